@@ -1,0 +1,1 @@
+//! The model of METHOD §1–§5 on Burn.

@@ -1,0 +1,7 @@
+//! Prompts: what a person writes (classes, positive and negative prompts, templates) and the tokens it becomes.
+
+pub mod set;
+pub mod tokenizer;
+
+pub use set::{Class, PromptSet, PromptSetError, Templates};
+pub use tokenizer::{Encoded, Tokenizer, TokenizerError};
