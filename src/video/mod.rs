@@ -44,3 +44,19 @@ pub struct Clip {
     /// T frames in time order; a frame may repeat where the window has fewer than T.
     pub frames: Vec<ClipFrame>,
 }
+
+pub mod player;
+pub use player::{Player, VideoInfo, Wake};
+
+/// Why a video cannot be opened, decoded or sampled. Every message names the file and says what to do.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum VideoError {
+    #[error("{0}")]
+    Message(String),
+}
+
+/// A decoded frame with its planes as they came from the decoder.
+#[derive(Debug)]
+pub struct Frame {
+    pub pts: Pts,
+}
