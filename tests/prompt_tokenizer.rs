@@ -6,8 +6,8 @@ use motionlens::prompt::tokenizer::{MAX_TEXT_BYTES, Tokenizer, TokenizerError, w
 
 const WORDS: [&str; 8] = ["a", "video", "of", "person", "moving", "left", "not", "spinning"];
 const BOS: u32 = 1;
-const EOS: u32 = 2;
-const UNK: u32 = 3;
+const EOS: u32 = 3;
+const UNK: u32 = 2;
 
 fn small(context: usize) -> Tokenizer {
     Tokenizer::from_bytes(&word_tokenizer_json(&WORDS).unwrap(), context).unwrap()

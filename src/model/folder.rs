@@ -113,6 +113,20 @@ pub struct Model {
 }
 
 impl ModelFiles {
+    /// The default model, held in the binary (`assets/model`).
+    pub fn embedded() -> Self {
+        let weights = include_bytes!("../../assets/model/model.safetensors");
+        Self {
+            place: "the embedded model".to_owned(),
+            name: "small".to_owned(),
+            config: include_bytes!("../../assets/model/config.json").to_vec(),
+            weights: Weights::from_bytes("embedded model.safetensors", weights.to_vec()),
+            tokenizer: include_bytes!("../../assets/model/tokenizer.json").to_vec(),
+            preprocessor: Some(include_bytes!("../../assets/model/preprocessor_config.json").to_vec()),
+            head: None,
+        }
+    }
+
     /// Reads a folder.
     pub fn read(folder: &Path) -> Result<Self, ModelError> {
         if !folder.is_dir() {

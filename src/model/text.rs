@@ -56,7 +56,7 @@ impl TextModel {
     /// `(S, l)` ids to `(S, l, Dt)` before the first layer.
     fn embed(&self, ids: Tensor<2, Int>) -> Tensor<3> {
         let [_, length] = ids.dims();
-        let positions = self.embeddings.position_embedding.weight.val().slice([0..length]);
+        let positions = self.embeddings.position_embedding.weight.val().narrow(0, 0, length);
         self.embeddings.token_embedding.forward(ids) + positions.unsqueeze()
     }
 

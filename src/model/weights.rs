@@ -3,6 +3,7 @@
 
 use super::clip::Clip;
 use super::config::{ClipConfig, ConfigFile, TensorSizes};
+use crate::files::write_atomic;
 use burn::module::{Module, Param};
 use burn::store::{
     BurnToPyTorchAdapter, FloatCastAdapter, ModuleAdapter, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter,
@@ -243,21 +244,9 @@ pub fn to_safetensors<M: Module>(module: &M, precision: Precision) -> Result<Vec
     safetensors::serialize(views, None).map_err(|e| e.to_string())
 }
 
-/// Writes a file so that a crash or a full disk leaves either the old file or the new one.
-pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), WeightsError> {
-    let fail = |source| WeightsError::Write { path: path.to_owned(), source };
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(name);
-    std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path)).map_err(|source| {
-        let _ = std::fs::remove_file(&temporary);
-        fail(source)
-    })
-}
-
 /// [`to_safetensors`] into a file.
 pub fn save<M: Module>(module: &M, path: &Path, precision: Precision) -> Result<(), WeightsError> {
     let bytes = to_safetensors(module, precision)
         .map_err(|reason| WeightsError::Format { path: path.to_owned(), reason })?;
-    write_atomic(path, &bytes)
+    write_atomic(path, &bytes).map_err(|source| WeightsError::Write { path: path.to_owned(), source })
 }

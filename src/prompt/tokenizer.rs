@@ -127,7 +127,7 @@ fn unknown_token(model: &ModelWrapper) -> Option<String> {
 }
 
 /// Start, end, padding and unknown token of [`word_tokenizer_json`]; their ids are their places.
-pub const WORD_SPECIALS: [&str; 4] = ["[PAD]", "[BOS]", "[EOS]", "[UNK]"];
+pub const WORD_SPECIALS: [&str; 4] = ["[PAD]", "[BOS]", "[UNK]", "[EOS]"];
 
 /// The `tokenizer.json` of the small model (METHOD §10): one id a word, in the order given, after the
 /// [`WORD_SPECIALS`]. Text is lower-cased, apostrophes vanish, other punctuation separates words.
@@ -148,7 +148,7 @@ fn build_word_tokenizer(words: &[&str]) -> tokenizers::Result<tokenizers::Tokeni
     let mut seen = std::collections::HashSet::new();
     let vocab = WORD_SPECIALS.iter().chain(words).filter(|w| seen.insert(**w));
     let vocab = (0..).zip(vocab).map(|(id, w)| ((*w).to_owned(), id)).collect();
-    let model = WordLevel::builder().vocab(vocab).unk_token(WORD_SPECIALS[3].to_owned()).build()?;
+    let model = WordLevel::builder().vocab(vocab).unk_token(WORD_SPECIALS[2].to_owned()).build()?;
     let regex = |pattern: &str, to: &str| Replace::new(ReplacePattern::Regex(pattern.to_owned()), to);
     let normalizers: Vec<NormalizerWrapper> = vec![
         NFKC.into(),
@@ -157,8 +157,8 @@ fn build_word_tokenizer(words: &[&str]) -> tokenizers::Result<tokenizers::Tokeni
         regex(r"[^\p{L}\p{M}\p{N}\s]+", " ")?.into(),
     ];
     let around = TemplateProcessing::builder()
-        .try_single(format!("{}:0 $A:0 {}:0", WORD_SPECIALS[1], WORD_SPECIALS[2]))?
-        .special_tokens(vec![(WORD_SPECIALS[1], 1), (WORD_SPECIALS[2], 2)])
+        .try_single(format!("{}:0 $A:0 {}:0", WORD_SPECIALS[1], WORD_SPECIALS[3]))?
+        .special_tokens(vec![(WORD_SPECIALS[1], 1), (WORD_SPECIALS[3], 3)])
         .build()?;
     let mut tokenizer = tokenizers::Tokenizer::new(model);
     tokenizer.with_normalizer(Some(Sequence::new(normalizers)))?;

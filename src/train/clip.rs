@@ -4,8 +4,9 @@
 use super::{Run, RunError, Schedule, clip_gradients};
 use crate::data::captions::{self, Sample};
 use crate::data::world;
+use crate::files::write_atomic;
 use crate::model::clip::normalise;
-use crate::model::weights::{Precision, save, write_atomic};
+use crate::model::weights::{Precision, save};
 use crate::model::{Clip, ClipConfig};
 use crate::prompt::Tokenizer;
 use crate::prompt::tokenizer::word_tokenizer_json;
@@ -114,8 +115,7 @@ pub fn train(
         .with_weight_decay(settings.weight_decay)
         .init();
     let header = "step,loss,excess,pair_auc,tau,learning_rate,gradient_norm,seconds";
-    let (mut run, clip, optimiser, start) =
-        Run::open(out, settings.clone(), clip, optimiser, header)?;
+    let (mut run, clip, optimiser, start) = Run::open(out, settings.clone(), clip, optimiser, header)?;
     let schedule = Schedule { peak: settings.learning_rate, warmup: 100, steps: settings.steps, floor: 0.02 };
     let began = Instant::now();
 

@@ -110,7 +110,7 @@ impl<S: Serialize + DeserializeOwned + PartialEq + Clone> Run<S> {
         let state = serde_json::to_vec(&state).map_err(|e| fail(e.to_string()))?;
         let weights = module.clone().into_record().into_bytes().map_err(|e| fail(format!("{e:?}")))?;
         let moments = optimiser.into_bytes().map_err(|e| fail(format!("{e:?}")))?;
-        crate::model::weights::write_atomic(&path, &pack([&state, &weights, &moments]))
+        crate::files::write_atomic(&path, &pack([&state, &weights, &moments]))
             .map_err(|e| fail(e.to_string()))
     }
 
