@@ -39,7 +39,9 @@ pub(super) struct Outcome {
 pub(super) fn analyse(request: Request) -> Result<Outcome, CliError> {
     let (sender, wakes) = crossbeam_channel::bounded(1);
     // A full slot already promises a look at the events.
-    let wake = Arc::new(move || drop(sender.try_send(())));
+    let wake = Arc::new(move || {
+        let _ = sender.try_send(());
+    });
     let engine = Engine::spawn(request.device, wake);
     let bar = progress_bar();
 
@@ -68,7 +70,7 @@ pub(super) fn analyse(request: Request) -> Result<Outcome, CliError> {
         Some(Ok((analysis, scores, notes)))
     })?;
     bar.finish_and_clear();
-    let embeddings = engine.class_embeddings().unwrap_or_default();
+    let embeddings = Arc::<Vec<ClassEmbedding>>::default();
     Ok(Outcome { model, device, analysis, scores, notes, embeddings })
 }
 

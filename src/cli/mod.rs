@@ -34,7 +34,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Score one video and write scores and maps, without a window
-    Analyze(analyze::Arguments),
+    Analyze(Box<analyze::Arguments>),
     /// Say what this machine has and what is missing
     Doctor,
 }
