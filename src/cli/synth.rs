@@ -1,11 +1,12 @@
 //! `motionlens synth`: clips of the procedural world as files.
 
-use crate::data::synth::{Format, scene, write};
+use super::CliError;
+use crate::data::synth::{Format, SynthError, scene, write};
 use crate::data::world::Motion;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Write clips of the procedural world, each with a JSON of the truth
+/// Which clips to write.
 #[derive(Debug, Args)]
 pub struct SynthArgs {
     /// Folder to write to
@@ -31,23 +32,23 @@ pub struct SynthArgs {
 }
 
 /// Draws and writes the clips.
-pub fn run(args: &SynthArgs) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(args: &SynthArgs) -> Result<(), CliError> {
     if !(16..=4096).contains(&args.size) || !(1..=100_000).contains(&args.frames) {
-        return Err("--size has to be 16 to 4096 and --frames 1 to 100000".into());
+        return Err(CliError::Usage("--size has to be 16 to 4096 and --frames 1 to 100000".into()));
     }
     let all = Motion::all();
     let classes = if args.classes.is_empty() {
         all
     } else {
         let find = |name: &String| {
-            all.iter()
-                .copied()
-                .find(|m| m.name() == name.trim().to_lowercase())
-                .ok_or_else(|| format!("no class is called \"{name}\"; an example: {}", all[5].name()))
+            all.iter().copied().find(|m| m.name() == name.trim().to_lowercase()).ok_or_else(|| {
+                CliError::Usage(format!("no class is called \"{name}\"; an example: {}", all[5].name()))
+            })
         };
-        args.classes.iter().map(find).collect::<Result<_, _>>()?
+        args.classes.iter().map(find).collect::<Result<_, CliError>>()?
     };
-    std::fs::create_dir_all(&args.out).map_err(|e| format!("cannot make {}: {e}", args.out.display()))?;
+    std::fs::create_dir_all(&args.out)
+        .map_err(|e| SynthError::Write { path: args.out.clone(), reason: e.to_string() })?;
     let format = Format { size: args.size, frames: args.frames, fps: args.fps };
     for motion in classes {
         let fits = |index: &u64| {

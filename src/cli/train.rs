@@ -1,11 +1,12 @@
 //! `motionlens train`: the two stages of METHOD §10.
 
+use super::CliError;
 use crate::device::DeviceChoice;
 use crate::train;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
-/// Train the small model, or a motion head on any model.
+/// Which stage, and how.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
     #[command(subcommand)]
@@ -35,7 +36,7 @@ struct ClipArgs {
 }
 
 /// Runs a stage to its end.
-pub fn run(args: &TrainArgs) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(args: &TrainArgs) -> Result<(), CliError> {
     match &args.stage {
         Stage::Clip(args) => {
             let settings = train::clip::Settings {

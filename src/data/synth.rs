@@ -91,7 +91,7 @@ pub enum SynthError {
     #[error(transparent)]
     Video(#[from] VideoError),
     #[error("cannot write {path}: {reason}")]
-    Truth { path: std::path::PathBuf, reason: String },
+    Write { path: std::path::PathBuf, reason: String },
 }
 
 /// Writes `path` (an mp4) and the truth beside it (same name, `.json`).
@@ -112,12 +112,13 @@ pub fn write(path: &Path, scene: &Scene, seed: u64, index: u64, format: Format) 
             mask: run_lengths(&mask),
         }
     };
-    let distractor = scene.distractor.as_ref().zip(scene.distractor_mask(size)).map(|((object, _), mask)| Still {
-        object: *object,
-        colour: COLOURS[object.colour].0,
-        bounds: bounds(&mask, size),
-        mask: run_lengths(&mask),
-    });
+    let distractor =
+        scene.distractor.as_ref().zip(scene.distractor_mask(size)).map(|((object, _), mask)| Still {
+            object: *object,
+            colour: COLOURS[object.colour].0,
+            bounds: bounds(&mask, size),
+            mask: run_lengths(&mask),
+        });
     let truth = Truth {
         version: 1,
         class: scene.motion.name(),
@@ -132,7 +133,7 @@ pub fn write(path: &Path, scene: &Scene, seed: u64, index: u64, format: Format) 
         frames: (0..frames).map(moment).collect(),
     };
     let path = path.with_extension("json");
-    let fail = |reason: String| SynthError::Truth { path: path.clone(), reason };
+    let fail = |reason: String| SynthError::Write { path: path.clone(), reason };
     let json = serde_json::to_vec(&truth).map_err(|e| fail(e.to_string()))?;
     write_atomic(&path, &json).map_err(|e| fail(e.to_string()))
 }

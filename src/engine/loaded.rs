@@ -239,7 +239,9 @@ pub fn not_finite(what: &str) -> WorkError {
 }
 
 fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, WorkError> {
-    tensor.try_into_vec_as::<f32>().map_err(|e| WorkError::Failed(format!("reading the result back failed: {e}")))
+    tensor
+        .try_into_vec_as::<f32>()
+        .map_err(|e| WorkError::Failed(format!("reading the result back failed: {e}")))
 }
 
 fn info(model: &Model, embedded: bool) -> ModelInfo {
