@@ -4,12 +4,16 @@
 mod analyze;
 mod doctor;
 mod drive;
+mod synth;
+mod train;
 mod window;
 
+use crate::data::synth::SynthError;
 use crate::device::DeviceChoice;
 use crate::engine::ModelSource;
 use crate::export::ExportError;
 use crate::prompt::PromptSetError;
+use crate::train::RunError;
 use crate::ui::WindowError;
 use crate::video::VideoError;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -35,6 +39,10 @@ struct Arguments {
 enum Command {
     /// Score one video and write scores and maps, without a window
     Analyze(Box<analyze::Arguments>),
+    /// Write clips of the procedural world, each with a JSON of the truth
+    Synth(synth::SynthArgs),
+    /// Train the small model, or a motion head on any model
+    Train(train::TrainArgs),
     /// Say what this machine has and what is missing
     Doctor,
 }
@@ -72,6 +80,10 @@ enum CliError {
     Window(#[from] WindowError),
     #[error("no bundled clip was found beside the program; name a video")]
     NoClip,
+    #[error(transparent)]
+    Synth(#[from] SynthError),
+    #[error(transparent)]
+    Train(#[from] RunError),
     /// What the engine said.
     #[error("{0}")]
     Engine(String),
@@ -88,6 +100,8 @@ pub fn run() -> ExitCode {
     };
     let result = match arguments.command {
         Some(Command::Analyze(arguments)) => analyze::run(&arguments),
+        Some(Command::Synth(arguments)) => synth::run(&arguments),
+        Some(Command::Train(arguments)) => train::run(&arguments),
         Some(Command::Doctor) => doctor::run(),
         None => window::run(&arguments.window),
     };
