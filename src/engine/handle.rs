@@ -1,9 +1,9 @@
 //! The window's end of the engine: commands go in and return at once, events come out.
 
 use super::requests::{Requests, Stamp};
+use super::sample;
 use super::types::*;
 use super::worker::Worker;
-use super::sample;
 use crate::device::{DeviceChoice, SharedGpu};
 use crate::prompt::PromptSet;
 use crate::score::ClassEmbedding;

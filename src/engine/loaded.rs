@@ -63,7 +63,7 @@ impl Loaded {
     pub fn load(source: &ModelSource, device: &Device, stage: &dyn Fn(&str, f32)) -> Result<Self, LoadError> {
         stage("reading the model's files", 0.0);
         let files = match source {
-            ModelSource::Embedded => crate::model::embedded()?,
+            ModelSource::Embedded => ModelFiles::embedded(),
             ModelSource::Folder(folder) => ModelFiles::read(folder)?,
         };
         let place = files.place.clone();
@@ -239,7 +239,9 @@ pub fn not_finite(what: &str) -> WorkError {
 }
 
 fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, WorkError> {
-    tensor.try_into_vec_as::<f32>().map_err(|e| WorkError::Failed(format!("reading the result back failed: {e}")))
+    tensor
+        .try_into_vec_as::<f32>()
+        .map_err(|e| WorkError::Failed(format!("reading the result back failed: {e}")))
 }
 
 fn info(model: &Model, embedded: bool) -> ModelInfo {

@@ -121,8 +121,7 @@ fn maps(r: &Readings, shape: Shape, grid: usize) -> Maps {
     let gates: Vec<Vec<Map>> =
         r.gates.iter().map(|block| (0..heads).map(|h| gate_of(block, h)).collect()).collect();
     let count = gates.iter().map(Vec::len).sum::<usize>().max(1) as f32;
-    let gate =
-        map(&|t, p| gates.iter().flatten().map(|g| g.data[t * patches + p]).sum::<f32>() / count);
+    let gate = map(&|t, p| gates.iter().flatten().map(|g| g.data[t * patches + p]).sum::<f32>() / count);
 
     let evidence = map(&|t, p| match &r.pool {
         Some(pool) => {
@@ -182,7 +181,8 @@ impl Static {
     fn new(r: &Readings, shape: Shape) -> Self {
         let Shape { frames, tokens, width, .. } = shape;
         let steps = r.still.len() / (tokens * width);
-        let rows: Vec<&[f32]> = r.still.chunks_exact(tokens * width).flat_map(|s| s[width..].chunks_exact(width)).collect();
+        let rows: Vec<&[f32]> =
+            r.still.chunks_exact(tokens * width).flat_map(|s| s[width..].chunks_exact(width)).collect();
         let mut mean = vec![0.0f64; width];
         for row in &rows {
             mean.iter_mut().zip(*row).for_each(|(m, v)| *m += f64::from(*v) / rows.len() as f64);
