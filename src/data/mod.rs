@@ -1,1 +1,5 @@
-//! (to be written)
+//! Where clips for training, evaluation and teaching come from: the procedural world, and folders of real videos.
+
+pub mod captions;
+pub mod synth;
+pub mod world;

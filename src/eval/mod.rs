@@ -1,1 +1,3 @@
-//! (to be written)
+//! Evaluation: metrics, and the protocols that use them.
+
+pub mod metrics;

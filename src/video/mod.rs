@@ -1,5 +1,32 @@
 //! Video in: decoding, playback, and the clips that the model sees. Time is PTS everywhere: a frame is named by
 //! its presentation time, never by index × 1/fps.
+//!
+//! ```text
+//! decode ──> frame ──> player (decode thread + clock) ──> the window
+//!    │         └─────> convert (RGB in software)
+//!    └──> sampling (its own handle) ──> clips ──> preprocess ──> the model
+//! encode: RGB pictures ──> mp4
+//! ```
+//! Only [`decode`] (reading) and [`encode`] (writing) know ffmpeg.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub mod clock;
+mod convert;
+pub mod decode;
+pub mod encode;
+pub mod frame;
+pub mod player;
+pub mod preprocess;
+pub mod sampling;
+
+pub use encode::Mp4Writer;
+pub use frame::Frame;
+pub use player::{Player, VideoInfo, Wake};
+pub use preprocess::Preprocess;
+pub use sampling::ClipReader;
 
 /// A presentation time in nanoseconds from the start of the video (the first frame's PTS is 0 or later).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,13 +55,14 @@ pub struct RgbImage {
 
 /// Identity of a video file: BLAKE3 of its bytes (hex, first 32 digits).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct VideoDigest(pub std::sync::Arc<str>);
+pub struct VideoDigest(pub Arc<str>);
 
 /// One frame of a clip as the model's preprocessing gets it.
 #[derive(Clone, Debug)]
 pub struct ClipFrame {
     pub pts: Pts,
-    pub image: std::sync::Arc<RgbImage>,
+    /// `None` where the caller said that it does not need this picture (its features are cached).
+    pub image: Option<Arc<RgbImage>>,
 }
 
 /// T frames over a window of a video (METHOD §1 "Frames").
@@ -45,18 +73,49 @@ pub struct Clip {
     pub frames: Vec<ClipFrame>,
 }
 
-pub mod player;
-pub use player::{Player, VideoInfo, Wake};
+/// Stops work on another thread: clones share one flag.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicBool>);
 
-/// Why a video cannot be opened, decoded or sampled. Every message names the file and says what to do.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum VideoError {
-    #[error("{0}")]
-    Message(String),
+impl Cancel {
+    /// Asks everything that holds a clone to stop; it ends with [`VideoError::Cancelled`].
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
-/// A decoded frame with its planes as they came from the decoder.
-#[derive(Debug)]
-pub struct Frame {
-    pub pts: Pts,
+/// Why a video cannot be opened, decoded, sampled or written. Every message names the file and says what to do.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum VideoError {
+    #[error("{}: cannot be read ({reason}). Check the path and its permissions.", path.display())]
+    Io { path: PathBuf, reason: String },
+    #[error("{}: this is {what}, not a file. Open a video file.", path.display())]
+    NotAFile { path: PathBuf, what: &'static str },
+    #[error("{}: the file is empty. Open another file.", path.display())]
+    Empty { path: PathBuf },
+    #[error("{}: this is {what}, which points at other files or addresses; only the video file itself is opened. Open the file that it names.", path.display())]
+    Playlist { path: PathBuf, what: &'static str },
+    #[error("{}: {reason}. Convert it, for example with `ffmpeg -i IN -pix_fmt yuv420p OUT.mp4`, or open another file.", path.display())]
+    NotAVideo { path: PathBuf, reason: String },
+    #[error("{}: there is no video in it, only {what}. Open a file with a picture.", path.display())]
+    NoVideo { path: PathBuf, what: &'static str },
+    #[error("{}: its pictures are {width}×{height}; the limit is {}×{} and {} megapixels. Scale it down first.", path.display(), frame::MAX_SIDE, frame::MAX_SIDE, frame::MAX_PIXELS / 1_000_000)]
+    TooLarge { path: PathBuf, width: u32, height: u32 },
+    #[error("{}: no picture could be decoded ({reason}). The file is damaged or cut off; try another copy.", path.display())]
+    Undecodable { path: PathBuf, reason: String },
+    #[error("{}: reading stopped ({reason}); what was decoded before stays.", path.display())]
+    Interrupted { path: PathBuf, reason: String },
+    #[error("{}: opening took longer than {seconds} s and was given up. The file is probably damaged.", path.display())]
+    Timeout { path: PathBuf, seconds: u64 },
+    #[error("{}: a fault inside the decoder ({message}). Open the file again; please report it if it returns.", path.display())]
+    Panicked { path: PathBuf, message: String },
+    #[error("{}: cannot be written ({reason}).", path.display())]
+    Write { path: PathBuf, reason: String },
+    /// Not shown: whoever cancelled knows.
+    #[error("cancelled")]
+    Cancelled,
 }

@@ -1,0 +1,120 @@
+//! One analysis through the engine, as the window does it, waited for.
+
+use super::CliError;
+use crate::device::DeviceChoice;
+use crate::engine::{
+    Analysis, AnalysisWindow, DeviceInfo, Engine, Event, ModelInfo, ModelSource, PromptNote,
+};
+use crate::prompt::PromptSet;
+use crate::score::{ClassEmbedding, Scores};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is asked of the engine.
+pub(super) struct Request<'a> {
+    pub device: DeviceChoice,
+    pub model: ModelSource,
+    pub video: &'a Path,
+    pub window: AnalysisWindow,
+    pub prompts: PromptSet,
+    /// `None`: the model's own.
+    pub alpha: Option<f32>,
+}
+
+/// What it answered.
+pub(super) struct Outcome {
+    pub model: Arc<ModelInfo>,
+    pub device: DeviceInfo,
+    pub analysis: Arc<Analysis>,
+    pub scores: Arc<Scores>,
+    pub notes: Arc<Vec<PromptNote>>,
+    /// Of the classes of `scores`, after DA_j.
+    pub embeddings: Arc<Vec<ClassEmbedding>>,
+}
+
+/// Loads the model, analyses one window and scores it; progress goes to stderr when that is a terminal.
+pub(super) fn analyse(request: Request) -> Result<Outcome, CliError> {
+    let (sender, wakes) = crossbeam_channel::bounded(1);
+    // A full slot already promises a look at the events.
+    let wake = Arc::new(move || drop(sender.try_send(())));
+    let engine = Engine::spawn(request.device, wake);
+    let bar = progress_bar();
+
+    engine.load_model(request.model);
+    let (model, device) = wait(&engine, &wakes, &bar, |event| match event {
+        Event::ModelLoaded { info, device } => Some(Ok((info, device))),
+        Event::ModelFailed { message } => Some(Err(CliError::Engine(message))),
+        _ => None,
+    })?;
+
+    engine.set_alpha(request.alpha);
+    engine.set_prompts(request.prompts.or_templates(model.templates.as_ref()));
+    engine.set_video(Some(request.video));
+    engine.analyse(request.window);
+    let (mut analysed, mut scored) = (None, None);
+    let (analysis, scores, notes) = wait(&engine, &wakes, &bar, |event| {
+        match event {
+            Event::Analysed(analysis) => analysed = Some(analysis),
+            Event::Scored { scores, notes, .. } => scored = Some((scores, notes)),
+            Event::AnalysisFailed { message }
+            | Event::PromptsFailed { message }
+            | Event::ModelFailed { message } => return Some(Err(CliError::Engine(message))),
+            _ => {}
+        }
+        let ((scores, notes), analysis) = scored.clone().zip(analysed.clone())?;
+        Some(Ok((analysis, scores, notes)))
+    })?;
+    bar.finish_and_clear();
+    let embeddings = engine.class_embeddings().unwrap_or_default();
+    Ok(Outcome { model, device, analysis, scores, notes, embeddings })
+}
+
+/// Blocks until `done` makes something of an event.
+fn wait<T>(
+    engine: &Engine,
+    wakes: &Receiver<()>,
+    bar: &ProgressBar,
+    mut done: impl FnMut(Event) -> Option<Result<T, CliError>>,
+) -> Result<T, CliError> {
+    loop {
+        while let Some(event) = engine.try_event() {
+            match &event {
+                Event::ModelLoading { what, fraction } => {
+                    show(bar, what, fraction.map(|f| ((f * 100.0) as usize, 100)));
+                }
+                Event::Progress { stage, done, total } => show(bar, stage, Some((*done, *total))),
+                _ => {}
+            }
+            if let Some(result) = done(event) {
+                return result;
+            }
+        }
+        if wakes.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Disconnected) {
+            return Err(CliError::Engine(
+                "the engine has stopped; please start the command again".to_owned(),
+            ));
+        }
+    }
+}
+
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::new(1);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {wide_bar} {pos}/{len}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn show(bar: &ProgressBar, what: &str, part: Option<(usize, usize)>) {
+    bar.set_message(what.to_owned());
+    match part {
+        Some((done, total)) => {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        }
+        None => bar.tick(),
+    }
+}

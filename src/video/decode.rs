@@ -1,0 +1,396 @@
+//! Decoding: one handle on one video file that gives frames in order and can be sent to any time, exactly. This
+//! module is the only reader that names ffmpeg.
+//!
+//! Exactness rests on one rule: after a jump nothing before the first key packet is trusted, and if the picture
+//! asked for lies before that key packet's time, the jump is repeated from farther back (in the end from the start
+//! of the file). So a frame is the same picture whether it was reached by playing or by seeking.
+
+mod open;
+mod picture;
+mod scan;
+
+use super::frame::Frame;
+use super::{Cancel, Pts, VideoError};
+use ffmpeg_next as ff;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use scan::FrameTimes;
+
+/// Below this distance a forward seek decodes on instead of jumping.
+const NEAR: Pts = Pts(1_000_000_000);
+/// How much farther back each repeated jump goes, in nanoseconds; after the last one the file is read from its start.
+const STEPS_BACK: [i64; 5] = [0, 1_000_000_000, 4_000_000_000, 16_000_000_000, 64_000_000_000];
+/// So many read or decode errors in a row end the stream.
+const MAX_ERRORS: usize = 1000;
+/// Frame duration where the file does not say: 25 frames per second.
+const FALLBACK_DURATION: Pts = Pts(40_000_000);
+
+/// The ffmpeg version in use and its licence, for `doctor`.
+pub fn ffmpeg_version() -> String {
+    let part = |v: u32| format!("{}.{}.{}", v >> 16, (v >> 8) & 0xff, v & 0xff);
+    format!(
+        "libavformat {}, libavcodec {} ({})",
+        part(ff::format::version()),
+        part(ff::codec::version()),
+        ff::codec::license()
+    )
+}
+
+/// One open video.
+pub struct Decoder {
+    path: PathBuf,
+    input: ff::format::context::Input,
+    stream: usize,
+    codec: ff::decoder::Video,
+    cancel: Cancel,
+    timing: Timing,
+    turn: picture::Turn,
+    still: bool,
+    first_pts: Pts,
+    /// The frame given last.
+    last: Option<Arc<Frame>>,
+    /// Decoded, to be given next.
+    next: Option<Arc<Frame>>,
+    /// After a jump: packets are dropped up to the first key packet.
+    wants_key: bool,
+    /// PTS of that key packet; frames before it lean on what was not decoded.
+    trusted_from: Option<i64>,
+    draining: bool,
+    errors: usize,
+    last_error: Option<ff::Error>,
+}
+
+/// What turns the stream's timestamps into [`Pts`].
+#[derive(Clone, Copy, Debug)]
+struct Timing {
+    base: (i64, i64),
+    /// Timestamp of Pts 0.
+    origin: i64,
+    /// Duration of a frame where the container does not say.
+    nominal: Pts,
+    /// The frames carry no timestamps: they are counted from the start of the file.
+    untimed: bool,
+}
+
+impl Timing {
+    fn nanoseconds(&self, ticks: i64) -> i64 {
+        let ns = i128::from(ticks) * i128::from(self.base.0) * 1_000_000_000;
+        // Rounded, so that 1/30 s comes out the same from every time base that holds it.
+        let (den, half) = (i128::from(self.base.1), i128::from(self.base.1) / 2);
+        (ns + if ns < 0 { -half } else { half }).checked_div(den).unwrap_or(0).clamp(-1 << 62, 1 << 62) as i64
+    }
+
+    fn pts(&self, timestamp: i64) -> Pts {
+        Pts(self.nanoseconds(timestamp.saturating_sub(self.origin)))
+    }
+
+    /// The microseconds of the container's clock at or before `pts`.
+    fn microseconds(&self, pts: Pts) -> i64 {
+        self.nanoseconds(self.origin).saturating_add(pts.0).div_euclid(1000)
+    }
+}
+
+impl Decoder {
+    /// Opens the file, finds its best video stream and decodes the first frame.
+    ///
+    /// Only the file itself is read: its bytes are handed to ffmpeg, which may open nothing else, and playlist
+    /// formats are refused. Gives up after some seconds, or when `cancel` is called.
+    pub fn open(path: &Path, cancel: &Cancel) -> Result<Self, VideoError> {
+        let opened = open::open(path, cancel)?;
+        let codec = open::decoder(path, &opened)?;
+        let mut decoder = Self {
+            path: path.to_owned(),
+            stream: opened.stream,
+            timing: opened.timing,
+            turn: opened.turn,
+            still: opened.still,
+            codec,
+            cancel: cancel.clone(),
+            first_pts: Pts(0),
+            last: None,
+            next: None,
+            wants_key: false,
+            trusted_from: None,
+            draining: false,
+            errors: 0,
+            last_error: None,
+            input: opened.input,
+        };
+        let first = decoder.first_frame();
+        opened.watch.opened();
+        let first = first.map_err(|e| opened.watch.explain(e))?;
+        decoder.first_pts = first.pts;
+        decoder.next = Some(first);
+        Ok(decoder)
+    }
+
+    /// Decodes the first frame and lets it correct the origin of time.
+    fn first_frame(&mut self) -> Result<Arc<Frame>, VideoError> {
+        loop {
+            let Some(av) = self.receive()? else {
+                let reason = self.last_error.map_or("it holds no frames".to_owned(), |e| e.to_string());
+                return Err(VideoError::Undecodable { path: self.path.clone(), reason });
+            };
+            match av.timestamp() {
+                None => self.timing.untimed = true,
+                Some(t) => self.timing.origin = self.timing.origin.min(t),
+            }
+            if let Some(frame) = self.accept(av)? {
+                return Ok(frame);
+            }
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// PTS of the first frame.
+    pub fn first_pts(&self) -> Pts {
+        self.first_pts
+    }
+
+    /// A single picture (PNG, JPEG, …), which has no frame rate.
+    pub fn is_still(&self) -> bool {
+        self.still
+    }
+
+    /// The container's average frame rate.
+    pub fn fps(&self) -> Option<f64> {
+        let stream = self.input.stream(self.stream)?;
+        let rate = open::positive(stream.avg_frame_rate()).or_else(|| open::positive(stream.rate()))?;
+        (!self.still).then_some(rate).filter(|fps| *fps <= 1000.0)
+    }
+
+    /// What the container says of the length; the packet scan ([`Decoder::scanner`]) knows it exactly.
+    pub fn stated_duration(&self) -> Option<Pts> {
+        let stream = self.input.stream(self.stream)?;
+        let from_stream = Some(stream.duration()).filter(|d| *d > 0).map(|d| Pts(self.timing.nanoseconds(d)));
+        from_stream.or_else(|| Some(Pts(self.input.duration().saturating_mul(1000))).filter(|d| d.0 > 0))
+    }
+
+    /// For example "h264 (High), yuv420p, bt709, limited".
+    pub fn format(&self, frame: &Frame) -> String {
+        use super::frame::{Layout, Range};
+        let name = self.codec.codec().map_or("unknown codec".to_owned(), |c| c.name().to_owned());
+        let profile = match self.codec.profile() {
+            ff::codec::Profile::H264(p) => format!(" ({p:?})"),
+            ff::codec::Profile::HEVC(p) => format!(" ({p:?})"),
+            _ => String::new(),
+        };
+        let pixels = self.codec.format().descriptor().map_or("unknown pixels", |d| d.name());
+        let range = if frame.color.range == Range::Full { "full" } else { "limited" };
+        match frame.layout {
+            Layout::Rgba => format!("{name}{profile}, {pixels}"),
+            Layout::Gray => format!("{name}{profile}, {pixels}, {range}"),
+            _ => format!("{name}{profile}, {pixels}, {}, {range}", frame.color.matrix.name()),
+        }
+    }
+
+    /// What lists every frame's PTS with a handle of its own.
+    pub fn scanner(&self) -> scan::Scanner {
+        scan::Scanner::new(&self.path, self.stream, self.timing)
+    }
+
+    /// The next frame in presentation order; `None` at the end. Damaged packets are passed over.
+    pub fn next_frame(&mut self) -> Result<Option<Arc<Frame>>, VideoError> {
+        let frame = match self.next.take() {
+            Some(frame) => Some(frame),
+            None => self.decode()?,
+        };
+        if let Some(frame) = &frame {
+            self.last = Some(frame.clone());
+        }
+        Ok(frame)
+    }
+
+    /// The last frame whose PTS is ≤ `to`, or the first frame if there is none; [`Decoder::next_frame`] goes on
+    /// from there. `on_frame` sees every frame decoded on the way, in order, and may stop the seek by returning
+    /// `false`; then the last of them is the result.
+    pub fn seek(
+        &mut self,
+        to: Pts,
+        on_frame: &mut dyn FnMut(&Arc<Frame>) -> bool,
+    ) -> Result<Option<Arc<Frame>>, VideoError> {
+        let to = to.max(self.first_pts);
+        let near = |f: &Arc<Frame>| f.pts <= to && to.0 - f.pts.0 < NEAR.0;
+        let mut current = match &self.last {
+            Some(frame) if near(frame) => frame.clone(),
+            _ => match self.land(to)? {
+                Some(frame) => frame,
+                None => return Ok(self.last.clone()),
+            },
+        };
+        while on_frame(&current) {
+            match self.next_frame()? {
+                Some(frame) if frame.pts <= to => current = frame,
+                Some(frame) => {
+                    self.next = Some(frame);
+                    break;
+                }
+                None => break,
+            }
+        }
+        self.last = Some(current.clone());
+        Ok(Some(current))
+    }
+
+    /// Jumps so that the next frame has a PTS ≤ `to`, and gives that frame.
+    fn land(&mut self, to: Pts) -> Result<Option<Arc<Frame>>, VideoError> {
+        let reached = |frame: Option<Arc<Frame>>| frame.filter(|f| f.pts <= to);
+        if !self.timing.untimed && !self.still {
+            for back in STEPS_BACK {
+                let target = Pts(to.0.saturating_sub(back));
+                if target <= self.first_pts && back > 0 {
+                    break;
+                }
+                if self.jump(target)
+                    && let Some(frame) = reached(self.next_frame()?)
+                {
+                    return Ok(Some(frame));
+                }
+            }
+        }
+        self.rewind()?;
+        self.next_frame()
+    }
+
+    /// Asks the demuxer for the key frame at or before `to`. `false` where it cannot.
+    fn jump(&mut self, to: Pts) -> bool {
+        let at = self.timing.microseconds(to);
+        let ok = self.input.seek(at, ..at).is_ok();
+        self.reset();
+        self.wants_key = true;
+        ok
+    }
+
+    /// Starts again from the beginning by opening the file anew: works for every format.
+    fn rewind(&mut self) -> Result<(), VideoError> {
+        let opened = open::open(&self.path, &self.cancel)?;
+        opened.watch.opened();
+        self.input = opened.input;
+        self.reset();
+        Ok(())
+    }
+
+    fn reset(&mut self) {
+        self.codec.flush();
+        self.last = None;
+        self.next = None;
+        self.wants_key = false;
+        self.trusted_from = None;
+        self.draining = false;
+        self.errors = 0;
+    }
+
+    /// Decodes up to the next frame that can be shown.
+    fn decode(&mut self) -> Result<Option<Arc<Frame>>, VideoError> {
+        while let Some(av) = self.receive()? {
+            if let Some(frame) = self.accept(av)? {
+                return Ok(Some(frame));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The decoder's next picture, feeding it packets as it asks.
+    fn receive(&mut self) -> Result<Option<ff::frame::Video>, VideoError> {
+        let mut av = ff::frame::Video::empty();
+        loop {
+            if self.cancel.is_cancelled() {
+                return Err(VideoError::Cancelled);
+            }
+            match self.codec.receive_frame(&mut av) {
+                Ok(()) => {
+                    self.errors = 0;
+                    return Ok(Some(av));
+                }
+                Err(ff::Error::Eof) => return Ok(None),
+                Err(e) => {
+                    let starved = e == ff::Error::Other { errno: ff::error::EAGAIN };
+                    if !starved && !self.tolerate(e) {
+                        return Ok(None);
+                    }
+                    if !self.draining {
+                        self.feed()?;
+                    } else if starved {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes an error; `false` when there have been too many in a row.
+    fn tolerate(&mut self, error: ff::Error) -> bool {
+        self.errors += 1;
+        self.last_error = Some(error);
+        self.errors < MAX_ERRORS
+    }
+
+    /// Sends one packet of the stream to the decoder, or the end.
+    fn feed(&mut self) -> Result<(), VideoError> {
+        loop {
+            if self.cancel.is_cancelled() {
+                return Err(VideoError::Cancelled);
+            }
+            let mut packet = ff::Packet::empty();
+            match packet.read(&mut self.input) {
+                Ok(()) if packet.stream() != self.stream => {}
+                Ok(()) => {
+                    if self.wants_key {
+                        if !packet.is_key() {
+                            continue;
+                        }
+                        self.wants_key = false;
+                        self.trusted_from = packet.pts();
+                    }
+                    match self.codec.send_packet(&packet) {
+                        Ok(()) => return Ok(()),
+                        Err(e) if self.tolerate(e) => {}
+                        Err(_) => return self.drain(),
+                    }
+                }
+                // A demuxer finds its way after damaged data.
+                Err(ff::Error::InvalidData) if self.tolerate(ff::Error::InvalidData) => {}
+                Err(ff::Error::Exit) => return Err(VideoError::Cancelled),
+                // Anything else, the end included, returns for ever: what was read is shown, the rest is lost.
+                Err(e) => {
+                    if e != ff::Error::Eof {
+                        self.last_error = Some(e);
+                    }
+                    return self.drain();
+                }
+            }
+        }
+    }
+
+    fn drain(&mut self) -> Result<(), VideoError> {
+        self.draining = true;
+        // Refused only where the decoder is draining already.
+        let _ = self.codec.send_eof();
+        Ok(())
+    }
+
+    /// A decoded picture as a [`Frame`]; `None` where it is not to be shown.
+    fn accept(&mut self, av: ff::frame::Video) -> Result<Option<Arc<Frame>>, VideoError> {
+        let timestamp = if self.timing.untimed { None } else { av.timestamp() };
+        if let (Some(t), Some(from)) = (timestamp, self.trusted_from)
+            && t < from
+        {
+            return Ok(None);
+        }
+        let stated = Pts(self.timing.nanoseconds(av.packet().duration));
+        let duration = if stated.0 > 0 { stated } else { self.timing.nominal };
+        let after_last = self.last.as_ref().map(|f| Pts(f.pts.0.saturating_add(f.duration.0.max(1))));
+        let pts = match (timestamp.map(|t| self.timing.pts(t)), after_last, &self.last) {
+            // Timestamps that do not rise are replaced, so that time only goes forward.
+            (Some(pts), Some(_), Some(last)) if pts > last.pts => pts,
+            (_, Some(after), _) => after,
+            (Some(pts), None, _) => pts.max(Pts(0)),
+            (None, None, _) => Pts(0),
+        };
+        picture::frame(&self.path, av, pts, duration, self.turn).map(|f| f.map(Arc::new))
+    }
+}
