@@ -93,6 +93,12 @@ impl App {
         &self.state
     }
 
+    /// Shows a video that no player plays (tests and benches).
+    pub fn show_playback(&mut self, file: Option<VideoFile>, playback: Playback) {
+        self.state.video = file;
+        self.state.playback = playback;
+    }
+
     pub fn pictures(&self) -> &Pictures {
         &self.pictures
     }
