@@ -104,7 +104,7 @@ impl View {
     pub fn quantity(self) -> &'static str {
         match self {
             View::Input => "the picture as decoded",
-            View::Motion => "share of the motion stream, ‖M‖/‖X‖, relative",
+            View::Motion => "energy of the motion stream against the whole, ‖M‖/‖X‖",
             View::Static => "static stream as PCA colours: equal colour, equal content",
             View::Gate => "gate, mean over blocks and heads: 0 closed, 1 open",
             View::Evidence => "pooling weight, share of the whole",
