@@ -7,7 +7,7 @@ use super::edit::{History, PromptEdit};
 use super::messages::{Kind, Messages};
 use super::overlay::View;
 use super::pictures::Pictures;
-use super::state::{Analysed, Model, Playback, State, VideoFile, Work};
+use super::state::{Analysed, Loading, Playback, State, VideoFile, Work};
 use super::{bundled, inspector, keys, messages, prompt_panel, stage, theme, topbar, transport};
 use crate::engine::{AnalysisWindow, Engine, Event, ModelSource};
 use crate::prompt::PromptSet;
@@ -51,7 +51,8 @@ impl App {
             opening: None,
             bundled: bundled::clips(),
             playback: Playback::default(),
-            model: Model::None,
+            model: None,
+            loading: None,
             device: None,
             work: None,
             analysed: None,
@@ -209,19 +210,21 @@ impl App {
     pub fn on_event(&mut self, event: Event) {
         let s = &mut self.state;
         match event {
-            Event::ModelLoading { what, fraction } => s.model = Model::Loading { what, fraction },
+            Event::ModelLoading { what, fraction } => s.loading = Some(Loading { what, fraction }),
             Event::ModelLoaded { info, device } => {
                 self.adopt_templates(info.templates.clone().unwrap_or_default());
                 let s = &mut self.state;
                 s.device = Some(device);
-                s.model = Model::Loaded(info);
-                if let Some(w) = s.requested {
+                s.loading = None;
+                s.model = Some(info);
+                // A window in work is begun again by the engine; one that was done is asked for again.
+                if let (Some(w), None) = (s.requested, &s.work) {
                     self.analyse(w);
                 }
                 self.hint();
             }
             Event::ModelFailed { message } => {
-                s.model = Model::Failed(message.clone());
+                s.loading = None;
                 s.messages.add(Kind::Problem, message);
             }
             Event::Progress { stage, done, total } => {
@@ -230,7 +233,7 @@ impl App {
             }
             Event::Analysed(analysis) => {
                 s.work = None;
-                s.analysed = Some(Analysed::new(analysis, s.requested));
+                s.analysed = Some(Analysed::new(analysis));
             }
             Event::AnalysisFailed { message } => {
                 s.work = None;
@@ -284,7 +287,7 @@ impl App {
             self.analyse_on_open = false;
             self.analyse_first();
         }
-        if self.state.follow && self.state.work.is_none() && self.state.info().is_some() {
+        if self.state.follow && self.state.work.is_none() && self.state.model.is_some() {
             let w = self.follow_window();
             if self.state.requested != Some(w) && w.end > w.start {
                 self.analyse(w);
@@ -346,10 +349,10 @@ impl App {
 
     fn open_model(&mut self, source: ModelSource) {
         let what = match &source {
-            ModelSource::Embedded => "the embedded model".to_owned(),
-            ModelSource::Folder(path) => path.display().to_string(),
+            ModelSource::Embedded => "loading the embedded model".to_owned(),
+            ModelSource::Folder(path) => format!("loading {}", path.display()),
         };
-        self.state.model = Model::Loading { what, fraction: None };
+        self.state.loading = Some(Loading { what, fraction: None });
         if let Some(e) = &self.engine {
             e.load_model(source);
         }
@@ -384,7 +387,7 @@ impl App {
     /// overlap sample the same frames and the engine need not encode them again.
     fn follow_window(&self) -> AnalysisWindow {
         let s = &self.state;
-        let frames = s.info().map_or(8, |i| i.frames).max(1);
+        let frames = s.model.as_ref().map_or(8, |i| i.frames).max(1);
         let step = s.follow_length / frames as f64;
         let duration = s.playback.duration().secs();
         let length = s.follow_length.min(duration);
@@ -429,7 +432,7 @@ impl App {
     /// Templates that the person has not touched follow the model.
     fn adopt_templates(&mut self, templates: crate::prompt::Templates) {
         let present = &self.state.prompts().templates;
-        let before = self.state.info().and_then(|i| i.templates.clone());
+        let before = self.state.model.as_ref().and_then(|i| i.templates.clone());
         let untouched = *present == crate::prompt::Templates::default() || before.as_ref() == Some(present);
         if untouched && *present != templates {
             self.state.history.adopt_templates(templates);
@@ -441,7 +444,7 @@ impl App {
     fn hint(&mut self) {
         let s = &mut self.state;
         let own = s.video.as_ref().is_some_and(|v| !v.bundled);
-        if own && !self.hinted && s.info().is_some_and(|i| i.embedded) {
+        if own && !self.hinted && s.model.as_ref().is_some_and(|i| i.embedded) {
             self.hinted = true;
             s.messages.add(
                 Kind::Hint,

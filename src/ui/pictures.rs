@@ -1,8 +1,9 @@
 //! Textures of the window: the video picture and the maps. A map's texture is made once for (analysis, source,
 //! look, frame) and kept until the analysis goes; nothing is made per drawn frame.
 
-use super::overlay::{self, Palette, Source, View};
+use super::overlay::{self, Source, View};
 use crate::engine::Analysis;
+use crate::export::overlay::Colormap;
 use egui::{TextureHandle, TextureId, TextureOptions};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 struct Key {
     source: Source,
     t: usize,
-    palette: Palette,
+    palette: Colormap,
     per_frame: bool,
     stretch: bool,
     smooth: bool,
