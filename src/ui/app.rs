@@ -9,9 +9,13 @@ use super::overlay::View;
 use super::pictures::Pictures;
 use super::state::{Analysed, Loading, Playback, State, VideoFile, Work};
 use super::{bundled, inspector, keys, messages, prompt_panel, stage, theme, topbar, transport};
-use crate::engine::{AnalysisWindow, Engine, Event, ModelSource};
+use crate::engine::{Analysis, AnalysisWindow, DeviceInfo, Engine, Event, ModelInfo, ModelSource};
+use crate::export::overlay::Style;
+use crate::export::{json, report};
 use crate::prompt::PromptSet;
-use crate::video::{Player, Pts, Wake};
+use crate::score::Scores;
+use crate::video::{Cancel, ClipReader, Player, Pts, Wake};
+use eframe::egui_wgpu::RenderState;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,7 +44,7 @@ pub struct App {
 
 impl App {
     /// An app around an engine; without one (tests) it shows what it is told through [`App::on_event`].
-    pub fn new(ctx: &egui::Context, engine: Option<Engine>) -> Self {
+    pub fn new(ctx: &egui::Context, gpu: Option<RenderState>, engine: Option<Engine>) -> Self {
         theme::apply(ctx);
         let wake: Wake = {
             let ctx = ctx.clone();
@@ -80,7 +84,7 @@ impl App {
             engine,
             player: None,
             opening: None,
-            pictures: Pictures::default(),
+            pictures: Pictures::new(gpu),
             desk: Desk::new(ctx.clone()),
             wake,
             commands: Vec::new(),
@@ -157,11 +161,11 @@ impl App {
             Command::AnalyseRange => {
                 s.follow = false;
                 let w = s.whole_or_range();
-                self.analyse(w);
+                self.analyse_now(w);
             }
             Command::AnalyseHere => {
                 let w = self.follow_window();
-                self.analyse(w);
+                self.analyse_now(w);
             }
             Command::CancelWork => {
                 s.follow = false;
@@ -266,6 +270,9 @@ impl App {
             if b.info.as_ref().map(|i| i.frames.is_some()) != p.info().map(|i| i.frames.is_some()) {
                 b.info = p.info().cloned();
             }
+            if let Some(frame) = p.frame() {
+                self.pictures.show_frame(frame);
+            }
             b.position = p.position();
             b.shown = p.frame().map(|f| f.pts);
             b.playing = p.is_playing();
@@ -358,13 +365,20 @@ impl App {
         }
     }
 
-    /// Opens the first bundled clip with its prompts.
+    /// Opens the first bundled clip, where there is one.
     pub fn open_bundled(&mut self) {
-        let Some(clip) = self.state.bundled.first().cloned() else { return };
-        self.open_video(clip.path);
-        if let Some(prompts) = clip.prompts {
-            self.desk.read_prompts(prompts);
+        if let Some(clip) = self.state.bundled.first().cloned() {
+            self.open_video(clip.path);
         }
+    }
+
+    /// The prompts to begin with; not a step that undo takes back.
+    pub fn start_with(&mut self, prompts: Result<PromptSet, String>) {
+        match prompts {
+            Ok(set) => self.state.history = History::new(set),
+            Err(why) => self.state.messages.add(Kind::Problem, format!("The bundled prompt set: {why}")),
+        }
+        self.send_prompts();
     }
 
     fn analyse(&mut self, window: AnalysisWindow) {
@@ -375,6 +389,14 @@ impl App {
             let stage = "waiting".to_owned();
             self.state.work = Some(Work { stage, done: 0, total: 0, since: Instant::now() });
         }
+    }
+
+    /// As [`App::analyse`], and drops the window that is in work: a person has asked for this one.
+    fn analyse_now(&mut self, window: AnalysisWindow) {
+        if let Some(e) = &self.engine {
+            e.cancel();
+        }
+        self.analyse(window);
     }
 
     fn analyse_first(&mut self) {
@@ -467,9 +489,61 @@ impl App {
         ctx.send_viewport_cmd(egui::ViewportCommand::Screenshot(egui::ScreenshotCallback::new(save)));
     }
 
+    /// Writes the report of the present analysis on a thread.
     fn report(&mut self, folder: PathBuf) {
-        let _ = folder;
-        self.state.messages.add(Kind::Problem, "There is no report yet.");
+        let s = &self.state;
+        let (Some(video), Some(a), Some(scores)) = (&s.video, &s.analysed, &s.scores) else { return };
+        let (Some(model), Some(device)) = (&s.model, &s.device) else { return };
+        let report = Report {
+            video: video.path.clone(),
+            analysis: a.analysis.clone(),
+            scores: scores.clone(),
+            model: model.clone(),
+            device: device.clone(),
+            style: Style { magnitudes: s.view.palette, opacity: s.view.opacity, smooth: s.view.smooth },
+        };
+        self.desk.start("report", move || Some(Command::Told(report.write(&folder))));
+    }
+}
+
+/// What a report is made of, taken from the state when it was asked for.
+struct Report {
+    video: PathBuf,
+    analysis: Arc<Analysis>,
+    scores: Arc<Scores>,
+    model: Arc<ModelInfo>,
+    device: DeviceInfo,
+    style: Style,
+}
+
+impl Report {
+    fn write(&self, folder: &Path) -> Result<String, String> {
+        let cancel = Cancel::default();
+        let mut reader = ClipReader::open(&self.video).map_err(|e| e.to_string())?;
+        let times = reader.frame_times(&cancel).map_err(|e| e.to_string())?;
+        let clip = reader.read_frames(&self.analysis.frames, &|_| true, &cancel, &mut |_, _| {});
+        let pictures: Vec<_> =
+            clip.map_err(|e| e.to_string())?.frames.into_iter().filter_map(|f| f.image).collect();
+        let video = json::Video {
+            path: self.video.display().to_string(),
+            digest: self.analysis.video.0.to_string(),
+            duration_s: times.end.secs(),
+            width: pictures.first().map_or(0, |p| p.width),
+            height: pictures.first().map_or(0, |p| p.height),
+        };
+        let record = json::Record::new(video, &self.model, &self.device, &self.analysis, &self.scores, None);
+        let mut notes = Vec::new();
+        if !self.model.head_trained {
+            notes.push("The motion head is untrained: the separation is the plain Haar one.".to_owned());
+        }
+        if self.model.embedded {
+            notes.push("The words of the embedded model know moving shapes only.".to_owned());
+        }
+        let (analysis, style) = (&self.analysis, self.style);
+        report::Report { record: &record, analysis, pictures: &pictures, notes: &notes, style }
+            .write(folder)
+            .map_err(|e| e.to_string())?;
+        Ok(format!("Report written to {}", folder.display()))
     }
 }
 

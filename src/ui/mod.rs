@@ -22,6 +22,7 @@ pub mod state;
 pub mod theme;
 pub mod topbar;
 pub mod transport;
+pub mod video_paint;
 pub mod window;
 
 pub use app::App;

@@ -241,7 +241,8 @@ pub fn moment(frames: &[Pts], window: (Pts, Pts), displayed: Pts) -> Option<Mome
 
 /// 256 colours from low to high.
 pub fn colours(map: Colormap) -> &'static [Color32; 256] {
-    static TABLES: [OnceLock<[Color32; 256]>; Colormap::ALL.len()] = [const { OnceLock::new() }; Colormap::ALL.len()];
+    static TABLES: [OnceLock<[Color32; 256]>; Colormap::ALL.len()] =
+        [const { OnceLock::new() }; Colormap::ALL.len()];
     let index = Colormap::ALL.iter().position(|m| *m == map).unwrap_or(0);
     TABLES[index].get_or_init(|| {
         std::array::from_fn(|i| {
@@ -262,7 +263,8 @@ pub fn picture(source: Source, view: &View, analysis: &Analysis, t: usize, fine:
     let (width, height) = (cols * factor, rows * factor);
     let each = |f: &dyn Fn(f32, f32) -> Color32| {
         let place = |i: usize, n: usize| (i as f32 + 0.5) / n as f32;
-        let pixels = (0..width * height).map(|i| f(place(i % width, width), place(i / width, height))).collect();
+        let pixels =
+            (0..width * height).map(|i| f(place(i % width, width), place(i / width, height))).collect();
         ColorImage::new([width, height], pixels)
     };
     match source.map(analysis) {

@@ -1,10 +1,26 @@
 //! Playback: a decode thread, a clock, and the newest frame to show. The window calls [`Player::update`] once a
 //! frame and never waits.
+//!
+//! Around the frame on show lie its neighbours, without gaps: some just shown (`back`) and some decoded ahead (in
+//! the queue shared with the decode thread). A seek or step that stays among them is done at once; any other is a
+//! request to the decode thread, where the latest wins. A request that is overtaken still shows the last picture it
+//! got to, so scrubbing feels alive.
 
-use super::Pts;
+mod worker;
+
+use super::clock::Clock;
+use super::{Cancel, Frame, Pts, VideoError};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use worker::{Landed, Shared, Target};
+
+/// Bytes of frames kept behind the one on show.
+const BACK_BYTES: usize = 32 << 20;
+/// The clock waits for the decoder when the frame that is due is so late.
+const MAX_LAG: Pts = Pts(250_000_000);
 
 /// Wakes the window when there is something new; called from worker threads.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -15,11 +31,11 @@ pub struct VideoInfo {
     /// Display size in square pixels, after rotation.
     pub width: u32,
     pub height: u32,
-    /// PTS of the last frame plus its duration.
+    /// PTS of the last frame plus its duration (what the container says, until the file has been scanned).
     pub duration: Pts,
     /// Average rate in frames per second; `None` for a still.
     pub fps: Option<f64>,
-    /// Frame durations differ.
+    /// Frame durations differ; known once the file has been scanned.
     pub variable_rate: bool,
     /// For example "h264 (High), yuv420p, bt709, limited".
     pub format: String,
@@ -28,57 +44,362 @@ pub struct VideoInfo {
 }
 
 /// One open video being played.
-pub struct Player {}
+pub struct Player {
+    shared: Arc<Shared>,
+    cancel: Cancel,
+    thread: Option<JoinHandle<()>>,
+    clock: Clock,
+    /// Instant of the last update.
+    now: Instant,
+    /// The person wants it to play; the clock runs when there is also no seek under way.
+    playing: bool,
+    seeking: Option<Seek>,
+    info: Option<VideoInfo>,
+    error: Option<VideoError>,
+    current: Option<Arc<Frame>>,
+    back: VecDeque<Arc<Frame>>,
+}
+
+/// A request whose frame has not come yet.
+struct Seek {
+    generation: u64,
+    /// Where the play head is meanwhile.
+    position: Pts,
+    /// Steps asked for meanwhile.
+    steps: i32,
+}
 
 impl Player {
     /// Starts opening `path` on a decode thread; returns at once. Paused at the first frame.
-    pub fn open(_path: &Path, _wake: Wake) -> Self {
-        Self {}
+    pub fn open(path: &Path, wake: Wake) -> Self {
+        let cancel = Cancel::default();
+        let shared = Arc::new(Shared::default());
+        let thread = worker::spawn(path, shared.clone(), cancel.clone(), wake);
+        let (thread, error) = match thread {
+            Ok(thread) => (Some(thread), None),
+            Err(e) => (None, Some(VideoError::Io { path: path.to_owned(), reason: e.to_string() })),
+        };
+        Self {
+            shared,
+            cancel,
+            thread,
+            clock: Clock::default(),
+            now: Instant::now(),
+            playing: false,
+            // Opening is a seek to the first frame.
+            seeking: Some(Seek { generation: 0, position: Pts(0), steps: 0 }),
+            info: None,
+            error,
+            current: None,
+            back: VecDeque::new(),
+        }
     }
+
     /// Takes what the decode thread has sent and advances the clock.
-    pub fn update(&mut self, _now: Instant) {}
-    /// When the window should be drawn again for playback; `None`: nothing is due.
-    pub fn next_update(&self, _now: Instant) -> Option<Duration> {
-        None
+    pub fn update(&mut self, now: Instant) {
+        let before = self.position();
+        self.now = now;
+        self.receive();
+        if self.seeking.is_some() {
+            return;
+        }
+        if self.playing && !self.clock.is_running() && self.current.is_some() {
+            self.clock.run(now);
+        }
+        if self.clock.is_running() {
+            self.advance(before);
+        }
     }
+
+    /// When the window should be drawn again for playback; `None`: nothing is due.
+    pub fn next_update(&self, now: Instant) -> Option<Duration> {
+        if !self.playing || self.seeking.is_some() || self.current.is_none() {
+            return None;
+        }
+        if !self.clock.is_running() {
+            return Some(Duration::ZERO);
+        }
+        let state = self.shared.lock();
+        let next = match state.queue.front() {
+            Some(frame) => frame.pts,
+            None if state.ended => self.end(),
+            // The decode thread wakes the window.
+            None => return None,
+        };
+        let out = self.clock.loop_range().map(|(_, out)| out).filter(|out| *out > self.position());
+        self.clock.until(out.map_or(next, |out| out.min(next)), now)
+    }
+
     /// `None` until the file is open.
     pub fn info(&self) -> Option<&VideoInfo> {
-        None
+        self.info.as_ref()
     }
+
     /// Why the file cannot be opened or played on; the last good frame stays.
-    pub fn error(&self) -> Option<&super::VideoError> {
-        None
+    pub fn error(&self) -> Option<&VideoError> {
+        self.error.as_ref()
     }
+
     /// The frame to show now.
-    pub fn frame(&self) -> Option<&Arc<super::Frame>> {
-        None
+    pub fn frame(&self) -> Option<&Arc<Frame>> {
+        self.current.as_ref()
     }
+
     /// The play head. While a seek is under way it is where the person asked to go.
     pub fn position(&self) -> Pts {
-        Pts(0)
+        match &self.seeking {
+            Some(seek) => seek.position,
+            None => self.clock.at(self.now),
+        }
     }
+
     /// A seek or step whose frame has not come yet.
     pub fn is_seeking(&self) -> bool {
-        false
+        self.seeking.is_some() && self.error.is_none()
     }
+
     pub fn is_playing(&self) -> bool {
-        false
+        self.playing
     }
+
     /// At the end, starts again from the beginning (or the loop's in point).
-    pub fn play(&mut self) {}
-    pub fn pause(&mut self) {}
-    /// Exact: shows the last frame whose PTS is ≤ `to` (the first frame if there is none).
-    pub fn seek(&mut self, _to: Pts) {}
-    /// +1 next frame, −1 previous frame; pauses.
-    pub fn step(&mut self, _frames: i32) {}
-    /// 0.1 to 4.
-    pub fn set_speed(&mut self, _speed: f64) {}
-    pub fn speed(&self) -> f64 {
-        1.0
+    pub fn play(&mut self) {
+        self.playing = true;
+        self.shared.set_playing(true);
+        let ended = self.seeking.is_none() && self.current.is_some() && self.position() >= self.end() && {
+            let state = self.shared.lock();
+            state.ended && state.queue.is_empty()
+        };
+        if ended {
+            self.seek(self.clock.loop_range().map_or(Pts(0), |(start, _)| start));
+        }
     }
+
+    pub fn pause(&mut self) {
+        self.playing = false;
+        self.shared.set_playing(false);
+        self.clock.stop(self.now);
+    }
+
+    /// Exact: shows the last frame whose PTS is ≤ `to` (the first frame if there is none).
+    pub fn seek(&mut self, to: Pts) {
+        let to = to.max(Pts(0));
+        let to = match &self.info {
+            Some(info) if info.frames.is_some() => to.min(info.duration),
+            _ => to,
+        };
+        if self.seeking.is_none() && self.show_neighbour(to) {
+            self.clock.jump(to, self.now);
+        } else {
+            self.request(Target::At(to), to);
+        }
+    }
+
+    /// +1 next frame, −1 previous frame; pauses.
+    pub fn step(&mut self, frames: i32) {
+        self.pause();
+        if let Some(seek) = &mut self.seeking {
+            seek.steps = seek.steps.saturating_add(frames);
+            return;
+        }
+        let mut left = frames;
+        while left != 0 && if left > 0 { self.show_next() } else { self.show_previous() } {
+            left -= left.signum();
+        }
+        let Some(current) = &self.current else { return };
+        let at = current.pts;
+        self.clock.jump(at, self.now);
+        let beyond = if left > 0 { self.shared.lock().ended } else { Some(at) == self.first() };
+        if left != 0 && !beyond {
+            self.request(Target::Step { from: at, frames: left }, at);
+        }
+    }
+
+    /// 0.1 to 4.
+    pub fn set_speed(&mut self, speed: f64) {
+        self.clock.set_speed(speed, self.now);
+    }
+
+    pub fn speed(&self) -> f64 {
+        self.clock.speed()
+    }
+
     /// In and out point; playback jumps from out to in.
-    pub fn set_loop(&mut self, _range: Option<(Pts, Pts)>) {}
+    pub fn set_loop(&mut self, range: Option<(Pts, Pts)>) {
+        self.clock.set_loop(range);
+    }
+
     pub fn loop_range(&self) -> Option<(Pts, Pts)> {
-        None
+        self.clock.loop_range()
+    }
+
+    /// Where the video ends, as far as is known.
+    fn end(&self) -> Pts {
+        let shown = self.current.as_ref().map_or(Pts(0), |f| Pts(f.pts.0.saturating_add(f.duration.0)));
+        match &self.info {
+            Some(info) if info.frames.is_some() => {
+                info.duration.max(self.current.as_ref().map_or(Pts(0), |f| f.pts))
+            }
+            _ => shown,
+        }
+    }
+
+    /// PTS of the video's first frame.
+    fn first(&self) -> Option<Pts> {
+        self.shared.lock().first
+    }
+
+    /// Asks the decode thread; whatever it was doing is overtaken.
+    fn request(&mut self, target: Target, position: Pts) {
+        if self.error.is_some() && self.thread.as_ref().is_none_or(|t| t.is_finished()) {
+            return;
+        }
+        self.clock.stop(self.now);
+        self.clock.jump(position, self.now);
+        let generation = self.shared.request(target);
+        self.seeking = Some(Seek { generation, position, steps: 0 });
+    }
+
+    /// Takes what the decode thread has sent.
+    fn receive(&mut self) {
+        let (opened, error, scanned, landed) = {
+            let mut state = self.shared.lock();
+            (state.opened.take(), state.error.take(), state.scanned.take(), state.landed.take())
+        };
+        if let Some(info) = opened {
+            self.info = Some(info);
+        }
+        if let (Some(times), Some(info)) = (scanned, &mut self.info) {
+            info.duration = times.end;
+            info.variable_rate = times.is_variable();
+            if times.times.len() < 2 {
+                info.fps = None;
+            }
+            info.frames = Some(Arc::new(times.times));
+        }
+        if let Some(error) = error {
+            self.error = Some(error);
+        }
+        if let Some(landed) = landed {
+            self.land(landed);
+        }
+    }
+
+    /// A request's frame, or one on the way to it, has come.
+    fn land(&mut self, landed: Landed) {
+        let Some(seek) = &self.seeking else { return };
+        if !landed.done {
+            // Of a request that was overtaken: something to look at until the next one is there.
+            self.current = landed.frame.or(self.current.take());
+            self.back.clear();
+            return;
+        }
+        if landed.generation != seek.generation {
+            return;
+        }
+        let steps = seek.steps;
+        self.seeking = None;
+        if let Some(frame) = landed.frame {
+            if landed.moves_head {
+                self.clock.jump(frame.pts, self.now);
+            }
+            self.current = Some(frame);
+            self.back = landed.before.into();
+        }
+        if steps != 0 {
+            self.step(steps);
+        }
+    }
+
+    /// Shows what is due on the running clock; handles the loop and the end.
+    fn advance(&mut self, before: Pts) {
+        let at = self.clock.at(self.now);
+        let ended = {
+            let state = self.shared.lock();
+            state.ended && state.queue.back().is_none_or(|last| last.pts <= at)
+        };
+        let end = ended.then(|| {
+            let state = self.shared.lock();
+            let last = state.queue.back().or(self.current.as_ref());
+            last.map_or(at, |f| Pts(f.pts.0.saturating_add(f.duration.0)))
+        });
+        if let Some(start) = self.clock.wrap(at, before, end) {
+            self.seek(start);
+            return;
+        }
+        while self.next_pts().is_some_and(|next| next <= at) && self.show_next() {}
+        if let Some(end) = end {
+            if at >= end {
+                self.pause();
+                self.clock.jump(end, self.now);
+            }
+        } else if self.next_pts().is_none()
+            && let Some(frame) = &self.current
+        {
+            // Not decoded yet: the clock waits rather than skips.
+            let due = Pts(frame.pts.0.saturating_add(frame.duration.0));
+            if at.0 > due.0.saturating_add(MAX_LAG.0) {
+                self.clock.jump(due, self.now);
+            }
+        }
+    }
+
+    fn next_pts(&self) -> Option<Pts> {
+        self.shared.lock().queue.front().map(|f| f.pts)
+    }
+
+    /// One frame on, if it is decoded.
+    fn show_next(&mut self) -> bool {
+        let Some(next) = self.shared.pop() else { return false };
+        if let Some(shown) = self.current.replace(next) {
+            self.back.push_back(shown);
+        }
+        let mut bytes: usize = self.back.iter().map(|f| f.bytes()).sum();
+        while bytes > BACK_BYTES
+            && let Some(oldest) = self.back.pop_front()
+        {
+            bytes -= oldest.bytes();
+        }
+        true
+    }
+
+    /// One frame back, if it is still there.
+    fn show_previous(&mut self) -> bool {
+        let Some(previous) = self.back.pop_back() else { return false };
+        if let Some(shown) = self.current.replace(previous) {
+            self.shared.unpop(shown);
+        }
+        true
+    }
+
+    /// Shows the frame for `to` if it is among the neighbours.
+    fn show_neighbour(&mut self, to: Pts) -> bool {
+        let Some(current) = &self.current else { return false };
+        if to < current.pts {
+            // Only the video's first frame is also shown for times before it.
+            let oldest = self.back.front().map(|f| f.pts);
+            if !oldest.is_some_and(|pts| pts <= to || Some(pts) == self.first()) {
+                return Some(current.pts) == self.first();
+            }
+            while self.current.as_ref().is_some_and(|f| f.pts > to) && self.show_previous() {}
+            return true;
+        }
+        let covered = {
+            let state = self.shared.lock();
+            to == current.pts || state.ended || state.queue.back().is_some_and(|last| last.pts > to)
+        };
+        while covered && self.next_pts().is_some_and(|next| next <= to) && self.show_next() {}
+        covered
+    }
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        self.shared.quit();
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been reported already.
+            let _ = thread.join();
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Picture to model input (METHOD §1 "Preprocess"): resize the shorter side, crop the middle, normalise.
 
 use super::RgbImage;
+use super::resample::{self, Filter};
 use crate::engine::CropRect;
-use fast_image_resize as fir;
 
 /// CLIP's pixel statistics.
 pub const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
@@ -86,22 +86,20 @@ impl Preprocess {
     }
 
     fn resize(&self, image: &RgbImage) -> Option<RgbImage> {
+        if image.width == 0 || image.height == 0 || self.size == 0 {
+            return None;
+        }
         let slim = middle(image);
         let image = slim.as_ref().unwrap_or(image);
         let (width, height) = self.resized(image.width, image.height);
         if (width, height) == (image.width, image.height) {
             return Some(image.clone());
         }
-        let source =
-            fir::images::ImageRef::new(image.width, image.height, &image.data, fir::PixelType::U8x3).ok()?;
-        let mut out = fir::images::Image::new(width, height, fir::PixelType::U8x3);
         let filter = match self.resize {
-            Resize::Clip => fir::FilterType::CatmullRom,
-            Resize::VideoX => fir::FilterType::Bilinear,
+            Resize::Clip => Filter::Bicubic,
+            Resize::VideoX => Filter::Bilinear,
         };
-        let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(filter));
-        fir::Resizer::new().resize(&source, &mut out, &options).ok()?;
-        Some(RgbImage { width, height, data: out.into_vec() })
+        Some(resample::resize(image, width, height, filter))
     }
 
     /// `(3, R, R)` floats, channel by channel: `(value/255 − mean) / std`.

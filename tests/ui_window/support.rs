@@ -1,7 +1,9 @@
 //! A window that is told what player and engine would tell it: every number known, nothing to wait for.
 
 use egui_kittest::Harness;
-use motionlens::engine::{Analysis, AnalysisWindow, CropRect, DeviceInfo, Event, Map, Maps, ModelInfo, PromptNote};
+use motionlens::engine::{
+    Analysis, AnalysisWindow, CropRect, DeviceInfo, Event, Map, Maps, ModelInfo, PromptNote,
+};
 use motionlens::prompt::PromptSet;
 use motionlens::score::{ClassScore, Scores};
 use motionlens::ui::App;
@@ -22,7 +24,7 @@ pub type Window = Harness<'static, App>;
 pub fn window(size: [f32; 2], wgpu: bool) -> Window {
     let builder = Harness::builder().with_size(size).with_max_steps(12);
     let builder = if wgpu { builder.wgpu() } else { builder };
-    let mut h = builder.build_eframe(|cc| App::new(&cc.egui_ctx, None));
+    let mut h = builder.build_eframe(|cc| App::new(&cc.egui_ctx, cc.wgpu_render_state.clone(), None));
     let ctx = h.ctx.clone();
     let app = h.state_mut();
     app.show_playback(Some(clip()), playback(0));
