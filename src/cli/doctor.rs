@@ -28,7 +28,7 @@ fn describe() -> String {
     let auto = device::describe_auto();
     let software = if auto.software { ", software" } else { "" };
     let _ = writeln!(out, "device that auto picks\n  {}{software}: {}", auto.name, auto.reason);
-    let _ = writeln!(out, "ffmpeg libraries\n  {}", video::ffmpeg_version());
+    let _ = writeln!(out, "ffmpeg libraries\n  {}", video::decode::ffmpeg_version());
     let display = window::display();
     let _ = writeln!(out, "display\n  {}", display.as_deref().unwrap_or("none"));
     if display.is_none() {

@@ -7,7 +7,6 @@ use crate::engine::{
 };
 use crate::prompt::PromptSet;
 use crate::score::{ClassEmbedding, Scores};
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::Path;
 use std::sync::Arc;
@@ -37,14 +36,12 @@ pub(super) struct Outcome {
 
 /// Loads the model, analyses one window and scores it; progress goes to stderr when that is a terminal.
 pub(super) fn analyse(request: Request) -> Result<Outcome, CliError> {
-    let (sender, wakes) = crossbeam_channel::bounded(1);
-    // A full slot already promises a look at the events.
-    let wake = Arc::new(move || drop(sender.try_send(())));
-    let engine = Engine::spawn(request.device, wake);
+    // Events are waited for in the engine's own channel, so nobody has to be woken.
+    let engine = Engine::spawn(request.device, None, Arc::new(|| {}));
     let bar = progress_bar();
 
     engine.load_model(request.model);
-    let (model, device) = wait(&engine, &wakes, &bar, |event| match event {
+    let (model, device) = wait(&engine, &bar, |event| match event {
         Event::ModelLoaded { info, device } => Some(Ok((info, device))),
         Event::ModelFailed { message } => Some(Err(CliError::Engine(message))),
         _ => None,
@@ -55,7 +52,7 @@ pub(super) fn analyse(request: Request) -> Result<Outcome, CliError> {
     engine.set_video(Some(request.video));
     engine.analyse(request.window);
     let (mut analysed, mut scored) = (None, None);
-    let (analysis, scores, notes) = wait(&engine, &wakes, &bar, |event| {
+    let (analysis, scores, notes) = wait(&engine, &bar, |event| {
         match event {
             Event::Analysed(analysis) => analysed = Some(analysis),
             Event::Scored { scores, notes, .. } => scored = Some((scores, notes)),
@@ -75,27 +72,23 @@ pub(super) fn analyse(request: Request) -> Result<Outcome, CliError> {
 /// Blocks until `done` makes something of an event.
 fn wait<T>(
     engine: &Engine,
-    wakes: &Receiver<()>,
     bar: &ProgressBar,
     mut done: impl FnMut(Event) -> Option<Result<T, CliError>>,
 ) -> Result<T, CliError> {
     loop {
-        while let Some(event) = engine.try_event() {
-            match &event {
-                Event::ModelLoading { what, fraction } => {
-                    show(bar, what, fraction.map(|f| ((f * 100.0) as usize, 100)));
-                }
-                Event::Progress { stage, done, total } => show(bar, stage, Some((*done, *total))),
-                _ => {}
+        let Some(event) = engine.wait_event(Duration::from_secs(1)) else {
+            bar.tick();
+            continue;
+        };
+        match &event {
+            Event::ModelLoading { what, fraction } => {
+                show(bar, what, fraction.map(|f| ((f * 100.0) as usize, 100)));
             }
-            if let Some(result) = done(event) {
-                return result;
-            }
+            Event::Progress { stage, done, total } => show(bar, stage, Some((*done, *total))),
+            _ => {}
         }
-        if wakes.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Disconnected) {
-            return Err(CliError::Engine(
-                "the engine has stopped; please start the command again".to_owned(),
-            ));
+        if let Some(result) = done(event) {
+            return result;
         }
     }
 }

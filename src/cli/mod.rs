@@ -38,7 +38,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Score one video and write scores and maps, without a window
-    Analyze(analyze::Arguments),
+    Analyze(Box<analyze::Arguments>),
     /// Write clips of the procedural world, each with a JSON of the truth
     Synth(synth::SynthArgs),
     /// Train the small model, or a motion head on any model

@@ -63,7 +63,7 @@ impl Loaded {
     pub fn load(source: &ModelSource, device: &Device, stage: &dyn Fn(&str, f32)) -> Result<Self, LoadError> {
         stage("reading the model's files", 0.0);
         let files = match source {
-            ModelSource::Embedded => crate::model::embedded()?,
+            ModelSource::Embedded => ModelFiles::embedded(),
             ModelSource::Folder(folder) => ModelFiles::read(folder)?,
         };
         let place = files.place.clone();

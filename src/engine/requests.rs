@@ -73,7 +73,7 @@ struct State {
     loading: bool,
     /// Digest and T of the loaded model.
     model: Option<(Arc<str>, usize)>,
-    prompts: Arc<PromptSet>,
+    prompts: Option<Arc<PromptSet>>,
     alpha: Option<f32>,
     /// Prompts or α have changed since they were last taken.
     rescore: bool,
@@ -158,7 +158,7 @@ impl Requests {
 
     pub fn set_prompts(&self, set: PromptSet) {
         self.change(|s| {
-            s.prompts = Arc::new(set);
+            s.prompts = Some(Arc::new(set));
             s.prompts_changed();
         });
     }
@@ -300,13 +300,18 @@ impl Requests {
         lock(&self.state).take_prompts()
     }
 
+    /// The prompts could not be done now; they are to be taken again.
+    pub fn prompts_again(&self) {
+        self.change(|s| s.rescore = true);
+    }
+
     /// Prompts newer than those being worked on are waiting.
     pub fn has_newer_prompts(&self) -> bool {
         lock(&self.state).rescore
     }
 
     /// The present prompts, for scoring a clip.
-    pub fn prompts(&self) -> PromptJob {
+    pub fn prompts(&self) -> Option<PromptJob> {
         lock(&self.state).prompt_job()
     }
 
@@ -370,10 +375,11 @@ impl State {
         if self.model.is_none() || !std::mem::take(&mut self.rescore) {
             return None;
         }
-        Some(self.prompt_job())
+        self.prompt_job()
     }
 
-    fn prompt_job(&self) -> PromptJob {
-        PromptJob { generation: self.prompts_generation, set: self.prompts.clone(), alpha: self.alpha }
+    fn prompt_job(&self) -> Option<PromptJob> {
+        let set = self.prompts.clone()?;
+        Some(PromptJob { generation: self.prompts_generation, set, alpha: self.alpha })
     }
 }

@@ -15,21 +15,27 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
+/// The text side of the present prompts, and the notes on them.
+struct TextSide {
+    classes: Arc<Vec<ClassEmbedding>>,
+    notes: Arc<Vec<PromptNote>>,
+}
+
 pub struct Worker {
     requests: Arc<Requests>,
     choice: DeviceChoice,
     shared: Option<SharedGpu>,
     device: Option<(Device, DeviceInfo)>,
     loaded: Option<Loaded>,
-    /// The text side of the present prompts, and the notes on them.
-    classes: Option<(Arc<Vec<ClassEmbedding>>, Arc<Vec<PromptNote>>)>,
+    /// `None` until the present prompts have been encoded.
+    texts: Option<TextSide>,
     /// f of the last clip, and the video it is of.
     embedding: Option<(u64, Vec<f32>)>,
 }
 
 impl Worker {
     pub fn new(requests: Arc<Requests>, choice: DeviceChoice, shared: Option<SharedGpu>) -> Self {
-        Self { requests, choice, shared, device: None, loaded: None, classes: None, embedding: None }
+        Self { requests, choice, shared, device: None, loaded: None, texts: None, embedding: None }
     }
 
     /// Runs until the engine is closed.
@@ -47,24 +53,21 @@ impl Worker {
     /// A model that is refused leaves the one before in place.
     fn load(&mut self, generation: u64, source: &ModelSource) {
         let stamp = Stamp::Model(generation);
-        let loaded = guarded(|| self.open_model(source, stamp));
-        let event = match loaded {
+        match guarded(|| self.open_model(source, stamp)) {
             Ok((loaded, device)) => {
-                let event = Event::ModelLoaded { info: loaded.info.clone(), device };
-                let facts = (loaded.digest.clone(), loaded.info.frames);
+                let info = loaded.info.clone();
+                let facts = (loaded.digest.clone(), info.frames);
                 self.loaded = Some(loaded);
-                self.classes = None;
+                self.texts = None;
                 self.embedding = None;
-                // Told first: what follows the event then already has the new model.
+                self.requests.emit(stamp, Event::ModelLoaded { info, device });
                 self.requests.loaded(generation, Some(facts));
-                event
             }
             Err(message) => {
+                self.requests.emit(stamp, Event::ModelFailed { message });
                 self.requests.loaded(generation, None);
-                Event::ModelFailed { message }
             }
-        };
-        self.requests.emit(stamp, event);
+        }
     }
 
     fn open_model(&mut self, source: &ModelSource, stamp: Stamp) -> Result<(Loaded, DeviceInfo), String> {
@@ -93,39 +96,47 @@ impl Worker {
         let result = guarded(|| {
             let Some(loaded) = &mut self.loaded else { return Ok(None) };
             match loaded.classes(&job.set, &interrupted) {
-                Ok(classes) => Ok(Some(classes)),
+                Ok(texts) => Ok(Some(texts)),
                 Err(WorkError::Interrupted) => Ok(None),
                 Err(WorkError::Failed(message)) => Err(message),
             }
         });
         match result {
             Ok(Some((classes, notes))) => {
-                let classes = Arc::new(classes);
-                requests.set_classes(classes.clone());
-                self.classes = Some((classes, Arc::new(notes)));
+                let texts = TextSide { classes: Arc::new(classes), notes: Arc::new(notes) };
+                requests.set_classes(texts.classes.clone());
+                self.texts = Some(texts);
                 self.rescore(job, stamp, start);
             }
-            Ok(None) => {}
-            Err(message) => requests.emit(stamp, Event::PromptsFailed { message }),
+            Ok(None) => requests.prompts_again(),
+            Err(message) => {
+                self.texts = None;
+                requests.emit(stamp, Event::PromptsFailed { message });
+            }
         }
     }
 
     /// METHOD §6 on what is there. Without a clip the scores are empty and only the notes count.
     fn rescore(&self, job: &PromptJob, stamp: Stamp, start: Instant) {
-        let (Some(loaded), Some((classes, notes))) = (&self.loaded, &self.classes) else { return };
+        let (Some(loaded), Some(texts)) = (&self.loaded, &self.texts) else { return };
         let video = self.requests.video_generation();
         let scores = match &self.embedding {
             Some((of, embedding)) if *of == video => {
-                score(embedding, classes, loaded.info.tau, job.alpha.unwrap_or(loaded.info.alpha))
+                score(embedding, &texts.classes, loaded.info.tau, job.alpha.unwrap_or(loaded.info.alpha))
             }
             _ => Default::default(),
         };
         let seconds = start.elapsed().as_secs_f32();
-        self.requests.emit(stamp, Event::Scored { scores: Arc::new(scores), notes: notes.clone(), seconds });
+        let (scores, notes) = (Arc::new(scores), texts.notes.clone());
+        self.requests.emit(stamp, Event::Scored { scores, notes, seconds });
     }
 
     fn clip(&mut self, job: ClipJob) {
         let ClipJob { window, clip, known } = job;
+        if self.loaded.as_ref().is_none_or(|loaded| loaded.digest != window.model) {
+            // Cut for the model before this one.
+            return self.requests.put_back(&window);
+        }
         let start = Instant::now();
         let stamp = Stamp::Clip(window.generation);
         let result = guarded(|| match self.analyse(&window, &clip, known) {
@@ -139,10 +150,10 @@ impl Worker {
                 self.embedding = Some((window.video, analysis.embedding.clone()));
                 self.requests.finish(&window);
                 self.requests.emit(stamp, Event::Analysed(Arc::new(analysis)));
-                let prompts = self.requests.prompts();
-                let stamp = Stamp::Scores { prompts: prompts.generation, video: window.video };
-                if !self.requests.has_newer_prompts() {
-                    self.rescore(&prompts, stamp, Instant::now());
+                // Prompts that are waiting are scored with this clip when they are taken.
+                if let Some(job) = self.requests.prompts().filter(|_| !self.requests.has_newer_prompts()) {
+                    let stamp = Stamp::Scores { prompts: job.generation, video: window.video };
+                    self.rescore(&job, stamp, Instant::now());
                 }
             }
             Ok(None) => self.requests.put_back(&window),

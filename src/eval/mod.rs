@@ -1,3 +1,4 @@
 //! Evaluation: metrics, and the protocols that use them.
 
 pub mod metrics;
+pub mod zero_shot;

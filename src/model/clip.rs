@@ -44,6 +44,13 @@ impl Clip {
         self.visual_projection.forward(tokens.slice([0..f, 0..1]).reshape([f, d]))
     }
 
+    /// The vanilla video embedding before normalisation: `(B, T, n, D)` to `(B, E)`, the mean over time of the projected
+    /// class tokens (METHOD §8).
+    pub fn project_mean_class_token(&self, tokens: Tensor<4>) -> Tensor<2> {
+        let [b, _, _, d] = tokens.dims();
+        self.visual_projection.forward(tokens.narrow(2, 0, 1).mean_dim(1).reshape([b, d]))
+    }
+
     /// Text embeddings before normalisation, `(S, E)`.
     pub fn text<T: AsRef<[u32]>>(&self, texts: &[T], config: &ClipConfig) -> Tensor<2> {
         self.text_projection.forward(self.text_model.forward(texts, config.eos_token_id))

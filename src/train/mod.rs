@@ -4,6 +4,9 @@
 //! So a checkpoint is weights, optimiser state and the step, and a resumed run is the run that was never stopped.
 
 pub mod clip;
+pub mod features;
+pub mod head;
+pub mod losses;
 mod run;
 
 pub use run::{Run, RunError, clip_gradients};
