@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::command::Command;
-use crate::device::DeviceChoice;
+use crate::device::{DeviceChoice, SharedGpu};
 use crate::engine::{Engine, ModelSource};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,7 +50,10 @@ pub fn start(cc: &eframe::CreationContext<'_>, options: WindowOptions) -> App {
         let ctx = ctx.clone();
         Arc::new(move || ctx.request_repaint())
     };
-    let engine = Engine::spawn(options.device, wake);
+    let shared = cc.wgpu_render_state.as_ref().map(|s| {
+        SharedGpu::new(s.instance.clone(), s.adapter.clone(), s.device.clone(), s.queue.clone())
+    });
+    let engine = Engine::spawn(options.device, shared, wake);
     let mut app = App::new(&ctx, Some(engine));
     app.apply(&ctx, Command::OpenModel(options.model));
     match options.video {
