@@ -4,14 +4,16 @@
 mod analyze;
 mod doctor;
 mod drive;
+mod eval;
 mod synth;
 mod train;
 mod window;
 
 use crate::data::synth::SynthError;
-use crate::device::DeviceChoice;
+use crate::device::{DeviceChoice, DeviceError};
 use crate::engine::ModelSource;
 use crate::export::ExportError;
+use crate::model::ModelError;
 use crate::prompt::PromptSetError;
 use crate::train::RunError;
 use crate::ui::WindowError;
@@ -43,6 +45,8 @@ enum Command {
     Synth(synth::SynthArgs),
     /// Train the small model, or a motion head on any model
     Train(train::TrainArgs),
+    /// Measure a model
+    Eval(eval::EvalArgs),
     /// Say what this machine has and what is missing
     Doctor,
 }
@@ -84,6 +88,10 @@ enum CliError {
     Synth(#[from] SynthError),
     #[error(transparent)]
     Train(#[from] RunError),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// What the engine said.
     #[error("{0}")]
     Engine(String),
@@ -102,6 +110,7 @@ pub fn run() -> ExitCode {
         Some(Command::Analyze(arguments)) => analyze::run(&arguments),
         Some(Command::Synth(arguments)) => synth::run(&arguments),
         Some(Command::Train(arguments)) => train::run(&arguments),
+        Some(Command::Eval(arguments)) => eval::run(&arguments),
         Some(Command::Doctor) => doctor::run(),
         None => window::run(&arguments.window),
     };

@@ -12,7 +12,7 @@
 mod cache;
 pub mod handle;
 mod loaded;
-mod maps;
+pub mod maps;
 mod requests;
 mod sample;
 pub mod types;
