@@ -10,12 +10,16 @@ use std::process::{Command, Output, Stdio};
 const SIDE: u32 = 64;
 
 fn motionlens(args: &[&str]) -> Output {
+    motionlens_in(Path::new("."), args)
+}
+
+fn motionlens_in(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_motionlens"));
     // No display: a window must never open from a test.
     for name in ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"] {
         command.env_remove(name);
     }
-    command.args(args).stdin(Stdio::null()).output().unwrap()
+    command.current_dir(folder).args(args).stdin(Stdio::null()).output().unwrap()
 }
 
 /// Runs `analyze` on the CPU with these further arguments.
@@ -223,6 +227,17 @@ fn a_report_folder_is_whole_and_keeps_what_was_there() {
     let blocked = dir.path().join("file");
     std::fs::write(&blocked, "").unwrap();
     assert_error(&analyze(&video, &["--out", blocked.to_str().unwrap()]), 1, "file");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_display_the_window_becomes_a_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let video = clip(dir.path());
+    let out = motionlens_in(dir.path(), &[video.to_str().unwrap(), "--device", "cpu"]);
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success() && said.contains("No display") && said.contains("report"), "{said}");
+    assert!(dir.path().join("report/index.html").is_file());
 }
 
 #[test]

@@ -134,6 +134,34 @@ fn what_cannot_be_a_word_or_a_tokenizer_is_refused() {
     assert!(matches!(Tokenizer::from_bytes(&bare, 20), Err(TokenizerError::NoStartAndEnd)));
 }
 
+/// Files that the library reads and then fails on, or panics on: an error when the model is loaded, not later.
+#[test]
+fn files_that_break_when_used_are_refused() {
+    use serde_json::{Value, json};
+    let good: Value = serde_json::from_slice(&word_tokenizer_json(&WORDS).unwrap()).unwrap();
+    let with = |path: &str, value: Value| {
+        let mut file = good.clone();
+        *file.pointer_mut(path).unwrap() = value;
+        Tokenizer::from_bytes(&serde_json::to_vec(&file).unwrap(), 20)
+    };
+    for (path, value) in [
+        ("/post_processor/special_tokens", json!({})),
+        ("/pre_tokenizer", json!({"type": "FixedLength", "length": 0})),
+        ("/normalizer", json!({"type": "Precompiled", "precompiled_charsmap": "AAAA"})),
+        ("/normalizer", json!({"type": "Replace", "pattern": {"Regex": "("}, "content": ""})),
+        ("/model/unk_token", json!("nowhere")),
+        ("/model/vocab", json!({})),
+        ("/model", json!({"type": "BPE", "vocab": {"a": 0}, "merges": ["a b"]})),
+        ("/model", json!({"type": "Unigram", "vocab": [], "unk_id": 0})),
+    ] {
+        let shown = value.to_string();
+        assert!(matches!(with(path, value), Err(TokenizerError::Read(_))), "{path} {shown}");
+    }
+    // Start and end with ids that no word has: the text tower is asked for as many rows.
+    let far = with("/post_processor", json!({"type": "BertProcessing", "cls": ["x", 5], "sep": ["y", 700]}));
+    assert_eq!(far.unwrap().vocab_size(), 701);
+}
+
 /// The model's file may ask for padding and truncation; neither may reach the ids.
 #[test]
 fn padding_and_truncation_of_the_file_are_ignored() {

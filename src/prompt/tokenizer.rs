@@ -4,6 +4,7 @@
 //! after. Only the cut to the context length is done here, because its size is to be shown.
 
 use std::ops::Range;
+use std::panic::catch_unwind;
 use tokenizers::models::ModelWrapper;
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::normalizers::{
@@ -15,12 +16,17 @@ use tokenizers::processors::template::TemplateProcessing;
 /// Of a longer text only this much is tokenised: far more than any context holds.
 pub const MAX_TEXT_BYTES: usize = 64 << 10;
 
+/// Words, a digit, and a sign that no small vocabulary has.
+const PROBE: &str = "a moving 0 \u{2042}";
+
 /// A tokenizer of a model folder, and the context length of its text tower.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     context: usize,
     /// The unknown token, unless the model has none or uses it as start or end too (as CLIP does).
     unknown: Option<u32>,
+    /// The largest id of a word, or of the start and end that the file may name beside its words.
+    largest: u32,
 }
 
 /// One prompt as tokens.
@@ -52,28 +58,38 @@ impl Tokenizer {
     /// Reads the text of a `tokenizer.json`. `context` is the text tower's length (77 for CLIP).
     ///
     /// Truncation and padding that the file may ask for are switched off: cutting is done (and told) by
-    /// [`Tokenizer::encode`], and padding after EOT changes nothing (METHOD §1).
+    /// [`Tokenizer::encode`], and padding after EOT changes nothing (METHOD §1). The file is tried out on a text,
+    /// because the library finds some faults only then, and meets others with a panic: both become an error.
     pub fn from_bytes(json: &[u8], context: usize) -> Result<Self, TokenizerError> {
+        if context < 3 {
+            return Err(TokenizerError::ShortContext(context));
+        }
+        catch_unwind(|| Self::read(json, context)).unwrap_or_else(|_| {
+            Err(TokenizerError::Read("the tokenizers library cannot work with this file".to_owned()))
+        })
+    }
+
+    fn read(json: &[u8], context: usize) -> Result<Self, TokenizerError> {
         let read = |e: tokenizers::Error| TokenizerError::Read(e.to_string());
         let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(read)?;
         inner.with_truncation(None).map_err(read)?;
         inner.with_padding(None);
-        if context < 3 {
-            return Err(TokenizerError::ShortContext(context));
-        }
         let around = inner.encode("", true).map_err(read)?;
         if around.get_ids().len() != 2 {
             return Err(TokenizerError::NoStartAndEnd);
         }
+        inner.encode(PROBE, true).map_err(read)?;
         let unknown = unknown_token(inner.get_model())
             .and_then(|token| inner.token_to_id(&token))
             .filter(|id| !around.get_ids().contains(id));
-        Ok(Self { inner, context, unknown })
+        let ids = inner.get_vocab(true).into_values().chain(around.get_ids().iter().copied());
+        let largest = ids.max().unwrap_or(0);
+        Ok(Self { inner, context, unknown, largest })
     }
 
     /// Rows that the text tower's embedding table has to have: the largest id and one more.
     pub fn vocab_size(&self) -> usize {
-        self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
+        self.largest as usize + 1
     }
 
     /// Encodes one prompt; never fails on strange text.
@@ -82,7 +98,7 @@ impl Tokenizer {
     /// kept, and the end token comes last.
     pub fn encode(&self, text: &str) -> Encoded {
         let (kept, rest) = bounded(text);
-        // The crate fails only where a word-level file lacks its own unknown token: no word is known then.
+        // What the file cannot do has been found when it was read; whatever is left is a text without words.
         let Some(encoding) = self.inner.encode(kept, true).or_else(|_| self.inner.encode("", true)).ok()
         else {
             return Encoded { ids: Vec::new(), cut: 0, unknown: Vec::new() };
