@@ -35,7 +35,7 @@ fn describe() -> String {
         missing.push("a display: without one only the commands work (or use xvfb-run)".to_owned());
     }
     if cfg!(all(unix, not(target_os = "macos"))) && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
-        missing.push("the variable XDG_RUNTIME_DIR: the window needs it".to_owned());
+        missing.push("the variable XDG_RUNTIME_DIR: a window on Wayland needs it".to_owned());
     }
     out.push_str("model\n  embedded in the program; another with --model DIR\n");
     match window::bundled_clip() {

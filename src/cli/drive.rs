@@ -39,9 +39,14 @@ pub(super) fn analyse(request: Request) -> Result<Outcome, CliError> {
     // Events are waited for in the engine's own channel, so nobody has to be woken.
     let engine = Engine::spawn(request.device, None, Arc::new(|| {}));
     let bar = progress_bar();
+    let outcome = ask(&engine, &bar, request);
+    bar.finish_and_clear();
+    outcome
+}
 
+fn ask(engine: &Engine, bar: &ProgressBar, request: Request) -> Result<Outcome, CliError> {
     engine.load_model(request.model);
-    let (model, device) = wait(&engine, &bar, |event| match event {
+    let (model, device) = wait(engine, bar, |event| match event {
         Event::ModelLoaded { info, device } => Some(Ok((info, device))),
         Event::ModelFailed { message } => Some(Err(CliError::Engine(message))),
         _ => None,
@@ -51,20 +56,19 @@ pub(super) fn analyse(request: Request) -> Result<Outcome, CliError> {
     engine.set_prompts(request.prompts.or_templates(model.templates.as_ref()));
     engine.set_video(Some(request.video));
     engine.analyse(request.window);
-    let (mut analysed, mut scored) = (None, None);
-    let (analysis, scores, notes) = wait(&engine, &bar, |event| {
-        match event {
-            Event::Analysed(analysis) => analysed = Some(analysis),
-            Event::Scored { scores, notes, .. } => scored = Some((scores, notes)),
-            Event::AnalysisFailed { message }
-            | Event::PromptsFailed { message }
-            | Event::ModelFailed { message } => return Some(Err(CliError::Engine(message))),
-            _ => {}
+    let mut analysed = None;
+    let (analysis, scores, notes) = wait(engine, bar, |event| match event {
+        Event::Analysed(analysis) => {
+            analysed = Some(analysis);
+            None
         }
-        let ((scores, notes), analysis) = scored.clone().zip(analysed.clone())?;
-        Some(Ok((analysis, scores, notes)))
+        // Scores that come before the analysis are empty: they only bring the notes on the prompts.
+        Event::Scored { scores, notes, .. } => analysed.clone().map(|analysis| Ok((analysis, scores, notes))),
+        Event::AnalysisFailed { message }
+        | Event::PromptsFailed { message }
+        | Event::ModelFailed { message } => Some(Err(CliError::Engine(message))),
+        _ => None,
     })?;
-    bar.finish_and_clear();
     let embeddings = engine.class_embeddings().unwrap_or_default();
     Ok(Outcome { model, device, analysis, scores, notes, embeddings })
 }

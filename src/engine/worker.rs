@@ -212,6 +212,7 @@ impl Worker {
         }
         Ok(Analysis {
             video: clip.video.clone(),
+            window: window.window,
             frames,
             crop: first.crop,
             maps,

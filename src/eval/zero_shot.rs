@@ -30,7 +30,7 @@ pub struct TextSide {
 
 fn to_vec(tensor: Tensor<2>) -> Result<Vec<f32>, RunError> {
     let data = tensor.try_into_data().map_err(|e| RunError::Other(e.to_string()))?;
-    data.into_vec::<f32>().map_err(|e| RunError::Other(format!("{e:?}")))
+    data.try_into_vec::<f32>().map_err(|e| RunError::Other(format!("{e:?}")))
 }
 
 impl TextSide {

@@ -106,7 +106,7 @@ impl Record {
                 head: if model.head_trained { "trained" } else { "untrained" },
             },
             device: format!("{}{software}", device.name),
-            frames: analysis.frames.iter().map(|pts| Frame { pts_s: pts.secs() }).collect(),
+            frames: analysis.frames.iter().map(|pts| Frame { pts_s: pts.0 as f64 / 1e9 }).collect(),
             classes: classes.collect(),
             none: scores.none,
             maps: Maps {

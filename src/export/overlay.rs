@@ -104,7 +104,7 @@ impl View {
     pub fn quantity(self) -> &'static str {
         match self {
             View::Input => "the picture as decoded",
-            View::Motion => "share of the motion stream, ‖M‖/‖X‖, relative",
+            View::Motion => "energy of the motion stream against the whole, ‖M‖/‖X‖",
             View::Static => "static stream as PCA colours: equal colour, equal content",
             View::Gate => "gate, mean over blocks and heads: 0 closed, 1 open",
             View::Evidence => "pooling weight, share of the whole",
@@ -181,7 +181,7 @@ pub fn legend(colors: Colormap, width: u32, height: u32) -> RgbImage {
 }
 
 /// One frame of a map that can be asked anywhere in the crop.
-struct Grid<'a> {
+pub struct Grid<'a> {
     values: &'a [f32],
     rows: usize,
     cols: usize,
@@ -190,14 +190,14 @@ struct Grid<'a> {
 
 impl<'a> Grid<'a> {
     /// A frame that the map does not have reads as zeros.
-    fn new(map: &'a Map, t: usize, smooth: bool) -> Self {
+    pub fn new(map: &'a Map, t: usize, smooth: bool) -> Self {
         let n = map.rows * map.cols;
         let values = map.data.get(t * n..(t + 1) * n).unwrap_or_default();
         Self { values, rows: map.rows, cols: map.cols, smooth }
     }
 
     /// The value at (x, y) in fractions of the crop; constant beyond the outermost patch centres.
-    fn at(&self, x: f32, y: f32) -> f32 {
+    pub fn at(&self, x: f32, y: f32) -> f32 {
         if self.values.is_empty() {
             return 0.0;
         }

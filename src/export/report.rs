@@ -111,11 +111,11 @@ impl Report<'_> {
              <p>Model {model_name} (digest {model_digest}), motion head {head}, on {device}.</p>\n\
              <ul>\n{notes}</ul>\n\
              <h2>Frames and maps</h2>\n\
-             <p>Columns are the sampled frames, at {times}. Rows from the top are the views below. Each map is \
-             normalised over the clip.</p>\n\
+             <p>Columns are the sampled frames, at {times}. Rows from the top are the views below. The colours \
+             of a map span its range over the clip, those of the gate the fixed 0 to 1.</p>\n\
              <img class=\"sheet\" alt=\"Contact sheet: one row a view, one column a sampled frame\" \
              src=\"data:image/png;base64,{sheet}\">\n\
-             <table>\n<tr><th>view</th><th>what the colours mean</th><th>range over the clip</th></tr>\n{views}</table>\n\
+             <table>\n<tr><th>view</th><th>what the colours mean</th><th>range</th></tr>\n{views}</table>\n\
              <h2>Scores</h2>\n\
              <table>\n<tr><th>class</th><th>p</th><th>s⁺</th><th>s⁻</th><th>margin</th><th>yes</th></tr>\n{scores}\
              <tr><th scope=\"row\">none of these</th><td>{none:.4}</td><td></td><td></td><td></td><td></td></tr>\n\

@@ -23,6 +23,9 @@ pub enum Source {
     Files(LabelledClips),
 }
 
+/// Pixels `(T, 3, R, R)` of a clip, or the file that could not be used and why.
+type ClipPixels = Result<Vec<f32>, (PathBuf, String)>;
+
 /// Frames that go through the vision tower at once.
 const BATCH: usize = 64;
 /// Changes when the meaning of a cache file does.
@@ -107,7 +110,7 @@ pub fn encode(model: &Model, pixels: Vec<f32>, device: &Device) -> Result<Vec<f3
     let pixels = Tensor::<4>::from_data(TensorData::new(pixels, [frames, 3, side, side]), device);
     let data = model.clip.vision_model.forward(pixels).try_into_data();
     data.map_err(|e| RunError::Other(e.to_string()))?
-        .into_vec::<f32>()
+        .try_into_vec::<f32>()
         .map_err(|e| RunError::Other(format!("{e:?}")))
 }
 
@@ -178,8 +181,7 @@ impl Features {
         let preprocess = preprocess(model);
         let per_batch = (BATCH / shape[0]).max(1);
         for start in (0..total).step_by(per_batch) {
-            let clips: Vec<(usize, Result<Vec<f32>, (PathBuf, String)>)> = (start
-                ..total.min(start + per_batch))
+            let clips: Vec<(usize, ClipPixels)> = (start..total.min(start + per_batch))
                 .into_par_iter()
                 .map(|i| clip_pixels(source, i, shape[0], &preprocess))
                 .collect();
@@ -232,13 +234,8 @@ impl Features {
     }
 }
 
-/// Label and pixels `(T, 3, R, R)` of one clip; a file that cannot be used gives its path and the reason.
-fn clip_pixels(
-    source: &Source,
-    index: usize,
-    frames: usize,
-    preprocess: &Preprocess,
-) -> (usize, Result<Vec<f32>, (PathBuf, String)>) {
+/// One clip with its label.
+fn clip_pixels(source: &Source, index: usize, frames: usize, preprocess: &Preprocess) -> (usize, ClipPixels) {
     match source {
         Source::World { classes, seed, .. } => {
             // Class by class in turn, so that a longer data set begins with the shorter one.

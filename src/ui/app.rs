@@ -7,11 +7,15 @@ use super::edit::{History, PromptEdit};
 use super::messages::{Kind, Messages};
 use super::overlay::View;
 use super::pictures::Pictures;
-use super::state::{Analysed, Model, Playback, State, VideoFile, Work};
+use super::state::{Analysed, Loading, Playback, State, VideoFile, Work};
 use super::{bundled, inspector, keys, messages, prompt_panel, stage, theme, topbar, transport};
-use crate::engine::{AnalysisWindow, Engine, Event, ModelSource};
+use crate::engine::{Analysis, AnalysisWindow, DeviceInfo, Engine, Event, ModelInfo, ModelSource};
+use crate::export::overlay::Style;
+use crate::export::{json, report};
 use crate::prompt::PromptSet;
-use crate::video::{Player, Pts, Wake};
+use crate::score::Scores;
+use crate::video::{Cancel, ClipReader, Player, Pts, Wake};
+use eframe::egui_wgpu::RenderState;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,7 +44,7 @@ pub struct App {
 
 impl App {
     /// An app around an engine; without one (tests) it shows what it is told through [`App::on_event`].
-    pub fn new(ctx: &egui::Context, engine: Option<Engine>) -> Self {
+    pub fn new(ctx: &egui::Context, gpu: Option<RenderState>, engine: Option<Engine>) -> Self {
         theme::apply(ctx);
         let wake: Wake = {
             let ctx = ctx.clone();
@@ -51,7 +55,8 @@ impl App {
             opening: None,
             bundled: bundled::clips(),
             playback: Playback::default(),
-            model: Model::None,
+            model: None,
+            loading: None,
             device: None,
             work: None,
             analysed: None,
@@ -79,7 +84,7 @@ impl App {
             engine,
             player: None,
             opening: None,
-            pictures: Pictures::default(),
+            pictures: Pictures::new(gpu),
             desk: Desk::new(ctx.clone()),
             wake,
             commands: Vec::new(),
@@ -156,11 +161,11 @@ impl App {
             Command::AnalyseRange => {
                 s.follow = false;
                 let w = s.whole_or_range();
-                self.analyse(w);
+                self.analyse_now(w);
             }
             Command::AnalyseHere => {
                 let w = self.follow_window();
-                self.analyse(w);
+                self.analyse_now(w);
             }
             Command::CancelWork => {
                 s.follow = false;
@@ -209,19 +214,21 @@ impl App {
     pub fn on_event(&mut self, event: Event) {
         let s = &mut self.state;
         match event {
-            Event::ModelLoading { what, fraction } => s.model = Model::Loading { what, fraction },
+            Event::ModelLoading { what, fraction } => s.loading = Some(Loading { what, fraction }),
             Event::ModelLoaded { info, device } => {
                 self.adopt_templates(info.templates.clone().unwrap_or_default());
                 let s = &mut self.state;
                 s.device = Some(device);
-                s.model = Model::Loaded(info);
-                if let Some(w) = s.requested {
+                s.loading = None;
+                s.model = Some(info);
+                // A window in work is begun again by the engine; one that was done is asked for again.
+                if let (Some(w), None) = (s.requested, &s.work) {
                     self.analyse(w);
                 }
                 self.hint();
             }
             Event::ModelFailed { message } => {
-                s.model = Model::Failed(message.clone());
+                s.loading = None;
                 s.messages.add(Kind::Problem, message);
             }
             Event::Progress { stage, done, total } => {
@@ -230,7 +237,7 @@ impl App {
             }
             Event::Analysed(analysis) => {
                 s.work = None;
-                s.analysed = Some(Analysed::new(analysis, s.requested));
+                s.analysed = Some(Analysed::new(analysis));
             }
             Event::AnalysisFailed { message } => {
                 s.work = None;
@@ -263,6 +270,9 @@ impl App {
             if b.info.as_ref().map(|i| i.frames.is_some()) != p.info().map(|i| i.frames.is_some()) {
                 b.info = p.info().cloned();
             }
+            if let Some(frame) = p.frame() {
+                self.pictures.show_frame(frame);
+            }
             b.position = p.position();
             b.shown = p.frame().map(|f| f.pts);
             b.playing = p.is_playing();
@@ -284,7 +294,7 @@ impl App {
             self.analyse_on_open = false;
             self.analyse_first();
         }
-        if self.state.follow && self.state.work.is_none() && self.state.info().is_some() {
+        if self.state.follow && self.state.work.is_none() && self.state.model.is_some() {
             let w = self.follow_window();
             if self.state.requested != Some(w) && w.end > w.start {
                 self.analyse(w);
@@ -346,22 +356,29 @@ impl App {
 
     fn open_model(&mut self, source: ModelSource) {
         let what = match &source {
-            ModelSource::Embedded => "the embedded model".to_owned(),
-            ModelSource::Folder(path) => path.display().to_string(),
+            ModelSource::Embedded => "loading the embedded model".to_owned(),
+            ModelSource::Folder(path) => format!("loading {}", path.display()),
         };
-        self.state.model = Model::Loading { what, fraction: None };
+        self.state.loading = Some(Loading { what, fraction: None });
         if let Some(e) = &self.engine {
             e.load_model(source);
         }
     }
 
-    /// Opens the first bundled clip with its prompts.
+    /// Opens the first bundled clip, where there is one.
     pub fn open_bundled(&mut self) {
-        let Some(clip) = self.state.bundled.first().cloned() else { return };
-        self.open_video(clip.path);
-        if let Some(prompts) = clip.prompts {
-            self.desk.read_prompts(prompts);
+        if let Some(clip) = self.state.bundled.first().cloned() {
+            self.open_video(clip.path);
         }
+    }
+
+    /// The prompts to begin with; not a step that undo takes back.
+    pub fn start_with(&mut self, prompts: Result<PromptSet, String>) {
+        match prompts {
+            Ok(set) => self.state.history = History::new(set),
+            Err(why) => self.state.messages.add(Kind::Problem, format!("The bundled prompt set: {why}")),
+        }
+        self.send_prompts();
     }
 
     fn analyse(&mut self, window: AnalysisWindow) {
@@ -374,6 +391,14 @@ impl App {
         }
     }
 
+    /// As [`App::analyse`], and drops the window that is in work: a person has asked for this one.
+    fn analyse_now(&mut self, window: AnalysisWindow) {
+        if let Some(e) = &self.engine {
+            e.cancel();
+        }
+        self.analyse(window);
+    }
+
     fn analyse_first(&mut self) {
         let duration = self.state.playback.duration();
         let end = if duration.secs() <= WHOLE_UP_TO { duration } else { Pts::from_secs(FIRST_SECONDS) };
@@ -384,7 +409,7 @@ impl App {
     /// overlap sample the same frames and the engine need not encode them again.
     fn follow_window(&self) -> AnalysisWindow {
         let s = &self.state;
-        let frames = s.info().map_or(8, |i| i.frames).max(1);
+        let frames = s.model.as_ref().map_or(8, |i| i.frames).max(1);
         let step = s.follow_length / frames as f64;
         let duration = s.playback.duration().secs();
         let length = s.follow_length.min(duration);
@@ -429,7 +454,7 @@ impl App {
     /// Templates that the person has not touched follow the model.
     fn adopt_templates(&mut self, templates: crate::prompt::Templates) {
         let present = &self.state.prompts().templates;
-        let before = self.state.info().and_then(|i| i.templates.clone());
+        let before = self.state.model.as_ref().and_then(|i| i.templates.clone());
         let untouched = *present == crate::prompt::Templates::default() || before.as_ref() == Some(present);
         if untouched && *present != templates {
             self.state.history.adopt_templates(templates);
@@ -441,7 +466,7 @@ impl App {
     fn hint(&mut self) {
         let s = &mut self.state;
         let own = s.video.as_ref().is_some_and(|v| !v.bundled);
-        if own && !self.hinted && s.info().is_some_and(|i| i.embedded) {
+        if own && !self.hinted && s.model.as_ref().is_some_and(|i| i.embedded) {
             self.hinted = true;
             s.messages.add(
                 Kind::Hint,
@@ -464,9 +489,61 @@ impl App {
         ctx.send_viewport_cmd(egui::ViewportCommand::Screenshot(egui::ScreenshotCallback::new(save)));
     }
 
+    /// Writes the report of the present analysis on a thread.
     fn report(&mut self, folder: PathBuf) {
-        let _ = folder;
-        self.state.messages.add(Kind::Problem, "There is no report yet.");
+        let s = &self.state;
+        let (Some(video), Some(a), Some(scores)) = (&s.video, &s.analysed, &s.scores) else { return };
+        let (Some(model), Some(device)) = (&s.model, &s.device) else { return };
+        let report = Report {
+            video: video.path.clone(),
+            analysis: a.analysis.clone(),
+            scores: scores.clone(),
+            model: model.clone(),
+            device: device.clone(),
+            style: Style { magnitudes: s.view.palette, opacity: s.view.opacity, smooth: s.view.smooth },
+        };
+        self.desk.start("report", move || Some(Command::Told(report.write(&folder))));
+    }
+}
+
+/// What a report is made of, taken from the state when it was asked for.
+struct Report {
+    video: PathBuf,
+    analysis: Arc<Analysis>,
+    scores: Arc<Scores>,
+    model: Arc<ModelInfo>,
+    device: DeviceInfo,
+    style: Style,
+}
+
+impl Report {
+    fn write(&self, folder: &Path) -> Result<String, String> {
+        let cancel = Cancel::default();
+        let mut reader = ClipReader::open(&self.video).map_err(|e| e.to_string())?;
+        let times = reader.frame_times(&cancel).map_err(|e| e.to_string())?;
+        let clip = reader.read_frames(&self.analysis.frames, &|_| true, &cancel, &mut |_, _| {});
+        let pictures: Vec<_> =
+            clip.map_err(|e| e.to_string())?.frames.into_iter().filter_map(|f| f.image).collect();
+        let video = json::Video {
+            path: self.video.display().to_string(),
+            digest: self.analysis.video.0.to_string(),
+            duration_s: times.end.secs(),
+            width: pictures.first().map_or(0, |p| p.width),
+            height: pictures.first().map_or(0, |p| p.height),
+        };
+        let record = json::Record::new(video, &self.model, &self.device, &self.analysis, &self.scores, None);
+        let mut notes = Vec::new();
+        if !self.model.head_trained {
+            notes.push("The motion head is untrained: the separation is the plain Haar one.".to_owned());
+        }
+        if self.model.embedded {
+            notes.push("The words of the embedded model know moving shapes only.".to_owned());
+        }
+        let (analysis, style) = (&self.analysis, self.style);
+        report::Report { record: &record, analysis, pictures: &pictures, notes: &notes, style }
+            .write(folder)
+            .map_err(|e| e.to_string())?;
+        Ok(format!("Report written to {}", folder.display()))
     }
 }
 

@@ -1,15 +1,14 @@
-//! The clips and prompt sets that come with the program: found beside it, in the folder it was started from, or
+//! The clips that come with the program: found beside it, in the folder it was started from, or
 //! in the source folder that it was built from.
 
 use std::path::{Path, PathBuf};
 
-/// One bundled clip and the prompt set that goes with it.
+/// One bundled clip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clip {
     /// The file's stem with spaces for dashes and underscores.
     pub name: String,
     pub path: PathBuf,
-    pub prompts: Option<PathBuf>,
 }
 
 /// Looks for `assets/clips/*.mp4`; sorted by name.
@@ -26,27 +25,20 @@ fn roots() -> Vec<PathBuf> {
     roots
 }
 
-/// The clips under `root/assets`; a prompt set is `prompts/<stem>.json` or the only one there.
+/// The clips under `root/assets`.
 fn clips_in(root: &Path) -> Vec<Clip> {
-    let files = |dir: PathBuf, ext: &str| -> Vec<PathBuf> {
-        let mut list: Vec<_> = std::fs::read_dir(dir)
-            .into_iter()
-            .flatten()
-            .filter_map(|e| Some(e.ok()?.path()))
-            .filter(|p| p.extension().is_some_and(|e| e == ext))
-            .collect();
-        list.sort();
-        list
-    };
-    let sets = files(root.join("assets/prompts"), "json");
-    let clips = files(root.join("assets/clips"), "mp4");
+    let mut clips: Vec<PathBuf> = std::fs::read_dir(root.join("assets/clips"))
+        .into_iter()
+        .flatten()
+        .filter_map(|e| Some(e.ok()?.path()))
+        .filter(|p| p.extension().is_some_and(|e| e == "mp4"))
+        .collect();
+    clips.sort();
     clips
         .into_iter()
         .map(|path| {
             let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let own = sets.iter().find(|s| s.file_stem() == path.file_stem());
-            let prompts = own.or(if sets.len() == 1 { sets.first() } else { None }).cloned();
-            Clip { name: stem.replace(['-', '_'], " "), path, prompts }
+            Clip { name: stem.replace(['-', '_'], " "), path }
         })
         .collect()
 }

@@ -94,12 +94,8 @@ impl Desk {
     /// Writes a prompt file.
     pub fn write_prompts(&self, path: PathBuf, set: PromptSet) {
         self.start("prompts", move || {
-            let told = serde_json::to_string_pretty(&set)
-                .map_err(|e| e.to_string())
-                .and_then(|text| std::fs::write(&path, text + "\n").map_err(|e| e.to_string()))
-                .map(|()| format!("Prompt set written to {}", path.display()))
-                .map_err(|e| format!("Cannot write {}: {e}", path.display()));
-            Some(Command::Told(told))
+            let told = set.save(&path).map(|()| format!("Prompt set written to {}", path.display()));
+            Some(Command::Told(told.map_err(|e| e.to_string())))
         });
     }
 }

@@ -45,6 +45,11 @@ impl Side {
         }
     }
 
+    /// The list that a person edits: the own one as it is written, blank lines included, or the filled templates.
+    pub fn shown(self, set: &PromptSet, class: &Class) -> Vec<String> {
+        self.list(class).clone().unwrap_or_else(|| self.prompts(set, class))
+    }
+
     /// The prompts of a class as they go to the tokenizer.
     pub fn prompts(self, set: &PromptSet, class: &Class) -> Vec<String> {
         match self {

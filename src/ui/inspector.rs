@@ -116,14 +116,14 @@ fn facts(ui: &mut Ui, s: &State) {
         rows.push(("length", clock(i.duration)));
     }
     if let Some(a) = &s.analysed {
-        rows.push(("window", format!("{} to {}", clock(a.window.0), clock(a.window.1))));
+        rows.push(("window", format!("{} to {}", clock(a.window().0), clock(a.window().1))));
         let n = a.analysis.frames.len();
         rows.push((
             "analysed",
             format!("in {:.2} s, {} of {n} frames new", a.analysis.seconds, a.analysis.encoded_frames),
         ));
     }
-    if let Some(m) = s.info() {
+    if let Some(m) = s.model.as_ref() {
         rows.push(("model", m.name.clone()));
         rows.push(("weights", m.digest.chars().take(12).collect()));
         rows.push(("head", if m.head_trained { "trained" } else { "untrained" }.to_owned()));

@@ -2,6 +2,7 @@
 //! normalised, which colour each gets, and which sampled frame belongs to the play head.
 
 use crate::engine::{Analysis, Map};
+use crate::export::overlay::{Colormap, Grid, Normalise};
 use crate::video::Pts;
 use egui::{Color32, ColorImage};
 use std::sync::OnceLock;
@@ -82,28 +83,8 @@ impl Arrangement {
     }
 }
 
-/// Colours for magnitudes. Signed values always get a diverging map.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Palette {
-    #[default]
-    Inferno,
-    Viridis,
-    Cividis,
-    Grey,
-}
-
-impl Palette {
-    pub const ALL: [Palette; 4] = [Palette::Inferno, Palette::Viridis, Palette::Cividis, Palette::Grey];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Palette::Inferno => "Inferno",
-            Palette::Viridis => "Viridis",
-            Palette::Cividis => "Cividis",
-            Palette::Grey => "Grey",
-        }
-    }
-}
+/// The colours to choose from for magnitudes. Signed values always get the diverging ones.
+pub const PALETTES: [Colormap; 4] = [Colormap::Inferno, Colormap::Viridis, Colormap::Magma, Colormap::Gray];
 
 /// How the stage shows things. Small and copied: a panel edits a copy and sends it back whole.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -112,7 +93,7 @@ pub struct View {
     pub arrangement: Arrangement,
     /// 0–1.
     pub opacity: f32,
-    pub palette: Palette,
+    pub palette: Colormap,
     /// Interpolate between patches.
     pub smooth: bool,
     /// Normalise over each frame and not over the clip.
@@ -135,7 +116,7 @@ impl Default for View {
             layer: Layer::Motion,
             arrangement: Arrangement::Single,
             opacity: 0.6,
-            palette: Palette::default(),
+            palette: Colormap::default(),
             smooth: true,
             per_frame: false,
             static_energy: false,
@@ -158,22 +139,6 @@ pub enum Source {
     Gate(usize, usize),
     Evidence,
     Signed,
-}
-
-/// The range that the colours span, and how to say so.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scale {
-    pub lo: f32,
-    pub hi: f32,
-    pub diverging: bool,
-}
-
-impl Scale {
-    /// Where a value lies in the colours, 0–1.
-    pub fn unit(&self, v: f32) -> f32 {
-        let span = self.hi - self.lo;
-        if span > 0.0 { ((v - self.lo) / span).clamp(0.0, 1.0) } else { 0.5 }
-    }
 }
 
 impl Source {
@@ -220,24 +185,22 @@ impl Source {
 
     /// The range of the colours at frame `t`: over the clip unless the view says per frame; gates on 0–1 unless
     /// stretched; signed values symmetric about 0; evidence from 0.
-    pub fn scale(self, view: &View, analysis: &Analysis, t: usize) -> Scale {
+    pub fn scale(self, view: &View, analysis: &Analysis, t: usize) -> Normalise {
         let gate = matches!(self, Source::GateMean | Source::Gate(..));
-        let Some(map) = self.map(analysis) else { return Scale { lo: 0.0, hi: 1.0, diverging: false } };
-        if gate && !view.gate_stretch {
-            return Scale { lo: 0.0, hi: 1.0, diverging: false };
-        }
-        let (lo, hi) = if view.per_frame && t < map.frames { range(map.frame(t)) } else { map.range() };
-        if !(lo.is_finite() && hi.is_finite()) {
-            return Scale { lo: 0.0, hi: 1.0, diverging: false };
-        }
+        let Some(map) = self.map(analysis).filter(|_| !gate || view.gate_stretch) else {
+            return Normalise { lo: 0.0, hi: 1.0 };
+        };
+        let over = Normalise::over(if view.per_frame { frame_or_empty(map, t) } else { &map.data });
         match self {
-            Source::Signed => {
-                let m = lo.abs().max(hi.abs()).max(f32::MIN_POSITIVE);
-                Scale { lo: -m, hi: m, diverging: true }
-            }
-            Source::Evidence => Scale { lo: 0.0, hi, diverging: false },
-            _ => Scale { lo, hi, diverging: false },
+            Source::Signed => over.symmetric(),
+            Source::Evidence => Normalise { lo: 0.0, ..over },
+            _ => over,
         }
+    }
+
+    /// The colours of these numbers where magnitudes have `palette`.
+    pub fn colormap(self, palette: Colormap) -> Colormap {
+        if self == Source::Signed { Colormap::Diverging } else { palette }
     }
 
     /// What the numbers are, for the legend.
@@ -253,10 +216,6 @@ impl Source {
             Source::Signed => "motion − static, relative".to_owned(),
         }
     }
-}
-
-fn range(values: &[f32]) -> (f32, f32) {
-    values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(lo, hi), &v| (lo.min(v), hi.max(v)))
 }
 
 /// Which sampled frame belongs to the play head.
@@ -280,23 +239,15 @@ pub fn moment(frames: &[Pts], window: (Pts, Pts), displayed: Pts) -> Option<Mome
     Some(Moment { t, pts: *pts, exact, outside })
 }
 
-/// The 256 colours of a palette; the diverging one for signed values.
-pub fn colours(palette: Palette, diverging: bool) -> &'static [Color32; 256] {
-    static TABLES: [OnceLock<[Color32; 256]>; 5] = [const { OnceLock::new() }; 5];
-    let index = if diverging { 4 } else { palette as usize };
+/// 256 colours from low to high.
+pub fn colours(map: Colormap) -> &'static [Color32; 256] {
+    static TABLES: [OnceLock<[Color32; 256]>; Colormap::ALL.len()] =
+        [const { OnceLock::new() }; Colormap::ALL.len()];
+    let index = Colormap::ALL.iter().position(|m| *m == map).unwrap_or(0);
     TABLES[index].get_or_init(|| {
         std::array::from_fn(|i| {
-            let x = i as f64 / 255.0;
-            if index == 3 {
-                return Color32::from_gray(i as u8);
-            }
-            let c = match index {
-                0 => colorous::INFERNO.eval_continuous(x),
-                1 => colorous::VIRIDIS.eval_continuous(x),
-                2 => colorous::CIVIDIS.eval_continuous(x),
-                _ => colorous::RED_BLUE.eval_continuous(1.0 - x),
-            };
-            Color32::from_rgb(c.r, c.g, c.b)
+            let [r, g, b] = map.color(i as f32 / 255.0);
+            Color32::from_rgb(r, g, b)
         })
     })
 }
@@ -309,60 +260,34 @@ pub fn picture(source: Source, view: &View, analysis: &Analysis, t: usize, fine:
         return ColorImage::filled([1, 1], Color32::TRANSPARENT);
     }
     let factor = if fine { (128 / rows.max(cols)).clamp(1, 16) } else { 1 };
-    let size = [cols * factor, rows * factor];
-    let sample = |map: &Map, out: &mut Vec<f32>| upsample(frame_or_empty(map, t), rows, cols, factor, out);
-    let mut values = Vec::new();
-    let pixels = match source.map(analysis) {
+    let (width, height) = (cols * factor, rows * factor);
+    let each = |f: &dyn Fn(f32, f32) -> Color32| {
+        let place = |i: usize, n: usize| (i as f32 + 0.5) / n as f32;
+        let pixels =
+            (0..width * height).map(|i| f(place(i % width, width), place(i / width, height))).collect();
+        ColorImage::new([width, height], pixels)
+    };
+    match source.map(analysis) {
         Some(map) => {
-            let scale = source.scale(view, analysis, t);
-            let table = colours(view.palette, scale.diverging);
-            sample(map, &mut values);
-            values.iter().map(|&v| table[(scale.unit(v) * 255.0).round() as usize]).collect()
+            let (grid, scale) = (Grid::new(map, t, fine), source.scale(view, analysis, t));
+            let table = colours(source.colormap(view.palette));
+            each(&|x, y| table[(scale.unit(grid.at(x, y)) * 255.0).round() as usize])
         }
         None => {
+            let grids = analysis.maps.static_rgb.each_ref().map(|map| Grid::new(map, t, fine));
             let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
-            let mut pixels = vec![Color32::BLACK; size[0] * size[1]];
-            for (channel, map) in analysis.maps.static_rgb.iter().enumerate() {
-                sample(map, &mut values);
-                for (p, &v) in pixels.iter_mut().zip(&values) {
-                    p[channel] = byte(v);
-                }
-            }
-            pixels
+            each(&|x, y| {
+                let [r, g, b] = grids.each_ref().map(|grid| byte(grid.at(x, y)));
+                Color32::from_rgb(r, g, b)
+            })
         }
-    };
-    ColorImage::new(size, pixels)
+    }
 }
 
 /// One frame's values, or nothing where the map has no such frame.
 pub fn frame_or_empty(map: &Map, t: usize) -> &[f32] {
-    if t < map.frames && map.data.len() >= (t + 1) * map.rows * map.cols { map.frame(t) } else { &[] }
-}
-
-/// Bilinear between patch centres, constant beyond the outermost ones.
-fn upsample(values: &[f32], rows: usize, cols: usize, factor: usize, out: &mut Vec<f32>) {
-    out.clear();
-    if values.len() < rows * cols {
-        out.resize(rows * cols * factor * factor, 0.0);
-        return;
-    }
-    if factor == 1 {
-        out.extend_from_slice(&values[..rows * cols]);
-        return;
-    }
-    let place = |i: usize, n: usize| {
-        let x = ((i as f32 + 0.5) / factor as f32 - 0.5).clamp(0.0, (n - 1) as f32);
-        let a = x as usize;
-        (a, (a + 1).min(n - 1), x - a as f32)
-    };
-    for y in 0..rows * factor {
-        let (r0, r1, fy) = place(y, rows);
-        for x in 0..cols * factor {
-            let (c0, c1, fx) = place(x, cols);
-            let mix = |r: usize| values[r * cols + c0] * (1.0 - fx) + values[r * cols + c1] * fx;
-            out.push(mix(r0) * (1.0 - fy) + mix(r1) * fy);
-        }
-    }
+    let n = map.rows * map.cols;
+    map.data.get(t * n..(t + 1) * n).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -384,30 +309,12 @@ mod tests {
     }
 
     #[test]
-    fn upsampling_keeps_the_values_at_patch_centres_and_the_range() {
-        let values = [0.0, 1.0, 2.0, 5.0];
-        let mut out = Vec::new();
-        upsample(&values, 2, 2, 3, &mut out);
-        assert_eq!(out.len(), 36);
-        for (r, c) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-            let v = out[(r * 3 + 1) * 6 + c * 3 + 1];
-            assert!((v - values[r * 2 + c]).abs() < 1e-6, "{r} {c} {v}");
-        }
-        assert!(out.iter().all(|v| (0.0..=5.0).contains(v)));
-    }
-
-    #[test]
-    fn a_constant_map_gets_one_colour_and_not_a_fault() {
-        let s = Scale { lo: 0.3, hi: 0.3, diverging: false };
-        assert_eq!(s.unit(0.3), 0.5);
-        assert_eq!(Scale { lo: -2.0, hi: 2.0, diverging: true }.unit(0.0), 0.5);
-    }
-
-    #[test]
-    fn the_diverging_colours_are_light_in_the_middle_and_differ_at_the_ends() {
-        let table = colours(Palette::Inferno, true);
-        let sum = |c: Color32| u32::from(c.r()) + u32::from(c.g()) + u32::from(c.b());
-        assert!(sum(table[128]) > sum(table[0]) && sum(table[128]) > sum(table[255]));
+    fn the_colour_tables_run_from_low_to_high() {
+        let table = colours(Colormap::Diverging);
         assert!(table[255].r() > table[255].b() && table[0].b() > table[0].r(), "red is motion, blue static");
+        for map in PALETTES {
+            let sum = |c: Color32| u32::from(c.r()) + u32::from(c.g()) + u32::from(c.b());
+            assert!(sum(colours(map)[255]) > sum(colours(map)[0]), "{}", map.name());
+        }
     }
 }

@@ -222,7 +222,7 @@ fn prompts(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Command>)
             edit(e);
         }
     });
-    let list = side.prompts(s.prompts(), class);
+    let list = side.shown(s.prompts(), class);
     for (i, text) in list.iter().enumerate() {
         let note = s.notes.get(text);
         ui.horizontal(|ui| {

@@ -4,7 +4,7 @@
 //! window it is dimmed and named ("map of 1.230 s"); outside the window it is not drawn, and the caption says why.
 
 use super::command::Command;
-use super::overlay::{self, Arrangement, Layer, Moment, Palette, Source, View};
+use super::overlay::{self, Arrangement, Layer, Moment, PALETTES, Source, View};
 use super::pictures::Pictures;
 use super::state::{State, clock};
 use super::theme;
@@ -83,7 +83,7 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
     let combo = egui::ComboBox::from_id_salt("colours").width(76.0).selected_text(v.palette.name()).show_ui(
         ui,
         |ui| {
-            for p in Palette::ALL {
+            for p in PALETTES {
                 ui.selectable_value(&mut v.palette, p, p.name());
             }
         },
@@ -367,7 +367,7 @@ fn caption(ui: &Ui, s: &State, strip: Rect, source: Source, moment: Moment, hove
         let scale = source.scale(&s.view, &a.analysis, moment.t);
         right = text(right, number(scale.hi), theme::TEXT);
         let bar = Rect::from_center_size(pos2(right - 40.0, middle), vec2(80.0, 9.0));
-        gradient(&painter, bar, overlay::colours(s.view.palette, scale.diverging));
+        gradient(&painter, bar, overlay::colours(source.colormap(s.view.palette)));
         if let Some(v) = hover.as_ref().and_then(|h| h.value) {
             let x = bar.left() + bar.width() * scale.unit(v);
             painter.vline(x, bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(2.0, theme::STRONG));
@@ -392,7 +392,7 @@ fn caption(ui: &Ui, s: &State, strip: Rect, source: Source, moment: Moment, hove
 /// Says which frame the map belongs to.
 fn whose(s: &State, m: Moment) -> (String, Color32) {
     if m.outside {
-        let w = s.analysed.as_ref().map_or((m.pts, m.pts), |a| a.window);
+        let w = s.analysed.as_ref().map_or((m.pts, m.pts), |a| a.window());
         let text = format!("play head outside the analysed window ({} to {})", clock(w.0), clock(w.1));
         (text, theme::WARN)
     } else if m.exact {

@@ -61,17 +61,11 @@ impl Playback {
     }
 }
 
-/// The state of the model.
-#[derive(Clone, Debug, Default)]
-pub enum Model {
-    #[default]
-    None,
-    Loading {
-        what: String,
-        fraction: Option<f32>,
-    },
-    Loaded(Arc<ModelInfo>),
-    Failed(String),
+/// A model that is being loaded; the one before stays in use meanwhile.
+#[derive(Clone, Debug)]
+pub struct Loading {
+    pub what: String,
+    pub fraction: Option<f32>,
 }
 
 /// Work on a clip that is under way.
@@ -94,16 +88,12 @@ pub struct GateStat {
 #[derive(Clone, Debug)]
 pub struct Analysed {
     pub analysis: Arc<Analysis>,
-    pub window: (Pts, Pts),
     /// By block, then head.
     pub gates: Vec<Vec<GateStat>>,
 }
 
 impl Analysed {
-    pub fn new(analysis: Arc<Analysis>, window: Option<AnalysisWindow>) -> Self {
-        let first = analysis.frames.first().copied().unwrap_or_default();
-        let last = analysis.frames.last().copied().unwrap_or_default();
-        let window = window.map_or((first, last), |w| (w.start.min(first), w.end.max(last)));
+    pub fn new(analysis: Arc<Analysis>) -> Self {
         let stat = |data: &[f32]| {
             let n = data.len().max(1) as f32;
             let mean = data.iter().sum::<f32>() / n;
@@ -111,11 +101,16 @@ impl Analysed {
             GateStat { mean, std }
         };
         let gates = analysis.maps.gates.iter().map(|b| b.iter().map(|h| stat(&h.data)).collect()).collect();
-        Self { analysis, window, gates }
+        Self { analysis, gates }
+    }
+
+    /// Start and end of the analysed window.
+    pub fn window(&self) -> (Pts, Pts) {
+        (self.analysis.window.start, self.analysis.window.end)
     }
 
     pub fn moment(&self, displayed: Pts) -> Option<Moment> {
-        overlay::moment(&self.analysis.frames, self.window, displayed)
+        overlay::moment(&self.analysis.frames, self.window(), displayed)
     }
 }
 
@@ -126,7 +121,8 @@ pub struct State {
     pub opening: Option<String>,
     pub bundled: Vec<bundled::Clip>,
     pub playback: Playback,
-    pub model: Model,
+    pub model: Option<Arc<ModelInfo>>,
+    pub loading: Option<Loading>,
     pub device: Option<DeviceInfo>,
     pub work: Option<Work>,
     pub analysed: Option<Analysed>,
@@ -157,13 +153,6 @@ pub struct State {
 }
 
 impl State {
-    pub fn info(&self) -> Option<&ModelInfo> {
-        match &self.model {
-            Model::Loaded(info) => Some(info),
-            _ => None,
-        }
-    }
-
     pub fn prompts(&self) -> &crate::prompt::PromptSet {
         &self.history.present().prompts
     }

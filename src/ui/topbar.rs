@@ -1,7 +1,7 @@
 //! The bar on top: what is open, which model runs where, what is being worked on, and the way to files and help.
 
 use super::command::{Command, Dialog};
-use super::state::{Model, State, parse_clock};
+use super::state::{State, parse_clock};
 use super::theme;
 use crate::engine::ModelSource;
 use egui::{Color32, RichText, Ui};
@@ -19,7 +19,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
         export_menu(ui, s, out);
         ui.separator();
         clip(ui, s);
-        model(ui, s, out);
+        model(ui, s);
         device(ui, s);
         work(ui, s, out);
         let width = ui.available_width();
@@ -118,49 +118,39 @@ fn badge(ui: &mut Ui, text: &str, colour: Color32) -> egui::Response {
         .inner
 }
 
-fn model(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
-    match &s.model {
-        Model::None => {
-            badge(ui, "no model", theme::WARN).on_hover_text("Open, then Model folder");
-        }
-        Model::Loading { what, fraction } => {
-            let text = match fraction {
-                Some(f) => format!("loading {what} {:.0}%", f * 100.0),
-                None => format!("loading {what}"),
-            };
-            ui.add(egui::Spinner::new().size(13.0));
-            badge(ui, &text, theme::WEAK);
-        }
-        Model::Failed(why) => {
-            badge(ui, "model could not be loaded", theme::ERROR).on_hover_text(why);
-            if ui.button("Use the embedded model").clicked() {
-                out.push(Command::OpenModel(ModelSource::Embedded));
-            }
-        }
-        Model::Loaded(info) => {
-            let tip = format!(
-                "{}\nweights {}\n{:.1} million parameters, {} frames a clip, {}×{} patches",
-                info.name,
-                info.digest,
-                info.parameters as f64 / 1e6,
-                info.frames,
-                info.grid,
-                info.grid
-            );
-            badge(ui, &format!("model {}", info.name), theme::TEXT).on_hover_text(tip);
-            let (text, colour, tip) = if info.head_trained {
-                ("motion head: trained", theme::GOOD, "The motion head has trained weights.")
-            } else {
-                (
-                    "motion head: untrained",
-                    theme::WARN,
-                    "The motion head has no trained weights: the separation is the exact Haar one, the gates are at \
-                     their starting value, and the scores equal plain CLIP's.",
-                )
-            };
-            badge(ui, text, colour).on_hover_text(tip);
-        }
+fn model(ui: &mut Ui, s: &State) {
+    if let Some(l) = &s.loading {
+        let percent = l.fraction.map_or(String::new(), |f| format!(" {:.0}%", f * 100.0));
+        ui.add(egui::Spinner::new().size(13.0));
+        badge(ui, &format!("{}{percent}", l.what), theme::WEAK).on_hover_text("The model is being loaded");
     }
+    let Some(info) = &s.model else {
+        if s.loading.is_none() {
+            badge(ui, "no model", theme::WARN).on_hover_text("Open, then Model folder or Embedded model");
+        }
+        return;
+    };
+    let tip = format!(
+        "{}\nweights {}\n{:.1} million parameters, {} frames a clip, {}×{} patches",
+        info.name,
+        info.digest,
+        info.parameters as f64 / 1e6,
+        info.frames,
+        info.grid,
+        info.grid
+    );
+    badge(ui, &format!("model: {}", info.name), theme::TEXT).on_hover_text(tip);
+    let (text, colour, tip) = if info.head_trained {
+        ("motion head: trained", theme::GOOD, "The motion head has trained weights.")
+    } else {
+        (
+            "motion head: untrained",
+            theme::WARN,
+            "The motion head has no trained weights: the separation is the exact Haar one, the gates are at their \
+             starting value, and the scores equal plain CLIP's.",
+        )
+    };
+    badge(ui, text, colour).on_hover_text(tip);
 }
 
 fn device(ui: &mut Ui, s: &State) {

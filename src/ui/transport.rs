@@ -172,7 +172,7 @@ fn seek_bar(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     }
     painter.rect_filled(span(0.0, position), radius, Color32::from_rgb(92, 124, 196).gamma_multiply(0.75));
     if let Some(a) = &s.analysed {
-        let window = span(a.window.0.secs(), a.window.1.secs());
+        let window = span(a.window().0.secs(), a.window().1.secs());
         let below = window.translate(vec2(0.0, track.height() + 3.0)).with_max_y(track.bottom() + 6.0);
         painter.rect_filled(below, CornerRadius::ZERO, theme::WEAK.gamma_multiply(0.5));
         let near = s.moment();

@@ -4,6 +4,7 @@ use super::app::App;
 use super::command::Command;
 use crate::device::{DeviceChoice, SharedGpu};
 use crate::engine::{Engine, ModelSource};
+use crate::prompt::PromptSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -50,18 +51,18 @@ pub fn start(cc: &eframe::CreationContext<'_>, options: WindowOptions) -> App {
         let ctx = ctx.clone();
         Arc::new(move || ctx.request_repaint())
     };
-    let shared = cc.wgpu_render_state.as_ref().map(|s| {
-        SharedGpu::new(s.instance.clone(), s.adapter.clone(), s.device.clone(), s.queue.clone())
-    });
+    let gpu = cc.wgpu_render_state.clone();
+    let shared = gpu.clone().map(|g| SharedGpu::new(g.instance, g.adapter, g.device, g.queue));
     let engine = Engine::spawn(options.device, shared, wake);
-    let mut app = App::new(&ctx, Some(engine));
+    let mut app = App::new(&ctx, gpu, Some(engine));
     app.apply(&ctx, Command::OpenModel(options.model));
     match options.video {
         Some(path) => app.apply(&ctx, Command::OpenVideo(path)),
         None => app.open_bundled(),
     }
-    if let Some(path) = options.prompts {
-        app.apply(&ctx, Command::LoadPrompts(path));
+    match options.prompts {
+        Some(path) => app.apply(&ctx, Command::LoadPrompts(path)),
+        None => app.start_with(PromptSet::from_bytes(crate::cli::BUNDLED_PROMPTS.as_bytes())),
     }
     app
 }

@@ -12,7 +12,7 @@ const SIZE: [f32; 2] = [1280.0, 800.0];
 fn an_empty_window_says_how_to_begin() {
     let mut h = egui_kittest::Harness::builder()
         .with_size(SIZE)
-        .build_eframe(|cc| motionlens::ui::App::new(&cc.egui_ctx, None));
+        .build_eframe(|cc| motionlens::ui::App::new(&cc.egui_ctx, cc.wgpu_render_state.clone(), None));
     h.run();
     h.get_by_label("Open a video to begin");
     h.get_by_label("No classes yet");

@@ -1,7 +1,9 @@
 //! A window that is told what player and engine would tell it: every number known, nothing to wait for.
 
 use egui_kittest::Harness;
-use motionlens::engine::{Analysis, CropRect, DeviceInfo, Event, Map, Maps, ModelInfo, PromptNote};
+use motionlens::engine::{
+    Analysis, AnalysisWindow, CropRect, DeviceInfo, Event, Map, Maps, ModelInfo, PromptNote,
+};
 use motionlens::prompt::PromptSet;
 use motionlens::score::{ClassScore, Scores};
 use motionlens::ui::App;
@@ -22,7 +24,7 @@ pub type Window = Harness<'static, App>;
 pub fn window(size: [f32; 2], wgpu: bool) -> Window {
     let builder = Harness::builder().with_size(size).with_max_steps(12);
     let builder = if wgpu { builder.wgpu() } else { builder };
-    let mut h = builder.build_eframe(|cc| App::new(&cc.egui_ctx, None));
+    let mut h = builder.build_eframe(|cc| App::new(&cc.egui_ctx, cc.wgpu_render_state.clone(), None));
     let ctx = h.ctx.clone();
     let app = h.state_mut();
     app.show_playback(Some(clip()), playback(0));
@@ -110,6 +112,7 @@ pub fn analysis() -> Analysis {
         (0..2).map(|b| (0..4).map(|h| map(0.1 + 0.05 * b as f32, 0.3 + 0.15 * h as f32)).collect()).collect();
     Analysis {
         video: VideoDigest(Arc::from("00")),
+        window: AnalysisWindow { start: Pts(0), end: Pts(95 * FRAME) },
         frames: (0..T as i64).map(|i| Pts((i * 12 + 6) * FRAME)).collect(),
         crop: CropRect { x0: 0.125, y0: 0.0, x1: 0.875, y1: 1.0 },
         maps: Maps {
