@@ -11,8 +11,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::{Value, json};
 use std::fs;
 
-const FILES: [&str; 4] =
-    ["config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json"];
+const FILES: [&str; 4] = ["config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json"];
 
 fn assets() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/model")
@@ -119,7 +118,8 @@ fn cases() -> Vec<(&'static str, Break, Vec<&'static str>)> {
     const CARD: &str = "motionlens.json";
     const QUERY: &str = "vision_model.encoder.layers.1.self_attn.q_proj.weight";
     let mut cases: Vec<(&'static str, Break, Vec<&'static str>)> = Vec::new();
-    let mut case = |what, names: &[&'static str], f: Box<dyn Fn(&Path)>| cases.push((what, f, names.to_vec()));
+    let mut case =
+        |what, names: &[&'static str], f: Box<dyn Fn(&Path)>| cases.push((what, f, names.to_vec()));
 
     for file in ["config.json", CLIP, "tokenizer.json", HEAD, CARD] {
         case("missing", &[file], Box::new(move |d| fs::remove_file(d.join(file)).unwrap()));
@@ -153,7 +153,9 @@ fn cases() -> Vec<(&'static str, Break, Vec<&'static str>)> {
         });
     }
     for file in ["config.json", "tokenizer.json", CARD] {
-        for text in ["[]", "null", "{\"text_config\": 3, \"head\": 3, \"model\": 3}", "{\"a\":", "\u{feff}{}x"] {
+        for text in
+            ["[]", "null", "{\"text_config\": 3, \"head\": 3, \"model\": 3}", "{\"a\":", "\u{feff}{}x"]
+        {
             case("odd JSON", &[file], Box::new(move |d| fs::write(d.join(file), text).unwrap()));
         }
     }
