@@ -265,3 +265,65 @@ fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
         Err(format!("the model failed ({}); please report it", panic_message(&*panic)))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::video::{Cancel, Clip, ClipFrame, VideoDigest};
+    use crossbeam_channel::unbounded;
+
+    fn job(worker: &Worker, loaded: &Loaded) -> ClipJob {
+        let image = Arc::new(RgbImage { width: 64, height: 64, data: vec![90; 3 * 64 * 64] });
+        let frame = |i| ClipFrame { pts: Pts(i), image: Some(image.clone()) };
+        let window = WindowJob {
+            generation: 0,
+            path: "memory".into(),
+            video: worker.requests.video_generation(),
+            window: AnalysisWindow { start: Pts(0), end: Pts(7) },
+            cancel: Cancel::default(),
+            closed: Cancel::default(),
+            model: loaded.digest.clone(),
+            frames: loaded.info.frames,
+        };
+        let clip = Clip { video: VideoDigest("v".into()), frames: (0..8).map(frame).collect() };
+        ClipJob { window, clip, known: HashMap::new() }
+    }
+
+    /// Runs one clip and gives the event that ended it.
+    fn outcome(worker: &mut Worker, events: &crossbeam_channel::Receiver<(Stamp, Event)>) -> Event {
+        let loaded = worker.loaded.as_ref().expect("a model");
+        let job = job(worker, loaded);
+        worker.clip(job);
+        let ended = |e: &Event| matches!(e, Event::Analysed(_) | Event::AnalysisFailed { .. });
+        events.try_iter().map(|(_, event)| event).find(ended).expect("an end")
+    }
+
+    #[test]
+    fn a_panic_is_told_in_words_and_the_thread_works_on() {
+        let (send, events) = unbounded();
+        let requests = Arc::new(Requests::new(send, Arc::new(|| {})));
+        let mut worker = Worker::new(requests, DeviceChoice::Cpu, None);
+        worker.load(0, &ModelSource::Embedded);
+        // A picture side that is no multiple of the patch: the tower panics on the shape.
+        let size = worker.loaded.as_ref().expect("a model").preprocess.size;
+        worker.loaded.as_mut().expect("a model").preprocess.size = size + 3;
+        match outcome(&mut worker, &events) {
+            Event::AnalysisFailed { message } => assert!(message.contains("report"), "{message}"),
+            other => panic!("{other:?}"),
+        }
+        worker.loaded.as_mut().expect("a model").preprocess.size = size;
+        assert!(matches!(outcome(&mut worker, &events), Event::Analysed(_)));
+    }
+
+    #[test]
+    fn what_is_not_finite_is_an_error() {
+        let (send, events) = unbounded();
+        let mut worker = Worker::new(Arc::new(Requests::new(send, Arc::new(|| {}))), DeviceChoice::Cpu, None);
+        worker.load(0, &ModelSource::Embedded);
+        worker.loaded.as_mut().expect("a model").preprocess.std[1] = 0.0;
+        match outcome(&mut worker, &events) {
+            Event::AnalysisFailed { message } => assert!(message.contains("not finite"), "{message}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -152,7 +152,7 @@ fn three_steps_reach_every_trainable_tensor_and_leave_the_projection_alone() {
         all = visitor.all;
         reached.extend(visitor.reached);
         let grads = GradientsParams::from_grads(grads, &head);
-        head = optimiser.step(1e-3.into(), head, grads);
+        head = optimiser.step(1e-3, head, grads);
     }
     // The softmax does not see what is the same in every score.
     let exempt = |name: &str| name.ends_with("key.bias") || name == "motion.pool_score.bias";

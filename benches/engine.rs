@@ -1,0 +1,97 @@
+//! How long a person waits: from a prompt edit to new scores, and for the vision tower. On the CPU.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use criterion::{Criterion, criterion_group, criterion_main};
+use motionlens::device::DeviceChoice;
+use motionlens::engine::{AnalysisWindow, Engine, Event, ModelSource};
+use motionlens::model::weights::{Precision, save};
+use motionlens::model::{Clip, ClipConfig};
+use motionlens::prompt::PromptSet;
+use motionlens::prompt::tokenizer::word_tokenizer_json;
+use motionlens::video::Pts;
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A CLIP B/16 of random weights as a folder, with a tokenizer of words.
+fn random_b16(folder: &Path) {
+    let config = ClipConfig { eos_token_id: 3, ..ClipConfig::vit_b16() };
+    let clip = Clip::init(&config, &Device::flex());
+    save(&clip, &folder.join("model.safetensors"), Precision::F16).expect("weights");
+    let json = serde_json::to_vec(&config.to_file()).expect("JSON");
+    std::fs::write(folder.join("config.json"), json).expect("config.json");
+    let words: Vec<String> = (0..1000).map(|i| format!("w{i}")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let tokenizer = word_tokenizer_json(&words).expect("a tokenizer");
+    std::fs::write(folder.join("tokenizer.json"), tokenizer).expect("tokenizer.json");
+}
+
+fn next(engine: &Engine, mut wanted: impl FnMut(&Event) -> bool) {
+    loop {
+        let event = engine.wait_event(Duration::from_secs(600)).expect("an event");
+        if let Event::ModelFailed { message } | Event::AnalysisFailed { message } = &event {
+            panic!("{message}");
+        }
+        if wanted(&event) {
+            return;
+        }
+    }
+}
+
+fn is_scored(event: &Event) -> bool {
+    matches!(event, Event::Scored { scores, .. } if !scores.classes.is_empty())
+}
+
+/// Eight classes with the default templates; an edit changes one positive prompt, to eight words not seen before (ten tokens
+/// with the start and the end).
+fn edits(c: &mut Criterion, name: &str, source: ModelSource) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let still = folder.path().join("still.png");
+    let picture = image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8 * 3, y as u8 * 3, 90]));
+    picture.save(&still).expect("a picture");
+    let engine = Engine::spawn(DeviceChoice::Cpu, None, Arc::new(|| {}));
+    engine.load_model(source);
+    next(&engine, |e| matches!(e, Event::ModelLoaded { .. }));
+    let mut set = PromptSet::from_names((0..8).map(|i| format!("w{i}")));
+    engine.set_video(Some(&still));
+    engine.set_prompts(set.clone());
+    engine.analyse(AnalysisWindow { start: Pts(0), end: Pts(0) });
+    next(&engine, is_scored);
+    let mut edit = 0u64;
+    let mut one = || {
+        edit += 1;
+        let digits = |place: u32| format!("w{}", edit / 10u64.pow(place) % 10);
+        let text = (0..8).map(digits).collect::<Vec<_>>().join(" ");
+        set.classes[3].positive = Some(vec![text]);
+        let start = Instant::now();
+        engine.set_prompts(set.clone());
+        next(&engine, is_scored);
+        start.elapsed()
+    };
+    c.bench_function(name, |b| b.iter_custom(|n| (0..n).map(|_| one()).sum()));
+}
+
+fn edit_to_scores(c: &mut Criterion) {
+    edits(c, "prompt edit to new scores, small model", ModelSource::Embedded);
+    let folder = tempfile::tempdir().expect("a folder");
+    random_b16(folder.path());
+    edits(c, "prompt edit to new scores, B/16", ModelSource::Folder(folder.path().to_owned()));
+}
+
+fn vision_tower(c: &mut Criterion) {
+    let device = Device::flex();
+    let config = ClipConfig::vit_b16();
+    let clip = Clip::init(&config, &device).valid();
+    let pixels = Tensor::<4>::zeros([8, 3, 224, 224], &device);
+    let mut group = c.benchmark_group("vision tower");
+    group.sample_size(10);
+    group.bench_function("8 frames, B/16", |b| {
+        b.iter(|| black_box(clip.vision_model.forward(pixels.clone()).into_data()));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, edit_to_scores, vision_tower);
+criterion_main!(benches);
