@@ -20,6 +20,7 @@ pub mod encode;
 pub mod frame;
 pub mod player;
 pub mod preprocess;
+pub mod resample;
 pub mod sampling;
 
 pub use encode::Mp4Writer;

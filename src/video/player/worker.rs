@@ -260,7 +260,7 @@ impl Worker<'_> {
 
     fn answer(&self, decoder: &mut Decoder, target: Target, generation: u64) -> Result<Landed, VideoError> {
         let mut recent = Recent::default();
-        let mut seek = |decoder: &mut Decoder, recent: &mut Recent, to: Pts| {
+        let seek = |decoder: &mut Decoder, recent: &mut Recent, to: Pts| {
             recent.clear();
             decoder.seek(to, &mut |frame| {
                 recent.push(frame);
