@@ -117,7 +117,7 @@ fn open_error(path: &Path, error: ff::Error) -> VideoError {
         }
         // What the whitelist answers.
         ff::Error::Other { errno: ff::error::EINVAL } => "this kind of file is not opened here".to_owned(),
-        e => format!("the file cannot be opened as a video: {e}"),
+        e => return VideoError::Undecodable { path: path.to_owned(), reason: e.to_string() },
     };
     VideoError::NotAVideo { path: path.to_owned(), reason }
 }
