@@ -23,6 +23,7 @@ pub mod device;
 pub mod engine;
 pub mod eval;
 pub mod export;
+pub mod files;
 pub mod model;
 pub mod prompt;
 pub mod score;

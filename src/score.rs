@@ -41,3 +41,99 @@ pub struct Scores {
     /// The α that was used.
     pub alpha: f32,
 }
+
+/// Scales `v` to unit norm. A vector of norm zero stays zero: it has cosine 0 with everything.
+pub fn normalise(v: &mut [f32]) {
+    let norm = dot(v, v).sqrt();
+    if norm > 0.0 {
+        for x in v {
+            *x = (f64::from(*x) / norm) as f32;
+        }
+    }
+}
+
+/// One vector for several prompts (METHOD §6): each is normalised, then their mean, renormalised. `None` where
+/// there are no prompts. DA_j is for the caller to apply to the result, and to normalise after it.
+pub fn mean_of_normalised<V: AsRef<[f32]>>(vectors: &[V]) -> Option<Vec<f32>> {
+    let width = vectors.first()?.as_ref().len();
+    let mut sum = vec![0.0_f64; width];
+    for v in vectors {
+        let v = v.as_ref();
+        let norm = dot(v, v).sqrt();
+        if norm > 0.0 {
+            sum.iter_mut().zip(v).for_each(|(s, &x)| *s += f64::from(x) / norm);
+        }
+    }
+    let mut mean: Vec<f32> = sum.into_iter().map(|s| (s / vectors.len() as f64) as f32).collect();
+    normalise(&mut mean);
+    Some(mean)
+}
+
+/// Scores one clip against all classes (METHOD §6).
+///
+/// `video` is f (E) and unit norm like the class embeddings; `tau` is τ = exp(logit_scale); `alpha` weighs the
+/// negatives: 0 is plain CLIP. A class without positives takes no part in the softmax: its p is 0 and it has no
+/// logit. Its `yes` is 1 without negatives, as for every class, and 0 with them: nothing speaks for it, and it
+/// has no weight in `none` either way.
+pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) -> Scores {
+    let tau64 = f64::from(tau);
+    let cosine = |t: &Option<Vec<f32>>| t.as_ref().map(|t| dot(video, t));
+    let positive: Vec<Option<f64>> = classes.iter().map(|c| cosine(&c.positive)).collect();
+    let negative: Vec<Option<f64>> = classes.iter().map(|c| cosine(&c.negative)).collect();
+
+    let having: Vec<f64> = negative.iter().flatten().copied().collect();
+    let mean_negative = having.iter().sum::<f64>() / having.len().max(1) as f64;
+    let logits: Vec<Option<f64>> = positive
+        .iter()
+        .zip(&negative)
+        .map(|(s_pos, s_neg)| {
+            let push = s_neg.map_or(0.0, |s| f64::from(alpha) * (s - mean_negative));
+            s_pos.map(|s| tau64 * (s - push))
+        })
+        .collect();
+    let p = softmax(&logits);
+
+    let mut none = 0.0;
+    let scored = classes
+        .iter()
+        .enumerate()
+        .map(|(c, class)| {
+            let (s_pos, s_neg) = (positive[c], negative[c]);
+            let yes = match (s_pos, s_neg) {
+                (_, None) => 1.0,
+                (None, Some(_)) => 0.0,
+                (Some(s_pos), Some(s_neg)) => sigmoid(tau64 * (s_pos - s_neg)),
+            };
+            none += p[c] * (1.0 - yes);
+            let text = class.positive.as_ref().zip(class.negative.as_ref());
+            ClassScore {
+                name: class.name.clone(),
+                s_pos: s_pos.map(|s| s as f32),
+                s_neg: s_neg.map(|s| s as f32),
+                margin: s_pos.map(|s| (s - s_neg.unwrap_or(0.0)) as f32),
+                text_cos: text.map(|(a, b)| dot(a, b) as f32),
+                logit: logits[c].map(|z| z as f32),
+                p: p[c] as f32,
+                yes: yes as f32,
+            }
+        })
+        .collect();
+    Scores { classes: scored, none: none as f32, alpha }
+}
+
+/// Inner product in double precision: sums of hundreds of terms stay well within METHOD §11's 1e-6.
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// Softmax over the entries that are there, shifted by the largest so that nothing overflows; 0 for the others.
+fn softmax(logits: &[Option<f64>]) -> Vec<f64> {
+    let largest = logits.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
+    let weights: Vec<f64> = logits.iter().map(|z| z.map_or(0.0, |z| (z - largest).exp())).collect();
+    let sum: f64 = weights.iter().sum();
+    if sum > 0.0 { weights.into_iter().map(|w| w / sum).collect() } else { weights }
+}

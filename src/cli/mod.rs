@@ -1,6 +1,178 @@
-//! Command line: one file a subcommand.
+//! Command line: one file a subcommand. Results go to stdout, everything else (progress, notes, the one line of an
+//! error) to stderr. Exit codes: 0 done, 1 an error, 2 wrong usage.
+
+mod analyze;
+mod doctor;
+mod drive;
+mod eval;
+mod synth;
+mod train;
+mod window;
+
+use crate::data::synth::SynthError;
+use crate::device::{DeviceChoice, DeviceError};
+use crate::engine::ModelSource;
+use crate::export::ExportError;
+use crate::model::ModelError;
+use crate::prompt::PromptSetError;
+use crate::train::RunError;
+use crate::ui::WindowError;
+use crate::video::VideoError;
+use clap::{CommandFactory, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The prompt set that goes with the bundled clips and the embedded model.
+pub const BUNDLED_PROMPTS: &str = include_str!("../../assets/prompts/moving-shapes.json");
+
+/// See why a zero-shot video action model says what it says.
+///
+/// Without a command the window opens, on a bundled clip if no video is given.
+#[derive(Parser)]
+#[command(name = "motionlens", version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    window: window::Arguments,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Score one video and write scores and maps, without a window
+    Analyze(Box<analyze::Arguments>),
+    /// Write clips of the procedural world, each with a JSON of the truth
+    Synth(synth::SynthArgs),
+    /// Train the small model, or a motion head on any model
+    Train(train::TrainArgs),
+    /// Measure a model
+    Eval(eval::EvalArgs),
+    /// Say what this machine has and what is missing
+    Doctor,
+}
+
+/// Which model and which device; the same for every command that runs one.
+#[derive(clap::Args, Clone, Debug)]
+struct ModelArguments {
+    /// Model folder in the Hugging Face CLIP layout [default: the embedded small model]
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+    /// Where the model runs; auto: a real GPU if there is one, else the CPU
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+}
+
+impl ModelArguments {
+    fn source(&self) -> ModelSource {
+        self.model.clone().map_or(ModelSource::Embedded, ModelSource::Folder)
+    }
+}
+
+/// Why a command ended early.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    /// Arguments that parse but make no sense together.
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    Prompts(#[from] PromptSetError),
+    #[error(transparent)]
+    Video(#[from] VideoError),
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    #[error(transparent)]
+    Window(#[from] WindowError),
+    #[error("no bundled clip was found beside the program; name a video")]
+    NoClip,
+    #[error(transparent)]
+    Synth(#[from] SynthError),
+    #[error(transparent)]
+    Train(#[from] RunError),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// What the engine said.
+    #[error("{0}")]
+    Engine(String),
+    #[error("cannot write to the standard output: {0}")]
+    Output(std::io::Error),
+}
 
 /// Parses the arguments and runs the window or a command.
-pub fn run() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn run() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("error")).init();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    let result = match arguments.command {
+        Some(Command::Analyze(arguments)) => analyze::run(&arguments),
+        Some(Command::Synth(arguments)) => synth::run(&arguments),
+        Some(Command::Train(arguments)) => train::run(&arguments),
+        Some(Command::Eval(arguments)) => eval::run(&arguments),
+        Some(Command::Doctor) => doctor::run(),
+        None => window::run(&arguments.window),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CliError::Usage(message)) => {
+            usage(&Arguments::command().error(clap::error::ErrorKind::ValueValidation, message))
+        }
+        // Whoever reads our output has closed it and wants no more: not an error of ours.
+        Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", one_line(&error.to_string()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Help and version go to stdout and are no error; the rest goes to stderr.
+fn usage(error: &clap::Error) -> ExitCode {
+    // Nothing can be said where the message itself cannot be written.
+    let _ = error.print();
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_error_is_one_line() {
+        assert_eq!(one_line("a\n  b\tc\n"), "a b c");
+    }
+
+    #[test]
+    fn the_window_and_the_commands_take_their_arguments() {
+        let parse = |line: &str| Arguments::try_parse_from(line.split(' '));
+        let window = parse("motionlens a.mp4 --device cpu").unwrap();
+        assert!(window.command.is_none());
+        assert_eq!(window.window.video, Some(PathBuf::from("a.mp4")));
+        assert_eq!(window.window.model.device, DeviceChoice::Cpu);
+        let analyze =
+            "motionlens analyze a.mp4 --class run --class walk --start 1 --end 2.5 --json - --alpha 0.5";
+        assert!(matches!(parse(analyze).unwrap().command, Some(Command::Analyze(_))));
+        for wrong in [
+            "motionlens analyze",
+            "motionlens analyze a.mp4 --class run --prompts p.json",
+            "motionlens analyze a.mp4 --start -1",
+            "motionlens analyze a.mp4 --end NaN",
+            "motionlens analyze a.mp4 --alpha inf",
+            "motionlens analyze a.mp4 --device tpu",
+            "motionlens --bogus",
+        ] {
+            assert_eq!(parse(wrong).err().map(|e| e.exit_code()), Some(2), "{wrong}");
+        }
+    }
 }

@@ -1,1 +1,6 @@
-//! (to be written)
+//! Where clips for training, evaluation and teaching come from: the procedural world, and folders of real videos.
+
+pub mod captions;
+pub mod labelled;
+pub mod synth;
+pub mod world;

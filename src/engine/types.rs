@@ -109,6 +109,8 @@ pub struct CropRect {
 #[derive(Clone, Debug)]
 pub struct Analysis {
     pub video: VideoDigest,
+    /// The window that was asked for.
+    pub window: AnalysisWindow,
     /// PTS of the T sampled frames.
     pub frames: Vec<Pts>,
     pub crop: CropRect,

@@ -1,1 +1,18 @@
-//! The model of METHOD §1–§5 on Burn.
+//! The model of METHOD §1–§5 on Burn: two CLIP towers, the motion head, and the folder they are kept in.
+//! This module knows tensors and files of weights; it knows neither video nor windows.
+
+pub mod adapter;
+pub mod clip;
+pub mod config;
+pub mod encoder;
+pub mod folder;
+pub mod head;
+pub mod mab;
+pub mod msm;
+pub mod text;
+pub mod vision;
+pub mod weights;
+
+pub use clip::Clip;
+pub use config::ClipConfig;
+pub use folder::{Model, ModelError, ModelFiles};

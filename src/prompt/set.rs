@@ -1,9 +1,24 @@
 //! The prompt set: the file that a person keeps, and the prompts that it means.
+//!
+//! Three forms are read and told apart by their content: versioned JSON (the only form that is written), a plain
+//! list of names, and the `id,name` CSV of video-CLIP projects.
 
+use crate::files::write_atomic;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// The version that [`PromptSet::save`] writes and the only one that is read.
+pub const VERSION: u32 = 1;
+/// Larger files are refused: no person wrote them.
+pub const MAX_BYTES: u64 = 16 << 20;
+/// Sets with more classes are refused.
+pub const MAX_CLASSES: usize = 100_000;
 
 /// Versioned file: `{ "version": 1, "classes": [...], "templates": {...} }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PromptSet {
     pub version: u32,
     pub classes: Vec<Class>,
@@ -13,6 +28,7 @@ pub struct PromptSet {
 
 /// One class. An absent list means "fill the templates with the name"; an empty list means "none".
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Class {
     pub name: String,
     /// Whole prompts, used as written.
@@ -25,6 +41,7 @@ pub struct Class {
 
 /// Prompt templates; `{}` stands for the class name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Templates {
     pub positive: Vec<String>,
     pub negative: Vec<String>,
@@ -47,41 +64,217 @@ impl Default for Templates {
     }
 }
 
-/// Why a prompt file was refused.
+/// Why a prompt file was refused or not written.
 #[derive(Debug, thiserror::Error)]
 pub enum PromptSetError {
     #[error("cannot read {path}: {source}")]
-    Io { path: std::path::PathBuf, source: std::io::Error },
+    Io { path: PathBuf, source: std::io::Error },
     #[error("{path} is not a prompt set: {reason}")]
-    Format { path: std::path::PathBuf, reason: String },
+    Format { path: PathBuf, reason: String },
+    #[error("cannot write {path}: {source}; what was there before is unchanged")]
+    Write { path: PathBuf, source: std::io::Error },
 }
 
 impl PromptSet {
     /// Reads the JSON form, a plain list of names, or the `id,name` CSV (told apart by content).
-    pub fn load(_path: &std::path::Path) -> Result<Self, PromptSetError> {
-        Ok(Self::from_names(Vec::<String>::new()))
+    ///
+    /// A list or CSV with a name that stands twice is refused. JSON keeps names that are empty or stand twice, as
+    /// they may be work in progress: see [`PromptSet::problems`].
+    pub fn load(path: &Path) -> Result<Self, PromptSetError> {
+        let bytes = read_bounded(path)?;
+        Self::from_bytes(&bytes).map_err(|reason| PromptSetError::Format { path: path.to_owned(), reason })
+    }
+
+    /// [`PromptSet::load`] without a file; the error is the reason in words.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let text = decode(bytes)?;
+        let set = match text.trim_start().chars().next() {
+            None => return Err("it is empty".to_owned()),
+            Some('{' | '[') => from_json(text)?,
+            Some(_) => Self::from_names(if is_csv(text) { from_csv(text)? } else { from_list(text)? }),
+        };
+        match set.classes.len() {
+            n if n > MAX_CLASSES => Err(format!("it has {n} classes; at most {MAX_CLASSES} are read")),
+            _ => Ok(set),
+        }
+    }
+
+    /// Writes the JSON form; the old file is kept whole if that fails.
+    pub fn save(&self, path: &Path) -> Result<(), PromptSetError> {
+        let fail = |source| PromptSetError::Write { path: path.to_owned(), source };
+        let mut json = serde_json::to_vec_pretty(self).map_err(|e| fail(e.into()))?;
+        json.push(b'\n');
+        write_atomic(path, &json).map_err(fail)
     }
 
     /// Classes by name alone, filled from the default templates.
     pub fn from_names(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let classes = names.into_iter().map(|n| Class { name: n.into(), ..Class::default() }).collect();
-        Self { version: 1, classes, templates: Templates::default() }
+        Self { version: VERSION, classes, templates: Templates::default() }
     }
 
-    /// The positive prompts of a class as they go to the tokenizer.
+    /// The set with the templates that a model was trained with, where the set itself chose none: its templates
+    /// are METHOD's defaults.
+    pub fn or_templates(mut self, model: Option<&Templates>) -> Self {
+        if let Some(templates) = model.filter(|_| self.templates == Templates::default()) {
+            self.templates = templates.clone();
+        }
+        self
+    }
+
+    /// The positive prompts of a class as they go to the tokenizer; blank ones are left out.
     pub fn positive_prompts(&self, class: &Class) -> Vec<String> {
         prompts(&class.positive, &self.templates.positive, &class.name)
     }
 
-    /// The negative prompts of a class as they go to the tokenizer.
+    /// The negative prompts of a class as they go to the tokenizer; blank ones are left out.
     pub fn negative_prompts(&self, class: &Class) -> Vec<String> {
         prompts(&class.negative, &self.templates.negative, &class.name)
+    }
+
+    /// What a person should know before trusting the scores: classes without a name or with the same name.
+    pub fn problems(&self) -> Vec<String> {
+        let mut first = HashMap::new();
+        let mut problems = Vec::new();
+        for (i, class) in self.classes.iter().enumerate() {
+            let (name, number) = (class.name.trim(), i + 1);
+            if name.is_empty() {
+                problems.push(format!("class {number} has no name"));
+            } else if let Some(earlier) = first.insert(name, number) {
+                first.insert(name, earlier);
+                problems.push(format!("class {number} has the name of class {earlier}, \"{name}\""));
+            }
+        }
+        problems
     }
 }
 
 fn prompts(own: &Option<Vec<String>>, templates: &[String], name: &str) -> Vec<String> {
-    match own {
+    let mut list = match own {
         Some(list) => list.clone(),
+        None if name.trim().is_empty() => Vec::new(),
         None => templates.iter().map(|t| t.replace("{}", name)).collect(),
+    };
+    list.retain(|p| !p.trim().is_empty());
+    list
+}
+
+fn read_bounded(path: &Path) -> Result<Vec<u8>, PromptSetError> {
+    let io = |source| PromptSetError::Io { path: path.to_owned(), source };
+    let format = |reason: &str| PromptSetError::Format { path: path.to_owned(), reason: reason.to_owned() };
+    // A folder or a pipe is refused before it is opened: opening a pipe could wait for ever.
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Err(format("it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(io)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(format(&format!("it is larger than {} MB", MAX_BYTES >> 20)));
+    }
+    Ok(bytes)
+}
+
+fn decode(bytes: &[u8]) -> Result<&str, String> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err("it is UTF-16 text; save it as UTF-8".to_owned());
+    }
+    let text = std::str::from_utf8(bytes)
+        .map_err(|e| format!("it is not UTF-8 text (byte {} is invalid)", e.valid_up_to()))?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+fn from_json(text: &str) -> Result<PromptSet, String> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: Option<u64>,
+    }
+    let known =
+        serde_json::from_str::<Versioned>(text).map_err(|e| format!("its JSON cannot be read: {e}"))?;
+    match known.version {
+        Some(v) if v == u64::from(VERSION) => {
+            serde_json::from_str(text).map_err(|e| format!("its JSON cannot be read: {e}"))
+        }
+        Some(v) => Err(format!("it has version {v}; this program reads version {VERSION}")),
+        None => Err(format!("it does not say \"version\": {VERSION}")),
+    }
+}
+
+/// The first line that says something is `id,name`, or starts with a number and a comma.
+fn is_csv(text: &str) -> bool {
+    let Some((id, name)) = lines(text).next().and_then(|(_, line)| line.split_once(',')) else {
+        return false;
+    };
+    is_header(id, name) || id.trim().parse::<u64>().is_ok()
+}
+
+fn is_header(id: &str, name: &str) -> bool {
+    id.trim().eq_ignore_ascii_case("id") && name.trim().eq_ignore_ascii_case("name")
+}
+
+/// Numbered lines, trimmed, without blank ones and `#` comments.
+fn lines(text: &str) -> impl Iterator<Item = (u64, &str)> {
+    let end = if text.contains('\n') { '\n' } else { '\r' };
+    let numbered = (1..).zip(text.split(end).map(str::trim));
+    numbered.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+}
+
+fn from_list(text: &str) -> Result<Vec<String>, String> {
+    let mut names = Names::default();
+    for (line, name) in lines(text) {
+        names.add(line, name)?;
+    }
+    names.finish()
+}
+
+fn from_csv(text: &str) -> Result<Vec<String>, String> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .comment(Some(b'#'))
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes());
+    let mut names = Names::default();
+    for (i, record) in reader.records().enumerate() {
+        let record = record.map_err(|e| format!("its CSV cannot be read: {e}"))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let (Some(id), Some(name), 2) = (record.get(0), record.get(1), record.len()) else {
+            let n = record.len();
+            return Err(format!(
+                "line {line} has {n} field(s), not id and name; a name with a comma needs quotes"
+            ));
+        };
+        if i == 0 && is_header(id, name) {
+            continue;
+        }
+        if id.parse::<u64>().is_err() {
+            return Err(format!("line {line}: \"{id}\" is not a number, as an id is"));
+        }
+        if name.is_empty() {
+            return Err(format!("line {line} has no name"));
+        }
+        names.add(line, name)?;
+    }
+    names.finish()
+}
+
+/// Names in order, each once.
+#[derive(Default)]
+struct Names {
+    list: Vec<String>,
+    first: HashMap<String, u64>,
+}
+
+impl Names {
+    fn add(&mut self, line: u64, name: &str) -> Result<(), String> {
+        if let Some(earlier) = self.first.insert(name.to_owned(), line) {
+            return Err(format!("line {line}: the name \"{name}\" stands on line {earlier} already"));
+        }
+        self.list.push(name.to_owned());
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Vec<String>, String> {
+        if self.list.is_empty() { Err("it has no names".to_owned()) } else { Ok(self.list) }
     }
 }

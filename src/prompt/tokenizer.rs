@@ -1,9 +1,26 @@
 //! Text to token ids, with what was cut and what was not known.
+//!
+//! The `tokenizer.json` of the model decides everything: normalisation, words, and which tokens go before and
+//! after. Only the cut to the context length is done here, because its size is to be shown.
+
+use std::ops::Range;
+use tokenizers::models::ModelWrapper;
+use tokenizers::models::wordlevel::WordLevel;
+use tokenizers::normalizers::{
+    Lowercase, NFKC, NormalizerWrapper, Replace, Sequence, replace::ReplacePattern,
+};
+use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
+use tokenizers::processors::template::TemplateProcessing;
+
+/// Of a longer text only this much is tokenised: far more than any context holds.
+pub const MAX_TEXT_BYTES: usize = 64 << 10;
 
 /// A tokenizer of a model folder, and the context length of its text tower.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     context: usize,
+    /// The unknown token, unless the model has none or uses it as start or end too (as CLIP does).
+    unknown: Option<u32>,
 }
 
 /// One prompt as tokens.
@@ -11,10 +28,11 @@ pub struct Tokenizer {
 pub struct Encoded {
     /// BOS … EOT, at most the context length, no padding.
     pub ids: Vec<u32>,
-    /// How many tokens were cut to fit the context (0: none).
+    /// How many tokens were cut to fit the context (0: none). For a text beyond [`MAX_TEXT_BYTES`] the rest counts
+    /// by its words, so the number is then a lower bound.
     pub cut: usize,
     /// Byte ranges of the text whose words the tokenizer does not know (its unknown token).
-    pub unknown: Vec<std::ops::Range<usize>>,
+    pub unknown: Vec<Range<usize>>,
 }
 
 /// Why a tokenizer could not be had.
@@ -22,19 +40,129 @@ pub struct Encoded {
 pub enum TokenizerError {
     #[error("tokenizer.json: {0}")]
     Read(String),
+    #[error("tokenizer.json puts no start and end token around a text, as CLIP's text tower needs")]
+    NoStartAndEnd,
+    #[error("the text tower's context of {0} tokens leaves no room for a word between start and end")]
+    ShortContext(usize),
+    #[error("\"{0}\" cannot be a word of the vocabulary: it has to be lower-case letters and digits only")]
+    BadWord(String),
 }
 
 impl Tokenizer {
     /// Reads the text of a `tokenizer.json`. `context` is the text tower's length (77 for CLIP).
+    ///
+    /// Truncation and padding that the file may ask for are switched off: cutting is done (and told) by
+    /// [`Tokenizer::encode`], and padding after EOT changes nothing (METHOD §1).
     pub fn from_bytes(json: &[u8], context: usize) -> Result<Self, TokenizerError> {
-        let inner =
-            tokenizers::Tokenizer::from_bytes(json).map_err(|e| TokenizerError::Read(e.to_string()))?;
-        Ok(Self { inner, context })
+        let read = |e: tokenizers::Error| TokenizerError::Read(e.to_string());
+        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(read)?;
+        inner.with_truncation(None).map_err(read)?;
+        inner.with_padding(None);
+        if context < 3 {
+            return Err(TokenizerError::ShortContext(context));
+        }
+        let around = inner.encode("", true).map_err(read)?;
+        if around.get_ids().len() != 2 {
+            return Err(TokenizerError::NoStartAndEnd);
+        }
+        let unknown = unknown_token(inner.get_model())
+            .and_then(|token| inner.token_to_id(&token))
+            .filter(|id| !around.get_ids().contains(id));
+        Ok(Self { inner, context, unknown })
+    }
+
+    /// Rows that the text tower's embedding table has to have: the largest id and one more.
+    pub fn vocab_size(&self) -> usize {
+        self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
     }
 
     /// Encodes one prompt; never fails on strange text.
+    ///
+    /// What does not fit the context is cut as Hugging Face does: the start token and as many tokens as fit are
+    /// kept, and the end token comes last.
     pub fn encode(&self, text: &str) -> Encoded {
-        let ids = self.inner.encode(text, true).map(|e| e.get_ids().to_vec()).unwrap_or_default();
-        Encoded { ids: ids.into_iter().take(self.context).collect(), cut: 0, unknown: Vec::new() }
+        let (kept, rest) = bounded(text);
+        // The crate fails only where a word-level file lacks its own unknown token: no word is known then.
+        let Some(encoding) = self.inner.encode(kept, true).or_else(|_| self.inner.encode("", true)).ok()
+        else {
+            return Encoded { ids: Vec::new(), cut: 0, unknown: Vec::new() };
+        };
+        let mut ids = encoding.get_ids().to_vec();
+        let mut cut = rest.split_whitespace().count();
+        if ids.len() > self.context {
+            cut += ids.len() - self.context;
+            let end = ids[ids.len() - 1];
+            ids.truncate(self.context);
+            ids[self.context - 1] = end;
+        }
+        let unknown = encoding
+            .get_ids()
+            .iter()
+            .zip(encoding.get_offsets())
+            .filter(|(id, _)| Some(**id) == self.unknown)
+            .map(|(_, &(start, end))| start..end)
+            .filter(|range| kept.get(range.clone()).is_some_and(|word| !word.is_empty()))
+            .collect();
+        Encoded { ids, cut, unknown }
     }
+}
+
+/// The part of a text that is tokenised and the rest, parted between two words where there are any.
+fn bounded(text: &str) -> (&str, &str) {
+    if text.len() <= MAX_TEXT_BYTES {
+        return (text, "");
+    }
+    let most = text.floor_char_boundary(MAX_TEXT_BYTES);
+    text.split_at(text[..most].rfind(char::is_whitespace).unwrap_or(most))
+}
+
+fn unknown_token(model: &ModelWrapper) -> Option<String> {
+    match model {
+        ModelWrapper::BPE(m) => m.unk_token.clone(),
+        ModelWrapper::WordPiece(m) => Some(m.unk_token.clone()),
+        ModelWrapper::WordLevel(m) => Some(m.unk_token.clone()),
+        // Unigram keeps its unknown id to itself.
+        ModelWrapper::Unigram(_) => None,
+    }
+}
+
+/// Start, end, padding and unknown token of [`word_tokenizer_json`]; their ids are their places.
+pub const WORD_SPECIALS: [&str; 4] = ["[PAD]", "[BOS]", "[UNK]", "[EOS]"];
+
+/// The `tokenizer.json` of the small model (METHOD §10): one id a word, in the order given, after the
+/// [`WORD_SPECIALS`]. Text is lower-cased, apostrophes vanish, other punctuation separates words.
+pub fn word_tokenizer_json(words: &[&str]) -> Result<Vec<u8>, TokenizerError> {
+    if let Some(bad) = words
+        .iter()
+        .find(|w| w.is_empty() || **w != w.to_lowercase() || !w.chars().all(char::is_alphanumeric))
+    {
+        return Err(TokenizerError::BadWord((*bad).to_owned()));
+    }
+    build_word_tokenizer(words)
+        .and_then(|tokenizer| tokenizer.to_string(true))
+        .map(String::into_bytes)
+        .map_err(|e| TokenizerError::Read(e.to_string()))
+}
+
+fn build_word_tokenizer(words: &[&str]) -> tokenizers::Result<tokenizers::Tokenizer> {
+    let mut seen = std::collections::HashSet::new();
+    let vocab = WORD_SPECIALS.iter().chain(words).filter(|w| seen.insert(**w));
+    let vocab = (0..).zip(vocab).map(|(id, w)| ((*w).to_owned(), id)).collect();
+    let model = WordLevel::builder().vocab(vocab).unk_token(WORD_SPECIALS[2].to_owned()).build()?;
+    let regex = |pattern: &str, to: &str| Replace::new(ReplacePattern::Regex(pattern.to_owned()), to);
+    let normalizers: Vec<NormalizerWrapper> = vec![
+        NFKC.into(),
+        Lowercase.into(),
+        regex("['’]", "")?.into(),
+        regex(r"[^\p{L}\p{M}\p{N}\s]+", " ")?.into(),
+    ];
+    let around = TemplateProcessing::builder()
+        .try_single(format!("{}:0 $A:0 {}:0", WORD_SPECIALS[1], WORD_SPECIALS[3]))?
+        .special_tokens(vec![(WORD_SPECIALS[1], 1), (WORD_SPECIALS[3], 3)])
+        .build()?;
+    let mut tokenizer = tokenizers::Tokenizer::new(model);
+    tokenizer.with_normalizer(Some(Sequence::new(normalizers)))?;
+    tokenizer.with_pre_tokenizer(Some(WhitespaceSplit));
+    tokenizer.with_post_processor(Some(around));
+    Ok(tokenizer)
 }

@@ -1,1 +1,30 @@
-//! (to be written)
+//! Training: the two stages of METHOD §10, and what they share (schedule, gradient clipping, checkpoints, metrics).
+//!
+//! Every random number of a run follows from its seed and the step's number, never from a generator that runs along.
+//! So a checkpoint is weights, optimiser state and the step, and a resumed run is the run that was never stopped.
+
+pub mod clip;
+pub mod features;
+pub mod head;
+pub mod losses;
+mod run;
+
+pub use run::{Run, RunError, clip_gradients};
+
+/// Learning rate: a linear warm-up, then a cosine down to `floor` of the peak.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize, PartialEq)]
+pub struct Schedule {
+    pub peak: f64,
+    pub warmup: usize,
+    pub steps: usize,
+    pub floor: f64,
+}
+
+impl Schedule {
+    /// The rate of step `k`, counted from 0.
+    pub fn rate(&self, k: usize) -> f64 {
+        let warm = ((k + 1) as f64 / self.warmup.max(1) as f64).min(1.0);
+        let cosine = 0.5 * (1.0 + (std::f64::consts::PI * k as f64 / self.steps.max(1) as f64).cos());
+        self.peak * warm * (self.floor + (1.0 - self.floor) * cosine)
+    }
+}

@@ -1,2 +1,29 @@
-//! (to be written)
+//! The window. It owns the play head and the state, and never waits: files, dialogs, decoding and the model all
+//! live on other threads and answer through channels that wake it.
+//!
+//! State changes in one place. Panels read [`state::State`] and say what the person asked for as a
+//! [`command::Command`]; [`app::App::apply`] is the only function that carries one out. Events of the engine go
+//! through [`app::App::on_event`]. A test can therefore press buttons, send commands, or feed events.
+
+pub mod app;
+pub mod bundled;
+pub mod command;
+pub mod dialogs;
+pub mod edit;
+pub mod inspector;
+pub mod keys;
+pub mod messages;
+pub mod overlay;
+pub mod pictures;
+pub mod prompt_panel;
+pub mod score_row;
+pub mod stage;
+pub mod state;
+pub mod theme;
+pub mod topbar;
+pub mod transport;
 pub mod video_paint;
+pub mod window;
+
+pub use app::App;
+pub use window::{WindowError, WindowOptions, run};

@@ -1,0 +1,212 @@
+//! `motionlens analyze`: scores and maps of one video as a table, JSON, or a report folder.
+
+use super::drive::{Outcome, Request, analyse};
+use super::{BUNDLED_PROMPTS, CliError, ModelArguments};
+use crate::engine::AnalysisWindow;
+use crate::export::ExportError;
+use crate::export::json::{Record, Video};
+use crate::export::overlay::Style;
+use crate::export::report::Report;
+use crate::files::write_atomic;
+use crate::prompt::{PromptSet, PromptSetError};
+use crate::video::{Cancel, ClipReader, Pts, RgbImage};
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Arguments {
+    /// Video, still picture or animated GIF
+    pub(super) video: PathBuf,
+    #[command(flatten)]
+    pub(super) model: ModelArguments,
+    /// Prompt set (JSON), list of names, or id,name CSV [default: the bundled set]
+    #[arg(long, value_name = "FILE", conflicts_with = "class")]
+    pub(super) prompts: Option<PathBuf>,
+    /// One class by name, filled from the model's templates; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(super) class: Vec<String>,
+    /// Start of the window in seconds [default: the first frame]
+    #[arg(long, value_name = "S", value_parser = not_negative)]
+    pub(super) start: Option<f64>,
+    /// End of the window in seconds [default: the last frame]
+    #[arg(long, value_name = "S", value_parser = not_negative)]
+    pub(super) end: Option<f64>,
+    /// Write scores and maps as JSON; - is the standard output
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// Write a report: a PNG per sampled frame and view, a contact sheet, scores.json, index.html
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Add the video and text embeddings to the JSON
+    #[arg(long)]
+    pub(super) embeddings: bool,
+    /// Weight of the negative prompts; 0 is plain CLIP [default: the model's own]
+    #[arg(long, value_name = "A", value_parser = not_negative)]
+    pub(super) alpha: Option<f64>,
+}
+
+/// Times and weights: a number that is finite and not negative.
+fn not_negative(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(v) if v.is_finite() && v >= 0.0 => Ok(v),
+        _ => Err("a number of at least 0 is needed".to_owned()),
+    }
+}
+
+impl Arguments {
+    /// Everything but the video as the command line's defaults have it.
+    pub(super) fn new(video: PathBuf, model: ModelArguments) -> Self {
+        Self {
+            video,
+            model,
+            prompts: None,
+            class: Vec::new(),
+            start: None,
+            end: None,
+            json: None,
+            out: None,
+            embeddings: false,
+            alpha: None,
+        }
+    }
+
+    fn prompt_set(&self) -> Result<PromptSet, PromptSetError> {
+        match &self.prompts {
+            Some(path) => PromptSet::load(path),
+            None if !self.class.is_empty() => Ok(PromptSet::from_names(&self.class)),
+            None => PromptSet::from_bytes(BUNDLED_PROMPTS.as_bytes())
+                .map_err(|reason| PromptSetError::Format { path: "the bundled prompt set".into(), reason }),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
+    if let (Some(start), Some(end)) = (arguments.start, arguments.end)
+        && start > end
+    {
+        return Err(CliError::Usage(format!("--start {start} is after --end {end}")));
+    }
+    let prompts = arguments.prompt_set()?;
+    let mut notes = prompts.problems();
+
+    let cancel = Cancel::default();
+    let mut reader = ClipReader::open(&arguments.video)?;
+    let times = reader.frame_times(&cancel)?;
+    let outcome = analyse(Request {
+        device: arguments.model.device,
+        model: arguments.model.source(),
+        video: &arguments.video,
+        window: AnalysisWindow {
+            start: arguments.start.map_or(Pts(0), Pts::from_secs),
+            end: arguments.end.map_or(times.end, Pts::from_secs),
+        },
+        prompts,
+        alpha: arguments.alpha.map(|a| a as f32),
+    })?;
+    notes.extend(outcome.notes());
+    notes.iter().for_each(|note| eprintln!("note: {note}"));
+
+    // One picture says the size of all; a report wants them all.
+    let wanted = if arguments.out.is_some() { outcome.analysis.frames.len() } else { 1 };
+    let sampled = outcome.analysis.frames.iter().take(wanted).copied().collect::<Vec<_>>();
+    let clip = reader.read_frames(&sampled, &|_| true, &cancel, &mut |_, _| {})?;
+    let pictures: Vec<Arc<RgbImage>> = clip.frames.into_iter().filter_map(|f| f.image).collect();
+    let record = Record::new(
+        Video {
+            path: arguments.video.display().to_string(),
+            digest: outcome.analysis.video.0.to_string(),
+            duration_s: times.end.secs(),
+            width: pictures.first().map_or(0, |p| p.width),
+            height: pictures.first().map_or(0, |p| p.height),
+        },
+        &outcome.model,
+        &outcome.device,
+        &outcome.analysis,
+        &outcome.scores,
+        arguments.embeddings.then_some(&outcome.embeddings[..]),
+    );
+
+    if let Some(folder) = &arguments.out {
+        let report = Report {
+            record: &record,
+            analysis: &outcome.analysis,
+            pictures: &pictures,
+            notes: &notes,
+            style: Style::default(),
+        };
+        report.write(folder)?;
+    }
+    match &arguments.json {
+        Some(path) if path.as_os_str() == "-" => print(&json(&record)?),
+        Some(path) => write_atomic(path, &json(&record)?)
+            .map_err(|source| ExportError::Write { path: path.clone(), source }.into()),
+        None if arguments.out.is_some() => Ok(()),
+        None => print(table(&record).as_bytes()),
+    }
+}
+
+fn json(record: &Record) -> Result<Vec<u8>, CliError> {
+    record.to_json().map_err(|e| CliError::Output(e.into()))
+}
+
+fn print(bytes: &[u8]) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(CliError::Output)
+}
+
+/// The scores for a person, best class first.
+fn table(record: &Record) -> String {
+    let mut classes: Vec<_> = record.classes.iter().collect();
+    classes.sort_by(|a, b| b.p.total_cmp(&a.p));
+    let width = classes.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).clamp(5, 60);
+    let number = |v: Option<f32>| v.map_or_else(|| format!("{:>8}", "-"), |v| format!("{v:>8.4}"));
+    let mut out = format!("{:width$}        p       s+       s-   margin      yes\n", "class");
+    for c in classes {
+        let (s_pos, s_neg, margin) = (number(c.s_pos), number(c.s_neg), number(c.margin));
+        out += &format!("{:width$} {:>8.4} {s_pos} {s_neg} {margin} {:>8.4}\n", c.name, c.p, c.yes);
+    }
+    out += &format!("{:width$} {:>8.4}\n", "(none)", record.none);
+    out
+}
+
+impl Outcome {
+    /// What a reader of the scores has to know, in sentences.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if !self.model.head_trained {
+            notes.push(
+                "the motion head is untrained: the separation is the plain Haar one and the scores are those of CLIP"
+                    .to_owned(),
+            );
+        }
+        if self.model.embedded {
+            notes.push(
+                "the words of the embedded model know moving shapes only; for real scenes give a CLIP folder with --model"
+                    .to_owned(),
+            );
+        }
+        let mut unknown: Vec<&str> = Vec::new();
+        for word in self.notes.iter().flat_map(|n| n.unknown.iter().filter_map(|r| n.text.get(r.clone()))) {
+            if !unknown.contains(&word) {
+                unknown.push(word);
+            }
+        }
+        if !unknown.is_empty() {
+            let more = if unknown.len() > 20 { ", …" } else { "" };
+            unknown.truncate(20);
+            notes.push(format!("words that the model does not know: {}{more}", unknown.join(", ")));
+        }
+        let mut cut = self.notes.iter().filter(|n| n.cut > 0);
+        if let Some(first) = cut.next() {
+            let start: String = first.text.chars().take(40).collect();
+            notes.push(format!(
+                "{} prompt(s) are longer than the model's {} tokens and were cut, the first by {}: \"{start}…\"",
+                1 + cut.count(),
+                self.model.context,
+                first.cut
+            ));
+        }
+        notes
+    }
+}

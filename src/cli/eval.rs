@@ -1,0 +1,87 @@
+//! `motionlens eval`: measured figures of a model.
+
+use super::{CliError, ModelArguments};
+use crate::eval::synth::{self, FIRST_SEED, SynthReport};
+use crate::files::write_atomic;
+use crate::model::ModelFiles;
+use clap::{Args, Subcommand};
+use std::path::{Path, PathBuf};
+
+/// What to evaluate on.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    #[command(subcommand)]
+    protocol: Protocol,
+}
+
+#[derive(Debug, Subcommand)]
+enum Protocol {
+    /// Fresh clips of the procedural world: accuracy, maps against the truth, time surgery
+    Synth(SynthArgs),
+}
+
+#[derive(Debug, Args)]
+struct SynthArgs {
+    #[command(flatten)]
+    model: ModelArguments,
+    /// Data sets with seeds that training never uses
+    #[arg(long, default_value_t = 3)]
+    seeds: u64,
+    #[arg(long, default_value_t = 40)]
+    clips_per_class: usize,
+    /// Write the figures as JSON; - is the standard output
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Runs a protocol and prints its figures.
+pub fn run(args: &EvalArgs) -> Result<(), CliError> {
+    let Protocol::Synth(args) = &args.protocol;
+    if args.seeds == 0 || args.clips_per_class == 0 {
+        return Err(CliError::Usage("--seeds and --clips-per-class have to be at least 1".into()));
+    }
+    let (device, _) = crate::device::open(args.model.device, None)?;
+    let files = match &args.model.model {
+        Some(folder) => ModelFiles::read(folder)?,
+        None => ModelFiles::embedded(),
+    };
+    let model = files.load(&device)?;
+    let seeds: Vec<u64> = (0..args.seeds).map(|i| FIRST_SEED + i).collect();
+    let bar = super::train::progress_bar(seeds.len() * args.clips_per_class * 32, "clips");
+    let report = synth::run(&model, &seeds, args.clips_per_class, &device, &mut |done, _| {
+        bar.set_position(done as u64);
+    })?;
+    bar.finish_and_clear();
+    match &args.json {
+        None => print!("{}", table(&report)),
+        Some(path) => {
+            let json = serde_json::to_string_pretty(&report).map_err(|e| CliError::Engine(e.to_string()))?;
+            if path == Path::new("-") {
+                println!("{json}");
+            } else {
+                write_atomic(path, json.as_bytes())
+                    .map_err(|e| CliError::Engine(format!("cannot write {}: {e}", path.display())))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn table(report: &SynthReport) -> String {
+    let mut text = format!(
+        "{} ({} head, alpha {}), {} clips a class, {} data seeds\n\n{:<26} {:>8} {:>8}   95% interval\n",
+        report.model,
+        report.head,
+        report.alpha,
+        report.clips_per_class,
+        report.seeds.len(),
+        "figure",
+        "mean",
+        "std"
+    );
+    for (name, figure) in &report.figures {
+        let (s, [lo, hi]) = (figure.over_seeds, figure.ci95);
+        text += &format!("{name:<26} {:>8.3} {:>8.3}   {lo:.3} to {hi:.3}\n", s.mean, s.std);
+    }
+    text
+}

@@ -1,0 +1,65 @@
+//! `motionlens synth`: clips of the procedural world as files.
+
+use super::CliError;
+use crate::data::synth::{Format, SynthError, scene, write};
+use crate::data::world::Motion;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Which clips to write.
+#[derive(Debug, Args)]
+pub struct SynthArgs {
+    /// Folder to write to
+    out: PathBuf,
+    /// Classes to draw, for example "moving left while spinning"; all 32 when absent
+    #[arg(long = "class", value_name = "NAME")]
+    classes: Vec<String>,
+    /// Clips a class
+    #[arg(long, default_value_t = 1)]
+    count: u64,
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Side of the square picture in pixels, even
+    #[arg(long, default_value_t = 320)]
+    size: usize,
+    #[arg(long, default_value_t = 96)]
+    frames: usize,
+    #[arg(long, default_value_t = 30.0)]
+    fps: f64,
+    /// Only clips with (true) or without (false) a distractor
+    #[arg(long)]
+    distractor: Option<bool>,
+}
+
+/// Draws and writes the clips.
+pub fn run(args: &SynthArgs) -> Result<(), CliError> {
+    if !(16..=4096).contains(&args.size) || !(1..=100_000).contains(&args.frames) {
+        return Err(CliError::Usage("--size has to be 16 to 4096 and --frames 1 to 100000".into()));
+    }
+    let all = Motion::all();
+    let classes = if args.classes.is_empty() {
+        all
+    } else {
+        let find = |name: &String| {
+            all.iter().copied().find(|m| m.name() == name.trim().to_lowercase()).ok_or_else(|| {
+                CliError::Usage(format!("no class is called \"{name}\"; an example: {}", all[5].name()))
+            })
+        };
+        args.classes.iter().map(find).collect::<Result<_, CliError>>()?
+    };
+    std::fs::create_dir_all(&args.out)
+        .map_err(|e| SynthError::Write { path: args.out.clone(), reason: e.to_string() })?;
+    let format = Format { size: args.size, frames: args.frames, fps: args.fps };
+    for motion in classes {
+        let fits = |index: &u64| {
+            args.distractor.is_none_or(|want| scene(args.seed, *index, motion).distractor.is_some() == want)
+        };
+        for index in (0..).filter(fits).take(args.count as usize) {
+            let name = motion.name().replace(' ', "-");
+            let path = args.out.join(format!("{name}-{}-{index}.mp4", args.seed));
+            write(&path, &scene(args.seed, index, motion), args.seed, index, format)?;
+            println!("{}", path.display());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,241 @@
+//! `motionlens train`: the two stages of METHOD §10.
+
+use super::CliError;
+use crate::data::labelled;
+use crate::data::world::Motion;
+use crate::device::DeviceChoice;
+use crate::model::folder::{CONFIG, PREPROCESSOR, TOKENIZER, WEIGHTS};
+use crate::model::head::HeadConfig;
+use crate::model::{Model, ModelFiles};
+use crate::prompt::Templates;
+use crate::train;
+use crate::train::features::Source;
+use crate::train::head::{Report, pseudo_unseen, world_templates};
+use crate::train::losses::Lambdas;
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::{Path, PathBuf};
+
+/// Which stage, and how.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    #[command(subcommand)]
+    stage: Stage,
+}
+
+#[derive(Debug, Subcommand)]
+enum Stage {
+    /// Stage 1: the small CLIP on images and captions of the procedural world
+    Clip(ClipArgs),
+    /// Stage 2: a motion head for a CLIP, on clips of the procedural world or on labelled videos
+    Head(HeadArgs),
+}
+
+#[derive(Debug, Args)]
+struct ClipArgs {
+    /// Folder for the model; a run that was stopped goes on from its checkpoint there
+    #[arg(long)]
+    out: PathBuf,
+    #[arg(long, default_value_t = 2000)]
+    steps: usize,
+    /// Images a step
+    #[arg(long, default_value_t = 128)]
+    batch: usize,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+}
+
+#[derive(Debug, Args)]
+struct HeadArgs {
+    /// The CLIP that the head is for: a model folder
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Folder for the model with its head; a run that was stopped goes on from its checkpoint there
+    #[arg(long)]
+    out: PathBuf,
+    /// Labelled videos: one folder a class, or a CSV with path,label[,start_s,end_s]; else the procedural world
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
+    /// Clips a class of the procedural world
+    #[arg(long, default_value_t = 160)]
+    per_class: usize,
+    #[arg(long, default_value_t = 6)]
+    epochs: usize,
+    /// Clips a step
+    #[arg(long, default_value_t = 32)]
+    batch: usize,
+    #[arg(long, default_value_t = 1e-3)]
+    learning_rate: f64,
+    #[arg(long, default_value_t = 11)]
+    seed: u64,
+    /// Reversal pairs of seen classes that validate instead of training; they choose epoch and alpha
+    #[arg(long, value_name = "PAIRS", default_value_t = 0)]
+    holdout: usize,
+    /// Epochs without a better validation after which to stop (with --holdout); 0: never
+    #[arg(long, default_value_t = 0)]
+    patience: usize,
+    /// Alpha of the written model, where no holdout chooses it
+    #[arg(long, default_value_t = 0.0)]
+    alpha: f32,
+    /// Ablation: no motion separation; adapters and mean pooling alone
+    #[arg(long)]
+    no_msm: bool,
+    /// Ablation: pool the motion tokens without attention blocks
+    #[arg(long)]
+    no_mab: bool,
+    /// Ablation: train without the terms of the negative prompts
+    #[arg(long)]
+    no_negatives: bool,
+    /// Ablation: the plain Haar transform, nothing learned in the separation
+    #[arg(long)]
+    fixed_haar: bool,
+    /// Ablation: attention without gates
+    #[arg(long)]
+    no_gate: bool,
+    /// Where features of the frozen tower are kept [default: the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+}
+
+/// Runs a stage to its end.
+pub fn run(args: &TrainArgs) -> Result<(), CliError> {
+    match &args.stage {
+        Stage::Clip(args) => clip(args),
+        Stage::Head(args) => head(args),
+    }
+}
+
+fn clip(args: &ClipArgs) -> Result<(), CliError> {
+    if args.steps == 0 || args.batch < 2 {
+        return Err(CliError::Usage("--steps has to be at least 1 and --batch at least 2".into()));
+    }
+    let (device, info) = crate::device::open(args.device, None)?;
+    eprintln!("on {}: {}", info.name, info.reason);
+    let settings =
+        train::clip::Settings { steps: args.steps, batch: args.batch, seed: args.seed, ..Default::default() };
+    let bar = progress_bar(settings.steps, "steps");
+    train::clip::train(&settings, &args.out, &device, |step, _, line| {
+        bar.set_position(step as u64);
+        bar.set_message(line);
+    })?;
+    bar.finish();
+    Ok(())
+}
+
+fn head(args: &HeadArgs) -> Result<(), CliError> {
+    let (device, info) = crate::device::open(args.device, None)?;
+    eprintln!("on {}: {}", info.name, info.reason);
+    let model = ModelFiles::read(&args.model)?.load(&device)?;
+    let source = match &args.data {
+        Some(path) => Source::Files(labelled::read(path).map_err(|e| CliError::Engine(e.to_string()))?),
+        None => Source::World { classes: Motion::seen(), per_class: args.per_class, seed: args.seed },
+    };
+    let settings = settings(args, &model, &source);
+    let cache = args.cache.clone().or_else(cache_folder).unwrap_or_else(|| args.out.join("features"));
+
+    copy_clip(&args.model, &args.out)?;
+    let bar = progress_bar(source.clips(), "clips");
+    let selection = train::head::train(
+        &settings,
+        &model,
+        &source,
+        &cache,
+        &args.out,
+        &device,
+        &mut |report| match report {
+            Report::Features { done, total } => {
+                bar.set_length(total as u64);
+                bar.set_position(done as u64);
+                bar.set_message("features of the frozen tower");
+            }
+            Report::Skipped { path, reason } => {
+                bar.suspend(|| eprintln!("skipped {}: {reason}", path.display()));
+            }
+            Report::Step { step, steps, loss } => {
+                if bar.length() != Some(steps as u64) {
+                    bar.set_length(steps as u64);
+                    bar.reset_eta();
+                }
+                bar.set_position(step as u64);
+                bar.set_message(format!("training, loss {loss:.3}"));
+            }
+            Report::Epoch(epoch) => bar.suspend(|| {
+                let held = epoch.validation.map_or(String::new(), |v| {
+                    format!(
+                        ", held-out classes {:.1}% among themselves, {:.1}% among all, at alpha {}",
+                        v.accuracy.own_space, v.accuracy.all_classes, v.alpha
+                    )
+                });
+                eprintln!("epoch {}: mean loss {:.4}{held}", epoch.epoch, epoch.loss);
+            }),
+        },
+    )?;
+    bar.finish();
+    println!("epoch {}, alpha {}: {}", selection.epoch, selection.alpha, args.out.display());
+    Ok(())
+}
+
+fn settings(args: &HeadArgs, model: &Model, source: &Source) -> train::head::Settings {
+    let config = &model.config;
+    let small = args.data.is_none() && config.vision.width < 256;
+    let mut lambdas = Lambdas::new(small);
+    if args.no_negatives {
+        lambdas.negatives = 0.0;
+    }
+    train::head::Settings {
+        model: model.digest.clone(),
+        data: match (&args.data, source) {
+            (Some(path), source) => format!("{} clips of {}", source.clips(), path.display()),
+            (None, source) => format!("{} clips of the procedural world, seed {}", source.clips(), args.seed),
+        },
+        epochs: args.epochs,
+        batch: args.batch,
+        learning_rate: args.learning_rate,
+        weight_decay: if small { 0.01 } else { 0.001 },
+        seed: args.seed,
+        lambdas,
+        head: HeadConfig {
+            msm: !args.no_msm,
+            mab: !args.no_mab && !args.no_msm,
+            gate: !args.no_gate,
+            fixed_haar: args.fixed_haar,
+            ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
+        },
+        holdout: pseudo_unseen(args.holdout, args.seed),
+        patience: args.patience,
+        alpha: args.alpha,
+        templates: if args.data.is_none() { world_templates() } else { Templates::default() },
+    }
+}
+
+/// The CLIP's own files, so that `out` is a model folder of its own.
+fn copy_clip(from: &Path, out: &Path) -> Result<(), CliError> {
+    let fail = |file: &str, e: std::io::Error| {
+        CliError::Engine(format!("cannot copy {} to {}: {e}", from.join(file).display(), out.display()))
+    };
+    std::fs::create_dir_all(out).map_err(|e| fail("", e))?;
+    for file in [CONFIG, WEIGHTS, TOKENIZER, PREPROCESSOR] {
+        if from.join(file).exists() && from.canonicalize().ok() != out.canonicalize().ok() {
+            std::fs::copy(from.join(file), out.join(file)).map_err(|e| fail(file, e))?;
+        }
+    }
+    Ok(())
+}
+
+fn cache_folder() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "motionlens").map(|dirs| dirs.cache_dir().join("features"))
+}
+
+/// A bar with rate and time left.
+pub fn progress_bar(length: usize, unit: &str) -> ProgressBar {
+    let bar = ProgressBar::new(length as u64);
+    let template = format!("{{bar:24}} {{pos}}/{{len}} {unit}, {{per_sec}}, {{eta}} left: {{msg}}");
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.set_style(style);
+    }
+    bar
+}

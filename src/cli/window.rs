@@ -1,0 +1,61 @@
+//! No command: the window, or a report folder where there is no display to open one on.
+
+use super::{CliError, ModelArguments, analyze};
+use crate::ui::{self, WindowOptions};
+use std::path::{Path, PathBuf};
+
+/// Where the report goes that is written instead of opening a window.
+const REPORT: &str = "report";
+
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Arguments {
+    /// Video to open [default: a bundled clip]
+    pub(super) video: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) model: ModelArguments,
+    /// Prompt set (JSON), list of names, or id,name CSV [default: the bundled set]
+    #[arg(long, value_name = "FILE")]
+    pub(super) prompts: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
+    if display().is_some() {
+        let options = WindowOptions {
+            video: arguments.video.clone(),
+            model: arguments.model.source(),
+            prompts: arguments.prompts.clone(),
+            device: arguments.model.device,
+        };
+        return ui::run(options).map_err(CliError::from);
+    }
+    let video = match &arguments.video {
+        Some(video) => video.clone(),
+        None => bundled_clip().ok_or(CliError::NoClip)?,
+    };
+    eprintln!("No display was found (DISPLAY and WAYLAND_DISPLAY are not set), so no window can open.");
+    eprintln!("Writing a report on {} instead.", video.display());
+    analyze::run(&analyze::Arguments {
+        prompts: arguments.prompts.clone(),
+        out: Some(PathBuf::from(REPORT)),
+        ..analyze::Arguments::new(video, arguments.model.clone())
+    })?;
+    let page = Path::new(REPORT).join("index.html");
+    eprintln!("The report is in {}; open {}.", REPORT, std::path::absolute(&page).unwrap_or(page).display());
+    Ok(())
+}
+
+/// The first of the clips that come with the program.
+pub(super) fn bundled_clip() -> Option<PathBuf> {
+    ui::bundled::clips().into_iter().next().map(|clip| clip.path)
+}
+
+/// The display that a window would open on, in words; `None` where there is none.
+pub(super) fn display() -> Option<String> {
+    if !cfg!(all(unix, not(target_os = "macos"))) {
+        return Some("the desktop".to_owned());
+    }
+    ["WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DISPLAY"].into_iter().find_map(|name| {
+        let value = std::env::var_os(name).filter(|v| !v.is_empty())?;
+        Some(format!("{name}={}", value.to_string_lossy()))
+    })
+}

@@ -1,0 +1,143 @@
+//! Labelled real videos: one folder a class, or a manifest CSV `path,label[,start_s,end_s]`.
+
+use crate::video::Pts;
+use std::path::{Path, PathBuf};
+
+/// One labelled stretch of a video.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelledClip {
+    pub path: PathBuf,
+    /// Index into the list of classes.
+    pub label: usize,
+    pub start: Option<Pts>,
+    pub end: Option<Pts>,
+}
+
+/// Clips and the names of their classes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LabelledClips {
+    pub classes: Vec<String>,
+    pub clips: Vec<LabelledClip>,
+}
+
+/// Why labelled videos could not be listed.
+#[derive(Debug, thiserror::Error)]
+pub enum LabelledError {
+    #[error("cannot read {path}: {reason}")]
+    Read { path: PathBuf, reason: String },
+    #[error("{path}, line {line}: {reason}; a manifest has rows path,label[,start_s,end_s]")]
+    Manifest { path: PathBuf, line: u64, reason: String },
+    #[error("{0} holds no videos; expected one folder a class, or a manifest CSV")]
+    Empty(PathBuf),
+}
+
+/// Reads a folder (one sub-folder a class, its name the class, `_` as a space) or a manifest file. Sorted, so that the
+/// same data gives the same order everywhere.
+pub fn read(path: &Path) -> Result<LabelledClips, LabelledError> {
+    let found = if path.is_dir() { class_folders(path)? } else { manifest(path)? };
+    if found.clips.is_empty() { Err(LabelledError::Empty(path.to_owned())) } else { Ok(found) }
+}
+
+fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, LabelledError> {
+    let fail = |e: std::io::Error| LabelledError::Read { path: folder.to_owned(), reason: e.to_string() };
+    let mut paths = std::fs::read_dir(folder)
+        .and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>())
+        .map_err(fail)?;
+    paths.retain(|p| !p.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.')));
+    paths.sort();
+    Ok(paths)
+}
+
+fn class_folders(folder: &Path) -> Result<LabelledClips, LabelledError> {
+    let mut found = LabelledClips::default();
+    for class in sorted_entries(folder)?.into_iter().filter(|p| p.is_dir()) {
+        let label = found.classes.len();
+        let files = sorted_entries(&class)?.into_iter().filter(|p| p.is_file());
+        found.clips.extend(files.map(|path| LabelledClip { path, label, start: None, end: None }));
+        let name = class.file_name().map(|n| n.to_string_lossy().replace('_', " ")).unwrap_or_default();
+        found.classes.push(name);
+    }
+    Ok(found)
+}
+
+fn manifest(path: &Path) -> Result<LabelledClips, LabelledError> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_path(path)
+        .map_err(|e| LabelledError::Read { path: path.to_owned(), reason: e.to_string() })?;
+    let base = path.parent().unwrap_or(Path::new(""));
+    let mut found = LabelledClips::default();
+    for (row, record) in reader.records().enumerate() {
+        let line = row as u64 + 1;
+        let fail = |reason: String| LabelledError::Manifest { path: path.to_owned(), line, reason };
+        let record = record.map_err(|e| fail(e.to_string()))?;
+        let (Some(video), Some(name)) = (record.get(0), record.get(1).filter(|n| !n.is_empty())) else {
+            return Err(fail("it has no label".into()));
+        };
+        if row == 0 && video.eq_ignore_ascii_case("path") && name.eq_ignore_ascii_case("label") {
+            continue;
+        }
+        let time = |i: usize| match record.get(i).filter(|t| !t.is_empty()) {
+            None => Ok(None),
+            Some(text) => match text.parse::<f64>() {
+                Ok(s) if s.is_finite() && (0.0..1e7).contains(&s) => Ok(Some(Pts::from_secs(s))),
+                _ => Err(fail(format!("\"{text}\" is not a time in seconds"))),
+            },
+        };
+        let label = found.classes.iter().position(|c| c == name).unwrap_or_else(|| {
+            found.classes.push(name.to_owned());
+            found.classes.len() - 1
+        });
+        let (start, end) = (time(2)?, time(3)?);
+        if start.zip(end).is_some_and(|(s, e)| e < s) {
+            return Err(fail("the end is before the start".into()));
+        }
+        found.clips.push(LabelledClip { path: base.join(video), label, start, end });
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_and_manifests_say_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["jump_rope/b.mp4", "jump_rope/a.mp4", "run/c.mp4", "run/.hidden"] {
+            let path = dir.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let folders = read(dir.path()).unwrap();
+        assert_eq!(folders.classes, ["jump rope", "run"]);
+        let csv = dir.path().join("list.csv");
+        std::fs::write(
+            &csv,
+            "path,label\njump_rope/a.mp4,jump rope\njump_rope/b.mp4, jump rope\nrun/c.mp4,run\n",
+        )
+        .unwrap();
+        assert_eq!(read(&csv).unwrap(), folders);
+        std::fs::write(&csv, "run/c.mp4,run,1.5,3\n").unwrap();
+        let timed = read(&csv).unwrap();
+        assert_eq!(timed.clips[0].start, Some(Pts::from_secs(1.5)));
+    }
+
+    #[test]
+    fn a_bad_manifest_names_its_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let csv = dir.path().join("list.csv");
+        for (text, said) in [
+            ("a.mp4\n", "line 1"),
+            ("a.mp4,x\nb.mp4,y,soon\n", "line 2"),
+            ("a.mp4,x,3,1\n", "before the start"),
+            ("", "holds no videos"),
+        ] {
+            std::fs::write(&csv, text).unwrap();
+            let message = read(&csv).unwrap_err().to_string();
+            assert!(message.contains(said), "{message}");
+        }
+    }
+}

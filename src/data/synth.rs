@@ -1,0 +1,139 @@
+//! Clips of the procedural world as files: an mp4 and, beside it, a JSON of the truth (class, boxes and masks of what
+//! moves and what stands still in every frame), so that any tool can check what a map claims.
+
+use super::world::{self, COLOURS, Motion, Object, Pose, Scene};
+use crate::files::write_atomic;
+use crate::video::{Pts, RgbImage, VideoError, encode::Mp4Writer};
+use serde::Serialize;
+use std::path::Path;
+
+/// How a file is drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    /// Side of the square picture in pixels, even.
+    pub size: usize,
+    pub frames: usize,
+    pub fps: f64,
+}
+
+/// The JSON beside a clip.
+#[derive(Serialize)]
+struct Truth<'a> {
+    version: u32,
+    class: String,
+    unseen: bool,
+    seed: u64,
+    index: u64,
+    size: usize,
+    fps: f64,
+    mover: &'a Object,
+    mover_colour: &'static str,
+    distractor: Option<Still>,
+    frames: Vec<Moment>,
+}
+
+#[derive(Serialize)]
+struct Still {
+    object: Object,
+    colour: &'static str,
+    #[serde(rename = "box")]
+    bounds: Option<[usize; 4]>,
+    mask: Vec<usize>,
+}
+
+#[derive(Serialize)]
+struct Moment {
+    pts_s: f64,
+    pose: Pose,
+    /// x, y, width, height in pixels; absent where nothing is visible.
+    #[serde(rename = "box")]
+    bounds: Option<[usize; 4]>,
+    /// Run lengths over the row-major picture, starting with the pixels outside.
+    mask: Vec<usize>,
+}
+
+/// Clip `index` of `seed` in the given class.
+pub fn scene(seed: u64, index: u64, motion: Motion) -> Scene {
+    Scene::random(&mut world::rng(seed, index), motion)
+}
+
+/// A float picture as 8-bit RGB.
+pub fn to_image(pixels: &[f32], size: usize) -> RgbImage {
+    let data = pixels.iter().map(|v| (v * 255.0).round() as u8).collect();
+    RgbImage { width: size as u32, height: size as u32, data }
+}
+
+fn run_lengths(mask: &[f32]) -> Vec<usize> {
+    let mut runs = vec![0];
+    let mut inside = false;
+    for &value in mask {
+        if (value > 0.5) != inside {
+            inside = !inside;
+            runs.push(0);
+        }
+        if let Some(run) = runs.last_mut() {
+            *run += 1;
+        }
+    }
+    runs
+}
+
+fn bounds(mask: &[f32], size: usize) -> Option<[usize; 4]> {
+    let hits = || mask.iter().enumerate().filter(|(_, v)| **v > 0.5).map(|(i, _)| (i % size, i / size));
+    let (x0, x1) = (hits().map(|p| p.0).min()?, hits().map(|p| p.0).max()?);
+    let (y0, y1) = (hits().map(|p| p.1).min()?, hits().map(|p| p.1).max()?);
+    Some([x0, y0, x1 - x0 + 1, y1 - y0 + 1])
+}
+
+/// Why a clip could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum SynthError {
+    #[error(transparent)]
+    Video(#[from] VideoError),
+    #[error("cannot write {path}: {reason}")]
+    Write { path: std::path::PathBuf, reason: String },
+}
+
+/// Writes `path` (an mp4) and the truth beside it (same name, `.json`).
+pub fn write(path: &Path, scene: &Scene, seed: u64, index: u64, format: Format) -> Result<(), SynthError> {
+    let Format { size, frames, fps } = format;
+    let mut writer = Mp4Writer::create(path, size as u32, size as u32, fps, 14)?;
+    for pixels in scene.frames(frames, size) {
+        writer.push(&to_image(&pixels, size))?;
+    }
+    writer.finish()?;
+
+    let moment = |t: usize| {
+        let mask = scene.mover_mask(t, frames, size);
+        Moment {
+            pts_s: Pts::from_secs(t as f64 / fps).secs(),
+            pose: scene.pose(t, frames),
+            bounds: bounds(&mask, size),
+            mask: run_lengths(&mask),
+        }
+    };
+    let distractor =
+        scene.distractor.as_ref().zip(scene.distractor_mask(size)).map(|((object, _), mask)| Still {
+            object: *object,
+            colour: COLOURS[object.colour].0,
+            bounds: bounds(&mask, size),
+            mask: run_lengths(&mask),
+        });
+    let truth = Truth {
+        version: 1,
+        class: scene.motion.name(),
+        unseen: scene.motion.is_unseen(),
+        seed,
+        index,
+        size,
+        fps,
+        mover: &scene.mover,
+        mover_colour: COLOURS[scene.mover.colour].0,
+        distractor,
+        frames: (0..frames).map(moment).collect(),
+    };
+    let path = path.with_extension("json");
+    let fail = |reason: String| SynthError::Write { path: path.clone(), reason };
+    let json = serde_json::to_vec(&truth).map_err(|e| fail(e.to_string()))?;
+    write_atomic(&path, &json).map_err(|e| fail(e.to_string()))
+}

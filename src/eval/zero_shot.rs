@@ -1,0 +1,141 @@
+//! Zero-shot classification of embedded clips: text side, video side, and accuracy in a label space.
+
+use crate::model::Model;
+use crate::model::head::MotionHead;
+use crate::prompt::{Templates, Tokenizer};
+use crate::score::{ClassEmbedding, mean_of_normalised, score};
+use crate::train::RunError;
+use crate::train::features::Features;
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+/// Clips that go through the head at once.
+const BATCH: usize = 32;
+
+/// Top-1 accuracy in percent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Accuracy {
+    /// Among the chosen classes alone.
+    pub own_space: f64,
+    /// Among all classes.
+    pub all_classes: f64,
+}
+
+/// t⁺ and t⁻ of every class before DA_j: unit rows `(C, E)`.
+pub struct TextSide {
+    pub names: Vec<String>,
+    pub positive: Tensor<2>,
+    pub negative: Tensor<2>,
+}
+
+fn to_vec(tensor: Tensor<2>) -> Result<Vec<f32>, RunError> {
+    let data = tensor.try_into_data().map_err(|e| RunError::Other(e.to_string()))?;
+    data.try_into_vec::<f32>().map_err(|e| RunError::Other(format!("{e:?}")))
+}
+
+impl TextSide {
+    /// Fills the templates with each name and runs the text tower.
+    pub fn encode(
+        model: &Model,
+        names: &[String],
+        templates: &Templates,
+        device: &Device,
+    ) -> Result<Self, RunError> {
+        let tokenizer = Tokenizer::from_bytes(&model.tokenizer, model.config.context)
+            .map_err(|e| RunError::Other(e.to_string()))?;
+        let side = |templates: &[String]| {
+            let mut rows = Vec::new();
+            for name in names {
+                let ids: Vec<Vec<u32>> =
+                    templates.iter().map(|t| tokenizer.encode(&t.replace("{}", name)).ids).collect();
+                let e = model.config.joint;
+                let each = to_vec(model.clip.text(&ids, &model.config))?;
+                let each: Vec<&[f32]> = each.chunks(e).collect();
+                rows.extend(mean_of_normalised(&each).unwrap_or_else(|| vec![0.0; e]));
+            }
+            Ok::<_, RunError>(Tensor::from_data(
+                TensorData::new(rows, [names.len(), model.config.joint]),
+                device,
+            ))
+        };
+        Ok(Self {
+            names: names.to_vec(),
+            positive: side(&templates.positive)?,
+            negative: side(&templates.negative)?,
+        })
+    }
+
+    /// The rows of some classes, on a device.
+    pub fn subset(&self, classes: &[usize], device: &Device) -> Self {
+        let rows = |t: &Tensor<2>| {
+            let picked: Vec<Tensor<2>> = classes.iter().map(|&c| t.clone().narrow(0, c, 1)).collect();
+            Tensor::from_data(Tensor::cat(picked, 0).into_data(), device)
+        };
+        Self {
+            names: classes.iter().map(|&c| self.names[c].clone()).collect(),
+            positive: rows(&self.positive),
+            negative: rows(&self.negative),
+        }
+    }
+
+    /// After DA_j, as plain numbers.
+    pub fn joint(&self, head: &MotionHead) -> Result<Vec<ClassEmbedding>, RunError> {
+        let e = self.positive.dims()[1];
+        let positive = to_vec(head.joint(self.positive.clone()))?;
+        let negative = to_vec(head.joint(self.negative.clone()))?;
+        let rows = self.names.iter().zip(positive.chunks(e).zip(negative.chunks(e)));
+        Ok(rows
+            .map(|(name, (p, n))| ClassEmbedding {
+                name: name.clone(),
+                positive: Some(p.to_vec()),
+                negative: Some(n.to_vec()),
+            })
+            .collect())
+    }
+}
+
+/// f (E) of each of the `clips`.
+pub fn embed(
+    head: &MotionHead,
+    model: &Model,
+    features: &Features,
+    clips: &[usize],
+    device: &Device,
+) -> Result<Vec<Vec<f32>>, RunError> {
+    let mut all = Vec::with_capacity(clips.len());
+    for which in clips.chunks(BATCH) {
+        all.extend(embed_tokens(head, model, features.batch(which, device))?);
+    }
+    Ok(all)
+}
+
+/// f (E) of clips given as tokens `(B, T, n, D)`.
+pub fn embed_tokens(head: &MotionHead, model: &Model, x: Tensor<4>) -> Result<Vec<Vec<f32>>, RunError> {
+    let f = to_vec(head.forward(x, &model.clip.visual_projection).embedding)?;
+    Ok(f.chunks(model.config.joint).map(<[f32]>::to_vec).collect())
+}
+
+/// The class of `space` (indices into `classes`) that scores highest for a clip.
+pub fn predict(f: &[f32], classes: &[ClassEmbedding], space: &[usize], alpha: f32) -> usize {
+    let chosen: Vec<ClassEmbedding> = space.iter().map(|&c| classes[c].clone()).collect();
+    let logits =
+        score(f, &chosen, 1.0, alpha).classes.into_iter().map(|c| c.logit.unwrap_or(f32::NEG_INFINITY));
+    let best = logits.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(i, _)| i);
+    space[best]
+}
+
+/// Accuracy over clips whose labels are all in `space`.
+pub fn zero_shot(
+    f: &[Vec<f32>],
+    labels: &[usize],
+    classes: &[ClassEmbedding],
+    space: &[usize],
+    alpha: f32,
+) -> Accuracy {
+    let everything: Vec<usize> = (0..classes.len()).collect();
+    let share = |space: &[usize]| {
+        let right = f.iter().zip(labels).filter(|(f, l)| predict(f, classes, space, alpha) == **l).count();
+        100.0 * right as f64 / labels.len().max(1) as f64
+    };
+    Accuracy { own_space: share(space), all_classes: share(&everything) }
+}

@@ -1,0 +1,133 @@
+//! One analysis as JSON. The keys are a promise: they are documented in the README, and a test holds them.
+
+use crate::engine::{Analysis, DeviceInfo, Map, ModelInfo};
+use crate::score::{ClassEmbedding, Scores};
+use serde::Serialize;
+
+/// What `analyze --json` writes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record {
+    pub video: Video,
+    pub model: Model,
+    /// The device in words, "software" included where that is so.
+    pub device: String,
+    /// The T sampled frames in time order.
+    pub frames: Vec<Frame>,
+    /// In the order of the prompt set.
+    pub classes: Vec<Class>,
+    pub none: f32,
+    pub maps: Maps,
+    /// f (E), only with `--embeddings`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video_embedding: Option<Vec<f32>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Video {
+    pub path: String,
+    pub digest: String,
+    pub duration_s: f64,
+    /// Display size in square pixels.
+    pub width: u32,
+    pub height: u32,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Model {
+    pub name: String,
+    pub digest: String,
+    /// "trained" or "untrained".
+    pub head: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Frame {
+    pub pts_s: f64,
+}
+
+/// `null` stands where a class has no prompts of that sign.
+#[derive(Clone, Debug, Serialize)]
+pub struct Class {
+    pub name: String,
+    pub s_pos: Option<f32>,
+    pub s_neg: Option<f32>,
+    pub margin: Option<f32>,
+    pub p: f32,
+    pub yes: f32,
+    /// t⁺ and t⁻, only with `--embeddings`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_pos: Option<Option<Vec<f32>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_neg: Option<Option<Vec<f32>>>,
+}
+
+/// Each `[frame][row][column]`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Maps {
+    pub motion: Rows,
+    /// ‖S‖ of the static stream.
+    #[serde(rename = "static")]
+    pub static_energy: Rows,
+    pub gate: Rows,
+    pub evidence: Rows,
+}
+
+type Rows = Vec<Vec<Vec<f32>>>;
+
+impl Record {
+    /// `embeddings`: the class embeddings, in the order of the scores, when they are wanted too.
+    pub fn new(
+        video: Video,
+        model: &ModelInfo,
+        device: &DeviceInfo,
+        analysis: &Analysis,
+        scores: &Scores,
+        embeddings: Option<&[ClassEmbedding]>,
+    ) -> Self {
+        let classes = scores.classes.iter().enumerate().map(|(i, c)| {
+            let text = embeddings.and_then(|list| list.get(i));
+            Class {
+                name: c.name.clone(),
+                s_pos: c.s_pos,
+                s_neg: c.s_neg,
+                margin: c.margin,
+                p: c.p,
+                yes: c.yes,
+                text_pos: text.map(|t| t.positive.clone()),
+                text_neg: text.map(|t| t.negative.clone()),
+            }
+        });
+        let software = if device.software && !device.name.contains("software") { " (software)" } else { "" };
+        Self {
+            video,
+            model: Model {
+                name: model.name.clone(),
+                digest: model.digest.clone(),
+                head: if model.head_trained { "trained" } else { "untrained" },
+            },
+            device: format!("{}{software}", device.name),
+            frames: analysis.frames.iter().map(|pts| Frame { pts_s: pts.0 as f64 / 1e9 }).collect(),
+            classes: classes.collect(),
+            none: scores.none,
+            maps: Maps {
+                motion: rows(&analysis.maps.motion),
+                static_energy: rows(&analysis.maps.static_energy),
+                gate: rows(&analysis.maps.gate),
+                evidence: rows(&analysis.maps.evidence),
+            },
+            video_embedding: embeddings.is_some().then(|| analysis.embedding.clone()),
+        }
+    }
+
+    /// Pretty JSON with a newline at its end.
+    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        let mut json = serde_json::to_vec_pretty(self)?;
+        json.push(b'\n');
+        Ok(json)
+    }
+}
+
+fn rows(map: &Map) -> Rows {
+    let (frame, row) = ((map.rows * map.cols).max(1), map.cols.max(1));
+    map.data.chunks(frame).map(|f| f.chunks(row).map(<[f32]>::to_vec).collect()).collect()
+}

@@ -1,0 +1,312 @@
+//! A map laid over the picture it was computed from, in software: numbers to 0–1 over the clip, 0–1 to colours,
+//! the patch grid to the crop rectangle that the model saw, and a blend. Numbers are interpolated, never colours.
+
+use crate::engine::{Analysis, CropRect, Map, Maps};
+use crate::video::RgbImage;
+
+/// Colours for magnitudes, and one for signed values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Colormap {
+    #[default]
+    Inferno,
+    Viridis,
+    Magma,
+    Gray,
+    /// Blue below the middle, white at it, red above.
+    Diverging,
+}
+
+impl Colormap {
+    pub const ALL: [Colormap; 5] =
+        [Colormap::Inferno, Colormap::Viridis, Colormap::Magma, Colormap::Gray, Colormap::Diverging];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Colormap::Inferno => "inferno",
+            Colormap::Viridis => "viridis",
+            Colormap::Magma => "magma",
+            Colormap::Gray => "gray",
+            Colormap::Diverging => "diverging",
+        }
+    }
+
+    /// The colour at `x` in 0–1; values beyond are clamped, not-a-number is the middle.
+    pub fn color(self, x: f32) -> [u8; 3] {
+        let x = if x.is_nan() { 0.5 } else { f64::from(x.clamp(0.0, 1.0)) };
+        let gradient = match self {
+            Colormap::Inferno => colorous::INFERNO,
+            Colormap::Viridis => colorous::VIRIDIS,
+            Colormap::Magma => colorous::MAGMA,
+            Colormap::Gray => return [(x * 255.0).round() as u8; 3],
+            Colormap::Diverging => return colorous::RED_BLUE.eval_continuous(1.0 - x).into_array(),
+        };
+        gradient.eval_continuous(x).into_array()
+    }
+}
+
+/// The range of numbers that the colours span.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normalise {
+    pub lo: f32,
+    pub hi: f32,
+}
+
+impl Normalise {
+    /// From the smallest to the largest of `values`; what is not finite does not count.
+    pub fn over(values: &[f32]) -> Self {
+        let finite = values.iter().filter(|v| v.is_finite());
+        let (lo, hi) = finite.fold((f32::INFINITY, f32::NEG_INFINITY), |(lo, hi), &v| (lo.min(v), hi.max(v)));
+        if lo <= hi { Self { lo, hi } } else { Self { lo: 0.0, hi: 0.0 } }
+    }
+
+    /// The same range made symmetric about 0, for signed values.
+    pub fn symmetric(self) -> Self {
+        let m = self.lo.abs().max(self.hi.abs());
+        Self { lo: -m, hi: m }
+    }
+
+    /// Where `v` lies in the range, 0–1; the middle where the range is a point.
+    pub fn unit(self, v: f32) -> f32 {
+        let span = self.hi - self.lo;
+        if span > 0.0 { ((v - self.lo) / span).clamp(0.0, 1.0) } else { 0.5 }
+    }
+}
+
+/// The views that a report shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum View {
+    Input,
+    Motion,
+    /// PCA colours of the static stream.
+    Static,
+    Gate,
+    Evidence,
+    Signed,
+}
+
+impl View {
+    pub const ALL: [View; 6] =
+        [View::Input, View::Motion, View::Static, View::Gate, View::Evidence, View::Signed];
+
+    /// One lower-case word; also stands in file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            View::Input => "input",
+            View::Motion => "motion",
+            View::Static => "static",
+            View::Gate => "gate",
+            View::Evidence => "evidence",
+            View::Signed => "signed",
+        }
+    }
+
+    /// What the colours mean.
+    pub fn quantity(self) -> &'static str {
+        match self {
+            View::Input => "the picture as decoded",
+            View::Motion => "energy of the motion stream against the whole, ‖M‖/‖X‖",
+            View::Static => "static stream as PCA colours: equal colour, equal content",
+            View::Gate => "gate, mean over blocks and heads: 0 closed, 1 open",
+            View::Evidence => "pooling weight, share of the whole",
+            View::Signed => "motion minus static, relative",
+        }
+    }
+
+    /// The numbers behind the view; none for the picture itself and for the colours of the static stream.
+    pub fn map(self, maps: &Maps) -> Option<&Map> {
+        match self {
+            View::Input | View::Static => None,
+            View::Motion => Some(&maps.motion),
+            View::Gate => Some(&maps.gate),
+            View::Evidence => Some(&maps.evidence),
+            View::Signed => Some(&maps.signed),
+        }
+    }
+
+    /// The range over the clip: gates on the fixed 0–1, evidence from 0, signed values symmetric about 0.
+    pub fn normalise(self, map: &Map) -> Normalise {
+        let over = Normalise::over(&map.data);
+        match self {
+            View::Gate => Normalise { lo: 0.0, hi: 1.0 },
+            View::Evidence => Normalise { lo: 0.0, ..over },
+            View::Signed => over.symmetric(),
+            View::Input | View::Motion | View::Static => over,
+        }
+    }
+
+    /// The colours of this view, where magnitudes have those of `magnitudes`.
+    pub fn colormap(self, magnitudes: Colormap) -> Colormap {
+        if self == View::Signed { Colormap::Diverging } else { magnitudes }
+    }
+}
+
+/// How maps are laid over pictures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Style {
+    pub magnitudes: Colormap,
+    /// 0: the picture alone, 1: the map alone.
+    pub opacity: f32,
+    /// Bilinear between patch centres; otherwise each patch is one flat square.
+    pub smooth: bool,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self { magnitudes: Colormap::Inferno, opacity: 0.6, smooth: true }
+    }
+}
+
+/// The picture of sampled frame `t` in one view. `picture` is that frame in display orientation, of any size.
+pub fn draw(view: View, analysis: &Analysis, t: usize, picture: &RgbImage, style: Style) -> RgbImage {
+    match (view, view.map(&analysis.maps)) {
+        (View::Static, _) => {
+            let frames = analysis.maps.static_rgb.each_ref().map(|map| Grid::new(map, t, style.smooth));
+            let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
+            lay(picture, analysis.crop, style.opacity, |x, y| frames.each_ref().map(|g| byte(g.at(x, y))))
+        }
+        (_, Some(map)) => {
+            let (range, colors) = (view.normalise(map), view.colormap(style.magnitudes));
+            let grid = Grid::new(map, t, style.smooth);
+            lay(picture, analysis.crop, style.opacity, |x, y| colors.color(range.unit(grid.at(x, y))))
+        }
+        (_, None) => picture.clone(),
+    }
+}
+
+/// A horizontal strip of a colour map from 0 to 1, for a legend.
+pub fn legend(colors: Colormap, width: u32, height: u32) -> RgbImage {
+    let last = width.saturating_sub(1).max(1) as f32;
+    let row: Vec<u8> = (0..width).flat_map(|x| colors.color(x as f32 / last)).collect();
+    RgbImage { width, height, data: row.repeat(height as usize) }
+}
+
+/// One frame of a map that can be asked anywhere in the crop.
+pub struct Grid<'a> {
+    values: &'a [f32],
+    rows: usize,
+    cols: usize,
+    smooth: bool,
+}
+
+impl<'a> Grid<'a> {
+    /// A frame that the map does not have reads as zeros.
+    pub fn new(map: &'a Map, t: usize, smooth: bool) -> Self {
+        let n = map.rows * map.cols;
+        let values = map.data.get(t * n..(t + 1) * n).unwrap_or_default();
+        Self { values, rows: map.rows, cols: map.cols, smooth }
+    }
+
+    /// The value at (x, y) in fractions of the crop; constant beyond the outermost patch centres.
+    pub fn at(&self, x: f32, y: f32) -> f32 {
+        if self.values.is_empty() {
+            return 0.0;
+        }
+        let value = |r: usize, c: usize| self.values[r * self.cols + c];
+        if !self.smooth {
+            let cell = |u: f32, n: usize| ((u * n as f32) as usize).min(n - 1);
+            return value(cell(y, self.rows), cell(x, self.cols));
+        }
+        let place = |u: f32, n: usize| {
+            let v = (u * n as f32 - 0.5).clamp(0.0, (n - 1) as f32);
+            let a = v as usize;
+            (a, (a + 1).min(n - 1), v - a as f32)
+        };
+        let ((r0, r1, fy), (c0, c1, fx)) = (place(y, self.rows), place(x, self.cols));
+        let row = |r: usize| value(r, c0) * (1.0 - fx) + value(r, c1) * fx;
+        row(r0) * (1.0 - fy) + row(r1) * fy
+    }
+}
+
+/// Blends `color(x, y)`, with x and y in fractions of the crop, over the crop's part of the picture. A pixel
+/// belongs to the crop when its centre does.
+fn lay(picture: &RgbImage, crop: CropRect, opacity: f32, color: impl Fn(f32, f32) -> [u8; 3]) -> RgbImage {
+    let mut out = picture.clone();
+    let (width, height) = (picture.width as usize, picture.height as usize);
+    let fraction = |pixel: usize, size: usize, lo: f32, hi: f32| {
+        let u = ((pixel as f32 + 0.5) / size as f32 - lo) / (hi - lo);
+        (0.0..1.0).contains(&u).then_some(u)
+    };
+    let columns: Vec<Option<f32>> = (0..width).map(|x| fraction(x, width, crop.x0, crop.x1)).collect();
+    let alpha = opacity.clamp(0.0, 1.0);
+    for (y, row) in out.data.chunks_exact_mut(3 * width.max(1)).enumerate() {
+        let Some(v) = fraction(y, height, crop.y0, crop.y1) else { continue };
+        for (pixel, u) in row.chunks_exact_mut(3).zip(&columns) {
+            let Some(u) = *u else { continue };
+            for (p, c) in pixel.iter_mut().zip(color(u, v)) {
+                *p = (f32::from(*p) * (1.0 - alpha) + f32::from(c) * alpha).round() as u8;
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(frames: usize, rows: usize, cols: usize, data: &[f32]) -> Map {
+        Map { frames, rows, cols, data: data.to_vec() }
+    }
+
+    fn gray(width: u32, height: u32, value: u8) -> RgbImage {
+        RgbImage { width, height, data: vec![value; (3 * width * height) as usize] }
+    }
+
+    #[test]
+    fn colour_maps_differ_and_take_any_number() {
+        for map in Colormap::ALL {
+            assert_eq!(map.color(-3.0), map.color(0.0), "{}", map.name());
+            assert_eq!(map.color(f32::INFINITY), map.color(1.0));
+            assert_eq!(map.color(f32::NAN), map.color(0.5));
+            assert_ne!(map.color(0.0), map.color(1.0));
+        }
+        let [lo, mid, hi] = [0.0, 0.5, 1.0].map(|x| Colormap::Diverging.color(x).map(i32::from));
+        assert!(lo[2] > lo[0] && hi[0] > hi[2], "blue is low and red is high");
+        assert!(mid.iter().all(|c| *c > 230), "the middle is nearly white");
+    }
+
+    #[test]
+    fn ranges_take_constant_and_broken_maps() {
+        assert_eq!(Normalise::over(&[2.0, -1.0, f32::NAN, f32::INFINITY]), Normalise { lo: -1.0, hi: 2.0 });
+        assert_eq!(Normalise::over(&[]).unit(7.0), 0.5);
+        let s = Normalise { lo: -1.0, hi: 2.0 }.symmetric();
+        assert_eq!((s.unit(-2.0), s.unit(0.0), s.unit(2.0)), (0.0, 0.5, 1.0));
+        assert_eq!(View::Gate.normalise(&map(1, 1, 1, &[0.4])), Normalise { lo: 0.0, hi: 1.0 });
+    }
+
+    #[test]
+    fn a_grid_keeps_values_at_patch_centres_and_stays_in_range() {
+        let m = map(2, 2, 2, &[9.0, 9.0, 9.0, 9.0, 0.0, 1.0, 2.0, 5.0]);
+        let g = Grid::new(&m, 1, true);
+        for (i, (x, y)) in [(0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)].into_iter().enumerate() {
+            assert!((g.at(x, y) - m.frame(1)[i]).abs() < 1e-6);
+        }
+        assert!((g.at(0.5, 0.5) - 2.0).abs() < 1e-6, "the middle is the mean of the four");
+        assert_eq!(g.at(0.0, 0.0), 0.0);
+        let flat = Grid::new(&m, 1, false);
+        assert_eq!((flat.at(0.49, 0.49), flat.at(0.51, 0.49), flat.at(0.99, 0.99)), (0.0, 1.0, 5.0));
+        assert_eq!(Grid::new(&m, 7, true).at(0.5, 0.5), 0.0);
+    }
+
+    #[test]
+    fn only_the_crop_is_coloured() {
+        let crop = CropRect { x0: 0.25, y0: 0.0, x1: 0.75, y1: 1.0 };
+        let out = lay(&gray(8, 2, 100), crop, 0.5, |_, _| [200, 0, 100]);
+        for (x, pixel) in out.data.chunks_exact(3).take(8).enumerate() {
+            let expected = if (2..6).contains(&x) { [150, 50, 100] } else { [100, 100, 100] };
+            assert_eq!(pixel, expected, "column {x}");
+        }
+        assert_eq!(lay(&gray(0, 0, 0), crop, 0.5, |_, _| [0; 3]).data.len(), 0);
+        let nowhere = CropRect { x0: 0.5, y0: 0.5, x1: 0.5, y1: 0.5 };
+        assert_eq!(lay(&gray(4, 4, 7), nowhere, 1.0, |_, _| [0; 3]), gray(4, 4, 7));
+    }
+
+    #[test]
+    fn a_legend_runs_from_low_to_high() {
+        let strip = legend(Colormap::Viridis, 16, 2);
+        assert_eq!(strip.data.len(), 16 * 2 * 3);
+        assert_eq!(strip.data[..3], Colormap::Viridis.color(0.0));
+        assert_eq!(strip.data[45..48], Colormap::Viridis.color(1.0));
+        assert_eq!(strip.data[..48], strip.data[48..]);
+    }
+}

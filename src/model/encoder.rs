@@ -1,0 +1,114 @@
+//! The transformer that both CLIP towers share (METHOD §1): pre-norm layers of self-attention and a quick-GELU MLP.
+//! Field names are Hugging Face's tensor names, so that weights load without a renaming table.
+
+use super::config::TowerConfig;
+use burn::module::Module;
+use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::tensor::activation::sigmoid;
+use burn::tensor::module::attention;
+use burn::tensor::ops::AttentionModuleOptions;
+use burn::tensor::{Device, Tensor};
+
+/// x·sigmoid(1.702 x), OpenAI CLIP's activation.
+pub fn quick_gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    x.clone() * sigmoid(x.mul_scalar(1.702))
+}
+
+/// Multi-head self-attention.
+#[derive(Module, Debug)]
+pub struct SelfAttention {
+    q_proj: Linear,
+    k_proj: Linear,
+    v_proj: Linear,
+    out_proj: Linear,
+    heads: usize,
+}
+
+impl SelfAttention {
+    fn init(width: usize, heads: usize, device: &Device) -> Self {
+        let linear = || LinearConfig::new(width, width).init(device);
+        Self { q_proj: linear(), k_proj: linear(), v_proj: linear(), out_proj: linear(), heads }
+    }
+
+    /// `(B, n, D)` to `(B, n, D)`; with `causal` a row sees itself and the rows before it.
+    fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
+        let [b, n, d] = x.dims();
+        let split = |y: Tensor<3>| y.reshape([b, n, self.heads, d / self.heads]).swap_dims(1, 2);
+        let out = attention(
+            split(self.q_proj.forward(x.clone())),
+            split(self.k_proj.forward(x.clone())),
+            split(self.v_proj.forward(x)),
+            None,
+            None,
+            AttentionModuleOptions { is_causal: causal, ..Default::default() },
+        );
+        self.out_proj.forward(out.swap_dims(1, 2).reshape([b, n, d]))
+    }
+}
+
+/// fc2(quick_gelu(fc1 x)).
+#[derive(Module, Debug)]
+pub struct Mlp {
+    fc1: Linear,
+    fc2: Linear,
+}
+
+/// One pre-norm layer.
+#[derive(Module, Debug)]
+pub struct EncoderLayer {
+    self_attn: SelfAttention,
+    layer_norm1: LayerNorm,
+    mlp: Mlp,
+    layer_norm2: LayerNorm,
+}
+
+impl EncoderLayer {
+    fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
+        let x = x.clone() + self.self_attn.forward(self.layer_norm1.forward(x), causal);
+        let h = quick_gelu(self.mlp.fc1.forward(self.layer_norm2.forward(x.clone())));
+        x + self.mlp.fc2.forward(h)
+    }
+}
+
+/// The stack of layers.
+#[derive(Module, Debug)]
+pub struct Encoder {
+    layers: Vec<EncoderLayer>,
+}
+
+impl Encoder {
+    /// Random weights, PyTorch's default initialisation.
+    pub fn init(config: &TowerConfig, device: &Device) -> Self {
+        let layer = |_| EncoderLayer {
+            self_attn: SelfAttention::init(config.width, config.heads, device),
+            layer_norm1: layer_norm(config, device),
+            mlp: Mlp {
+                fc1: LinearConfig::new(config.width, config.mlp).init(device),
+                fc2: LinearConfig::new(config.mlp, config.width).init(device),
+            },
+            layer_norm2: layer_norm(config, device),
+        };
+        Self { layers: (0..config.layers).map(layer).collect() }
+    }
+
+    /// `(B, n, D)` to `(B, n, D)`.
+    pub fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
+        self.layers.iter().fold(x, |x, layer| layer.forward(x, causal))
+    }
+
+    /// As [`Encoder::forward`], keeping the input and the output of every layer (for parity tests).
+    pub fn hidden_states(&self, x: Tensor<3>, causal: bool) -> Vec<Tensor<3>> {
+        let mut states = vec![x.clone()];
+        let mut x = x;
+        for layer in &self.layers {
+            x = layer.forward(x, causal);
+            states.push(x.clone());
+        }
+        states
+    }
+}
+
+/// A LayerNorm of the tower's width and ε.
+pub fn layer_norm(config: &TowerConfig, device: &Device) -> LayerNorm {
+    LayerNormConfig::new(config.width).with_epsilon(config.layer_norm_eps).init(device)
+}

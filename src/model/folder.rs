@@ -1,0 +1,239 @@
+//! A model is a folder: a CLIP in the Hugging Face layout and, when its motion head is trained, the head's weights and
+//! `motionlens.json`. The embedded default is the same set of files, held in the binary.
+
+use super::clip::Clip;
+use super::config::{ClipConfig, ConfigFile};
+use super::head::{HeadConfig, MotionHead};
+use super::weights::{Weights, WeightsError, load_clip};
+use crate::prompt::Templates;
+use burn::module::Module;
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Names of the files of a model folder.
+pub const CONFIG: &str = "config.json";
+pub const WEIGHTS: &str = "model.safetensors";
+pub const TOKENIZER: &str = "tokenizer.json";
+pub const PREPROCESSOR: &str = "preprocessor_config.json";
+pub const HEAD_WEIGHTS: &str = "motion_head.safetensors";
+pub const CARD: &str = "motionlens.json";
+
+/// Why a model folder was refused. Every message names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    #[error(
+        "{0} is not a folder; a model is a folder with config.json, model.safetensors and tokenizer.json"
+    )]
+    NotAFolder(std::path::PathBuf),
+    #[error(
+        "{folder} has no {file}; a model folder holds config.json, model.safetensors and tokenizer.json, as Hugging Face lays out a CLIP"
+    )]
+    Missing { folder: String, file: &'static str },
+    #[error("cannot read {file} of {folder}: {reason}")]
+    Read { folder: String, file: &'static str, reason: String },
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+}
+
+/// `motionlens.json`: what a trained motion head is, and how it was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// Format version, 1.
+    pub version: u32,
+    pub name: String,
+    pub head: HeadConfig,
+    /// α of METHOD §6, chosen on seen validation classes.
+    pub alpha: f32,
+    #[serde(default)]
+    pub templates: Option<Templates>,
+    /// How and on what it was trained.
+    #[serde(default)]
+    pub training: serde_json::Value,
+    /// Its measured figures.
+    #[serde(default)]
+    pub figures: serde_json::Value,
+}
+
+/// `preprocessor_config.json`, as far as it matters here; other fields are ignored.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Normalisation {
+    #[serde(default = "clip_mean")]
+    pub image_mean: [f32; 3],
+    #[serde(default = "clip_std")]
+    pub image_std: [f32; 3],
+}
+
+fn clip_mean() -> [f32; 3] {
+    [0.481_454_66, 0.457_827_5, 0.408_210_73]
+}
+
+fn clip_std() -> [f32; 3] {
+    [0.268_629_54, 0.261_302_6, 0.275_777_1]
+}
+
+impl Default for Normalisation {
+    /// OpenAI CLIP's (METHOD §1).
+    fn default() -> Self {
+        Self { image_mean: clip_mean(), image_std: clip_std() }
+    }
+}
+
+/// The files of a model, not yet understood.
+pub struct ModelFiles {
+    /// The folder's path, or "the embedded model".
+    pub place: String,
+    /// The folder's name.
+    pub name: String,
+    config: Vec<u8>,
+    weights: Weights,
+    tokenizer: Vec<u8>,
+    preprocessor: Option<Vec<u8>>,
+    head: Option<(Vec<u8>, Weights)>,
+}
+
+/// A loaded model. Tensors are on the device it was loaded to.
+pub struct Model {
+    pub name: String,
+    /// BLAKE3 over the weight files, 32 hex digits.
+    pub digest: String,
+    pub config: ClipConfig,
+    pub clip: Clip,
+    pub head: MotionHead,
+    pub head_config: HeadConfig,
+    /// The head has trained weights (a card and its tensors were there).
+    pub head_trained: bool,
+    pub normalisation: Normalisation,
+    /// The text of `tokenizer.json`.
+    pub tokenizer: Vec<u8>,
+    /// τ = exp(logit_scale), at most 100 as in CLIP.
+    pub tau: f32,
+    pub alpha: f32,
+    pub templates: Option<Templates>,
+}
+
+impl ModelFiles {
+    /// The default model, held in the binary (`assets/model`).
+    pub fn embedded() -> Self {
+        let weights = include_bytes!("../../assets/model/model.safetensors");
+        Self {
+            place: "the embedded model".to_owned(),
+            name: "small".to_owned(),
+            config: include_bytes!("../../assets/model/config.json").to_vec(),
+            weights: Weights::from_bytes("embedded model.safetensors", weights.to_vec()),
+            tokenizer: include_bytes!("../../assets/model/tokenizer.json").to_vec(),
+            preprocessor: Some(include_bytes!("../../assets/model/preprocessor_config.json").to_vec()),
+            head: None,
+        }
+    }
+
+    /// Reads a folder.
+    pub fn read(folder: &Path) -> Result<Self, ModelError> {
+        if !folder.is_dir() {
+            return Err(ModelError::NotAFolder(folder.to_owned()));
+        }
+        let place = folder.display().to_string();
+        let optional = |file: &'static str| match std::fs::read(folder.join(file)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(ModelError::Read { folder: place.clone(), file, reason: e.to_string() }),
+        };
+        let required = |file: &'static str| {
+            optional(file)?.ok_or_else(|| ModelError::Missing { folder: place.clone(), file })
+        };
+        let name = |file: &str| folder.join(file).display().to_string();
+        let config = required(CONFIG)?;
+        let tokenizer = required(TOKENIZER)?;
+        let weights = Weights::from_bytes(&name(WEIGHTS), required(WEIGHTS)?);
+        let head = match (optional(CARD)?, optional(HEAD_WEIGHTS)?) {
+            (Some(card), Some(head)) => Some((card, Weights::from_bytes(&name(HEAD_WEIGHTS), head))),
+            (None, None) => None,
+            (Some(_), None) => return Err(ModelError::Missing { folder: place, file: HEAD_WEIGHTS }),
+            (None, Some(_)) => return Err(ModelError::Missing { folder: place, file: CARD }),
+        };
+        let shown = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        Ok(Self {
+            name: shown.file_name().map_or_else(|| place.clone(), |n| n.to_string_lossy().into_owned()),
+            config,
+            weights,
+            tokenizer,
+            preprocessor: optional(PREPROCESSOR)?,
+            head,
+            place: place.clone(),
+        })
+    }
+
+    /// Builds the model on `device`, after every check.
+    pub fn load(self, device: &Device) -> Result<Model, ModelError> {
+        let place = self.place.clone();
+        let read =
+            |file: &'static str, reason: String| ModelError::Read { folder: place.clone(), file, reason };
+        let file: ConfigFile =
+            serde_json::from_slice(&self.config).map_err(|e| read(CONFIG, e.to_string()))?;
+        let normalisation: Normalisation = match &self.preprocessor {
+            Some(bytes) => serde_json::from_slice(bytes).map_err(|e| read(PREPROCESSOR, e.to_string()))?,
+            None => Normalisation::default(),
+        };
+        if normalisation.image_std.iter().any(|s| !(s.is_finite() && *s > 0.0))
+            || normalisation.image_mean.iter().any(|m| !m.is_finite())
+        {
+            return Err(read(
+                PREPROCESSOR,
+                "image_mean and image_std have to be finite, image_std above 0".into(),
+            ));
+        }
+        let (config, clip) = load_clip(&file, &self.weights, device)?;
+
+        let mut digest = blake3::Hasher::new();
+        digest.update(self.weights.bytes());
+        let untrained = HeadConfig::new(config.vision.width, config.joint, config.vision.heads);
+        let (card, head) = match &self.head {
+            None => (None, untrained.init(device)),
+            Some((card, weights)) => {
+                digest.update(weights.bytes());
+                let card: Card = serde_json::from_slice(card).map_err(|e| read(CARD, e.to_string()))?;
+                if card.version != 1 {
+                    let reason =
+                        format!("it has format version {}, this program reads version 1", card.version);
+                    return Err(read(CARD, reason));
+                }
+                card.head.check().map_err(|e| read(CARD, e))?;
+                if card.head.width != config.vision.width || card.head.joint != config.joint {
+                    let reason = format!(
+                        "its head is made for widths {} and {}, this CLIP has {} and {}",
+                        card.head.width, card.head.joint, config.vision.width, config.joint
+                    );
+                    return Err(read(CARD, reason));
+                }
+                if !card.alpha.is_finite() {
+                    return Err(read(CARD, "\"alpha\" is not a finite number".into()));
+                }
+                let mut head = card.head.init(device);
+                weights.apply(&mut head, &[])?;
+                (Some(card), head)
+            }
+        };
+        let logit_scale = clip.logit_scale.val().into_scalar::<f32>();
+        Ok(Model {
+            name: card.as_ref().map_or(self.name, |c| c.name.clone()),
+            digest: digest.finalize().to_hex()[..32].to_owned(),
+            head_trained: card.is_some(),
+            head_config: card.as_ref().map_or(untrained, |c| c.head.clone()),
+            alpha: card.as_ref().map_or(0.0, |c| c.alpha),
+            templates: card.and_then(|c| c.templates),
+            tau: logit_scale.exp().min(100.0),
+            tokenizer: self.tokenizer,
+            config,
+            clip,
+            head,
+            normalisation,
+        })
+    }
+}
+
+impl Model {
+    /// Weights of both towers and the head.
+    pub fn parameters(&self) -> usize {
+        self.clip.num_params() + self.head.num_params()
+    }
+}

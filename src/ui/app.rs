@@ -1,0 +1,630 @@
+//! The one place where the window's state changes: [`App::apply`] for what people ask, [`App::on_event`] for what
+//! the engine says, [`App::poll`] for what the player and other threads bring.
+
+use super::command::Command;
+use super::dialogs::Desk;
+use super::edit::{History, PromptEdit};
+use super::messages::{Kind, Messages};
+use super::overlay::View;
+use super::pictures::Pictures;
+use super::state::{Analysed, Loading, Playback, State, VideoFile, Work};
+use super::{bundled, inspector, keys, messages, prompt_panel, stage, theme, topbar, transport};
+use crate::engine::{Analysis, AnalysisWindow, DeviceInfo, Engine, Event, ModelInfo, ModelSource};
+use crate::export::overlay::Style;
+use crate::export::{json, report};
+use crate::prompt::PromptSet;
+use crate::score::Scores;
+use crate::video::{Cancel, ClipReader, Player, Pts, Wake};
+use eframe::egui_wgpu::RenderState;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A clip up to this long is analysed whole when it is opened; of a longer one, the first seconds.
+const WHOLE_UP_TO: f64 = 10.0;
+const FIRST_SECONDS: f64 = 3.0;
+
+/// The window's contents.
+pub struct App {
+    state: State,
+    engine: Option<Engine>,
+    player: Option<Player>,
+    /// A video that is being opened; the present one stays until this one has shown that it can be played.
+    opening: Option<(VideoFile, Player)>,
+    pictures: Pictures,
+    desk: Desk,
+    wake: Wake,
+    commands: Vec<Command>,
+    /// A window is to be asked for as soon as the duration is known.
+    analyse_on_open: bool,
+    hinted: bool,
+    reported: Option<String>,
+}
+
+impl App {
+    /// An app around an engine; without one (tests) it shows what it is told through [`App::on_event`].
+    pub fn new(ctx: &egui::Context, gpu: Option<RenderState>, engine: Option<Engine>) -> Self {
+        theme::apply(ctx);
+        let wake: Wake = {
+            let ctx = ctx.clone();
+            Arc::new(move || ctx.request_repaint())
+        };
+        let state = State {
+            video: None,
+            opening: None,
+            bundled: bundled::clips(),
+            playback: Playback::default(),
+            model: None,
+            loading: None,
+            device: None,
+            work: None,
+            analysed: None,
+            requested: None,
+            range: (None, None),
+            follow: false,
+            follow_length: 2.0,
+            history: History::new(PromptSet::from_names(Vec::<String>::new())),
+            prompts_file: None,
+            scores: None,
+            scores_fresh: false,
+            score_seconds: 0.0,
+            notes: HashMap::new(),
+            view: View::default(),
+            sort_by_score: false,
+            messages: Messages::default(),
+            help: false,
+            inspector: true,
+            path_field: None,
+            time_field: None,
+            stage_rect: egui::Rect::NOTHING,
+        };
+        Self {
+            state,
+            engine,
+            player: None,
+            opening: None,
+            pictures: Pictures::new(gpu),
+            desk: Desk::new(ctx.clone()),
+            wake,
+            commands: Vec::new(),
+            analyse_on_open: false,
+            hinted: false,
+            reported: None,
+        }
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Shows a video that no player plays (tests and benches).
+    pub fn show_playback(&mut self, file: Option<VideoFile>, playback: Playback) {
+        self.state.video = file;
+        self.state.playback = playback;
+    }
+
+    pub fn pictures(&self) -> &Pictures {
+        &self.pictures
+    }
+
+    pub fn engine(&self) -> Option<&Engine> {
+        self.engine.as_ref()
+    }
+
+    /// Carries out one request.
+    pub fn apply(&mut self, ctx: &egui::Context, command: Command) {
+        let s = &mut self.state;
+        match command {
+            Command::Open(path) => self.open(path),
+            Command::OpenVideo(path) => self.open_video(path),
+            Command::OpenModel(source) => self.open_model(source),
+            Command::LoadPrompts(path) => self.desk.read_prompts(path),
+            Command::SavePrompts(path) => self.desk.write_prompts(path, s.prompts().clone()),
+            Command::PromptsRead(path, Ok(set)) => {
+                s.prompts_file = Some(path);
+                self.edit(&PromptEdit::Replace(set));
+            }
+            Command::PromptsRead(_, Err(why)) => s.messages.add(Kind::Problem, why),
+            Command::Ask(dialog) => self.desk.ask(dialog),
+            Command::PathField(open) => s.path_field = open.then(String::new),
+
+            Command::TogglePlay => self.with_player(|p| if p.is_playing() { p.pause() } else { p.play() }),
+            Command::Pause => self.with_player(Player::pause),
+            Command::Seek(to) => self.seek(to),
+            Command::SeekBy(seconds) => {
+                let to = s.playback.position.secs() + seconds;
+                self.seek(Pts::from_secs(to));
+            }
+            Command::Step(frames) => self.with_player(|p| p.step(frames)),
+            Command::SetSpeed(speed) => self.with_player(|p| p.set_speed(speed.clamp(0.1, 4.0))),
+            Command::ToggleLoop => {
+                let w = s.whole_or_range();
+                let on = !s.playback.looping;
+                self.with_player(|p| p.set_loop(on.then_some((w.start, w.end))));
+            }
+            Command::SetIn => {
+                let at = s.playback.position;
+                let out = s.range.1.filter(|o| *o > at);
+                self.set_range((Some(at), out));
+            }
+            Command::SetOut => {
+                let at = s.playback.position;
+                let from = s.range.0.filter(|i| *i < at);
+                self.set_range((from, Some(at)));
+            }
+            Command::ClearRange => self.set_range((None, None)),
+            Command::TimeField(open) => s.time_field = open.then(String::new),
+
+            Command::Follow(on) => s.follow = on,
+            Command::FollowLength(seconds) => s.follow_length = seconds.clamp(0.2, 60.0),
+            Command::AnalyseRange => {
+                s.follow = false;
+                let w = s.whole_or_range();
+                self.analyse_now(w);
+            }
+            Command::AnalyseHere => {
+                let w = self.follow_window();
+                self.analyse_now(w);
+            }
+            Command::CancelWork => {
+                s.follow = false;
+                if let Some(e) = &self.engine {
+                    e.cancel();
+                }
+            }
+
+            Command::SetView(view) => s.view = view,
+            Command::Edit(edit) => self.edit(&edit),
+            Command::Undo => {
+                if s.history.undo() {
+                    self.send_prompts();
+                }
+            }
+            Command::Redo => {
+                if s.history.redo() {
+                    self.send_prompts();
+                }
+            }
+            Command::Pin => {
+                if let Some(scores) = s.scores.clone() {
+                    s.history.pin(Some(scores));
+                }
+            }
+            Command::Unpin => {
+                s.history.pin(None);
+            }
+            Command::SortByScore(on) => s.sort_by_score = on,
+
+            Command::Snapshot => self.snapshot(ctx),
+            Command::Report(folder) => self.report(folder),
+            Command::Told(Ok(text)) => s.messages.add(Kind::Done, text),
+            Command::Told(Err(text)) => s.messages.add(Kind::Problem, text),
+            Command::Dismiss(id) => s.messages.dismiss(id),
+            Command::Help(on) => s.help = on,
+            Command::Inspector(on) => s.inspector = on,
+            Command::Fullscreen => {
+                let now = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
+                ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!now));
+            }
+        }
+    }
+
+    /// Takes in one event of the engine.
+    pub fn on_event(&mut self, event: Event) {
+        let s = &mut self.state;
+        match event {
+            Event::ModelLoading { what, fraction } => s.loading = Some(Loading { what, fraction }),
+            Event::ModelLoaded { info, device } => {
+                self.adopt_templates(info.templates.clone().unwrap_or_default());
+                let s = &mut self.state;
+                s.device = Some(device);
+                s.loading = None;
+                s.model = Some(info);
+                // A window in work is begun again by the engine; one that was done is asked for again.
+                if let (Some(w), None) = (s.requested, &s.work) {
+                    self.analyse(w);
+                }
+                self.hint();
+            }
+            Event::ModelFailed { message } => {
+                s.loading = None;
+                s.messages.add(Kind::Problem, message);
+            }
+            Event::Progress { stage, done, total } => {
+                let since = s.work.as_ref().map_or_else(Instant::now, |w| w.since);
+                s.work = Some(Work { stage: stage.to_owned(), done, total, since });
+            }
+            Event::Analysed(analysis) => {
+                s.work = None;
+                s.analysed = Some(Analysed::new(analysis));
+            }
+            Event::AnalysisFailed { message } => {
+                s.work = None;
+                s.follow = false;
+                s.messages.add(Kind::Problem, message);
+            }
+            Event::AnalysisCancelled => s.work = None,
+            Event::Scored { scores, notes, seconds } => {
+                s.scores = Some(scores);
+                s.scores_fresh = true;
+                s.score_seconds = seconds;
+                s.notes = notes.iter().map(|n| (n.text.clone(), n.clone())).collect();
+            }
+            Event::PromptsFailed { message } => s.messages.add(Kind::Problem, message),
+        }
+    }
+
+    /// Takes what other threads have brought. Never waits.
+    pub fn poll(&mut self, ctx: &egui::Context, now: Instant) {
+        while let Some(event) = self.engine.as_ref().and_then(Engine::try_event) {
+            self.on_event(event);
+        }
+        while let Some(command) = self.desk.take() {
+            self.apply(ctx, command);
+        }
+        self.poll_opening(now);
+        if let Some(p) = &mut self.player {
+            p.update(now);
+            let b = &mut self.state.playback;
+            if b.info.as_ref().map(|i| i.frames.is_some()) != p.info().map(|i| i.frames.is_some()) {
+                b.info = p.info().cloned();
+            }
+            if let Some(frame) = p.frame() {
+                self.pictures.show_frame(frame);
+            }
+            b.position = p.position();
+            b.shown = p.frame().map(|f| f.pts);
+            b.playing = p.is_playing();
+            b.seeking = p.is_seeking();
+            b.speed = p.speed();
+            b.looping = p.loop_range().is_some();
+            let error = p.error().map(ToString::to_string);
+            if error != self.reported {
+                self.reported.clone_from(&error);
+                if let Some(e) = error {
+                    self.state.messages.add(Kind::Problem, e);
+                }
+            }
+            if let Some(wait) = self.player.as_ref().and_then(|p| p.next_update(now)) {
+                ctx.request_repaint_after(wait);
+            }
+        }
+        if self.analyse_on_open && self.state.playback.duration() > Pts(0) {
+            self.analyse_on_open = false;
+            self.analyse_first();
+        }
+        if self.state.follow && self.state.work.is_none() && self.state.model.is_some() {
+            let w = self.follow_window();
+            if self.state.requested != Some(w) && w.end > w.start {
+                self.analyse(w);
+            }
+        }
+        if let Some(wait) = self.state.messages.expire(now) {
+            ctx.request_repaint_after(wait);
+        }
+    }
+
+    fn poll_opening(&mut self, now: Instant) {
+        let Some((_, player)) = &mut self.opening else { return };
+        player.update(now);
+        if let Some(error) = player.error() {
+            self.state.messages.add(Kind::Problem, error.to_string());
+            self.opening = None;
+            self.state.opening = None;
+        } else if player.info().is_some()
+            && let Some((file, player)) = self.opening.take()
+        {
+            let s = &mut self.state;
+            if let Some(e) = &self.engine {
+                e.set_video(Some(&file.path));
+            }
+            s.opening = None;
+            s.video = Some(file);
+            s.playback = Playback { info: player.info().cloned(), ..Playback::default() };
+            s.analysed = None;
+            s.scores = None;
+            s.requested = None;
+            s.work = None;
+            s.range = (None, None);
+            self.player = Some(player);
+            self.reported = None;
+            self.analyse_on_open = true;
+            self.hint();
+        }
+    }
+
+    fn open(&mut self, path: PathBuf) {
+        let ext = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        if path.is_dir() {
+            self.open_model(ModelSource::Folder(path));
+        } else if ["json", "txt", "csv"].contains(&ext.as_str()) {
+            self.desk.read_prompts(path);
+        } else {
+            self.open_video(path);
+        }
+    }
+
+    fn open_video(&mut self, path: PathBuf) {
+        let name =
+            path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into());
+        let bundled = self.state.bundled.iter().any(|c| c.path == path);
+        let player = Player::open(&path, self.wake.clone());
+        self.state.opening = Some(name.clone());
+        self.opening = Some((VideoFile { path, name, bundled }, player));
+    }
+
+    fn open_model(&mut self, source: ModelSource) {
+        let what = match &source {
+            ModelSource::Embedded => "loading the embedded model".to_owned(),
+            ModelSource::Folder(path) => format!("loading {}", path.display()),
+        };
+        self.state.loading = Some(Loading { what, fraction: None });
+        if let Some(e) = &self.engine {
+            e.load_model(source);
+        }
+    }
+
+    /// Opens the first bundled clip, where there is one.
+    pub fn open_bundled(&mut self) {
+        if let Some(clip) = self.state.bundled.first().cloned() {
+            self.open_video(clip.path);
+        }
+    }
+
+    /// The prompts to begin with; not a step that undo takes back.
+    pub fn start_with(&mut self, prompts: Result<PromptSet, String>) {
+        match prompts {
+            Ok(set) => self.state.history = History::new(set),
+            Err(why) => self.state.messages.add(Kind::Problem, format!("The bundled prompt set: {why}")),
+        }
+        self.send_prompts();
+    }
+
+    fn analyse(&mut self, window: AnalysisWindow) {
+        self.state.requested = Some(window);
+        self.state.scores_fresh = false;
+        if let Some(e) = &self.engine {
+            e.analyse(window);
+            let stage = "waiting".to_owned();
+            self.state.work = Some(Work { stage, done: 0, total: 0, since: Instant::now() });
+        }
+    }
+
+    /// As [`App::analyse`], and drops the window that is in work: a person has asked for this one.
+    fn analyse_now(&mut self, window: AnalysisWindow) {
+        if let Some(e) = &self.engine {
+            e.cancel();
+        }
+        self.analyse(window);
+    }
+
+    fn analyse_first(&mut self) {
+        let duration = self.state.playback.duration();
+        let end = if duration.secs() <= WHOLE_UP_TO { duration } else { Pts::from_secs(FIRST_SECONDS) };
+        self.analyse(AnalysisWindow { start: Pts(0), end });
+    }
+
+    /// The moving window: the seconds up to the play head, on a grid of T steps a window, so that windows that
+    /// overlap sample the same frames and the engine need not encode them again.
+    fn follow_window(&self) -> AnalysisWindow {
+        let s = &self.state;
+        let frames = s.model.as_ref().map_or(8, |i| i.frames).max(1);
+        let step = s.follow_length / frames as f64;
+        let duration = s.playback.duration().secs();
+        let length = s.follow_length.min(duration);
+        let end = ((s.playback.position.secs() / step).ceil() * step).clamp(length, duration.max(length));
+        AnalysisWindow { start: Pts::from_secs((end - length).max(0.0)), end: Pts::from_secs(end) }
+    }
+
+    fn set_range(&mut self, range: (Option<Pts>, Option<Pts>)) {
+        self.state.range = range;
+        let w = self.state.whole_or_range();
+        self.with_player(|p| {
+            if p.loop_range().is_some() {
+                p.set_loop(Some((w.start, w.end)));
+            }
+        });
+    }
+
+    fn seek(&mut self, to: Pts) {
+        let to = to.clamp(Pts(0), self.state.playback.duration().max(Pts(0)));
+        self.with_player(|p| p.seek(to));
+    }
+
+    fn with_player(&mut self, f: impl FnOnce(&mut Player)) {
+        if let Some(p) = &mut self.player {
+            f(p);
+        }
+    }
+
+    fn edit(&mut self, edit: &PromptEdit) {
+        if self.state.history.edit(edit) {
+            self.send_prompts();
+        }
+    }
+
+    fn send_prompts(&mut self) {
+        self.state.scores_fresh = false;
+        if let Some(e) = &self.engine {
+            e.set_prompts(self.state.prompts().clone());
+        }
+    }
+
+    /// Templates that the person has not touched follow the model.
+    fn adopt_templates(&mut self, templates: crate::prompt::Templates) {
+        let present = &self.state.prompts().templates;
+        let before = self.state.model.as_ref().and_then(|i| i.templates.clone());
+        let untouched = *present == crate::prompt::Templates::default() || before.as_ref() == Some(present);
+        if untouched && *present != templates {
+            self.state.history.adopt_templates(templates);
+        }
+        self.send_prompts();
+    }
+
+    /// Says once what the embedded model's words are good for, when a person opens a video of their own.
+    fn hint(&mut self) {
+        let s = &mut self.state;
+        let own = s.video.as_ref().is_some_and(|v| !v.bundled);
+        if own && !self.hinted && s.model.as_ref().is_some_and(|i| i.embedded) {
+            self.hinted = true;
+            s.messages.add(
+                Kind::Hint,
+                "The embedded model's words know moving shapes only, so its scores say little about real scenes. \
+                 Its motion maps do carry over to clips from a still camera. For words about real scenes, load a \
+                 stock CLIP folder in the Hugging Face layout: Open, then Model folder.",
+            );
+        }
+    }
+
+    fn snapshot(&mut self, ctx: &egui::Context) {
+        let (rect, scale) = (self.state.stage_rect, ctx.pixels_per_point());
+        let clip = self.state.video.as_ref().map_or("stage", |v| v.name.as_str());
+        let at = self.state.playback.shown.unwrap_or(self.state.playback.position);
+        let name = format!("motionlens-{clip}-{:.3}s.png", at.secs());
+        let tell = self.desk.teller();
+        let save = move |image: Arc<egui::ColorImage>| {
+            std::thread::spawn(move || tell(save_png(&image.region(&rect, Some(scale)), &name)));
+        };
+        ctx.send_viewport_cmd(egui::ViewportCommand::Screenshot(egui::ScreenshotCallback::new(save)));
+    }
+
+    /// Writes the report of the present analysis on a thread.
+    fn report(&mut self, folder: PathBuf) {
+        let s = &self.state;
+        let (Some(video), Some(a), Some(scores)) = (&s.video, &s.analysed, &s.scores) else { return };
+        let (Some(model), Some(device)) = (&s.model, &s.device) else { return };
+        let report = Report {
+            video: video.path.clone(),
+            analysis: a.analysis.clone(),
+            scores: scores.clone(),
+            model: model.clone(),
+            device: device.clone(),
+            style: Style { magnitudes: s.view.palette, opacity: s.view.opacity, smooth: s.view.smooth },
+        };
+        self.desk.start("report", move || Some(Command::Told(report.write(&folder))));
+    }
+}
+
+/// What a report is made of, taken from the state when it was asked for.
+struct Report {
+    video: PathBuf,
+    analysis: Arc<Analysis>,
+    scores: Arc<Scores>,
+    model: Arc<ModelInfo>,
+    device: DeviceInfo,
+    style: Style,
+}
+
+impl Report {
+    fn write(&self, folder: &Path) -> Result<String, String> {
+        let cancel = Cancel::default();
+        let mut reader = ClipReader::open(&self.video).map_err(|e| e.to_string())?;
+        let times = reader.frame_times(&cancel).map_err(|e| e.to_string())?;
+        let clip = reader.read_frames(&self.analysis.frames, &|_| true, &cancel, &mut |_, _| {});
+        let pictures: Vec<_> =
+            clip.map_err(|e| e.to_string())?.frames.into_iter().filter_map(|f| f.image).collect();
+        let video = json::Video {
+            path: self.video.display().to_string(),
+            digest: self.analysis.video.0.to_string(),
+            duration_s: times.end.secs(),
+            width: pictures.first().map_or(0, |p| p.width),
+            height: pictures.first().map_or(0, |p| p.height),
+        };
+        let record = json::Record::new(video, &self.model, &self.device, &self.analysis, &self.scores, None);
+        let mut notes = Vec::new();
+        if !self.model.head_trained {
+            notes.push("The motion head is untrained: the separation is the plain Haar one.".to_owned());
+        }
+        if self.model.embedded {
+            notes.push("The words of the embedded model know moving shapes only.".to_owned());
+        }
+        let (analysis, style) = (&self.analysis, self.style);
+        report::Report { record: &record, analysis, pictures: &pictures, notes: &notes, style }
+            .write(folder)
+            .map_err(|e| e.to_string())?;
+        Ok(format!("Report written to {}", folder.display()))
+    }
+}
+
+/// Writes a PNG into the pictures folder (or the present one) on a thread that the caller chose.
+fn save_png(image: &egui::ColorImage, name: &str) -> Result<String, String> {
+    let dirs = directories::UserDirs::new();
+    let folder = dirs.as_ref().and_then(|d| d.picture_dir()).filter(|p| p.is_dir()).unwrap_or(Path::new("."));
+    let path = folder.join(name);
+    let [w, h] = image.size;
+    let fault = |e: &dyn std::fmt::Display| format!("Cannot write {}: {e}", path.display());
+    let raw = image.as_raw().to_vec();
+    let picture = image::RgbaImage::from_raw(w as u32, h as u32, raw).ok_or_else(|| fault(&"no picture"))?;
+    picture.save(&path).map_err(|e| fault(&e))?;
+    Ok(format!("Picture written to {}", path.display()))
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        self.poll(ctx, Instant::now());
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        self.draw(ui);
+    }
+
+    fn on_exit(&mut self) {
+        // Joined here, while the window's device still lives.
+        self.player = None;
+        self.opening = None;
+        self.engine = None;
+    }
+}
+
+impl App {
+    /// Draws every panel and carries out what was asked.
+    pub fn draw(&mut self, ui: &mut egui::Ui) {
+        let ctx = ui.ctx().clone();
+        let mut out = std::mem::take(&mut self.commands);
+        let s = &mut self.state;
+        keys::read(&ctx, s, &mut out);
+        egui::Panel::top("top bar").frame(theme::panel_frame()).show(ui, |ui| topbar::show(ui, s, &mut out));
+        egui::Panel::bottom("transport")
+            .frame(theme::panel_frame())
+            .show(ui, |ui| transport::show(ui, s, &mut out));
+        let width = ui.available_width();
+        egui::Panel::left("prompts")
+            .frame(theme::panel_frame())
+            .default_size((width * 0.3).clamp(300.0, 440.0))
+            .size_range(260.0..=(width * 0.45).max(280.0))
+            .show(ui, |ui| prompt_panel::show(ui, s, &mut out));
+        if s.inspector && width > 760.0 {
+            egui::Panel::right("inspector")
+                .frame(theme::panel_frame())
+                .default_size((width * 0.18).clamp(210.0, 300.0))
+                .size_range(190.0..=(width * 0.35).max(200.0))
+                .show(ui, |ui| inspector::show(ui, s, &mut self.pictures, &mut out));
+        }
+        egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::STAGE)).show(ui, |ui| {
+            s.stage_rect = ui.max_rect();
+            egui::Frame::new()
+                .inner_margin(egui::Margin::symmetric(8, 6))
+                .show(ui, |ui| messages::show(ui, &s.messages, &mut out));
+            stage::show(ui, s, &mut self.pictures, &mut out);
+        });
+        topbar::fields(&ctx, s, &mut out);
+        keys::help(&ctx, s, &mut out);
+        dropped(&ctx, &mut out);
+        if !out.is_empty() {
+            ctx.request_repaint();
+        }
+        for command in out.drain(..) {
+            self.apply(&ctx, command);
+        }
+        self.commands = out;
+    }
+}
+
+fn dropped(ctx: &egui::Context, out: &mut Vec<Command>) {
+    ctx.input(|i| {
+        for file in &i.raw.dropped_files {
+            out.push(Command::Open(file.path().to_owned()));
+        }
+    });
+}

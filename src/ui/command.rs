@@ -1,0 +1,80 @@
+//! Everything that a person can ask of the window. Panels, keys, dialogs and tests all speak this.
+
+use super::edit::PromptEdit;
+use super::overlay::View;
+use crate::engine::ModelSource;
+use crate::prompt::PromptSet;
+use crate::video::Pts;
+use std::path::PathBuf;
+
+/// One request; [`super::app::App::apply`] carries it out.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// A path of any kind: a model folder, a prompt file or a video, told apart by what it is.
+    Open(PathBuf),
+    OpenVideo(PathBuf),
+    OpenModel(ModelSource),
+    LoadPrompts(PathBuf),
+    SavePrompts(PathBuf),
+    /// A prompt file has been read on another thread.
+    PromptsRead(PathBuf, Result<PromptSet, String>),
+    /// Opens a file dialog on another thread.
+    Ask(Dialog),
+    /// Shows or hides the field that takes a path as text.
+    PathField(bool),
+
+    TogglePlay,
+    Pause,
+    Seek(Pts),
+    /// Seconds from the play head.
+    SeekBy(f64),
+    /// Frames from the play head, ±1.
+    Step(i32),
+    SetSpeed(f64),
+    ToggleLoop,
+    SetIn,
+    SetOut,
+    ClearRange,
+    /// Shows or hides the field that takes a time.
+    TimeField(bool),
+
+    /// The analysis moves with the play head.
+    Follow(bool),
+    /// Length of the moving window in seconds.
+    FollowLength(f64),
+    /// Analyses the in/out range.
+    AnalyseRange,
+    /// Analyses a window around the play head once.
+    AnalyseHere,
+    CancelWork,
+
+    SetView(View),
+    Edit(PromptEdit),
+    Undo,
+    Redo,
+    /// Keeps the present scores as the baseline of Δ.
+    Pin,
+    Unpin,
+    SortByScore(bool),
+
+    /// Writes a PNG of the stage.
+    Snapshot,
+    /// Writes the report folder of the present analysis.
+    Report(PathBuf),
+    /// Work on another thread is done: what to tell, good or bad.
+    Told(Result<String, String>),
+    Dismiss(u64),
+    Help(bool),
+    Inspector(bool),
+    Fullscreen,
+}
+
+/// Which file dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialog {
+    Video,
+    Model,
+    LoadPrompts,
+    SavePrompts,
+    Report,
+}

@@ -1,0 +1,101 @@
+//! File dialogs and file reading on threads of their own: the window goes on while a dialog is open.
+
+use super::command::{Command, Dialog};
+use crate::prompt::PromptSet;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::path::PathBuf;
+
+/// Starts work elsewhere; its outcome comes back as a [`Command`].
+pub struct Desk {
+    tx: Sender<Command>,
+    rx: Receiver<Command>,
+    ctx: egui::Context,
+}
+
+const VIDEO_TYPES: [&str; 16] = [
+    "mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "ts", "wmv", "flv", "ogv", "gif", "png", "jpg",
+    "jpeg",
+];
+
+impl Desk {
+    pub fn new(ctx: egui::Context) -> Self {
+        let (tx, rx) = unbounded();
+        Self { tx, rx, ctx }
+    }
+
+    /// The next outcome, if one has come.
+    pub fn take(&self) -> Option<Command> {
+        self.rx.try_recv().ok()
+    }
+
+    /// Runs `work` on a thread named `name`; its command, if any, is carried out by the window.
+    pub fn start(&self, name: &str, work: impl FnOnce() -> Option<Command> + Send + 'static) {
+        let (tx, ctx) = (self.tx.clone(), self.ctx.clone());
+        let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            if let Some(command) = work() {
+                // A closed channel means the window is gone; there is nobody left to tell.
+                let _ = tx.send(command);
+                ctx.request_repaint();
+            }
+        });
+        if let Err(e) = spawned {
+            let _ = self.tx.send(Command::Told(Err(format!("Cannot start a thread: {e}"))));
+        }
+    }
+
+    /// A way to tell an outcome from a callback on another thread. The callback runs where the window's frames
+    /// are read back; what takes long must not be done there.
+    pub fn teller(&self) -> impl Fn(Result<String, String>) + Send + 'static {
+        let (tx, ctx) = (self.tx.clone(), self.ctx.clone());
+        move |told| {
+            let _ = tx.send(Command::Told(told));
+            ctx.request_repaint();
+        }
+    }
+
+    /// Opens a dialog.
+    pub fn ask(&self, which: Dialog) {
+        self.start("dialog", move || {
+            let dialog = rfd::FileDialog::new();
+            match which {
+                Dialog::Video => dialog
+                    .set_title("Open a video")
+                    .add_filter("Videos and pictures", &VIDEO_TYPES)
+                    .add_filter("All files", &["*"])
+                    .pick_file()
+                    .map(Command::OpenVideo),
+                Dialog::Model => dialog.set_title("Open a model folder").pick_folder().map(Command::Open),
+                Dialog::LoadPrompts => dialog
+                    .set_title("Open a prompt set")
+                    .add_filter("Prompt sets", &["json", "txt", "csv"])
+                    .pick_file()
+                    .map(Command::LoadPrompts),
+                Dialog::SavePrompts => dialog
+                    .set_title("Save the prompt set")
+                    .add_filter("Prompt set", &["json"])
+                    .set_file_name("prompts.json")
+                    .save_file()
+                    .map(Command::SavePrompts),
+                Dialog::Report => {
+                    dialog.set_title("Write the report into a folder").pick_folder().map(Command::Report)
+                }
+            }
+        });
+    }
+
+    /// Reads a prompt file.
+    pub fn read_prompts(&self, path: PathBuf) {
+        self.start("prompts", move || {
+            let read = PromptSet::load(&path).map_err(|e| e.to_string());
+            Some(Command::PromptsRead(path, read))
+        });
+    }
+
+    /// Writes a prompt file.
+    pub fn write_prompts(&self, path: PathBuf, set: PromptSet) {
+        self.start("prompts", move || {
+            let told = set.save(&path).map(|()| format!("Prompt set written to {}", path.display()));
+            Some(Command::Told(told.map_err(|e| e.to_string())))
+        });
+    }
+}

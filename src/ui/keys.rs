@@ -1,0 +1,171 @@
+//! The keys, as in mpv and editors, and the page that lists them. They are inert while a text box has the focus;
+//! keys that also work a focused button or slider (Space, Enter, arrows) leave it alone.
+
+use super::command::{Command, Dialog};
+use super::overlay::{Arrangement, Layer, View};
+use super::state::State;
+use super::theme;
+use egui::{Key, Modifiers, RichText};
+
+/// The speeds that `[` and `]` and the speed menu step through.
+pub const SPEEDS: [f64; 10] = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0];
+
+/// The list of keys, for the help page.
+pub const LIST: [(&str, &str); 22] = [
+    ("Space", "play, pause"),
+    (", .", "one frame back, forward"),
+    ("← →", "5 s back, forward (with Shift 1 s)"),
+    ("J", "1 s back and pause"),
+    ("K", "pause"),
+    ("L", "play; again: faster"),
+    ("Home End", "to the start, to the end"),
+    ("[ ]", "slower, faster"),
+    ("Backspace", "normal speed"),
+    ("I O", "in point, out point at the play head"),
+    ("Ctrl+L", "loop the in/out range"),
+    ("G", "go to a time"),
+    ("A", "analyse the in/out range"),
+    ("Shift+F", "the analysis follows the play head"),
+    ("1 2 3 4", "stage: single, wipe, side by side, 2×2"),
+    ("V", "next overlay (with Shift the one before)"),
+    ("P", "pin the scores as the baseline"),
+    ("S", "picture of the stage"),
+    ("F", "full screen"),
+    ("Ctrl+O", "open a video"),
+    ("Ctrl+Z Ctrl+Shift+Z", "undo, redo (prompts and pins)"),
+    ("? or F1", "this list"),
+];
+
+/// Turns the keys of this frame into commands.
+pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Command>) {
+    if ctx.text_edit_focused() || s.path_field.is_some() || s.time_field.is_some() {
+        return;
+    }
+    let widget_has_focus = ctx.memory(|m| m.focused().is_some());
+    let shift = Modifiers::SHIFT;
+    let command = Modifiers::COMMAND;
+    ctx.input_mut(|i| {
+        let mut on = |m: Modifiers, key: Key, c: Command| {
+            for _ in 0..i.count_and_consume_key(m, key) {
+                out.push(c.clone());
+            }
+        };
+        // More modifiers first: a shortcut also matches when Shift is held besides.
+        on(command | shift, Key::Z, Command::Redo);
+        on(command, Key::Y, Command::Redo);
+        on(command, Key::Z, Command::Undo);
+        on(command, Key::O, Command::Ask(Dialog::Video));
+        on(command, Key::L, Command::ToggleLoop);
+        if !widget_has_focus {
+            on(Modifiers::NONE, Key::Space, Command::TogglePlay);
+            on(shift, Key::ArrowLeft, Command::SeekBy(-1.0));
+            on(shift, Key::ArrowRight, Command::SeekBy(1.0));
+            on(Modifiers::NONE, Key::ArrowLeft, Command::SeekBy(-5.0));
+            on(Modifiers::NONE, Key::ArrowRight, Command::SeekBy(5.0));
+            on(Modifiers::NONE, Key::Home, Command::Seek(crate::video::Pts(0)));
+            on(Modifiers::NONE, Key::End, Command::Seek(s.playback.duration()));
+        }
+        on(Modifiers::NONE, Key::Comma, Command::Step(-1));
+        on(Modifiers::NONE, Key::Period, Command::Step(1));
+        on(Modifiers::NONE, Key::K, Command::Pause);
+        on(Modifiers::NONE, Key::OpenBracket, Command::SetSpeed(next_speed(s.playback.speed, -1)));
+        on(Modifiers::NONE, Key::CloseBracket, Command::SetSpeed(next_speed(s.playback.speed, 1)));
+        on(Modifiers::NONE, Key::Backspace, Command::SetSpeed(1.0));
+        on(Modifiers::NONE, Key::I, Command::SetIn);
+        on(Modifiers::NONE, Key::O, Command::SetOut);
+        on(Modifiers::NONE, Key::G, Command::TimeField(true));
+        on(Modifiers::NONE, Key::A, Command::AnalyseRange);
+        on(shift, Key::F, Command::Follow(!s.follow));
+        on(Modifiers::NONE, Key::F, Command::Fullscreen);
+        on(Modifiers::NONE, Key::F11, Command::Fullscreen);
+        on(Modifiers::NONE, Key::S, Command::Snapshot);
+        on(Modifiers::NONE, Key::P, Command::Pin);
+        on(Modifiers::NONE, Key::F1, Command::Help(!s.help));
+        on(shift, Key::V, Command::SetView(View { layer: next_layer(s.view.layer, -1), ..s.view }));
+        on(Modifiers::NONE, Key::V, Command::SetView(View { layer: next_layer(s.view.layer, 1), ..s.view }));
+        for (key, arrangement) in
+            [Key::Num1, Key::Num2, Key::Num3, Key::Num4].into_iter().zip(Arrangement::ALL)
+        {
+            on(Modifiers::NONE, key, Command::SetView(View { arrangement, ..s.view }));
+        }
+        for _ in 0..i.count_and_consume_key(Modifiers::NONE, Key::J) {
+            out.extend([Command::Pause, Command::SeekBy(-1.0)]);
+        }
+        if i.count_and_consume_key(Modifiers::NONE, Key::L) > 0 {
+            if s.playback.playing {
+                out.push(Command::SetSpeed(next_speed(s.playback.speed, 1)));
+            } else {
+                out.push(Command::TogglePlay);
+            }
+        }
+        // `?` needs Shift on most keyboards and not on all.
+        if i.key_pressed(Key::Questionmark) {
+            out.push(Command::Help(!s.help));
+        }
+    });
+}
+
+/// The next speed of the list, up or down.
+pub fn next_speed(now: f64, by: i32) -> f64 {
+    let up = SPEEDS.iter().copied().find(|v| *v > now + 1e-6);
+    let down = SPEEDS.iter().rev().copied().find(|v| *v < now - 1e-6);
+    if by > 0 { up.unwrap_or(SPEEDS[SPEEDS.len() - 1]) } else { down.unwrap_or(SPEEDS[0]) }
+}
+
+fn next_layer(now: Layer, by: isize) -> Layer {
+    let n = Layer::ALL.len() as isize;
+    let at = Layer::ALL.iter().position(|l| *l == now).unwrap_or(0) as isize;
+    Layer::ALL[(at + by).rem_euclid(n) as usize]
+}
+
+/// The page that lists the keys.
+pub fn help(ctx: &egui::Context, s: &State, out: &mut Vec<Command>) {
+    if !s.help {
+        return;
+    }
+    let modal = egui::Modal::new(egui::Id::unique("help")).show(ctx, |ui| {
+        ui.set_width(470.0);
+        ui.horizontal(|ui| {
+            ui.label(RichText::new("Keys").strong().size(16.0).color(theme::STRONG));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if ui.button("Close").clicked() {
+                    out.push(Command::Help(false));
+                }
+            });
+        });
+        ui.label(RichText::new("They rest while you type in a text box.").color(theme::WEAK));
+        ui.separator();
+        egui::ScrollArea::vertical().max_height(440.0).show(ui, |ui| {
+            egui::Grid::new("keys").num_columns(2).spacing([18.0, 4.0]).show(ui, |ui| {
+                for (key, what) in LIST {
+                    ui.label(RichText::new(key).font(theme::numbers()).color(theme::ACCENT));
+                    ui.label(what);
+                    ui.end_row();
+                }
+            });
+        });
+    });
+    if modal.should_close() {
+        out.push(Command::Help(false));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speeds_step_through_the_list_and_stop_at_its_ends() {
+        assert_eq!(next_speed(1.0, 1), 1.25);
+        assert_eq!(next_speed(1.0, -1), 0.75);
+        assert_eq!(next_speed(4.0, 1), 4.0);
+        assert_eq!(next_speed(0.1, -1), 0.1);
+        assert_eq!(next_speed(0.9, 1), 1.0);
+    }
+
+    #[test]
+    fn overlays_go_round() {
+        assert_eq!(next_layer(Layer::Signed, 1), Layer::Input);
+        assert_eq!(next_layer(Layer::Input, -1), Layer::Signed);
+    }
+}

@@ -1,0 +1,320 @@
+//! From a map to a picture and a legend, without a window: which numbers a view shows, over which range they are
+//! normalised, which colour each gets, and which sampled frame belongs to the play head.
+
+use crate::engine::{Analysis, Map};
+use crate::export::overlay::{Colormap, Grid, Normalise};
+use crate::video::Pts;
+use egui::{Color32, ColorImage};
+use std::sync::OnceLock;
+
+/// What lies over the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Layer {
+    #[default]
+    Input,
+    Motion,
+    Static,
+    Gate,
+    Evidence,
+    Signed,
+}
+
+impl Layer {
+    pub const ALL: [Layer; 6] =
+        [Layer::Input, Layer::Motion, Layer::Static, Layer::Gate, Layer::Evidence, Layer::Signed];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Layer::Input => "Input",
+            Layer::Motion => "Motion",
+            Layer::Static => "Static",
+            Layer::Gate => "Gate",
+            Layer::Evidence => "Evidence",
+            Layer::Signed => "Motion − static",
+        }
+    }
+
+    pub fn explain(self) -> &'static str {
+        match self {
+            Layer::Input => "The picture alone.",
+            Layer::Motion => {
+                "How much of each patch the model takes for motion: the energy of the motion stream relative to \
+                 the whole token, ‖M‖ / ‖X‖."
+            }
+            Layer::Static => {
+                "What stays when motion is taken away. As colours: the three main directions of the static \
+                 stream, one fit for the clip, so equal colours mean equal content."
+            }
+            Layer::Gate => {
+                "How far each patch lets static content into the motion stream: 0 closed, 1 open. Fixed scale."
+            }
+            Layer::Evidence => {
+                "From where the motion part of the decision is drawn: the pooling weights of the head."
+            }
+            Layer::Signed => {
+                "Where motion outweighs static content (positive) and where static content outweighs motion \
+                 (negative)."
+            }
+        }
+    }
+}
+
+/// How the stage is divided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Arrangement {
+    #[default]
+    Single,
+    Wipe,
+    SideBySide,
+    Grid,
+}
+
+impl Arrangement {
+    pub const ALL: [Arrangement; 4] =
+        [Arrangement::Single, Arrangement::Wipe, Arrangement::SideBySide, Arrangement::Grid];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Arrangement::Single => "Single",
+            Arrangement::Wipe => "Wipe",
+            Arrangement::SideBySide => "Side by side",
+            Arrangement::Grid => "2×2",
+        }
+    }
+}
+
+/// The colours to choose from for magnitudes. Signed values always get the diverging ones.
+pub const PALETTES: [Colormap; 4] = [Colormap::Inferno, Colormap::Viridis, Colormap::Magma, Colormap::Gray];
+
+/// How the stage shows things. Small and copied: a panel edits a copy and sends it back whole.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct View {
+    pub layer: Layer,
+    pub arrangement: Arrangement,
+    /// 0–1.
+    pub opacity: f32,
+    pub palette: Colormap,
+    /// Interpolate between patches.
+    pub smooth: bool,
+    /// Normalise over each frame and not over the clip.
+    pub per_frame: bool,
+    /// The static stream as energy and not as colours.
+    pub static_energy: bool,
+    /// Lifting level of the motion view; `None`: all together.
+    pub level: Option<usize>,
+    /// Block and head of the gate view; `None`: the mean.
+    pub gate: Option<(usize, usize)>,
+    /// Stretch the gate's contrast over the clip.
+    pub gate_stretch: bool,
+    /// Position of the wipe, 0–1.
+    pub wipe: f32,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self {
+            layer: Layer::Motion,
+            arrangement: Arrangement::Single,
+            opacity: 0.6,
+            palette: Colormap::default(),
+            smooth: true,
+            per_frame: false,
+            static_energy: false,
+            level: None,
+            gate: None,
+            gate_stretch: false,
+            wipe: 0.5,
+        }
+    }
+}
+
+/// Which numbers a layer shows; also the key of a cached picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    Motion,
+    Level(usize),
+    StaticEnergy,
+    StaticColours,
+    GateMean,
+    Gate(usize, usize),
+    Evidence,
+    Signed,
+}
+
+impl Source {
+    /// The numbers that `layer` shows under `view`; `None` for the input, and for what this model has not.
+    pub fn of(layer: Layer, view: &View, analysis: &Analysis) -> Option<Source> {
+        let maps = &analysis.maps;
+        Some(match layer {
+            Layer::Input => return None,
+            Layer::Motion => match view.level.filter(|l| *l < maps.levels.len()) {
+                Some(l) => Source::Level(l),
+                None => Source::Motion,
+            },
+            Layer::Static if view.static_energy => Source::StaticEnergy,
+            Layer::Static => Source::StaticColours,
+            Layer::Gate => match view.gate {
+                Some((b, h)) if maps.gates.get(b).is_some_and(|g| h < g.len()) => Source::Gate(b, h),
+                _ => Source::GateMean,
+            },
+            Layer::Evidence => Source::Evidence,
+            Layer::Signed => Source::Signed,
+        })
+    }
+
+    /// The map behind it; `None` for the static colours, which are three.
+    pub fn map(self, analysis: &Analysis) -> Option<&Map> {
+        let maps = &analysis.maps;
+        match self {
+            Source::Motion => Some(&maps.motion),
+            Source::Level(l) => maps.levels.get(l),
+            Source::StaticEnergy => Some(&maps.static_energy),
+            Source::StaticColours => None,
+            Source::GateMean => Some(&maps.gate),
+            Source::Gate(b, h) => maps.gates.get(b).and_then(|g| g.get(h)),
+            Source::Evidence => Some(&maps.evidence),
+            Source::Signed => Some(&maps.signed),
+        }
+    }
+
+    /// Rows and columns of the patch grid.
+    pub fn grid(self, analysis: &Analysis) -> (usize, usize) {
+        let map = self.map(analysis).unwrap_or(&analysis.maps.static_rgb[0]);
+        (map.rows, map.cols)
+    }
+
+    /// The range of the colours at frame `t`: over the clip unless the view says per frame; gates on 0–1 unless
+    /// stretched; signed values symmetric about 0; evidence from 0.
+    pub fn scale(self, view: &View, analysis: &Analysis, t: usize) -> Normalise {
+        let gate = matches!(self, Source::GateMean | Source::Gate(..));
+        let Some(map) = self.map(analysis).filter(|_| !gate || view.gate_stretch) else {
+            return Normalise { lo: 0.0, hi: 1.0 };
+        };
+        let over = Normalise::over(if view.per_frame { frame_or_empty(map, t) } else { &map.data });
+        match self {
+            Source::Signed => over.symmetric(),
+            Source::Evidence => Normalise { lo: 0.0, ..over },
+            _ => over,
+        }
+    }
+
+    /// The colours of these numbers where magnitudes have `palette`.
+    pub fn colormap(self, palette: Colormap) -> Colormap {
+        if self == Source::Signed { Colormap::Diverging } else { palette }
+    }
+
+    /// What the numbers are, for the legend.
+    pub fn quantity(self) -> String {
+        match self {
+            Source::Motion => "motion energy ‖M‖/‖X‖, relative".to_owned(),
+            Source::Level(l) => format!("motion energy ‖d‖ of level {}, relative", l + 1),
+            Source::StaticEnergy => "static energy ‖S‖, relative".to_owned(),
+            Source::StaticColours => "static stream as colours: equal colour, equal content".to_owned(),
+            Source::GateMean => "gate, mean of blocks and heads".to_owned(),
+            Source::Gate(b, h) => format!("gate, block {} head {}", b + 1, h + 1),
+            Source::Evidence => "pooling weight, share of the whole".to_owned(),
+            Source::Signed => "motion − static, relative".to_owned(),
+        }
+    }
+}
+
+/// Which sampled frame belongs to the play head.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment {
+    /// Index of the sampled frame.
+    pub t: usize,
+    pub pts: Pts,
+    /// The displayed frame is that sampled frame.
+    pub exact: bool,
+    /// The play head is outside the analysed window.
+    pub outside: bool,
+}
+
+/// The sampled frame nearest to the displayed one; `None` without sampled frames.
+pub fn moment(frames: &[Pts], window: (Pts, Pts), displayed: Pts) -> Option<Moment> {
+    let distance = |p: &Pts| (p.0.saturating_sub(displayed.0)).unsigned_abs();
+    let (t, pts) = frames.iter().enumerate().min_by_key(|(_, p)| distance(p))?;
+    let exact = *pts == displayed;
+    let outside = !exact && (displayed < window.0 || displayed > window.1);
+    Some(Moment { t, pts: *pts, exact, outside })
+}
+
+/// 256 colours from low to high.
+pub fn colours(map: Colormap) -> &'static [Color32; 256] {
+    static TABLES: [OnceLock<[Color32; 256]>; Colormap::ALL.len()] =
+        [const { OnceLock::new() }; Colormap::ALL.len()];
+    let index = Colormap::ALL.iter().position(|m| *m == map).unwrap_or(0);
+    TABLES[index].get_or_init(|| {
+        std::array::from_fn(|i| {
+            let [r, g, b] = map.color(i as f32 / 255.0);
+            Color32::from_rgb(r, g, b)
+        })
+    })
+}
+
+/// The picture of one frame of a source. `fine` interpolates the numbers (not the colours) between patch centres;
+/// otherwise one pixel a patch.
+pub fn picture(source: Source, view: &View, analysis: &Analysis, t: usize, fine: bool) -> ColorImage {
+    let (rows, cols) = source.grid(analysis);
+    if rows == 0 || cols == 0 {
+        return ColorImage::filled([1, 1], Color32::TRANSPARENT);
+    }
+    let factor = if fine { (128 / rows.max(cols)).clamp(1, 16) } else { 1 };
+    let (width, height) = (cols * factor, rows * factor);
+    let each = |f: &dyn Fn(f32, f32) -> Color32| {
+        let place = |i: usize, n: usize| (i as f32 + 0.5) / n as f32;
+        let pixels =
+            (0..width * height).map(|i| f(place(i % width, width), place(i / width, height))).collect();
+        ColorImage::new([width, height], pixels)
+    };
+    match source.map(analysis) {
+        Some(map) => {
+            let (grid, scale) = (Grid::new(map, t, fine), source.scale(view, analysis, t));
+            let table = colours(source.colormap(view.palette));
+            each(&|x, y| table[(scale.unit(grid.at(x, y)) * 255.0).round() as usize])
+        }
+        None => {
+            let grids = analysis.maps.static_rgb.each_ref().map(|map| Grid::new(map, t, fine));
+            let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
+            each(&|x, y| {
+                let [r, g, b] = grids.each_ref().map(|grid| byte(grid.at(x, y)));
+                Color32::from_rgb(r, g, b)
+            })
+        }
+    }
+}
+
+/// One frame's values, or nothing where the map has no such frame.
+pub fn frame_or_empty(map: &Map, t: usize) -> &[f32] {
+    let n = map.rows * map.cols;
+    map.data.get(t * n..(t + 1) * n).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_sampled_frame_is_found_and_named_as_of_another_time() {
+        let frames = [Pts(100), Pts(300), Pts(500)];
+        let window = (Pts(0), Pts(600));
+        assert_eq!(
+            moment(&frames, window, Pts(300)),
+            Some(Moment { t: 1, pts: Pts(300), exact: true, outside: false })
+        );
+        let m = moment(&frames, window, Pts(440)).unwrap();
+        assert!((m.t, m.exact, m.outside) == (2, false, false));
+        assert!(moment(&frames, window, Pts(601)).unwrap().outside);
+        assert_eq!(moment(&[], window, Pts(0)), None);
+    }
+
+    #[test]
+    fn the_colour_tables_run_from_low_to_high() {
+        let table = colours(Colormap::Diverging);
+        assert!(table[255].r() > table[255].b() && table[0].b() > table[0].r(), "red is motion, blue static");
+        for map in PALETTES {
+            let sum = |c: Color32| u32::from(c.r()) + u32::from(c.g()) + u32::from(c.b());
+            assert!(sum(colours(map)[255]) > sum(colours(map)[0]), "{}", map.name());
+        }
+    }
+}

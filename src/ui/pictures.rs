@@ -1,0 +1,109 @@
+//! Textures of the window: the video picture and the maps. A map's texture is made once for (analysis, source,
+//! look, frame) and kept until the analysis goes; nothing is made per drawn frame.
+
+use super::overlay::{self, Source, View};
+use super::video_paint::VideoRenderer;
+use crate::engine::Analysis;
+use crate::export::overlay::Colormap;
+use crate::video::Frame;
+use eframe::egui_wgpu::RenderState;
+use egui::{TextureHandle, TextureId, TextureOptions};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    source: Source,
+    t: usize,
+    palette: Colormap,
+    per_frame: bool,
+    stretch: bool,
+    smooth: bool,
+    tile: bool,
+}
+
+/// Kept map textures; an analysis of 32 frames in four views fits.
+const MOST: usize = 256;
+
+/// See the module.
+#[derive(Default)]
+pub struct Pictures {
+    analysis: Option<Arc<Analysis>>,
+    maps: HashMap<Key, TextureHandle>,
+    /// Made in total, for tests: drawing the same thing again must not add to it.
+    pub made: usize,
+    pub video: Option<TextureId>,
+    gpu: Option<Gpu>,
+}
+
+/// The window's device, and the video picture on it.
+struct Gpu {
+    state: RenderState,
+    video: VideoRenderer,
+    generation: u64,
+}
+
+impl Pictures {
+    /// Without a device (tests) the maps are drawn and the video picture is not.
+    pub fn new(gpu: Option<RenderState>) -> Self {
+        let gpu = gpu.map(|state| Gpu { video: VideoRenderer::new(&state.device), state, generation: 0 });
+        Self { gpu, ..Self::default() }
+    }
+
+    /// Makes the video picture that of `frame`; costs nothing where it is already.
+    pub fn show_frame(&mut self, frame: &Arc<Frame>) {
+        let Some(gpu) = &mut self.gpu else { return };
+        let device = &gpu.state.device;
+        let view = gpu.video.upload(device, &gpu.state.queue, frame).clone();
+        let generation = gpu.video.generation();
+        if self.video.is_some() && generation == gpu.generation {
+            return;
+        }
+        gpu.generation = generation;
+        let mut renderer = gpu.state.renderer.write();
+        match self.video {
+            Some(id) => {
+                renderer.update_egui_texture_from_wgpu_texture(device, &view, wgpu::FilterMode::Linear, id)
+            }
+            None => {
+                self.video = Some(renderer.register_native_texture(device, &view, wgpu::FilterMode::Linear))
+            }
+        }
+    }
+
+    /// The texture of one map. `tile`: for the filmstrip, one pixel a patch sampled linearly.
+    pub fn map(
+        &mut self,
+        ctx: &egui::Context,
+        analysis: &Arc<Analysis>,
+        source: Source,
+        view: &View,
+        t: usize,
+        tile: bool,
+    ) -> TextureId {
+        if !self.analysis.as_ref().is_some_and(|a| Arc::ptr_eq(a, analysis)) {
+            self.analysis = Some(analysis.clone());
+            self.maps.clear();
+        }
+        let key = Key {
+            source,
+            t,
+            palette: view.palette,
+            per_frame: view.per_frame,
+            stretch: view.gate_stretch,
+            smooth: view.smooth,
+            tile,
+        };
+        if self.maps.len() >= MOST && !self.maps.contains_key(&key) {
+            self.maps.clear();
+        }
+        let made = &mut self.made;
+        let texture = self.maps.entry(key).or_insert_with(|| {
+            *made += 1;
+            let image = overlay::picture(source, view, analysis, t, view.smooth && !tile);
+            let options = if view.smooth { TextureOptions::LINEAR } else { TextureOptions::NEAREST };
+            ctx.load_texture("map", image, options)
+        });
+        texture.id()
+    }
+}

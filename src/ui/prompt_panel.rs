@@ -1,0 +1,378 @@
+//! The left panel: classes with their positive and negative prompts, and the scores beside them. Every keystroke
+//! is an edit; the engine answers with new scores and with notes on words it does not know and prompts it cut.
+
+use super::command::{Command, Dialog};
+use super::edit::{PromptEdit, Side};
+use super::state::State;
+use super::{score_row, theme};
+use crate::engine::PromptNote;
+use egui::text::{LayoutJob, TextFormat};
+use egui::{Color32, Id, RichText, Sense, Stroke, Ui, pos2, vec2};
+use std::sync::Arc;
+
+pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+    header(ui, s, out);
+    ui.separator();
+    let foot = if s.scores.is_some() { 50.0 } else { 22.0 };
+    let height = (ui.available_height() - foot).max(80.0);
+    egui::ScrollArea::vertical().id_salt("classes").max_height(height).auto_shrink([false, false]).show(ui, |ui| {
+        if s.prompts().classes.is_empty() {
+            ui.add_space(14.0);
+            ui.label(RichText::new("No classes yet").strong());
+            let text = "A class is a name, such as “jumping”. Its positive prompts say what it looks like, its \
+                        negative prompts what it is not. Add one, or open a prompt set.";
+            ui.label(RichText::new(text).color(theme::WEAK));
+        }
+        let reach = s.scores.as_deref().map_or(1.0, score_row::reach);
+        for c in order(s) {
+            card(ui, s, c, reach, out);
+            ui.add_space(4.0);
+        }
+        if ui.button("+ Add class").on_hover_text("A new class at the end of the list").clicked() {
+            let n = s.prompts().classes.len() + 1;
+            out.push(Command::Edit(PromptEdit::AddClass(format!("class {n}"))));
+            let id = name_id(n - 1);
+            ui.memory_mut(|m| m.request_focus(id));
+        }
+        ui.add_space(6.0);
+        templates(ui, s, out);
+    });
+    ui.separator();
+    foot_row(ui, s);
+}
+
+fn header(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new("Prompts").strong().color(theme::STRONG));
+        if ui
+            .button("Load…")
+            .on_hover_text("Open a prompt set: JSON, a list of names, or id,name CSV")
+            .clicked()
+        {
+            out.push(Command::Ask(Dialog::LoadPrompts));
+        }
+        if ui.button("Save…").on_hover_text("Write the prompt set as JSON").clicked() {
+            out.push(Command::Ask(Dialog::SavePrompts));
+        }
+        let undo = ui.add_enabled(s.history.can_undo(), egui::Button::new("⟲"));
+        if undo.on_hover_text("Undo (Ctrl+Z)").accessible_name("Undo").clicked() {
+            out.push(Command::Undo);
+        }
+        let redo = ui.add_enabled(s.history.can_redo(), egui::Button::new("⟳"));
+        if redo.on_hover_text("Redo (Ctrl+Shift+Z)").accessible_name("Redo").clicked() {
+            out.push(Command::Redo);
+        }
+        let pinned = s.history.present().pinned.is_some();
+        let pin =
+            ui.add_enabled(s.scores.is_some(), egui::Button::new(if pinned { "Pin again" } else { "Pin" }));
+        if pin.on_hover_text("Keep these scores as the baseline; Δ shows the change against it (P)").clicked()
+        {
+            out.push(Command::Pin);
+        }
+        if pinned && ui.button("Unpin").on_hover_text("Forget the baseline").clicked() {
+            out.push(Command::Unpin);
+        }
+        let mut sort = s.sort_by_score;
+        if ui.checkbox(&mut sort, "Sort by p").on_hover_text("Most likely class first").changed() {
+            out.push(Command::SortByScore(sort));
+        }
+    });
+}
+
+/// Indices of the classes in the order in which they are shown.
+fn order(s: &State) -> Vec<usize> {
+    let mut list: Vec<usize> = (0..s.prompts().classes.len()).collect();
+    if s.sort_by_score {
+        let p = |c: usize| s.score(c).map_or(-1.0, |x| x.p);
+        list.sort_by(|a, b| p(*b).total_cmp(&p(*a)));
+    }
+    list
+}
+
+fn name_id(c: usize) -> Id {
+    Id::unique(("class name", c))
+}
+
+fn card(ui: &mut Ui, s: &State, c: usize, reach: f32, out: &mut Vec<Command>) {
+    // A card out of sight only takes its room: prompt sets may have hundreds of classes.
+    let memory = Id::unique(("card height", c));
+    let known: Option<f32> = ui.data(|d| d.get_temp(memory));
+    if let Some(height) = known {
+        let rect = egui::Rect::from_min_size(ui.cursor().min, vec2(ui.available_width(), height));
+        let focused = ui.memory(|m| m.focused() == Some(name_id(c)));
+        if !ui.is_rect_visible(rect) && !focused {
+            ui.allocate_space(rect.size());
+            return;
+        }
+    }
+    let drawn = theme::card_frame().show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.push_id(c, |ui| card_body(ui, s, c, reach, out));
+    });
+    ui.data_mut(|d| d.insert_temp(memory, drawn.response.rect.height()));
+}
+
+fn card_body(ui: &mut Ui, s: &State, c: usize, reach: f32, out: &mut Vec<Command>) {
+    let Some(class) = s.prompts().classes.get(c) else { return };
+    let open_id = Id::unique(("class open", c));
+    let few = s.prompts().classes.len() <= 3;
+    let mut open = ui.data(|d| d.get_temp(open_id)).unwrap_or(few);
+    let score = s.score(c);
+    ui.horizontal(|ui| {
+        let arrow = egui::Button::new(if open { "⏷" } else { "⏵" }).frame(false);
+        let name = format!("{} prompts of {}", if open { "Hide" } else { "Show" }, class.name);
+        if ui.add(arrow).on_hover_text("Prompts of this class").accessible_name(name).clicked() {
+            open = !open;
+            ui.data_mut(|d| d.insert_temp(open_id, open));
+        }
+        let right = if score.is_some() { 58.0 + 28.0 + 14.0 } else { 28.0 + 8.0 };
+        let mut text = class.name.clone();
+        let edit = egui::TextEdit::singleline(&mut text)
+            .id(name_id(c))
+            .hint_text("name of the class")
+            .desired_width((ui.available_width() - right).max(60.0));
+        if ui.add(edit).accessible_name(format!("Name of class {}", c + 1)).changed() {
+            out.push(Command::Edit(PromptEdit::RenameClass(c, text)));
+        }
+        if let Some(x) = score {
+            score_row::share(ui, x, s.pinned(c), s.scores_fresh);
+        }
+        let menu = ui.menu_button("☰", |ui| {
+            let mut item = |ui: &mut Ui, text: &str, e: PromptEdit| {
+                if ui.button(text).clicked() {
+                    out.push(Command::Edit(e));
+                    ui.close();
+                }
+            };
+            item(ui, "Move up", PromptEdit::MoveClass(c, -1));
+            item(ui, "Move down", PromptEdit::MoveClass(c, 1));
+            item(ui, "Remove class", PromptEdit::RemoveClass(c));
+        });
+        menu.response.on_hover_text("Move or remove").accessible_name(format!("Menu of {}", class.name));
+    });
+    if let Some(x) = score {
+        score_row::show(ui, x, s.pinned(c), reach, s.scores_fresh);
+        if x.s_pos.is_none() {
+            ui.label(
+                RichText::new("No positive prompt: this class has no s+ and no share.").color(theme::WARN),
+            );
+        }
+        if let Some(cos) = x.text_cos.filter(|v| *v > 0.95) {
+            let text = format!(
+                "The text model hardly tells the negative from the positive prompts here (cosine {cos:.2}); s− then \
+                 acts like s+."
+            );
+            ui.label(RichText::new(text).font(theme::small()).color(theme::WARN));
+        }
+    }
+    if open {
+        for side in [Side::Positive, Side::Negative] {
+            prompts(ui, s, c, side, out);
+        }
+    }
+}
+
+/// Plus in a disc or minus in a square: the side by shape as well as by sign, word and colour.
+fn sign(ui: &mut Ui, side: Side) {
+    let (rect, _) = ui.allocate_exact_size(vec2(15.0, 15.0), Sense::hover());
+    let painter = ui.painter();
+    let (colour, c) = match side {
+        Side::Positive => (theme::POSITIVE, rect.center()),
+        Side::Negative => (theme::NEGATIVE, rect.center()),
+    };
+    match side {
+        Side::Positive => painter.circle_filled(c, 7.0, colour),
+        Side::Negative => painter.rect_filled(rect.shrink(1.0), 2, colour),
+    };
+    let ink = Stroke::new(2.0, theme::FIELD);
+    painter.line_segment([pos2(c.x - 4.0, c.y), pos2(c.x + 4.0, c.y)], ink);
+    if side == Side::Positive {
+        painter.line_segment([pos2(c.x, c.y - 4.0), pos2(c.x, c.y + 4.0)], ink);
+    }
+}
+
+fn colour(side: Side) -> Color32 {
+    match side {
+        Side::Positive => theme::POSITIVE,
+        Side::Negative => theme::NEGATIVE,
+    }
+}
+
+fn prompts(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Command>) {
+    let Some(class) = s.prompts().classes.get(c) else { return };
+    let own = side.list(class).is_some();
+    let mut edit = |e: PromptEdit| out.push(Command::Edit(e));
+    ui.add_space(2.0);
+    ui.horizontal_wrapped(|ui| {
+        sign(ui, side);
+        ui.label(RichText::new(format!("{} prompts", side.word())).color(colour(side)));
+        let whose = if own { "own" } else { "from templates" };
+        ui.label(RichText::new(whose).font(theme::small()).color(theme::WEAK));
+        let (text, tip, e) = if own {
+            (
+                "Use templates",
+                "Drop the own prompts and fill the templates with the name",
+                PromptEdit::UseTemplates(c, side),
+            )
+        } else {
+            ("Write own", "Keep a copy of these prompts and change it", PromptEdit::WriteOwn(c, side))
+        };
+        let name = format!("{text}, {} prompts of {}", side.word(), class.name);
+        if ui.small_button(text).on_hover_text(tip).accessible_name(name).clicked() {
+            edit(e);
+        }
+    });
+    let list = side.shown(s.prompts(), class);
+    for (i, text) in list.iter().enumerate() {
+        let note = s.notes.get(text);
+        ui.horizontal(|ui| {
+            ui.label(RichText::new(side.sign()).font(theme::numbers()).color(colour(side)));
+            let name = format!("{} prompt {} of {}", capital(side.word()), i + 1, class.name);
+            if own {
+                let mut new = text.clone();
+                let width = (ui.available_width() - 78.0).max(60.0);
+                if prompt_edit(ui, &mut new, note, width).accessible_name(&name).changed() {
+                    edit(PromptEdit::SetPrompt(c, side, i, new));
+                }
+                let mut small = |ui: &mut Ui, icon: &str, what: &str, tip: &str, e: PromptEdit| {
+                    let button = egui::Button::new(icon).small().frame(false);
+                    if ui.add(button).on_hover_text(tip).accessible_name(format!("{what} {name}")).clicked() {
+                        edit(e);
+                    }
+                };
+                small(ui, "↑", "Move up", "Move up", PromptEdit::MovePrompt(c, side, i, -1));
+                small(ui, "↓", "Move down", "Move down", PromptEdit::MovePrompt(c, side, i, 1));
+                small(ui, "✖", "Remove", "Remove this prompt", PromptEdit::RemovePrompt(c, side, i));
+            } else {
+                let job = marked(ui, text, note, theme::WEAK);
+                ui.add(egui::Label::new(job).wrap());
+            }
+            marks(ui, note);
+        });
+    }
+    if list.is_empty() {
+        let text = match side {
+            Side::Positive => "None: the class gets no s+.",
+            Side::Negative => "None: nothing pushes against this class.",
+        };
+        ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+    }
+    let name = format!("Add {} prompt to {}", side.word(), class.name);
+    let button = egui::Button::new(format!("{} Add {} prompt", side.sign(), side.word())).small();
+    if ui.add(button).accessible_name(name).clicked() {
+        edit(PromptEdit::AddPrompt(c, side, String::new()));
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or(String::new(), |f| f.to_uppercase().chain(chars).collect())
+}
+
+/// A text field whose unknown words are underlined.
+fn prompt_edit(ui: &mut Ui, text: &mut String, note: Option<&PromptNote>, width: f32) -> egui::Response {
+    let mut layouter = |ui: &Ui, buffer: &dyn egui::TextBuffer, _wrap: f32| -> Arc<egui::Galley> {
+        let text = buffer.as_str();
+        // The note is on the text as it was when it was scored; on another text it says nothing.
+        let job = marked(ui, text, note.filter(|n| n.text == text), theme::TEXT);
+        ui.fonts_mut(|f| f.layout_job(job))
+    };
+    let edit = egui::TextEdit::singleline(text)
+        .hint_text("write a prompt")
+        .desired_width(width)
+        .layouter(&mut layouter);
+    ui.add(edit)
+}
+
+/// The text on one line with the words that the tokenizer does not know underlined.
+fn marked(ui: &Ui, text: &str, note: Option<&PromptNote>, colour: Color32) -> LayoutJob {
+    let font = egui::TextStyle::Body.resolve(ui.style());
+    let plain = TextFormat { font_id: font.clone(), color: colour, ..Default::default() };
+    let unknown =
+        TextFormat { underline: Stroke::new(1.5, theme::WARN), color: theme::WARN, ..plain.clone() };
+    let mut job = LayoutJob { break_on_newline: false, ..Default::default() };
+    let mut at = 0;
+    for range in note.map(|n| n.unknown.as_slice()).unwrap_or_default() {
+        let (Some(before), Some(word)) = (text.get(at..range.start), text.get(range.clone())) else {
+            continue;
+        };
+        job.append(before, 0.0, plain.clone());
+        job.append(word, 0.0, unknown.clone());
+        at = range.end;
+    }
+    job.append(text.get(at..).unwrap_or_default(), 0.0, plain);
+    job
+}
+
+/// Signs after a prompt: unknown words, cut.
+fn marks(ui: &mut Ui, note: Option<&PromptNote>) {
+    let Some(n) = note else { return };
+    if !n.unknown.is_empty() {
+        let words: Vec<&str> = n.unknown.iter().filter_map(|r| n.text.get(r.clone())).collect();
+        let tip = format!("The model does not know: {}. These words say nothing to it.", words.join(", "));
+        ui.label(RichText::new("?").strong().color(theme::WARN)).on_hover_text(tip);
+    }
+    if n.cut > 0 {
+        let tip = format!("Too long for the text model: the last {} tokens were cut.", n.cut);
+        ui.label(RichText::new("cut").font(theme::small()).color(theme::WARN)).on_hover_text(tip);
+    }
+}
+
+/// The templates that fill the lists of classes without own prompts.
+fn templates(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+    egui::CollapsingHeader::new(RichText::new("Templates").color(theme::WEAK)).id_salt("templates").show(
+        ui,
+        |ui| {
+            let text = "For classes without own prompts. {} stands for the name.";
+            ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+            let t = &s.prompts().templates;
+            for (side, list) in [(Side::Positive, &t.positive), (Side::Negative, &t.negative)] {
+                for (i, text) in list.iter().enumerate() {
+                    ui.horizontal(|ui| {
+                        sign(ui, side);
+                        let name = format!("{} template {}", capital(side.word()), i + 1);
+                        let mut new = text.clone();
+                        let edit = egui::TextEdit::singleline(&mut new)
+                            .desired_width((ui.available_width() - 30.0).max(60.0))
+                            .hint_text("a video of {}");
+                        if ui.add(edit).accessible_name(&name).changed() {
+                            out.push(Command::Edit(PromptEdit::SetTemplate(side, i, new)));
+                        }
+                        let remove = ui.add(egui::Button::new("✖").small().frame(false));
+                        if remove.on_hover_text("Remove").accessible_name(format!("Remove {name}")).clicked()
+                        {
+                            out.push(Command::Edit(PromptEdit::RemoveTemplate(side, i)));
+                        }
+                    });
+                }
+                if ui.small_button(format!("{} Add {} template", side.sign(), side.word())).clicked() {
+                    out.push(Command::Edit(PromptEdit::AddTemplate(side)));
+                }
+            }
+        },
+    );
+}
+
+/// "None of these", and how the scores were made.
+fn foot_row(ui: &mut Ui, s: &State) {
+    let Some(scores) = &s.scores else {
+        let text =
+            if s.analysed.is_some() { "no scores yet" } else { "Scores come when a clip has been analysed." };
+        ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+        return;
+    };
+    ui.horizontal(|ui| {
+        let tip = "Weight of “none of these”: the shares of all classes, each times how little it fits by itself \
+                   (1 − yes). Only negative prompts can raise it.";
+        ui.label(RichText::new("none of these").color(theme::TEXT)).on_hover_text(tip);
+        let bar = egui::ProgressBar::new(scores.none.clamp(0.0, 1.0))
+            .desired_width((ui.available_width() - 10.0).max(40.0))
+            .fill(Color32::from_rgb(96, 84, 60))
+            .text(RichText::new(format!("{:.1}%", scores.none * 100.0)).font(theme::numbers()).color(theme::STRONG));
+        ui.add(bar).on_hover_text(tip).accessible_name("None of these");
+    });
+    let state = if s.scores_fresh { "" } else { ", new ones are coming" };
+    let text = format!("α {} · scored in {:.1} ms{state}", scores.alpha, s.score_seconds * 1e3);
+    ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK))
+        .on_hover_text("α: how strongly the negative prompts count in p");
+}

@@ -1,0 +1,445 @@
+//! The stage: the picture with a map over the part that the model saw, alone or beside others.
+//!
+//! A map belongs to a sampled frame. Over that very frame it is drawn in full; over another frame of the analysed
+//! window it is dimmed and named ("map of 1.230 s"); outside the window it is not drawn, and the caption says why.
+
+use super::command::Command;
+use super::overlay::{self, Arrangement, Layer, Moment, PALETTES, Source, View};
+use super::pictures::Pictures;
+use super::state::{State, clock};
+use super::theme;
+use crate::engine::CropRect;
+use egui::{
+    Align2, Color32, CornerRadius, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2,
+    vec2,
+};
+
+/// Height of the caption under a picture.
+const CAPTION: f32 = 24.0;
+/// How much of its opacity a map keeps over a frame that is not its own.
+const DIMMED: f32 = 0.6;
+const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
+
+pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Command>) {
+    egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin::symmetric(8, 5)).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        toolbar(ui, s, out);
+    });
+    let rect = ui.available_rect_before_wrap().shrink(6.0);
+    ui.allocate_rect(rect, Sense::hover());
+    if rect.width() < 40.0 || rect.height() < 40.0 {
+        return;
+    }
+    if s.playback.info.is_none() {
+        empty(ui, s, rect, out);
+        return;
+    }
+    match s.view.arrangement {
+        Arrangement::Single => pane(ui, s, pictures, rect, s.view.layer, None),
+        Arrangement::Wipe => wipe(ui, s, pictures, rect, out),
+        Arrangement::SideBySide => {
+            let second = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
+            for (r, layer) in split(rect, 2, aspect(s)).into_iter().zip([Layer::Input, second]) {
+                pane(ui, s, pictures, r, layer, None);
+            }
+        }
+        Arrangement::Grid => {
+            let layers = [Layer::Input, Layer::Motion, Layer::Static, Layer::Gate];
+            for (r, layer) in split(rect, 4, aspect(s)).into_iter().zip(layers) {
+                pane(ui, s, pictures, r, layer, None);
+            }
+        }
+    }
+}
+
+fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+    let mut v = s.view;
+    ui.horizontal_wrapped(|ui| {
+        for layer in Layer::ALL {
+            let button = egui::Button::selectable(v.layer == layer, layer.name());
+            if ui.add(button).on_hover_text(layer.explain()).clicked() {
+                v.layer = layer;
+            }
+        }
+        ui.separator();
+        for (i, a) in Arrangement::ALL.into_iter().enumerate() {
+            let button = egui::Button::selectable(v.arrangement == a, a.name());
+            if ui.add(button).on_hover_text(format!("Arrangement of the stage ({})", i + 1)).clicked() {
+                v.arrangement = a;
+            }
+        }
+    });
+    ui.horizontal_wrapped(|ui| look(ui, s, &mut v));
+    if v != s.view {
+        out.push(Command::SetView(v));
+    }
+}
+
+/// The second row: how the chosen overlay looks.
+fn look(ui: &mut Ui, s: &State, v: &mut View) {
+    let label = ui.label(RichText::new("Opacity").color(theme::WEAK));
+    let slider = egui::Slider::new(&mut v.opacity, 0.0..=1.0).show_value(false);
+    ui.add(slider).labelled_by(label.id).on_hover_text("How strongly the map covers the picture");
+    let combo = egui::ComboBox::from_id_salt("colours").width(76.0).selected_text(v.palette.name()).show_ui(
+        ui,
+        |ui| {
+            for p in PALETTES {
+                ui.selectable_value(&mut v.palette, p, p.name());
+            }
+        },
+    );
+    combo
+        .response
+        .accessible_name("Colours")
+        .on_hover_text("Colours of magnitudes; signed values are blue to red");
+    ui.checkbox(&mut v.smooth, "Smooth").on_hover_text("Interpolate between patches");
+    ui.checkbox(&mut v.per_frame, "Per frame").on_hover_text(
+        "Scale the colours to each frame. Off: one scale for the clip, so frames can be compared",
+    );
+    let shown = |l: Layer| v.layer == l || v.arrangement == Arrangement::Grid;
+    let (motion, fixed, gate) = (shown(Layer::Motion), shown(Layer::Static), shown(Layer::Gate));
+    if motion && let Some(a) = &s.analysed {
+        let name = |l: Option<usize>| l.map_or("all levels".to_owned(), |l| format!("level {}", l + 1));
+        let combo = egui::ComboBox::from_id_salt("level").width(84.0).selected_text(name(v.level)).show_ui(
+            ui,
+            |ui| {
+                for l in std::iter::once(None).chain((0..a.analysis.maps.levels.len()).map(Some)) {
+                    ui.selectable_value(&mut v.level, l, name(l));
+                }
+            },
+        );
+        combo.response.accessible_name("Level").on_hover_text("Lifting level: 1 is the fastest change");
+    }
+    if fixed {
+        ui.checkbox(&mut v.static_energy, "Static as energy")
+            .on_hover_text("Instead of colours; it has little contrast");
+    }
+    if gate && let Some(a) = &s.analysed {
+        let name = |g: Option<(usize, usize)>| {
+            g.map_or("mean gate".to_owned(), |(b, h)| format!("block {} head {}", b + 1, h + 1))
+        };
+        let combo =
+            egui::ComboBox::from_id_salt("gate").width(112.0).selected_text(name(v.gate)).show_ui(ui, |ui| {
+                ui.selectable_value(&mut v.gate, None, name(None));
+                for (b, heads) in a.gates.iter().enumerate() {
+                    for h in 0..heads.len() {
+                        ui.selectable_value(&mut v.gate, Some((b, h)), name(Some((b, h))));
+                    }
+                }
+            });
+        combo.response.accessible_name("Gate").on_hover_text("Block and head of the gate");
+        ui.checkbox(&mut v.gate_stretch, "Stretch gate").on_hover_text("Off: fixed scale from 0 to 1");
+    }
+}
+
+fn empty(ui: &mut Ui, s: &State, rect: Rect, out: &mut Vec<Command>) {
+    ui.scope_builder(egui::UiBuilder::new().max_rect(rect), |ui| {
+        ui.vertical_centered(|ui| {
+            ui.add_space((rect.height() * 0.35).max(10.0));
+            if let Some(name) = &s.opening {
+                ui.add(egui::Spinner::new().size(22.0));
+                ui.label(RichText::new(format!("Opening {name}")).color(theme::WEAK));
+                return;
+            }
+            ui.label(RichText::new("Open a video to begin").size(18.0).color(theme::STRONG));
+            ui.label(RichText::new("Drop a file here, press Ctrl+O, or pick one.").color(theme::WEAK));
+            ui.add_space(8.0);
+            if ui.button("Open a video…").clicked() {
+                out.push(Command::Ask(super::command::Dialog::Video));
+            }
+            for clip in &s.bundled {
+                if ui.button(format!("Bundled clip: {}", clip.name)).clicked() {
+                    out.push(Command::OpenVideo(clip.path.clone()));
+                }
+            }
+        });
+    });
+}
+
+fn aspect(s: &State) -> f32 {
+    s.playback.info.as_ref().map_or(1.0, |i| i.width.max(1) as f32 / i.height.max(1) as f32)
+}
+
+/// Largest rectangle of that aspect inside `rect`, centred.
+pub fn letterbox(rect: Rect, aspect: f32) -> Rect {
+    let size = if rect.width() / rect.height().max(1.0) > aspect {
+        vec2(rect.height() * aspect, rect.height())
+    } else {
+        vec2(rect.width(), rect.width() / aspect)
+    };
+    Rect::from_center_size(rect.center(), size)
+}
+
+/// Cuts the stage into 2 or 4 panes; two lie the way that makes the pictures larger.
+fn split(rect: Rect, n: usize, aspect: f32) -> Vec<Rect> {
+    let gap = 6.0;
+    let grid = |cols: usize, rows: usize| -> Vec<Rect> {
+        let size = vec2(
+            (rect.width() - gap * (cols - 1) as f32) / cols as f32,
+            (rect.height() - gap * (rows - 1) as f32) / rows as f32,
+        );
+        (0..cols * rows)
+            .map(|i| {
+                let step = vec2((i % cols) as f32 * (size.x + gap), (i / cols) as f32 * (size.y + gap));
+                Rect::from_min_size(rect.min + step, size)
+            })
+            .collect()
+    };
+    if n == 4 {
+        return grid(2, 2);
+    }
+    let (beside, below) = (grid(2, 1), grid(1, 2));
+    let width = |r: &[Rect]| letterbox(r[0].with_max_y(r[0].bottom() - CAPTION), aspect).width();
+    if width(&beside) >= width(&below) { beside } else { below }
+}
+
+/// Input left of the line, the map right of it.
+fn wipe(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, out: &mut Vec<Command>) {
+    let picture = letterbox(rect.with_max_y(rect.bottom() - CAPTION), aspect(s));
+    let x = picture.left() + picture.width() * s.view.wipe;
+    let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
+    pane(ui, s, pictures, rect, layer, Some(x));
+    let handle = Rect::from_center_size(pos2(x, picture.center().y), vec2(16.0, picture.height()));
+    let r = ui.interact(handle, ui.scope_id().with("wipe"), Sense::drag());
+    r.widget_info(|| WidgetInfo::slider(true, f64::from(s.view.wipe), "Wipe"));
+    let line = if r.hovered() || r.dragged() { theme::ACCENT } else { theme::STRONG };
+    ui.painter().vline(x, picture.y_range(), Stroke::new(2.0, line));
+    ui.painter().circle_filled(pos2(x, picture.center().y), 6.0, line);
+    let r = r.on_hover_and_drag_cursor(egui::CursorIcon::ResizeHorizontal);
+    if let Some(p) = r.interact_pointer_pos().filter(|_| r.dragged()) {
+        let wipe = ((p.x - picture.left()) / picture.width().max(1.0)).clamp(0.0, 1.0);
+        out.push(Command::SetView(View { wipe, ..s.view }));
+    }
+}
+
+/// One picture with its caption; `from`: the map only right of this x.
+fn pane(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, layer: Layer, from: Option<f32>) {
+    let picture = letterbox(rect.with_max_y(rect.bottom() - CAPTION), aspect(s));
+    let painter = ui.painter_at(rect);
+    match pictures.video {
+        Some(id) => {
+            painter.image(id, picture, WHOLE, Color32::WHITE);
+        }
+        None => {
+            painter.rect_filled(picture, CornerRadius::ZERO, Color32::BLACK);
+            if s.playback.shown.is_none() {
+                let text = "waiting for the first frame";
+                painter.text(picture.center(), Align2::CENTER_CENTER, text, theme::small(), theme::WEAK);
+            }
+        }
+    }
+    let strip = Rect::from_min_max(
+        pos2(picture.left(), picture.bottom()),
+        pos2(picture.right(), picture.bottom() + CAPTION),
+    );
+    let strip = strip.intersect(rect);
+    let Some(a) = &s.analysed else {
+        let text = if layer == Layer::Input { "Input" } else { "no map yet" };
+        caption_text(ui, strip, text, theme::WEAK);
+        return;
+    };
+    let crop = crop_rect(picture, a.analysis.crop);
+    outside_crop(&painter, picture, crop);
+    let (Some(source), Some(moment)) = (Source::of(layer, &s.view, &a.analysis), s.moment()) else {
+        caption_text(ui, strip, layer.name(), theme::TEXT);
+        return;
+    };
+    let dim = if moment.exact && !s.playback.playing { 1.0 } else { DIMMED };
+    if !moment.outside {
+        let id = pictures.map(ui.ctx(), &a.analysis, source, &s.view, moment.t, false);
+        let alpha = (s.view.opacity * dim * 255.0).round() as u8;
+        let tint = Color32::from_white_alpha(alpha);
+        match from {
+            None => painter.image(id, crop, WHOLE, tint),
+            Some(x) => painter.with_clip_rect(rect.with_min_x(x)).image(id, crop, WHOLE, tint),
+        };
+    }
+    let hover = hover(ui, s, source, crop, picture, moment);
+    caption(ui, s, strip, source, moment, hover);
+}
+
+fn crop_rect(picture: Rect, c: CropRect) -> Rect {
+    let at = |x: f32, y: f32| picture.min + vec2(x * picture.width(), y * picture.height());
+    Rect::from_min_max(at(c.x0, c.y0), at(c.x1, c.y1))
+}
+
+/// Marks what the model did not see: darker, with a line at the crop and words where there is room.
+fn outside_crop(painter: &egui::Painter, picture: Rect, crop: Rect) {
+    let parts = [
+        picture.with_max_x(crop.left()),
+        picture.with_min_x(crop.right()),
+        Rect::from_x_y_ranges(crop.x_range(), picture.top()..=crop.top()),
+        Rect::from_x_y_ranges(crop.x_range(), crop.bottom()..=picture.bottom()),
+    ];
+    for part in parts {
+        if part.width() < 1.0 || part.height() < 1.0 {
+            continue;
+        }
+        painter.rect_filled(part, CornerRadius::ZERO, Color32::from_black_alpha(110));
+        let galley = painter.layout_no_wrap("not seen by the model".into(), theme::small(), theme::WEAK);
+        let upright = part.width() >= galley.size().x + 6.0 && part.height() >= galley.size().y + 4.0;
+        if upright {
+            let at = pos2(part.center().x - galley.size().x / 2.0, part.bottom() - galley.size().y - 3.0);
+            painter.galley(at, galley, theme::WEAK);
+        } else if part.width() >= galley.size().y + 2.0 && part.height() >= galley.size().x + 6.0 {
+            let at = pos2(part.center().x - galley.size().y / 2.0, part.center().y + galley.size().x / 2.0);
+            let text = egui::epaint::TextShape::new(at, galley, theme::WEAK);
+            painter.add(text.with_angle(-std::f32::consts::FRAC_PI_2));
+        }
+    }
+    if crop.width() + 2.0 < picture.width() || crop.height() + 2.0 < picture.height() {
+        painter.rect_stroke(
+            crop,
+            CornerRadius::ZERO,
+            Stroke::new(1.0, Color32::from_white_alpha(90)),
+            StrokeKind::Inside,
+        );
+    }
+}
+
+/// The patch under the pointer: its row and column and the value in words.
+struct Hover {
+    text: String,
+    value: Option<f32>,
+}
+
+fn hover(ui: &mut Ui, s: &State, source: Source, crop: Rect, picture: Rect, moment: Moment) -> Option<Hover> {
+    let p =
+        ui.ctx().pointer_hover_pos().filter(|p| crop.contains(*p) && ui.rect_contains_pointer(picture))?;
+    if moment.outside {
+        return None;
+    }
+    let a = &s.analysed.as_ref()?.analysis;
+    let (rows, cols) = source.grid(a);
+    if rows == 0 || cols == 0 {
+        return None;
+    }
+    let cell = |v: f32, n: usize| ((v * n as f32) as usize).min(n - 1);
+    let r = cell((p.y - crop.top()) / crop.height(), rows);
+    let c = cell((p.x - crop.left()) / crop.width(), cols);
+    let size = vec2(crop.width() / cols as f32, crop.height() / rows as f32);
+    let patch = Rect::from_min_size(crop.min + vec2(c as f32 * size.x, r as f32 * size.y), size);
+    ui.painter().rect_stroke(patch, CornerRadius::ZERO, Stroke::new(1.0, Color32::WHITE), StrokeKind::Inside);
+    let at = |m| overlay::frame_or_empty(m, moment.t).get(r * cols + c).copied();
+    let value = source.map(a).and_then(at);
+    let number = match value {
+        Some(v) => number(v),
+        None => {
+            let rgb: Vec<String> =
+                a.maps.static_rgb.iter().filter_map(at).map(|v| format!("{v:.2}")).collect();
+            format!("colour {}", rgb.join(" "))
+        }
+    };
+    Some(Hover { text: format!("row {}, column {}: {number}", r + 1, c + 1), value })
+}
+
+/// Four digits that mean something, for values of any size.
+pub fn number(v: f32) -> String {
+    let m = v.abs();
+    if m == 0.0 || (0.01..100.0).contains(&m) { format!("{v:.3}") } else { format!("{v:.2e}") }
+}
+
+fn caption_text(ui: &Ui, strip: Rect, text: &str, colour: Color32) {
+    ui.painter_at(strip).text(
+        strip.left_center() + vec2(2.0, 0.0),
+        Align2::LEFT_CENTER,
+        text,
+        theme::small(),
+        colour,
+    );
+}
+
+/// Legend at the right, whose map this is at the left, the hovered value between them where there is room.
+fn caption(ui: &Ui, s: &State, strip: Rect, source: Source, moment: Moment, hover: Option<Hover>) {
+    let painter = ui.painter_at(strip);
+    let mut right = strip.right() - 2.0;
+    let middle = strip.center().y;
+    let text = |x: f32, t: String, colour| {
+        let galley = painter.layout_no_wrap(t, theme::small(), colour);
+        let at = pos2(x - galley.size().x, middle - galley.size().y / 2.0);
+        let left = at.x;
+        painter.galley(at, galley, colour);
+        left - 5.0
+    };
+    if let Some(a) = &s.analysed
+        && source != Source::StaticColours
+    {
+        let scale = source.scale(&s.view, &a.analysis, moment.t);
+        right = text(right, number(scale.hi), theme::TEXT);
+        let bar = Rect::from_center_size(pos2(right - 40.0, middle), vec2(80.0, 9.0));
+        gradient(&painter, bar, overlay::colours(source.colormap(s.view.palette)));
+        if let Some(v) = hover.as_ref().and_then(|h| h.value) {
+            let x = bar.left() + bar.width() * scale.unit(v);
+            painter.vline(x, bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(2.0, theme::STRONG));
+        }
+        right = text(bar.left() - 5.0, number(scale.lo), theme::TEXT);
+    }
+    let (words, colour) = whose(s, moment);
+    let words = match hover {
+        Some(h) => h.text,
+        None => words,
+    };
+    let room = right - strip.left() - 4.0;
+    let first = painter.layout_no_wrap(words, theme::small(), colour);
+    let used = first.size().x;
+    painter.galley(pos2(strip.left() + 2.0, middle - first.size().y / 2.0), first, colour);
+    let about = painter.layout_no_wrap(source.quantity(), theme::small(), theme::WEAK);
+    if used + about.size().x + 14.0 < room {
+        painter.galley(pos2(right - about.size().x - 4.0, middle - about.size().y / 2.0), about, theme::WEAK);
+    }
+}
+
+/// Says which frame the map belongs to.
+fn whose(s: &State, m: Moment) -> (String, Color32) {
+    if m.outside {
+        let w = s.analysed.as_ref().map_or((m.pts, m.pts), |a| a.window());
+        let text = format!("play head outside the analysed window ({} to {})", clock(w.0), clock(w.1));
+        (text, theme::WARN)
+    } else if m.exact {
+        (format!("map of this frame, {}", clock(m.pts)), theme::GOOD)
+    } else {
+        (format!("map of {}", clock(m.pts)), theme::WARN)
+    }
+}
+
+/// A colour bar as one mesh.
+pub fn gradient(painter: &egui::Painter, rect: Rect, colours: &[Color32; 256]) {
+    const STEPS: usize = 32;
+    let mut mesh = egui::Mesh::default();
+    for i in 0..=STEPS {
+        let x = rect.left() + rect.width() * i as f32 / STEPS as f32;
+        let colour = colours[i * 255 / STEPS];
+        mesh.colored_vertex(pos2(x, rect.top()), colour);
+        mesh.colored_vertex(pos2(x, rect.bottom()), colour);
+        if i > 0 {
+            let n = 2 * i as u32;
+            mesh.add_triangle(n - 2, n - 1, n);
+            mesh.add_triangle(n - 1, n, n + 1);
+        }
+    }
+    painter.add(egui::Shape::mesh(mesh));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_letterboxed_whole_and_centred() {
+        let rect = Rect::from_min_size(pos2(10.0, 20.0), vec2(400.0, 200.0));
+        for aspect in [0.3, 1.0, 2.0, 5.0] {
+            let r = letterbox(rect, aspect);
+            assert!((r.width() / r.height() - aspect).abs() < 1e-3);
+            assert!(rect.expand(0.01).contains_rect(r) && (r.center() - rect.center()).length() < 0.01);
+            assert!((r.width() - rect.width()).abs() < 0.01 || (r.height() - rect.height()).abs() < 0.01);
+        }
+    }
+
+    #[test]
+    fn two_panes_lie_the_way_that_makes_the_pictures_larger() {
+        let wide = Rect::from_min_size(Pos2::ZERO, vec2(1200.0, 400.0));
+        assert_eq!(split(wide, 2, 1.0)[0].height(), 400.0);
+        let tall = Rect::from_min_size(Pos2::ZERO, vec2(600.0, 700.0));
+        assert_eq!(split(tall, 2, 16.0 / 9.0)[0].width(), 600.0);
+    }
+}

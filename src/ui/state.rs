@@ -1,0 +1,236 @@
+//! What the window knows. Panels only read it; [`super::app::App`] alone changes it.
+
+use super::bundled;
+use super::edit::History;
+use super::messages::Messages;
+use super::overlay::{self, Moment, View};
+use crate::engine::{Analysis, AnalysisWindow, DeviceInfo, ModelInfo, PromptNote};
+use crate::score::{ClassScore, Scores};
+use crate::video::{Pts, VideoInfo};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The open video file.
+#[derive(Clone, Debug)]
+pub struct VideoFile {
+    pub path: PathBuf,
+    pub name: String,
+    /// One of the clips that come with the program.
+    pub bundled: bool,
+}
+
+/// What the player said at the start of this drawn frame.
+#[derive(Clone, Debug)]
+pub struct Playback {
+    pub info: Option<VideoInfo>,
+    pub position: Pts,
+    /// PTS of the displayed frame.
+    pub shown: Option<Pts>,
+    pub playing: bool,
+    pub seeking: bool,
+    pub speed: f64,
+    pub looping: bool,
+}
+
+impl Default for Playback {
+    fn default() -> Self {
+        Self {
+            info: None,
+            position: Pts(0),
+            shown: None,
+            playing: false,
+            seeking: false,
+            speed: 1.0,
+            looping: false,
+        }
+    }
+}
+
+impl Playback {
+    pub fn duration(&self) -> Pts {
+        self.info.as_ref().map_or(Pts(0), |i| i.duration)
+    }
+
+    /// Number of the displayed frame (from 0) and how many there are, once the file has been scanned.
+    pub fn frame_number(&self) -> Option<(usize, usize)> {
+        let frames = self.info.as_ref()?.frames.as_ref()?;
+        let at = self.shown.unwrap_or(self.position);
+        Some((frames.partition_point(|p| *p <= at).saturating_sub(1), frames.len()))
+    }
+}
+
+/// A model that is being loaded; the one before stays in use meanwhile.
+#[derive(Clone, Debug)]
+pub struct Loading {
+    pub what: String,
+    pub fraction: Option<f32>,
+}
+
+/// Work on a clip that is under way.
+#[derive(Clone, Debug)]
+pub struct Work {
+    pub stage: String,
+    pub done: usize,
+    pub total: usize,
+    pub since: Instant,
+}
+
+/// Mean and spread of one head's gates over the clip.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GateStat {
+    pub mean: f32,
+    pub std: f32,
+}
+
+/// An analysis with what the panels need of it again and again.
+#[derive(Clone, Debug)]
+pub struct Analysed {
+    pub analysis: Arc<Analysis>,
+    /// By block, then head.
+    pub gates: Vec<Vec<GateStat>>,
+}
+
+impl Analysed {
+    pub fn new(analysis: Arc<Analysis>) -> Self {
+        let stat = |data: &[f32]| {
+            let n = data.len().max(1) as f32;
+            let mean = data.iter().sum::<f32>() / n;
+            let std = (data.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>() / n).sqrt();
+            GateStat { mean, std }
+        };
+        let gates = analysis.maps.gates.iter().map(|b| b.iter().map(|h| stat(&h.data)).collect()).collect();
+        Self { analysis, gates }
+    }
+
+    /// Start and end of the analysed window.
+    pub fn window(&self) -> (Pts, Pts) {
+        (self.analysis.window.start, self.analysis.window.end)
+    }
+
+    pub fn moment(&self, displayed: Pts) -> Option<Moment> {
+        overlay::moment(&self.analysis.frames, self.window(), displayed)
+    }
+}
+
+/// See the module.
+pub struct State {
+    pub video: Option<VideoFile>,
+    /// The name of a file that is being opened beside the one that is shown.
+    pub opening: Option<String>,
+    pub bundled: Vec<bundled::Clip>,
+    pub playback: Playback,
+    pub model: Option<Arc<ModelInfo>>,
+    pub loading: Option<Loading>,
+    pub device: Option<DeviceInfo>,
+    pub work: Option<Work>,
+    pub analysed: Option<Analysed>,
+    /// The newest window asked for.
+    pub requested: Option<AnalysisWindow>,
+    pub range: (Option<Pts>, Option<Pts>),
+    pub follow: bool,
+    /// Seconds of the moving window.
+    pub follow_length: f64,
+    pub history: History,
+    pub prompts_file: Option<PathBuf>,
+    pub scores: Option<Arc<Scores>>,
+    /// The scores belong to the prompts and the analysis as they are now.
+    pub scores_fresh: bool,
+    /// How long the last scoring took, in seconds.
+    pub score_seconds: f32,
+    pub notes: HashMap<String, PromptNote>,
+    pub view: View,
+    pub sort_by_score: bool,
+    pub messages: Messages,
+    pub help: bool,
+    pub inspector: bool,
+    /// The text of the path field while it is open; likewise for the time.
+    pub path_field: Option<String>,
+    pub time_field: Option<String>,
+    /// Where the stage was drawn last, in points.
+    pub stage_rect: egui::Rect,
+}
+
+impl State {
+    pub fn prompts(&self) -> &crate::prompt::PromptSet {
+        &self.history.present().prompts
+    }
+
+    /// The score of class `c`, by place, or by name where the order has changed since.
+    pub fn score(&self, c: usize) -> Option<&ClassScore> {
+        find(self.scores.as_deref()?, c, &self.prompts().classes.get(c)?.name)
+    }
+
+    /// The score of class `c` in the pinned baseline.
+    pub fn pinned(&self, c: usize) -> Option<&ClassScore> {
+        let pinned = self.history.present().pinned.as_deref()?;
+        find(pinned, c, &self.prompts().classes.get(c)?.name)
+    }
+
+    /// The in/out range, the whole video where it is not set.
+    pub fn whole_or_range(&self) -> AnalysisWindow {
+        let start = self.range.0.unwrap_or(Pts(0));
+        let end = self.range.1.unwrap_or(self.playback.duration());
+        AnalysisWindow { start: start.min(end), end: end.max(start) }
+    }
+
+    /// The sampled frame that belongs to the displayed one.
+    pub fn moment(&self) -> Option<Moment> {
+        let shown = self.playback.shown.unwrap_or(self.playback.position);
+        self.analysed.as_ref()?.moment(shown)
+    }
+}
+
+fn find<'a>(scores: &'a Scores, c: usize, name: &str) -> Option<&'a ClassScore> {
+    match scores.classes.get(c) {
+        Some(s) if s.name == name => Some(s),
+        _ => scores.classes.iter().find(|s| s.name == name),
+    }
+}
+
+/// `m:ss.mmm`, or `h:mm:ss.mmm` from an hour on.
+pub fn clock(t: Pts) -> String {
+    let ms = (t.0.max(0) as u64 + 500_000) / 1_000_000;
+    let (h, m, s, ms) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000);
+    if h > 0 { format!("{h}:{m:02}:{s:02}.{ms:03}") } else { format!("{m}:{s:02}.{ms:03}") }
+}
+
+/// Reads `12.5`, `1:02.5` or `1:00:02.5` as a time.
+pub fn parse_clock(text: &str) -> Option<Pts> {
+    let parts: Vec<&str> = text.trim().split(':').collect();
+    if parts.len() > 3 {
+        return None;
+    }
+    let mut seconds = 0.0;
+    for part in parts {
+        let v: f64 = part.trim().parse().ok()?;
+        if !v.is_finite() || v < 0.0 {
+            return None;
+        }
+        seconds = seconds * 60.0 + v;
+    }
+    Some(Pts::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_and_read_back() {
+        for (ns, text) in [
+            (0, "0:00.000"),
+            (1_234_000_000, "0:01.234"),
+            (61_000_000_000, "1:01.000"),
+            (3_600_500_000_000, "1:00:00.500"),
+        ] {
+            assert_eq!(clock(Pts(ns)), text);
+            assert_eq!(parse_clock(text), Some(Pts(ns)));
+        }
+        assert_eq!(parse_clock("2.5"), Some(Pts(2_500_000_000)));
+        for bad in ["", "x", "1:2:3:4", "-1", "nan", "1::2"] {
+            assert_eq!(parse_clock(bad), None, "{bad}");
+        }
+    }
+}

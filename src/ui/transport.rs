@@ -1,0 +1,206 @@
+//! The bar below: the seek bar with the sampled frames and the analysed window under it, the transport buttons,
+//! and what the analysis is tied to (the in/out range, or the play head).
+
+use super::command::Command;
+use super::keys::SPEEDS;
+use super::state::{State, clock};
+use super::theme;
+use crate::video::Pts;
+use egui::{
+    Align2, Color32, CornerRadius, Key, Rect, Response, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
+    pos2, vec2,
+};
+
+pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+    ui.add_enabled_ui(s.playback.info.is_some(), |ui| {
+        seek_bar(ui, s, out);
+        ui.horizontal_wrapped(|ui| {
+            buttons(ui, s, out);
+            ui.separator();
+            facts(ui, s, out);
+            ui.separator();
+            analysis(ui, s, out);
+        });
+    });
+}
+
+fn named(response: Response, name: &str, tip: &str) -> Response {
+    response.on_hover_text(tip).accessible_name(name)
+}
+
+fn buttons(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+    let size = vec2(30.0, 24.0);
+    let mut button = |ui: &mut Ui, icon: &str, name: &str, tip: &str, c: Command| {
+        if named(ui.add(egui::Button::new(icon).min_size(size)), name, tip).clicked() {
+            out.push(c);
+        }
+    };
+    button(ui, "⏮", "To the start", "To the start (Home)", Command::Seek(s.range.0.unwrap_or(Pts(0))));
+    button(ui, "⏴", "Previous frame", "One frame back (,)", Command::Step(-1));
+    if s.playback.playing {
+        button(ui, "⏸", "Pause", "Pause (Space)", Command::TogglePlay);
+    } else {
+        button(ui, "▶", "Play", "Play (Space)", Command::TogglePlay);
+    }
+    button(ui, "⏵", "Next frame", "One frame forward (.)", Command::Step(1));
+    let looping = ui.add(egui::Button::selectable(s.playback.looping, "🔁").min_size(size));
+    if named(looping, "Loop", "Loop the in/out range (Ctrl+L)").clicked() {
+        out.push(Command::ToggleLoop);
+    }
+    let speed = egui::ComboBox::from_id_salt("speed")
+        .selected_text(format!("{}×", s.playback.speed))
+        .width(58.0)
+        .show_ui(ui, |ui| {
+            for v in SPEEDS {
+                if ui.selectable_label((v - s.playback.speed).abs() < 1e-6, format!("{v}×")).clicked() {
+                    out.push(Command::SetSpeed(v));
+                }
+            }
+        });
+    named(speed.response, "Speed", "Speed of playback ([ and ])");
+}
+
+fn facts(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+    let b = &s.playback;
+    let time = format!("{} / {}", clock(b.position), clock(b.duration()));
+    let time = egui::Button::new(RichText::new(time).font(theme::numbers())).frame(false);
+    if named(ui.add(time), "Time", "Play head and length. Click to go to a time (G)").clicked() {
+        out.push(Command::TimeField(true));
+    }
+    let frame = b.frame_number().map_or("frame –".to_owned(), |(i, n)| format!("frame {} / {n}", i + 1));
+    ui.label(RichText::new(frame).font(theme::numbers()).color(theme::WEAK))
+        .on_hover_text("Number of the displayed frame, counted by presentation time");
+    let Some(info) = &b.info else { return };
+    let rate = match (info.fps, info.variable_rate) {
+        (None, _) => "still".to_owned(),
+        (Some(f), false) => format!("{} fps", short(f)),
+        (Some(f), true) => format!("VFR ~{}", short(f)),
+    };
+    let tip = if info.variable_rate {
+        "Frame durations differ; this is the average rate"
+    } else {
+        "Frames per second"
+    };
+    ui.label(RichText::new(rate).font(theme::numbers()).color(theme::WEAK)).on_hover_text(tip);
+}
+
+fn short(v: f64) -> String {
+    let text = format!("{v:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn analysis(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+    ui.label(RichText::new("Analyse").color(theme::WEAK));
+    if named(ui.button("In"), "Set in point", "In point at the play head (I)").clicked() {
+        out.push(Command::SetIn);
+    }
+    if named(ui.button("Out"), "Set out point", "Out point at the play head (O)").clicked() {
+        out.push(Command::SetOut);
+    }
+    let w = s.whole_or_range();
+    let set = s.range != (None, None);
+    if set && named(ui.button("✖"), "Clear in and out", "Forget the in and out points").clicked() {
+        out.push(Command::ClearRange);
+    }
+    let tip = format!("Analyse {} to {} once (A)", clock(w.start), clock(w.end));
+    let text = if set { "This window" } else { "Whole video" };
+    if named(ui.add(egui::Button::selectable(!s.follow, text)), "Analyse this window", &tip).clicked() {
+        out.push(Command::AnalyseRange);
+    }
+    let follow = ui.add(egui::Button::selectable(s.follow, "Follow play head"));
+    let tip = "The analysis window moves with the play head; the newest is done next (Shift+F)";
+    if named(follow, "Follow play head", tip).clicked() {
+        out.push(Command::Follow(!s.follow));
+    }
+    let mut length = s.follow_length;
+    let drag = egui::DragValue::new(&mut length).range(0.2..=60.0).speed(0.05).fixed_decimals(1).suffix(" s");
+    if named(ui.add(drag), "Length of the moving window", "Seconds before the play head").changed() {
+        out.push(Command::FollowLength(length));
+    }
+}
+
+/// Height of the whole bar: track above, marks below.
+const HEIGHT: f32 = 34.0;
+
+fn seek_bar(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), Sense::click_and_drag());
+    let duration = s.playback.duration().secs();
+    let position = s.playback.position.secs();
+    response.widget_info(|| WidgetInfo {
+        value: Some(position),
+        ..WidgetInfo::slider(ui.is_enabled(), position, "Seek bar")
+    });
+    let inner = rect.shrink2(vec2(8.0, 0.0));
+    let track =
+        Rect::from_min_max(pos2(inner.left(), rect.top() + 5.0), pos2(inner.right(), rect.top() + 15.0));
+    let x = |t: f64| {
+        inner.left()
+            + inner.width() * if duration > 0.0 { (t / duration).clamp(0.0, 1.0) as f32 } else { 0.0 }
+    };
+    let time = |px: f32| {
+        Pts::from_secs(f64::from((px - inner.left()) / inner.width().max(1.0)).clamp(0.0, 1.0) * duration)
+    };
+
+    if (response.clicked() || response.dragged())
+        && let Some(p) = response.interact_pointer_pos()
+    {
+        out.push(Command::Seek(time(p.x)));
+    }
+    if response.has_focus() {
+        ui.memory_mut(|m| {
+            let keep = egui::EventFilter { horizontal_arrows: true, ..Default::default() };
+            m.set_focus_lock_filter(response.id, keep);
+        });
+        let steps =
+            ui.input(|i| i.num_presses(Key::ArrowRight) as i32 - i.num_presses(Key::ArrowLeft) as i32);
+        if steps != 0 {
+            out.push(Command::SeekBy(f64::from(steps)));
+        }
+    }
+
+    let painter = ui.painter();
+    let span = |a: f64, b: f64| Rect::from_min_max(pos2(x(a), track.top()), pos2(x(b), track.bottom()));
+    let radius = CornerRadius::same(3);
+    painter.rect_filled(track, radius, theme::FIELD);
+    if s.range != (None, None) {
+        let w = s.whole_or_range();
+        painter.rect_filled(span(w.start.secs(), w.end.secs()), radius, Color32::from_rgb(44, 58, 90));
+        for t in [s.range.0, s.range.1].into_iter().flatten() {
+            painter.vline(x(t.secs()), track.y_range(), Stroke::new(2.0, theme::ACCENT));
+        }
+    }
+    painter.rect_filled(span(0.0, position), radius, Color32::from_rgb(92, 124, 196).gamma_multiply(0.75));
+    if let Some(a) = &s.analysed {
+        let window = span(a.window().0.secs(), a.window().1.secs());
+        let below = window.translate(vec2(0.0, track.height() + 3.0)).with_max_y(track.bottom() + 6.0);
+        painter.rect_filled(below, CornerRadius::ZERO, theme::WEAK.gamma_multiply(0.5));
+        let near = s.moment();
+        for (t, pts) in a.analysis.frames.iter().enumerate() {
+            let current = near.is_some_and(|m| m.t == t && !m.outside);
+            let (colour, h) = if current { (theme::WARN, 9.0) } else { (theme::WEAK, 7.0) };
+            let tip = pos2(x(pts.secs()), track.bottom() + 3.0);
+            let foot = vec2(3.5, h);
+            painter.add(egui::Shape::convex_polygon(
+                vec![tip, tip + foot, tip + vec2(-foot.x, foot.y)],
+                colour,
+                Stroke::NONE,
+            ));
+        }
+    }
+    let head = x(position);
+    painter.vline(head, track.top() - 3.0..=track.bottom() + 3.0, Stroke::new(2.0, theme::STRONG));
+    painter.circle_filled(pos2(head, track.center().y), 6.0, theme::STRONG);
+    if response.has_focus() {
+        painter.rect_stroke(rect, radius, Stroke::new(1.0, theme::ACCENT), StrokeKind::Inside);
+    }
+    if let Some(p) = response.hover_pos() {
+        let text = clock(time(p.x));
+        let at = pos2(p.x.clamp(inner.left() + 30.0, inner.right() - 30.0), rect.bottom());
+        painter.vline(p.x.clamp(inner.left(), inner.right()), track.y_range(), Stroke::new(1.0, theme::TEXT));
+        let galley = painter.layout_no_wrap(text, theme::numbers(), theme::STRONG);
+        let back = Align2::CENTER_BOTTOM.anchor_size(at, galley.size()).expand2(vec2(3.0, 0.0));
+        painter.rect_filled(back, CornerRadius::same(2), theme::FIELD);
+        painter.galley(back.min + vec2(3.0, 0.0), galley, theme::STRONG);
+    }
+}

@@ -1,0 +1,298 @@
+//! The built program without a window: `analyze` and `doctor`, their output, their errors and their exit codes.
+
+mod common;
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+const SIDE: u32 = 64;
+
+fn motionlens(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_motionlens"));
+    // No display: a window must never open from a test.
+    for name in ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"] {
+        command.env_remove(name);
+    }
+    command.args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs `analyze` on the CPU with these further arguments.
+fn analyze(video: &Path, args: &[&str]) -> Output {
+    let mut all = vec!["analyze", video.to_str().unwrap(), "--device", "cpu"];
+    all.extend(args);
+    motionlens(&all)
+}
+
+/// A synthetic clip of one second: 24 frames.
+fn clip(dir: &Path) -> PathBuf {
+    let (out, side) = (dir.join("clips"), SIDE.to_string());
+    let made = motionlens(&[
+        "synth",
+        out.to_str().unwrap(),
+        "--class",
+        "moving left steadily",
+        "--size",
+        &side,
+        "--frames",
+        "24",
+        "--fps",
+        "24",
+    ]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let files = std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().path());
+    files.into_iter().find(|p| p.extension().is_some_and(|e| e == "mp4")).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn keys(value: &Value) -> BTreeSet<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+/// One line that starts with "error: " and holds `part`; nothing on stdout.
+fn assert_error(output: &Output, code: i32, part: &str) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert!(stderr.contains(part) && !stderr.contains("panicked"), "{stderr}");
+    if code == 1 {
+        let errors: Vec<_> = stderr.lines().filter(|l| l.starts_with("error: ")).collect();
+        assert_eq!(errors.len(), 1, "{stderr}");
+        assert_eq!(stderr.lines().last(), errors.last().copied());
+    }
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn json_has_the_promised_keys_and_shapes() {
+    let dir = tempfile::tempdir().unwrap();
+    let video = clip(dir.path());
+    let value = json(&analyze(&video, &["--json", "-"]));
+    assert_eq!(keys(&value), ["video", "model", "device", "frames", "classes", "none", "maps"].into());
+    assert_eq!(keys(&value["video"]), ["path", "digest", "duration_s", "width", "height"].into());
+    assert_eq!(keys(&value["model"]), ["name", "digest", "head"].into());
+    assert_eq!(keys(&value["maps"]), ["motion", "static", "gate", "evidence"].into());
+    assert_eq!(value["video"]["path"], video.to_str().unwrap());
+    assert_eq!(value["video"]["digest"].as_str().unwrap().len(), 32);
+    assert_eq!((&value["video"]["width"], &value["video"]["height"]), (&SIDE.into(), &SIDE.into()));
+    assert!((value["video"]["duration_s"].as_f64().unwrap() - 1.0).abs() < 0.01);
+    assert!(["trained", "untrained"].contains(&value["model"]["head"].as_str().unwrap()));
+    assert!(value["device"].as_str().unwrap().contains("CPU"));
+
+    // METHOD §1: of 24 frames, floor(i·24/8 + 24/16) = 1, 4, 7, …, 22.
+    let frames: Vec<f64> =
+        value["frames"].as_array().unwrap().iter().map(|f| f["pts_s"].as_f64().unwrap()).collect();
+    assert_eq!(frames.len(), 8);
+    for (i, pts) in frames.iter().enumerate() {
+        assert_eq!(keys(&value["frames"][i]), ["pts_s"].into());
+        assert!((pts - (3 * i + 1) as f64 / 24.0).abs() < 2e-3, "{frames:?}");
+    }
+
+    let classes = value["classes"].as_array().unwrap();
+    assert_eq!(classes.len(), 32, "the bundled prompt set");
+    let mut sum = 0.0;
+    let mut none = 0.0;
+    for class in classes {
+        assert_eq!(keys(class), ["name", "s_pos", "s_neg", "margin", "p", "yes"].into());
+        let number = |key: &str| class[key].as_f64().unwrap();
+        assert!((number("margin") - (number("s_pos") - number("s_neg"))).abs() < 1e-5);
+        sum += number("p");
+        none += number("p") * (1.0 - number("yes"));
+    }
+    assert!((sum - 1.0).abs() < 1e-4);
+    assert!((value["none"].as_f64().unwrap() - none).abs() < 1e-4);
+
+    for map in ["motion", "static", "gate", "evidence"] {
+        let frames = value["maps"][map].as_array().unwrap();
+        assert_eq!(frames.len(), 8, "{map}");
+        for rows in frames.iter().map(|f| f.as_array().unwrap()) {
+            assert_eq!(rows.len(), 8, "{map}");
+            for row in rows.iter().map(|r| r.as_array().unwrap()) {
+                assert!(row.len() == 8 && row.iter().all(Value::is_f64), "{map}");
+            }
+        }
+    }
+}
+
+#[test]
+fn embeddings_explain_the_scores() {
+    let dir = tempfile::tempdir().unwrap();
+    let video = clip(dir.path());
+    let prompts = dir.path().join("prompts.json");
+    let set = r#"{"version": 1, "classes": [{"name": "moving left"}, {"name": "still", "positive": ["a still object"],
+        "negative": []}, {"name": "nothing", "positive": [], "negative": []}]}"#;
+    std::fs::write(&prompts, set).unwrap();
+    let out = analyze(&video, &["--prompts", prompts.to_str().unwrap(), "--embeddings", "--json", "-"]);
+    let value = json(&out);
+    let vector =
+        |v: &Value| -> Vec<f64> { v.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect() };
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let f = vector(&value["video_embedding"]);
+    assert!((dot(&f, &f) - 1.0).abs() < 1e-4);
+    let [left, still, nothing] = &value["classes"].as_array().unwrap()[..] else { panic!("three classes") };
+    for class in [left, still, nothing] {
+        let expected = ["name", "s_pos", "s_neg", "margin", "p", "yes", "text_pos", "text_neg"];
+        assert_eq!(keys(class), expected.into());
+    }
+    for (class, text, score) in
+        [(left, "text_pos", "s_pos"), (left, "text_neg", "s_neg"), (still, "text_pos", "s_pos")]
+    {
+        let t = vector(&class[text]);
+        assert!((dot(&f, &t) - class[score].as_f64().unwrap()).abs() < 1e-5, "{score}");
+    }
+    assert_eq!(
+        (&still["text_neg"], &still["s_neg"], &still["yes"]),
+        (&Value::Null, &Value::Null, &1.0.into())
+    );
+    assert_eq!(
+        (&nothing["s_pos"], &nothing["margin"], &nothing["p"]),
+        (&Value::Null, &Value::Null, &0.0.into())
+    );
+}
+
+#[test]
+fn classes_a_window_and_alpha_are_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let video = clip(dir.path());
+    let file = dir.path().join("scores.json");
+    let window = ["--start", "0.25", "--end", "0.5", "--class", "moving left", "--class", "moving right"];
+    let mut args = window.to_vec();
+    args.extend(["--alpha", "1", "--json", file.to_str().unwrap()]);
+    let out = analyze(&video, &args);
+    assert!(out.status.success() && out.stdout.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+    let value: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let names: Vec<_> =
+        value["classes"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["moving left", "moving right"]);
+    for frame in value["frames"].as_array().unwrap() {
+        let pts = frame["pts_s"].as_f64().unwrap();
+        assert!((0.249..=0.501).contains(&pts), "{pts}");
+    }
+    // α weighs the negatives: with it the probabilities move, the cosines do not.
+    let mut args = window.to_vec();
+    args.extend(["--alpha", "0", "--json", "-"]);
+    let plain = json(&analyze(&video, &args));
+    assert_eq!(plain["classes"][0]["s_neg"], value["classes"][0]["s_neg"]);
+    assert_ne!(plain["classes"][0]["p"], value["classes"][0]["p"]);
+}
+
+#[test]
+fn a_table_for_people_and_notes_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = analyze(&clip(dir.path()), &["--class", "moving left", "--class", "juggling xylophones"]);
+    assert!(out.status.success());
+    let (table, notes) = (String::from_utf8(out.stdout).unwrap(), String::from_utf8(out.stderr).unwrap());
+    assert_eq!(table.lines().count(), 4, "{table}");
+    assert!(table.starts_with("class") && table.contains("moving left") && table.contains("(none)"));
+    assert!(notes.contains("juggling, xylophones"), "{notes}");
+}
+
+#[test]
+fn a_report_folder_is_whole_and_keeps_what_was_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (video, out) = (clip(dir.path()), dir.path().join("report"));
+    std::fs::create_dir(&out).unwrap();
+    std::fs::write(out.join("mine.txt"), "keep").unwrap();
+    std::fs::write(out.join("index.html"), "old").unwrap();
+    let done = analyze(&video, &["--class", "<script>alert(1)</script>", "--out", out.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let names: BTreeSet<String> =
+        std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let mut expected: BTreeSet<String> =
+        ["mine.txt", "index.html", "scores.json", "contact-sheet.png"].map(str::to_owned).into();
+    for view in ["input", "motion", "static", "gate", "evidence", "signed"] {
+        expected.extend((0..8).map(|t| format!("{view}-{t:02}.png")));
+    }
+    assert_eq!(names, expected);
+    let picture = image::open(out.join("motion-03.png")).unwrap();
+    assert_eq!((picture.width(), picture.height()), (SIDE, SIDE));
+    assert_ne!(
+        std::fs::read(out.join("motion-03.png")).unwrap(),
+        std::fs::read(out.join("input-03.png")).unwrap()
+    );
+    let page = std::fs::read_to_string(out.join("index.html")).unwrap();
+    assert!(page.contains("&lt;script&gt;") && !page.contains("<script"));
+    assert!(!page.contains("src=\"http") && page.contains("data:image/png;base64,"));
+    let scores: Value = serde_json::from_slice(&std::fs::read(out.join("scores.json")).unwrap()).unwrap();
+    assert_eq!(scores["classes"].as_array().unwrap().len(), 1);
+
+    let blocked = dir.path().join("file");
+    std::fs::write(&blocked, "").unwrap();
+    assert_error(&analyze(&video, &["--out", blocked.to_str().unwrap()]), 1, "file");
+}
+
+#[test]
+fn errors_name_the_file_and_exit_with_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    assert_error(&analyze(&path("missing.mp4"), &[]), 1, "missing.mp4");
+    std::fs::write(path("text.mp4"), "not a video").unwrap();
+    assert_error(&analyze(&path("text.mp4"), &[]), 1, "text.mp4");
+
+    let video = clip(dir.path());
+    std::fs::write(path("prompts.json"), "{\"version\": 9}").unwrap();
+    let prompts = path("prompts.json");
+    assert_error(&analyze(&video, &["--prompts", prompts.to_str().unwrap()]), 1, "version 9");
+    let nowhere = path("no-model");
+    assert_error(&analyze(&video, &["--model", nowhere.to_str().unwrap()]), 1, "no-model");
+    std::fs::create_dir(path("empty-model")).unwrap();
+    assert_error(&analyze(&video, &["--model", path("empty-model").to_str().unwrap()]), 1, "config.json");
+    let target = path("no/such/folder.json");
+    assert_error(&analyze(&video, &["--json", target.to_str().unwrap()]), 1, "folder.json");
+    if Path::new("/dev/full").exists() {
+        assert_error(&analyze(&video, &["--json", "/dev/full"]), 1, "/dev/full");
+    }
+}
+
+#[test]
+fn wrong_usage_exits_with_two() {
+    for args in [
+        &["analyze"][..],
+        &["analyze", "a.mp4", "--start", "2", "--end", "1"],
+        &["analyze", "a.mp4", "--class", "a", "--prompts", "b"],
+        &["analyze", "a.mp4", "--alpha", "-1"],
+        &["--nonsense"],
+    ] {
+        assert_error(&motionlens(args), 2, "sage");
+    }
+    let help = motionlens(&["--help"]);
+    assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("analyze"));
+}
+
+#[test]
+fn doctor_says_what_there_is() {
+    let out = motionlens(&["doctor"]);
+    assert!(out.status.success());
+    let text = String::from_utf8(out.stdout).unwrap();
+    for part in [
+        "graphics adapters",
+        "device that auto picks",
+        "libavcodec",
+        "display\n  none",
+        "cache folder",
+        "missing",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+/// The real clip, where it is there: pictures of another shape than the model's, and a real decoder's times.
+#[test]
+fn a_real_clip_is_analysed() {
+    let Some(shared) = common::shared_dir() else { return };
+    let video = shared.join("fixtures/video/arm-wrestling.mp4");
+    let value = json(&analyze(&video, &["--class", "moving left", "--class", "moving right", "--json", "-"]));
+    // Its pixels are not square: 340 columns are shown 427 wide.
+    assert_eq!((&value["video"]["width"], &value["video"]["height"]), (&427.into(), &256.into()));
+    assert!(
+        value["frames"]
+            .as_array()
+            .unwrap()
+            .windows(2)
+            .all(|f| f[0]["pts_s"].as_f64() < f[1]["pts_s"].as_f64())
+    );
+}

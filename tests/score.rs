@@ -1,0 +1,191 @@
+//! METHOD §11's rows on scores: plain CLIP without negatives, invariances, order, and no NaN anywhere.
+
+use motionlens::score::{ClassEmbedding, Scores, mean_of_normalised, normalise, score};
+use proptest::prelude::*;
+
+const TOLERANCE: f32 = 1e-6;
+const WIDTH: usize = 12;
+
+fn class(name: &str, positive: Option<Vec<f32>>, negative: Option<Vec<f32>>) -> ClassEmbedding {
+    ClassEmbedding { name: name.to_owned(), positive, negative }
+}
+
+/// Plain CLIP: softmax of τ·cos, in double precision and by another route (log-sum-exp).
+fn clip_softmax(video: &[f32], positives: &[Vec<f32>], tau: f32) -> Vec<f32> {
+    let z: Vec<f64> = positives
+        .iter()
+        .map(|t| {
+            f64::from(tau) * t.iter().zip(video).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
+        })
+        .collect();
+    let largest = z.iter().copied().fold(f64::MIN, f64::max);
+    let log_sum = largest + z.iter().map(|z| (z - largest).exp()).sum::<f64>().ln();
+    z.iter().map(|z| (z - log_sum).exp() as f32).collect()
+}
+
+fn unit() -> impl Strategy<Value = Vec<f32>> {
+    prop::collection::vec(-1.0_f32..1.0, WIDTH).prop_map(|mut v| {
+        normalise(&mut v);
+        v
+    })
+}
+
+fn classes(max: usize) -> impl Strategy<Value = Vec<ClassEmbedding>> {
+    prop::collection::vec((prop::option::of(unit()), prop::option::of(unit())), 0..max).prop_map(|list| {
+        list.into_iter().enumerate().map(|(i, (p, n))| class(&format!("c{i}"), p, n)).collect()
+    })
+}
+
+fn all_finite(s: &Scores) -> bool {
+    let options = |c: &motionlens::score::ClassScore| [c.s_pos, c.s_neg, c.margin, c.text_cos, c.logit];
+    s.none.is_finite()
+        && s.classes.iter().all(|c| {
+            c.p.is_finite() && c.yes.is_finite() && options(c).iter().flatten().all(|v| v.is_finite())
+        })
+}
+
+proptest! {
+    #[test]
+    fn no_negatives_is_plain_clip(video in unit(), positives in prop::collection::vec(unit(), 1..9),
+                                  tau in 1.0_f32..100.0, alpha in 0.0_f32..2.0) {
+        let list: Vec<_> = positives.iter().map(|t| class("c", Some(t.clone()), None)).collect();
+        let scores = score(&video, &list, tau, alpha);
+        for (got, want) in scores.classes.iter().zip(clip_softmax(&video, &positives, tau)) {
+            prop_assert!((got.p - want).abs() <= TOLERANCE);
+            prop_assert_eq!(got.yes, 1.0);
+        }
+        prop_assert_eq!(scores.none, 0.0);
+    }
+
+    #[test]
+    fn alpha_zero_is_plain_clip(video in unit(), pairs in prop::collection::vec((unit(), unit()), 1..9),
+                                tau in 1.0_f32..100.0) {
+        let list: Vec<_> = pairs.iter().map(|(p, n)| class("c", Some(p.clone()), Some(n.clone()))).collect();
+        let positives: Vec<_> = pairs.into_iter().map(|(p, _)| p).collect();
+        let scores = score(&video, &list, tau, 0.0);
+        for (got, want) in scores.classes.iter().zip(clip_softmax(&video, &positives, tau)) {
+            prop_assert!((got.p - want).abs() <= TOLERANCE);
+        }
+    }
+
+    /// The last coordinate of the clip is 1, so a number put there in every t⁻ is added to every s⁻. Some classes
+    /// have no negatives: centring must leave them where they were too.
+    #[test]
+    fn shifting_all_negatives_changes_no_probability(video in unit(), list in classes(9),
+                                                     shift in -1.0_f32..1.0, alpha in 0.0_f32..2.0) {
+        let lengthen = |v: &Option<Vec<f32>>, x: f32| v.clone().map(|mut v| { v.push(x); v });
+        let with = |x: f32| -> Vec<_> {
+            list.iter().map(|c| class(&c.name, lengthen(&c.positive, 0.0), lengthen(&c.negative, x))).collect()
+        };
+        let mut video = video;
+        video.push(1.0);
+        // τ small enough that f32 rounding of the inputs (1e-7 · τ) stays within the tolerance.
+        let (a, b) = (score(&video, &with(0.0), 5.0, alpha), score(&video, &with(shift), 5.0, alpha));
+        for (a, b) in a.classes.iter().zip(&b.classes) {
+            prop_assert!((a.p - b.p).abs() <= TOLERANCE, "{} {}", a.p, b.p);
+        }
+    }
+
+    /// Where every class has negatives, centring cancels: z is plain subtraction up to a constant.
+    #[test]
+    fn full_negatives_are_plain_subtraction(video in unit(), pairs in prop::collection::vec((unit(), unit()), 1..9),
+                                            alpha in 0.0_f32..2.0) {
+        let list: Vec<_> = pairs.iter().map(|(p, n)| class("c", Some(p.clone()), Some(n.clone()))).collect();
+        let difference: Vec<Vec<f32>> =
+            pairs.iter().map(|(p, n)| p.iter().zip(n).map(|(p, n)| p - alpha * n).collect()).collect();
+        let scores = score(&video, &list, 5.0, alpha);
+        for (got, want) in scores.classes.iter().zip(clip_softmax(&video, &difference, 5.0)) {
+            prop_assert!((got.p - want).abs() <= 2.0 * TOLERANCE);
+        }
+    }
+
+    /// With equal positives, the class whose negative fits the clip better never wins, and loses more as α grows.
+    #[test]
+    fn alpha_orders_by_the_negative(video in unit(), t in unit(), n0 in unit(), n1 in unit()) {
+        let list = [class("a", Some(t.clone()), Some(n0)), class("b", Some(t), Some(n1))];
+        let at = |alpha: f32| score(&video, &list, 10.0, alpha);
+        let zero = at(0.0);
+        let (better, worse) =
+            if zero.classes[0].s_neg < zero.classes[1].s_neg { (0, 1) } else { (1, 0) };
+        let mut last = zero.classes[better].p;
+        prop_assert!((last - 0.5).abs() <= TOLERANCE);
+        for alpha in [0.25, 0.5, 1.0, 2.0] {
+            let s = at(alpha);
+            prop_assert!(s.classes[better].p + TOLERANCE >= s.classes[worse].p);
+            prop_assert!(s.classes[better].p + TOLERANCE >= last);
+            last = s.classes[better].p;
+        }
+    }
+
+    #[test]
+    fn yes_and_none_hold_their_definitions(video in unit(), list in classes(9), tau in 1.0_f32..100.0,
+                                           alpha in 0.0_f32..2.0) {
+        let s = score(&video, &list, tau, alpha);
+        prop_assert!(all_finite(&s));
+        prop_assert_eq!(s.alpha, alpha);
+        let mut none = 0.0;
+        for (c, e) in s.classes.iter().zip(&list) {
+            prop_assert!((0.0..=1.0).contains(&c.p) && (0.0..=1.0).contains(&c.yes));
+            prop_assert_eq!(c.s_pos.is_some(), e.positive.is_some());
+            prop_assert_eq!(c.s_neg.is_some(), e.negative.is_some());
+            prop_assert_eq!(c.logit.is_some(), e.positive.is_some());
+            match (c.s_pos, c.s_neg) {
+                (Some(p), Some(n)) => {
+                    prop_assert!((c.margin.unwrap() - (p - n)).abs() <= TOLERANCE);
+                    let yes = 1.0 / (1.0 + (-f64::from(tau) * f64::from(p - n)).exp());
+                    prop_assert!((f64::from(c.yes) - yes).abs() <= 1e-5);
+                }
+                (Some(p), None) => prop_assert_eq!((c.margin, c.yes), (Some(p), 1.0)),
+                (None, n) => prop_assert_eq!((c.margin, c.p, c.yes), (None, 0.0, if n.is_some() { 0.0 } else { 1.0 })),
+            }
+            none += c.p * (1.0 - c.yes);
+        }
+        prop_assert!((s.none - none).abs() <= TOLERANCE);
+        let sum: f32 = s.classes.iter().map(|c| c.p).sum();
+        let whole = if list.iter().any(|c| c.positive.is_some()) { 1.0 } else { 0.0 };
+        prop_assert!((sum - whole).abs() <= 1e-5);
+    }
+
+    #[test]
+    fn the_mean_of_prompts_is_unit_and_blind_to_their_lengths(a in unit(), b in unit(), scale in 0.1_f32..10.0) {
+        let long: Vec<f32> = b.iter().map(|x| x * scale).collect();
+        let (m, n) = (mean_of_normalised(&[&a, &b]).unwrap(), mean_of_normalised(&[&a, &long]).unwrap());
+        let norm: f32 = m.iter().map(|x| x * x).sum::<f32>().sqrt();
+        prop_assert!((norm - 1.0).abs() <= 1e-5);
+        prop_assert!(m.iter().zip(&n).all(|(x, y)| (x - y).abs() <= 1e-5));
+    }
+}
+
+#[test]
+fn nothing_in_gives_nothing_out() {
+    assert_eq!(score(&[1.0, 0.0], &[], 100.0, 1.0), Scores { classes: vec![], none: 0.0, alpha: 1.0 });
+    let empty = score(&[], &[class("a", Some(vec![]), Some(vec![]))], 100.0, 1.0);
+    assert!(all_finite(&empty));
+    assert_eq!(empty.classes[0].p, 1.0);
+    assert!(mean_of_normalised::<Vec<f32>>(&[]).is_none());
+}
+
+#[test]
+fn zero_vectors_and_a_single_class_give_no_nan() {
+    let zero = vec![0.0; 3];
+    let s = score(
+        &zero,
+        &[class("a", Some(zero.clone()), Some(zero.clone())), class("b", None, None)],
+        100.0,
+        1.0,
+    );
+    assert!(all_finite(&s));
+    assert_eq!((s.classes[0].p, s.classes[0].yes, s.none), (1.0, 0.5, 0.5));
+    assert_eq!((s.classes[1].p, s.classes[1].yes), (0.0, 1.0));
+    assert_eq!(mean_of_normalised(&[zero.clone(), zero.clone()]).unwrap(), zero);
+    assert_eq!(mean_of_normalised(&[[1.0, 0.0], [-1.0, 0.0]]).unwrap(), [0.0, 0.0]);
+}
+
+#[test]
+fn a_very_sharp_temperature_does_not_overflow() {
+    let list = [class("a", Some(vec![1.0]), Some(vec![-1.0])), class("b", Some(vec![-1.0]), Some(vec![1.0]))];
+    let s = score(&[1.0], &list, 1e30, 1.0);
+    assert!(all_finite(&s));
+    assert_eq!((s.classes[0].p, s.classes[1].p), (1.0, 0.0));
+    assert_eq!((s.classes[0].yes, s.classes[1].yes), (1.0, 0.0));
+}

@@ -1,0 +1,290 @@
+//! What each control does, by its name, in a window that is told what engine and player say.
+
+use super::support::*;
+use egui_kittest::kittest::Queryable;
+use motionlens::engine::Event;
+use motionlens::ui::overlay::{Arrangement, Layer};
+use motionlens::video::Pts;
+
+const SIZE: [f32; 2] = [1280.0, 800.0];
+
+#[test]
+fn an_empty_window_says_how_to_begin() {
+    let mut h = egui_kittest::Harness::builder()
+        .with_size(SIZE)
+        .build_eframe(|cc| motionlens::ui::App::new(&cc.egui_ctx, cc.wgpu_render_state.clone(), None));
+    h.run();
+    h.get_by_label("Open a video to begin");
+    h.get_by_label("No classes yet");
+    h.get_by_label("no video");
+    h.get_by_label("Open a video…");
+}
+
+#[test]
+fn every_control_has_a_name_at_every_size() {
+    // The harness itself fails where an input widget has no accessible name or a letter has no glyph.
+    for size in [SIZE, [1920.0, 1080.0], [900.0, 600.0]] {
+        let mut h = analysed(size, false);
+        for layer in Layer::ALL {
+            h.get_by_label(layer.name()).click();
+            h.run();
+        }
+        for name in
+            ["Play", "Previous frame", "Next frame", "Seek bar", "Loop", "Speed", "Follow play head", "Open"]
+        {
+            h.get_by_label(name);
+        }
+    }
+}
+
+#[test]
+fn the_overlay_and_the_arrangement_follow_buttons_and_keys() {
+    let mut h = analysed(SIZE, false);
+    h.get_by_label("Evidence").click();
+    h.run();
+    assert_eq!(h.state().state().view.layer, Layer::Evidence);
+    for (key, arrangement) in
+        [egui::Key::Num1, egui::Key::Num2, egui::Key::Num3, egui::Key::Num4].into_iter().zip(Arrangement::ALL)
+    {
+        h.key_press(key);
+        h.run();
+        assert_eq!(h.state().state().view.arrangement, arrangement);
+    }
+    h.get_by_label("Single").click();
+    h.get_by_label("Per frame").click();
+    h.run();
+    let view = h.state().state().view;
+    assert!(view.per_frame && view.arrangement == Arrangement::Single);
+}
+
+#[test]
+fn classes_and_prompts_are_added_edited_moved_and_removed() {
+    let mut h = window(SIZE, false);
+    h.get_by_label("+ Add class").click();
+    h.run();
+    assert_eq!(h.state().state().prompts().classes.len(), 3);
+    assert!(h.get_by_label("Name of class 3").is_focused(), "a new class waits for its name");
+
+    h.get_by_label("Name of class 1").focus();
+    h.run();
+    h.get_by_label("Name of class 1").type_text(" fast");
+    h.run();
+    assert_eq!(h.state().state().prompts().classes[0].name, "moving left fast");
+
+    h.get_by_label("Add negative prompt to moving right").click();
+    h.run();
+    let own = h.state().state().prompts().classes[1].negative.clone().unwrap();
+    assert_eq!(own, ["not moving right", ""], "the filled template stays, a new one waits");
+    h.get_by_label("Negative prompt 2 of moving right").focus();
+    h.run();
+    h.get_by_label("Negative prompt 2 of moving right").type_text("standing");
+    h.run();
+    h.get_by_label("Move up Negative prompt 2 of moving right").click();
+    h.run();
+    let own = |h: &Window| h.state().state().prompts().classes[1].negative.clone();
+    assert_eq!(own(&h).unwrap(), ["standing", "not moving right"]);
+    h.get_by_label("Remove Negative prompt 1 of moving right").click();
+    h.run();
+    assert_eq!(own(&h).unwrap(), ["not moving right"]);
+    h.get_by_label("Use templates, negative prompts of moving right").click();
+    h.run();
+    assert_eq!(own(&h), None);
+
+    h.get_by_label("Menu of moving right").click();
+    h.run();
+    h.get_by_label("Move up").click();
+    h.run();
+    assert_eq!(h.state().state().prompts().classes[0].name, "moving right");
+    h.get_by_label("Menu of moving right").click();
+    h.run();
+    h.get_by_label("Remove class").click();
+    h.run();
+    assert_eq!(h.state().state().prompts().classes.len(), 2);
+}
+
+#[test]
+fn undo_and_redo_by_key_and_by_button() {
+    let mut h = window(SIZE, false);
+    let count = |h: &Window| h.state().state().prompts().classes.len();
+    let ctx = h.ctx.clone();
+    h.get_by_label("+ Add class").click();
+    h.run();
+    assert_eq!(count(&h), 3);
+    // The new name has the focus; leave it as Escape would.
+    ctx.memory_mut(|m| m.stop_text_input());
+    h.run();
+    h.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Z);
+    h.run();
+    assert_eq!(count(&h), 2);
+    h.key_press_modifiers(egui::Modifiers::COMMAND | egui::Modifiers::SHIFT, egui::Key::Z);
+    h.run();
+    assert_eq!(count(&h), 3);
+    h.get_by_label("Undo").click();
+    h.run();
+    assert_eq!(count(&h), 2);
+}
+
+#[test]
+fn keys_rest_while_a_text_box_has_the_focus() {
+    let mut h = analysed(SIZE, false);
+    h.get_by_label("Name of class 1").focus();
+    h.run();
+    h.key_press(egui::Key::Num4);
+    h.key_press(egui::Key::V);
+    h.run();
+    let view = h.state().state().view;
+    assert_eq!((view.arrangement, view.layer), (Arrangement::Single, Layer::Motion));
+    let ctx = h.ctx.clone();
+    ctx.memory_mut(|m| m.stop_text_input());
+    h.run();
+    h.key_press(egui::Key::Num4);
+    h.run();
+    assert_eq!(h.state().state().view.arrangement, Arrangement::Grid);
+}
+
+#[test]
+fn a_pin_shows_the_change_and_can_be_undone() {
+    let mut h = analysed(SIZE, false);
+    h.get_by_label("Pin").click();
+    h.run();
+    h.state_mut().on_event(scored([0.36, 0.12]));
+    h.run();
+    // s+ and the margin of the first class have grown by 0.05.
+    assert_eq!(h.get_all_by_label("Δ +0.050").count(), 2);
+    h.get_by_label("Unpin").click();
+    h.run();
+    assert!(h.state().state().pinned(0).is_none());
+    h.get_by_label("Undo").click();
+    h.run();
+    assert_eq!(h.state().state().pinned(0).and_then(|c| c.s_pos), Some(0.31));
+}
+
+#[test]
+fn scores_stay_with_their_class_when_the_order_changes() {
+    let mut h = analysed(SIZE, false);
+    h.get_by_label("Menu of moving right").click();
+    h.run();
+    h.get_by_label("Move up").click();
+    h.run();
+    let s = h.state().state();
+    assert_eq!(s.score(0).and_then(|c| c.s_pos), Some(0.12));
+    assert!(!s.scores_fresh, "they are of before the edit");
+}
+
+#[test]
+fn a_problem_is_shown_in_words_stays_and_can_be_dismissed() {
+    let mut h = analysed(SIZE, false);
+    let message = "broken.mp4: the file ends in the middle. Copy it again.";
+    h.state_mut().on_event(Event::AnalysisFailed { message: message.into() });
+    h.run();
+    h.get_by_label(message);
+    assert!(h.state().state().analysed.is_some(), "what was there stays");
+    h.get_by_label("Dismiss").click();
+    h.run();
+    assert!(h.query_by_label(message).is_none());
+}
+
+#[test]
+fn a_map_says_which_frame_it_belongs_to() {
+    let mut h = analysed(SIZE, false);
+    let moment = |h: &Window| h.state().state().moment().unwrap();
+    h.state_mut().show_playback(Some(clip()), playback(6));
+    h.run();
+    assert!(moment(&h).exact && moment(&h).t == 0);
+    h.state_mut().show_playback(Some(clip()), playback(17));
+    h.run();
+    let m = moment(&h);
+    assert!(!m.exact && !m.outside && m.t == 1, "{m:?}");
+    h.state_mut().show_playback(Some(clip()), playback(99));
+    h.run();
+    assert!(moment(&h).outside);
+}
+
+#[test]
+fn the_gate_of_one_head_is_chosen_in_the_inspector() {
+    let mut h = analysed(SIZE, false);
+    h.get_by_label("Gate of block 2 head 3").click();
+    h.run();
+    let view = h.state().state().view;
+    assert_eq!((view.layer, view.gate), (Layer::Gate, Some((1, 2))));
+}
+
+#[test]
+fn own_videos_with_the_embedded_model_get_the_hint_once() {
+    let mut h = window(SIZE, false);
+    let mut own = clip();
+    own.bundled = false;
+    h.state_mut().show_playback(Some(own), playback(0));
+    h.state_mut().on_event(model());
+    h.run();
+    let hint = |h: &Window| h.query_all_by_label_contains("know moving shapes only").count();
+    assert_eq!(hint(&h), 1);
+    h.get_by_label("Dismiss").click();
+    h.state_mut().on_event(model());
+    h.run();
+    assert_eq!(hint(&h), 0);
+}
+
+#[test]
+fn a_time_is_typed_and_a_wrong_one_is_told() {
+    let mut h = analysed(SIZE, false);
+    h.key_press(egui::Key::G);
+    h.run();
+    h.get_by_label("Time, as seconds or m:ss.mmm").type_text("abc");
+    h.run();
+    h.get_by_label("Go").click();
+    h.run();
+    assert_eq!(h.query_all_by_label_contains("is not a time").count(), 1);
+    assert!(h.state().state().time_field.is_none());
+}
+
+#[test]
+fn in_and_out_bound_the_window() {
+    let mut h = analysed(SIZE, false);
+    h.state_mut().show_playback(Some(clip()), playback(10));
+    h.key_press(egui::Key::I);
+    h.run();
+    h.state_mut().show_playback(Some(clip()), playback(50));
+    h.key_press(egui::Key::O);
+    h.run();
+    let w = h.state().state().whole_or_range();
+    assert_eq!((w.start, w.end), (Pts(10 * FRAME), Pts(50 * FRAME)));
+    h.get_by_label("Clear in and out").click();
+    h.run();
+    assert_eq!(h.state().state().range, (None, None));
+}
+
+#[test]
+fn help_lists_the_keys() {
+    let mut h = window(SIZE, false);
+    h.key_press(egui::Key::F1);
+    h.run();
+    h.get_by_label("play, pause");
+    h.get_by_label("Close").click();
+    h.run();
+    assert!(h.query_by_label("play, pause").is_none());
+}
+
+#[test]
+fn drawing_the_same_thing_again_makes_no_pictures() {
+    let mut h = analysed(SIZE, false);
+    h.run();
+    let made = h.state().pictures().made;
+    assert!(made > 0);
+    h.run_steps(5);
+    assert_eq!(h.state().pictures().made, made);
+}
+
+#[test]
+fn hundreds_of_classes_are_drawn_only_where_they_are_seen() {
+    use motionlens::prompt::PromptSet;
+    use motionlens::ui::{command::Command, edit::PromptEdit};
+    let mut h = window(SIZE, false);
+    let set = PromptSet::from_names((0..400).map(|i| format!("action {i}")));
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Command::Edit(PromptEdit::Replace(set)));
+    h.run();
+    h.run_steps(3);
+    let drawn = h.query_all_by_label_contains("Name of class").count();
+    assert!((5..60).contains(&drawn), "{drawn} name fields");
+}

@@ -1,0 +1,152 @@
+//! A window that is told what player and engine would tell it: every number known, nothing to wait for.
+
+use egui_kittest::Harness;
+use motionlens::engine::{
+    Analysis, AnalysisWindow, CropRect, DeviceInfo, Event, Map, Maps, ModelInfo, PromptNote,
+};
+use motionlens::prompt::PromptSet;
+use motionlens::score::{ClassScore, Scores};
+use motionlens::ui::App;
+use motionlens::ui::command::Command;
+use motionlens::ui::edit::PromptEdit;
+use motionlens::ui::state::{Playback, VideoFile};
+use motionlens::video::{Pts, VideoDigest, VideoInfo};
+use std::sync::Arc;
+
+pub const FRAME: i64 = 40_000_000;
+pub const FRAMES: i64 = 100;
+const T: usize = 8;
+const GRID: usize = 8;
+
+pub type Window = Harness<'static, App>;
+
+/// A window without engine or player, with a clip of 100 frames (25 fps, 320×240), a loaded model and two classes.
+pub fn window(size: [f32; 2], wgpu: bool) -> Window {
+    let builder = Harness::builder().with_size(size).with_max_steps(12);
+    let builder = if wgpu { builder.wgpu() } else { builder };
+    let mut h = builder.build_eframe(|cc| App::new(&cc.egui_ctx, cc.wgpu_render_state.clone(), None));
+    let ctx = h.ctx.clone();
+    let app = h.state_mut();
+    app.show_playback(Some(clip()), playback(0));
+    app.on_event(model());
+    let set = PromptSet::from_names(["moving left", "moving right"]);
+    app.apply(&ctx, Command::Edit(PromptEdit::Replace(set)));
+    h.run();
+    h
+}
+
+/// The same after an analysis and its scores.
+pub fn analysed(size: [f32; 2], wgpu: bool) -> Window {
+    let mut h = window(size, wgpu);
+    h.state_mut().on_event(Event::Analysed(Arc::new(analysis())));
+    h.state_mut().on_event(scored([0.31, 0.12]));
+    h.run();
+    h
+}
+
+pub fn clip() -> VideoFile {
+    VideoFile { path: "/clips/mover.mp4".into(), name: "mover.mp4".into(), bundled: true }
+}
+
+pub fn info() -> VideoInfo {
+    VideoInfo {
+        width: 320,
+        height: 240,
+        duration: Pts(FRAME * FRAMES),
+        fps: Some(25.0),
+        variable_rate: false,
+        format: "h264 (High), yuv420p, bt709, limited".into(),
+        frames: Some(Arc::new((0..FRAMES).map(|i| Pts(i * FRAME)).collect())),
+    }
+}
+
+pub fn playback(frame: i64) -> Playback {
+    let at = Pts(frame * FRAME);
+    Playback { info: Some(info()), position: at, shown: Some(at), ..Playback::default() }
+}
+
+pub fn model() -> Event {
+    Event::ModelLoaded {
+        info: Arc::new(ModelInfo {
+            name: "small".into(),
+            digest: "0123456789abcdef0123456789abcdef".into(),
+            head_trained: true,
+            embedded: true,
+            frames: T,
+            levels: 3,
+            grid: GRID,
+            image_size: 64,
+            context: 20,
+            tau: 100.0,
+            alpha: 0.5,
+            mab_blocks: 2,
+            heads: 4,
+            parameters: 1_820_000,
+            templates: None,
+        }),
+        device: DeviceInfo {
+            name: "CPU (Flex)".into(),
+            software: false,
+            gpu: false,
+            reason: "no graphics card was found".into(),
+        },
+    }
+}
+
+/// A map whose values grow towards a spot that moves from left to right.
+fn map(lo: f32, hi: f32) -> Map {
+    let mut data = Vec::new();
+    for t in 0..T {
+        for r in 0..GRID {
+            for c in 0..GRID {
+                let (dx, dy) = (c as f32 - t as f32, r as f32 - 3.5);
+                data.push(lo + (hi - lo) * (-(dx * dx + dy * dy) / 4.0).exp());
+            }
+        }
+    }
+    Map { frames: T, rows: GRID, cols: GRID, data }
+}
+
+pub fn analysis() -> Analysis {
+    let gates: Vec<Vec<Map>> =
+        (0..2).map(|b| (0..4).map(|h| map(0.1 + 0.05 * b as f32, 0.3 + 0.15 * h as f32)).collect()).collect();
+    Analysis {
+        video: VideoDigest(Arc::from("00")),
+        window: AnalysisWindow { start: Pts(0), end: Pts(95 * FRAME) },
+        frames: (0..T as i64).map(|i| Pts((i * 12 + 6) * FRAME)).collect(),
+        crop: CropRect { x0: 0.125, y0: 0.0, x1: 0.875, y1: 1.0 },
+        maps: Maps {
+            motion: map(0.02, 0.61),
+            static_energy: map(0.9, 0.5),
+            static_rgb: [map(0.2, 0.9), map(0.7, 0.3), map(0.4, 0.6)],
+            signed: map(-0.4, 0.5),
+            evidence: map(0.0, 0.012),
+            gates,
+            gate: map(0.2, 0.7),
+            levels: vec![map(0.0, 0.5), map(0.0, 0.4), map(0.0, 0.3)],
+        },
+        embedding: vec![1.0, 0.0],
+        model_digest: "0123".into(),
+        seconds: 0.42,
+        encoded_frames: 8,
+    }
+}
+
+/// Scores of the two classes with these s⁺.
+pub fn scored(s_pos: [f32; 2]) -> Event {
+    let names = ["moving left", "moving right"];
+    let total: f32 = s_pos.iter().sum();
+    let class = |i: usize| ClassScore {
+        name: names[i].into(),
+        s_pos: Some(s_pos[i]),
+        s_neg: Some(0.1),
+        margin: Some(s_pos[i] - 0.1),
+        text_cos: Some(-0.4),
+        logit: Some(s_pos[i] * 100.0),
+        p: s_pos[i] / total,
+        yes: 0.8,
+    };
+    let scores = Scores { classes: vec![class(0), class(1)], none: 0.07, alpha: 0.5 };
+    let notes = vec![PromptNote { text: "not moving left".into(), cut: 0, unknown: vec![0..3] }];
+    Event::Scored { scores: Arc::new(scores), notes: Arc::new(notes), seconds: 0.0008 }
+}
