@@ -17,18 +17,18 @@ struct Picture {
     chroma_offset: vec2<f32>,
     // Size of the output before rotation.
     upright: vec2<f32>,
-    // LAYOUT_ below
-    layout: u32,
+    // One of KIND_ below.
+    kind: u32,
     // Clockwise degrees.
     rotation: u32,
     mirrored: u32,
     unused: u32,
 }
 
-const LAYOUT_GRAY: u32 = 0u;
-const LAYOUT_PLANAR: u32 = 1u;
-const LAYOUT_NV12: u32 = 2u;
-const LAYOUT_RGBA: u32 = 3u;
+const KIND_GRAY: u32 = 0u;
+const KIND_PLANAR: u32 = 1u;
+const KIND_NV12: u32 = 2u;
+const KIND_RGBA: u32 = 3u;
 
 @group(0) @binding(0) var<uniform> picture: Picture;
 @group(0) @binding(1) var plane0: texture_2d<u32>;
@@ -79,17 +79,17 @@ fn fragment(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
     let p = clamp((u + 0.5) * picture.scale - 0.5, vec2<f32>(0.0), last);
 
     let first = bilinear(plane0, p);
-    if picture.layout == LAYOUT_RGBA {
+    if picture.kind == KIND_RGBA {
         return vec4<f32>(first.rgb / 255.0, 1.0);
     }
     let y = picture.luma.x * (first.r - picture.luma.y);
     var cb = 0.0;
     var cr = 0.0;
     let c = p * picture.chroma_scale + picture.chroma_offset;
-    if picture.layout == LAYOUT_PLANAR {
+    if picture.kind == KIND_PLANAR {
         cb = bilinear(plane1, c).r - picture.luma.z;
         cr = bilinear(plane2, c).r - picture.luma.z;
-    } else if picture.layout == LAYOUT_NV12 {
+    } else if picture.kind == KIND_NV12 {
         let pair = bilinear(plane1, c).rg - picture.luma.z;
         cb = pair.x;
         cr = pair.y;

@@ -16,7 +16,7 @@ struct Picture {
     chroma_scale: [f32; 2],
     chroma_offset: [f32; 2],
     upright: [f32; 2],
-    layout: u32,
+    kind: u32,
     rotation: u32,
     mirrored: u32,
     unused: u32,
@@ -32,7 +32,7 @@ impl Picture {
             chroma_scale: geometry.chroma_scale,
             chroma_offset: geometry.chroma_offset,
             upright: [upright.0 as f32, upright.1 as f32],
-            layout: match frame.layout {
+            kind: match frame.layout {
                 Layout::Gray => 0,
                 Layout::Planar { .. } => 1,
                 Layout::Nv12 => 2,

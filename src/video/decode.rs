@@ -21,6 +21,8 @@ pub use scan::FrameTimes;
 const NEAR: Pts = Pts(1_000_000_000);
 /// How much farther back each repeated jump goes, in nanoseconds; after the last one the file is read from its start.
 const STEPS_BACK: [i64; 5] = [0, 1_000_000_000, 4_000_000_000, 16_000_000_000, 64_000_000_000];
+/// A decoder holds back at most so many frames to put them in order.
+const MAX_REORDER: usize = 17;
 /// So many read or decode errors in a row end the stream.
 const MAX_ERRORS: usize = 1000;
 /// Frame duration where the file does not say: 25 frames per second.
@@ -45,7 +47,7 @@ pub struct Decoder {
     codec: ff::decoder::Video,
     cancel: Cancel,
     timing: Timing,
-    turn: picture::Turn,
+    display: picture::Display,
     still: bool,
     first_pts: Pts,
     /// The frame given last.
@@ -59,6 +61,23 @@ pub struct Decoder {
     draining: bool,
     errors: usize,
     last_error: Option<ff::Error>,
+}
+
+/// How a seek got to its first frame.
+#[derive(PartialEq, Eq)]
+enum Landing {
+    Jumped,
+    /// By reading the file from its start.
+    Start,
+}
+
+/// Where decoding on came to.
+struct Reached {
+    frame: Arc<Frame>,
+    /// Frames given since landing.
+    frames: usize,
+    /// Nothing came after it.
+    ended: bool,
 }
 
 /// What turns the stream's timestamps into [`Pts`].
@@ -103,7 +122,7 @@ impl Decoder {
             path: path.to_owned(),
             stream: opened.stream,
             timing: opened.timing,
-            turn: opened.turn,
+            display: opened.display,
             still: opened.still,
             codec,
             cancel: cancel.clone(),
@@ -206,54 +225,82 @@ impl Decoder {
     }
 
     /// The last frame whose PTS is ≤ `to`, or the first frame if there is none; [`Decoder::next_frame`] goes on
-    /// from there. `on_frame` sees every frame decoded on the way, in order, and may stop the seek by returning
-    /// `false`; then the last of them is the result.
+    /// from there. `on_frame` sees the frames decoded on the way (when a jump has to be repeated, its frames come
+    /// again) and may stop the seek by returning `false`; then the last of them is the result.
     pub fn seek(
         &mut self,
         to: Pts,
         on_frame: &mut dyn FnMut(&Arc<Frame>) -> bool,
     ) -> Result<Option<Arc<Frame>>, VideoError> {
         let to = to.max(self.first_pts);
-        let near = |f: &Arc<Frame>| f.pts <= to && to.0 - f.pts.0 < NEAR.0;
-        let mut current = match &self.last {
-            Some(frame) if near(frame) => frame.clone(),
-            _ => match self.land(to)? {
-                Some(frame) => frame,
-                None => return Ok(self.last.clone()),
-            },
-        };
+        if let Some(last) = self.last.clone()
+            && last.pts <= to
+            && to.0 - last.pts.0 < NEAR.0
+        {
+            return self.forward(last, to, on_frame).map(|reached| Some(reached.frame));
+        }
+        let mut jumps = self.jumps(to);
+        loop {
+            let landed = self.land(to, &mut jumps)?;
+            let Some(frame) = self.next_frame()? else { return Ok(None) };
+            let reached = self.forward(frame, to, on_frame)?;
+            // H.264 after a jump into an open group of pictures may keep the last frames to itself.
+            if landed == Landing::Jumped && reached.ended && reached.frames <= MAX_REORDER {
+                continue;
+            }
+            return Ok(Some(reached.frame));
+        }
+    }
+
+    /// Decodes on from `current`, the frame given last, to the last frame with PTS ≤ `to`.
+    fn forward(
+        &mut self,
+        mut current: Arc<Frame>,
+        to: Pts,
+        on_frame: &mut dyn FnMut(&Arc<Frame>) -> bool,
+    ) -> Result<Reached, VideoError> {
+        let mut frames = 1;
+        let mut ended = false;
         while on_frame(&current) {
             match self.next_frame()? {
-                Some(frame) if frame.pts <= to => current = frame,
+                Some(frame) if frame.pts <= to => {
+                    current = frame;
+                    frames += 1;
+                }
                 Some(frame) => {
                     self.next = Some(frame);
                     break;
                 }
-                None => break,
+                None => {
+                    ended = true;
+                    break;
+                }
             }
         }
         self.last = Some(current.clone());
-        Ok(Some(current))
+        Ok(Reached { frame: current, frames, ended })
     }
 
-    /// Jumps so that the next frame has a PTS ≤ `to`, and gives that frame.
-    fn land(&mut self, to: Pts) -> Result<Option<Arc<Frame>>, VideoError> {
-        let reached = |frame: Option<Arc<Frame>>| frame.filter(|f| f.pts <= to);
-        if !self.timing.untimed && !self.still {
-            for back in STEPS_BACK {
-                let target = Pts(to.0.saturating_sub(back));
-                if target <= self.first_pts && back > 0 {
-                    break;
-                }
-                if self.jump(target)
-                    && let Some(frame) = reached(self.next_frame()?)
-                {
-                    return Ok(Some(frame));
-                }
+    /// Where to jump for `to`, one after the other; when all fail, the file is read from its start.
+    fn jumps(&self, to: Pts) -> impl Iterator<Item = Pts> + use<> {
+        let (first, useful) = (self.first_pts, !self.timing.untimed && !self.still);
+        let targets = STEPS_BACK.iter().map(move |back| Pts(to.0.saturating_sub(*back)));
+        targets.enumerate().take_while(move |(i, at)| useful && (*i == 0 || *at > first)).map(|(_, at)| at)
+    }
+
+    /// Gets to where the next frame has a PTS ≤ `to`.
+    fn land(&mut self, to: Pts, jumps: &mut impl Iterator<Item = Pts>) -> Result<Landing, VideoError> {
+        for target in jumps {
+            if self.jump(target)
+                && let Some(frame) = self.decode()?
+                && frame.pts <= to
+            {
+                self.next = Some(frame);
+                return Ok(Landing::Jumped);
             }
         }
         self.rewind()?;
-        self.next_frame()
+        Ok(Landing::Start)
     }
 
     /// Asks the demuxer for the key frame at or before `to`. `false` where it cannot.
@@ -391,6 +438,6 @@ impl Decoder {
             (Some(pts), None, _) => pts.max(Pts(0)),
             (None, None, _) => Pts(0),
         };
-        picture::frame(&self.path, av, pts, duration, self.turn).map(|f| f.map(Arc::new))
+        picture::frame(&self.path, av, pts, duration, &self.display).map(|f| f.map(Arc::new))
     }
 }

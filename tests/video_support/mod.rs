@@ -1,7 +1,7 @@
 //! Videos for the tests, made by the `ffmpeg` command.
 
 use motionlens::video::decode::Decoder;
-use motionlens::video::{Cancel, Frame, RgbImage};
+use motionlens::video::{Cancel, Frame};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -42,26 +42,4 @@ pub fn all_frames(path: &Path) -> Vec<Arc<Frame>> {
         frames.push(frame);
     }
     frames
-}
-
-/// Mean colour of the middle half of a picture.
-pub fn middle(image: &RgbImage) -> [f64; 3] {
-    let (w, h) = (image.width as usize, image.height as usize);
-    let mut sum = [0.0; 3];
-    let mut count = 0.0;
-    for y in h / 4..(3 * h).div_ceil(4) {
-        for x in w / 4..(3 * w).div_ceil(4) {
-            for (c, total) in sum.iter_mut().enumerate() {
-                *total += f64::from(image.data[3 * (y * w + x) + c]);
-            }
-            count += 1.0;
-        }
-    }
-    sum.map(|s| s / count)
-}
-
-/// One pixel.
-pub fn pixel(image: &RgbImage, x: u32, y: u32) -> [u8; 3] {
-    let at = 3 * (y as usize * image.width as usize + x as usize);
-    [image.data[at], image.data[at + 1], image.data[at + 2]]
 }

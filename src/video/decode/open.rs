@@ -2,7 +2,7 @@
 //! So no protocol of ffmpeg's is ever used, names with odd characters are no matter, and a file's type is told by
 //! its content alone.
 
-use super::picture::Turn;
+use super::picture::{Display, Turn};
 use super::{FALLBACK_DURATION, Timing};
 use crate::video::frame::{MAX_PIXELS, size_allowed};
 use crate::video::{Cancel, Pts, VideoError};
@@ -73,7 +73,7 @@ pub(super) struct Opened {
     pub(super) input: ff::format::context::Input,
     pub(super) stream: usize,
     pub(super) timing: Timing,
-    pub(super) turn: Turn,
+    pub(super) display: Display,
     pub(super) still: bool,
     pub(super) watch: Watch,
 }
@@ -104,9 +104,9 @@ pub(super) fn open(path: &Path, cancel: &Cancel) -> Result<Opened, VideoError> {
     })
     .map_err(|e| watch.explain(open_error(path, e)))?;
     let stream = video_stream(path, &input)?;
-    let (timing, turn) = describe(&input, stream);
+    let (timing, display) = describe(&input, stream);
     let still = input.format().name().ends_with("_pipe") && input.format().name() != "yuv4mpegpipe";
-    Ok(Opened { input, stream, timing, turn, still, watch })
+    Ok(Opened { input, stream, timing, display, still, watch })
 }
 
 fn open_error(path: &Path, error: ff::Error) -> VideoError {
@@ -117,7 +117,7 @@ fn open_error(path: &Path, error: ff::Error) -> VideoError {
         }
         // What the whitelist answers.
         ff::Error::Other { errno: ff::error::EINVAL } => "this kind of file is not opened here".to_owned(),
-        e => format!("the file cannot be opened as a video: {e}"),
+        e => return VideoError::Undecodable { path: path.to_owned(), reason: e.to_string() },
     };
     VideoError::NotAVideo { path: path.to_owned(), reason }
 }
@@ -192,9 +192,9 @@ fn video_stream(path: &Path, input: &ff::format::context::Input) -> Result<usize
     Err(VideoError::NoVideo { path: path.to_owned(), what })
 }
 
-fn describe(input: &ff::format::context::Input, index: usize) -> (Timing, Turn) {
+fn describe(input: &ff::format::context::Input, index: usize) -> (Timing, Display) {
     let fallback = Timing { base: (1, 1_000_000), origin: 0, nominal: FALLBACK_DURATION, untimed: false };
-    let Some(stream) = input.stream(index) else { return (fallback, Turn::default()) };
+    let Some(stream) = input.stream(index) else { return (fallback, Display::default()) };
     let base = stream.time_base();
     let base = if base.numerator() > 0 && base.denominator() > 0 {
         (i64::from(base.numerator()), i64::from(base.denominator()))
@@ -208,7 +208,18 @@ fn describe(input: &ff::format::context::Input, index: usize) -> (Timing, Turn) 
     let origin = Some(stream.start_time()).filter(|t| *t != i64::MIN).unwrap_or(i64::MAX);
     let matrix = stream.side_data().find(|d| d.kind() == ff::packet::side_data::Type::DisplayMatrix);
     let turn = matrix.map_or(Turn::default(), |d| Turn::from_display_matrix(d.data()));
-    (Timing { base, origin, nominal, untimed: false }, turn)
+    let display = Display { turn, sample_aspect: sample_aspect(&stream) };
+    (Timing { base, origin, nominal, untimed: false }, display)
+}
+
+/// The container's sample aspect ratio, (0, 1) where it states none. Some codecs (FFV1, VP9) leave it to the
+/// container, and ffmpeg-next has no call for it.
+#[allow(unsafe_code)]
+fn sample_aspect(stream: &ff::Stream) -> (u32, u32) {
+    // SAFETY: a `Stream` borrows its format context, which owns the AVStream that `as_ptr` gives; the field is plain
+    // data that nothing writes while the context is borrowed.
+    let ratio = unsafe { (*stream.as_ptr()).sample_aspect_ratio };
+    (ratio.num.max(0) as u32, ratio.den.max(0) as u32)
 }
 
 /// A rational as a positive number.

@@ -8,7 +8,15 @@ use ff::software::scaling;
 use ffmpeg_next as ff;
 use std::path::Path;
 
-/// How the container asks for the picture to be shown.
+/// What the container says of how its pictures are shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Display {
+    pub(super) turn: Turn,
+    /// Goes before what the frames say; (0, _) where there is none.
+    pub(super) sample_aspect: (u32, u32),
+}
+
+/// How the container asks for the picture to be turned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Turn {
     /// Clockwise degrees: 0, 90, 180, 270.
@@ -48,7 +56,7 @@ pub(super) fn frame(
     av: ff::frame::Video,
     pts: Pts,
     duration: Pts,
-    turn: Turn,
+    display: &Display,
 ) -> Result<Option<Frame>, VideoError> {
     let (width, height) = (av.width(), av.height());
     if width == 0 || height == 0 {
@@ -58,7 +66,11 @@ pub(super) fn frame(
         return Err(VideoError::TooLarge { path: path.to_owned(), width, height });
     }
     let format = av.format();
-    let aspect = av.aspect_ratio();
+    let own = av.aspect_ratio();
+    let sample_aspect = match display.sample_aspect {
+        (num, den) if num > 0 && den > 0 => (num, den),
+        _ => (own.numerator().max(0) as u32, own.denominator().max(0) as u32),
+    };
     let (av, (layout, bits)) = match layout(format) {
         Some(layout) if strides_are_positive(&av) => (av, layout),
         _ => match convert(&av) {
@@ -73,9 +85,9 @@ pub(super) fn frame(
         height,
         layout,
         color: color(&av, format, layout, bits),
-        rotation: turn.rotation,
-        mirrored: turn.mirrored,
-        sample_aspect: (aspect.numerator().max(0) as u32, aspect.denominator().max(0) as u32),
+        rotation: display.turn.rotation,
+        mirrored: display.turn.mirrored,
+        sample_aspect,
     };
     Ok(Frame::new(spec, Box::new(AvPlanes(av))))
 }

@@ -308,6 +308,10 @@ struct Recent {
 
 impl Recent {
     fn push(&mut self, frame: &Arc<Frame>) {
+        // A seek that starts again from farther back.
+        if self.frames.back().is_some_and(|newest| newest.pts >= frame.pts) {
+            self.clear();
+        }
         self.bytes += frame.bytes();
         self.frames.push_back(frame.clone());
         while self.bytes > super::BACK_BYTES
