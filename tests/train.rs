@@ -17,7 +17,9 @@ fn clip_settings() -> clip::Settings {
 }
 
 fn train_clip(out: &Path, kill_at: usize) -> bool {
-    let run = || clip::train(&clip_settings(), out, &Device::flex(), |step, _, _| assert!(step < kill_at, "killed"));
+    let run = || {
+        clip::train(&clip_settings(), out, &Device::flex(), |step, _, _| assert!(step < kill_at, "killed"))
+    };
     catch_unwind(AssertUnwindSafe(run)).is_ok_and(|r| r.is_ok())
 }
 
@@ -31,6 +33,7 @@ fn load(folder: &Path) -> Model {
 
 fn head_settings(model: &Model) -> head::Settings {
     head::Settings {
+        name: "tiny".into(),
         model: model.digest.clone(),
         data: "a test".into(),
         epochs: 3,

@@ -39,7 +39,15 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { steps: 2000, batch: 128, seed: 1, learning_rate: 1e-3, weight_decay: 0.05, image_size: 64, checkpoint_every: 50 }
+        Self {
+            steps: 2000,
+            batch: 128,
+            seed: 1,
+            learning_rate: 1e-3,
+            weight_decay: 0.05,
+            image_size: 64,
+            checkpoint_every: 50,
+        }
     }
 }
 
