@@ -603,9 +603,12 @@ impl App {
         }
         egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::STAGE)).show(ui, |ui| {
             s.stage_rect = ui.max_rect();
-            egui::Frame::new()
-                .inner_margin(egui::Margin::symmetric(8, 6))
-                .show(ui, |ui| messages::show(ui, &s.messages, &mut out));
+            if !s.messages.all().is_empty() {
+                let margin = egui::Margin { left: 8, right: 8, top: 6, bottom: 2 };
+                egui::Frame::new()
+                    .inner_margin(margin)
+                    .show(ui, |ui| messages::show(ui, &s.messages, &mut out));
+            }
             stage::show(ui, s, &mut self.pictures, &mut out);
         });
         topbar::fields(&ctx, s, &mut out);

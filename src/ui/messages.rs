@@ -2,8 +2,9 @@
 //! hides the last good picture for long.
 
 use super::command::Command;
+use super::icon::{self, Icon};
 use super::theme;
-use egui::{Align, Layout, RichText, Ui};
+use egui::{Align, Layout, RichText, Ui, vec2};
 use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,27 +68,30 @@ impl Messages {
 /// Draws the messages as bars, one below the other.
 pub fn show(ui: &mut Ui, messages: &Messages, out: &mut Vec<Command>) {
     for m in messages.all() {
-        let (colour, sign, word) = match m.kind {
-            Kind::Problem => (theme::ERROR, "⚠", "Problem"),
-            Kind::Hint => (theme::WARN, "💡", "Good to know"),
-            Kind::Done => (theme::GOOD, "✔", "Done"),
+        let (colour, icon, word) = match m.kind {
+            Kind::Problem => (theme::ERROR, Icon::Warning, "Problem"),
+            Kind::Hint => (theme::WARN, Icon::Bulb, "Good to know"),
+            Kind::Done => (theme::GOOD, Icon::Check, "Done"),
         };
         egui::Frame::new()
             .fill(theme::CARD)
             .stroke(egui::Stroke::new(1.0, colour))
             .corner_radius(4)
             .inner_margin(egui::Margin::symmetric(10, 6))
-            .outer_margin(egui::Margin { bottom: 4, ..Default::default() })
             .show(ui, |ui| {
-                ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
-                    if ui.small_button("Dismiss").on_hover_text("Hide this message").clicked() {
-                        out.push(Command::Dismiss(m.id));
-                    }
-                    ui.with_layout(Layout::left_to_right(Align::Min).with_main_wrap(true), |ui| {
-                        ui.label(RichText::new(format!("{sign} {word}")).color(colour).strong());
+                ui.horizontal_top(|ui| {
+                    icon::label(ui, icon, colour);
+                    ui.label(RichText::new(word).color(colour).strong());
+                    let width = (ui.available_width() - 76.0).max(80.0);
+                    ui.allocate_ui_with_layout(vec2(width, 0.0), Layout::top_down(Align::Min), |ui| {
+                        ui.set_width(width);
                         ui.add(egui::Label::new(&m.text).selectable(true).wrap());
                     });
+                    if ui.button("Dismiss").on_hover_text("Hide this message").clicked() {
+                        out.push(Command::Dismiss(m.id));
+                    }
                 });
             });
+        ui.add_space(4.0);
     }
 }

@@ -10,6 +10,7 @@ pub mod bundled;
 pub mod command;
 pub mod dialogs;
 pub mod edit;
+pub mod icon;
 pub mod inspector;
 pub mod keys;
 pub mod messages;

@@ -3,12 +3,16 @@
 
 use super::command::{Command, Dialog};
 use super::edit::{PromptEdit, Side};
+use super::icon::{self, Icon};
 use super::state::State;
 use super::{score_row, theme};
 use crate::engine::PromptNote;
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Color32, Id, RichText, Sense, Stroke, Ui, pos2, vec2};
 use std::sync::Arc;
+
+/// A button without a frame.
+const SMALL: egui::Vec2 = vec2(18.0, 18.0);
 
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     header(ui, s, out);
@@ -54,13 +58,15 @@ fn header(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
         if ui.button("Save…").on_hover_text("Write the prompt set as JSON").clicked() {
             out.push(Command::Ask(Dialog::SavePrompts));
         }
-        let undo = ui.add_enabled(s.history.can_undo(), egui::Button::new("⟲"));
-        if undo.on_hover_text("Undo (Ctrl+Z)").accessible_name("Undo").clicked() {
-            out.push(Command::Undo);
-        }
-        let redo = ui.add_enabled(s.history.can_redo(), egui::Button::new("⟳"));
-        if redo.on_hover_text("Redo (Ctrl+Shift+Z)").accessible_name("Redo").clicked() {
-            out.push(Command::Redo);
+        for (icon, on, name, tip, c) in [
+            (Icon::Undo, s.history.can_undo(), "Undo", "Undo (Ctrl+Z)", Command::Undo),
+            (Icon::Redo, s.history.can_redo(), "Redo", "Redo (Ctrl+Shift+Z)", Command::Redo),
+        ] {
+            ui.add_enabled_ui(on, |ui| {
+                if icon::button(ui, icon, vec2(28.0, 22.0), name, tip).clicked() {
+                    out.push(c);
+                }
+            });
         }
         let pinned = s.history.present().pinned.is_some();
         let pin =
@@ -119,9 +125,9 @@ fn card_body(ui: &mut Ui, s: &State, c: usize, reach: f32, out: &mut Vec<Command
     let mut open = ui.data(|d| d.get_temp(open_id)).unwrap_or(few);
     let score = s.score(c);
     ui.horizontal(|ui| {
-        let arrow = egui::Button::new(if open { "⏷" } else { "⏵" }).frame(false);
-        let name = format!("{} prompts of {}", if open { "Hide" } else { "Show" }, class.name);
-        if ui.add(arrow).on_hover_text("Prompts of this class").accessible_name(name).clicked() {
+        let (icon, verb) = if open { (Icon::Expanded, "Hide") } else { (Icon::Collapsed, "Show") };
+        let name = format!("{verb} prompts of {}", class.name);
+        if icon::button(ui, icon, SMALL, name, "Prompts of this class").clicked() {
             open = !open;
             ui.data_mut(|d| d.insert_temp(open_id, open));
         }
@@ -137,7 +143,7 @@ fn card_body(ui: &mut Ui, s: &State, c: usize, reach: f32, out: &mut Vec<Command
         if let Some(x) = score {
             score_row::share(ui, x, s.pinned(c), s.scores_fresh);
         }
-        let menu = ui.menu_button("☰", |ui| {
+        let (menu, _) = egui::containers::menu::MenuButton::new("     ").ui(ui, |ui| {
             let mut item = |ui: &mut Ui, text: &str, e: PromptEdit| {
                 if ui.button(text).clicked() {
                     out.push(Command::Edit(e));
@@ -148,7 +154,8 @@ fn card_body(ui: &mut Ui, s: &State, c: usize, reach: f32, out: &mut Vec<Command
             item(ui, "Move down", PromptEdit::MoveClass(c, 1));
             item(ui, "Remove class", PromptEdit::RemoveClass(c));
         });
-        menu.response.on_hover_text("Move or remove").accessible_name(format!("Menu of {}", class.name));
+        icon::paint(ui.painter(), Icon::Menu, menu.rect.center(), 12.0, theme::TEXT);
+        menu.on_hover_text("Move or remove").accessible_name(format!("Menu of {}", class.name));
     });
     if let Some(x) = score {
         score_row::show(ui, x, s.pinned(c), reach, s.scores_fresh);
@@ -157,7 +164,7 @@ fn card_body(ui: &mut Ui, s: &State, c: usize, reach: f32, out: &mut Vec<Command
                 RichText::new("No positive prompt: this class has no s+ and no share.").color(theme::WARN),
             );
         }
-        if let Some(cos) = x.text_cos.filter(|v| *v > 0.95) {
+        if open && let Some(cos) = x.text_cos.filter(|v| *v > 0.95) {
             let text = format!(
                 "The text model hardly tells the negative from the positive prompts here (cosine {cos:.2}); s− then \
                  acts like s+."
@@ -230,19 +237,20 @@ fn prompts(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Command>)
             let name = format!("{} prompt {} of {}", capital(side.word()), i + 1, class.name);
             if own {
                 let mut new = text.clone();
-                let width = (ui.available_width() - 78.0).max(60.0);
+                let width = (ui.available_width() - 100.0).max(60.0);
                 if prompt_edit(ui, &mut new, note, width).accessible_name(&name).changed() {
                     edit(PromptEdit::SetPrompt(c, side, i, new));
                 }
-                let mut small = |ui: &mut Ui, icon: &str, what: &str, tip: &str, e: PromptEdit| {
-                    let button = egui::Button::new(icon).small().frame(false);
-                    if ui.add(button).on_hover_text(tip).accessible_name(format!("{what} {name}")).clicked() {
+                ui.spacing_mut().item_spacing.x = 2.0;
+                for (icon, what, e) in [
+                    (Icon::Up, "Move up", PromptEdit::MovePrompt(c, side, i, -1)),
+                    (Icon::Down, "Move down", PromptEdit::MovePrompt(c, side, i, 1)),
+                    (Icon::Close, "Remove", PromptEdit::RemovePrompt(c, side, i)),
+                ] {
+                    if icon::button(ui, icon, SMALL, format!("{what} {name}"), what).clicked() {
                         edit(e);
                     }
-                };
-                small(ui, "↑", "Move up", "Move up", PromptEdit::MovePrompt(c, side, i, -1));
-                small(ui, "↓", "Move down", "Move down", PromptEdit::MovePrompt(c, side, i, 1));
-                small(ui, "✖", "Remove", "Remove this prompt", PromptEdit::RemovePrompt(c, side, i));
+                }
             } else {
                 let job = marked(ui, text, note, theme::WEAK);
                 ui.add(egui::Label::new(job).wrap());
@@ -338,8 +346,7 @@ fn templates(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
                         if ui.add(edit).accessible_name(&name).changed() {
                             out.push(Command::Edit(PromptEdit::SetTemplate(side, i, new)));
                         }
-                        let remove = ui.add(egui::Button::new("✖").small().frame(false));
-                        if remove.on_hover_text("Remove").accessible_name(format!("Remove {name}")).clicked()
+                        if icon::button(ui, Icon::Close, SMALL, format!("Remove {name}"), "Remove").clicked()
                         {
                             out.push(Command::Edit(PromptEdit::RemoveTemplate(side, i)));
                         }

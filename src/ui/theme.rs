@@ -37,6 +37,12 @@ pub fn small() -> FontId {
 /// Sets fonts, colours and spacing for the whole window.
 pub fn apply(ctx: &egui::Context) {
     ctx.set_theme(egui::Theme::Dark);
+    // Signs such as ‖ that the text font lacks come from the monospaced one.
+    let mut fonts = egui::FontDefinitions::default();
+    if let Some(list) = fonts.families.get_mut(&FontFamily::Proportional) {
+        list.push("Hack".to_owned());
+    }
+    ctx.set_fonts(fonts);
     ctx.style_mut_of(egui::Theme::Dark, |style| {
         style.text_styles = [
             (TextStyle::Small, FontId::new(11.5, FontFamily::Proportional)),

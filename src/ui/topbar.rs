@@ -4,7 +4,7 @@ use super::command::{Command, Dialog};
 use super::state::{State, parse_clock};
 use super::theme;
 use crate::engine::ModelSource;
-use egui::{Color32, RichText, Ui};
+use egui::{Align, Color32, Layout, RichText, Ui};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,28 +12,28 @@ use std::time::Duration;
 const SIGN_OF_LIFE: Duration = Duration::from_millis(250);
 
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
-    ui.horizontal_wrapped(|ui| {
-        ui.label(RichText::new("MotionLens").strong().size(15.0).color(theme::STRONG));
-        ui.add_space(4.0);
-        open_menu(ui, s, out);
-        export_menu(ui, s, out);
-        ui.separator();
-        clip(ui, s);
-        model(ui, s);
-        device(ui, s);
-        work(ui, s, out);
-        let width = ui.available_width();
-        if width > 150.0 {
-            ui.add_space(width - 150.0);
+    ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
+        // The height is that of the left part, which may wrap.
+        ui.set_min_height(24.0);
+        if ui.button("Help").on_hover_text("What the keys do (?)").clicked() {
+            out.push(Command::Help(!s.help));
         }
         let mut inspector = s.inspector;
         if ui.toggle_value(&mut inspector, "Inspector").on_hover_text("Filmstrip, gates and facts").changed()
         {
             out.push(Command::Inspector(inspector));
         }
-        if ui.button("Help").on_hover_text("What the keys do (?)").clicked() {
-            out.push(Command::Help(!s.help));
-        }
+        ui.with_layout(Layout::left_to_right(Align::Center).with_main_wrap(true), |ui| {
+            ui.label(RichText::new("MotionLens").strong().size(15.0).color(theme::STRONG));
+            ui.add_space(4.0);
+            open_menu(ui, s, out);
+            export_menu(ui, s, out);
+            ui.separator();
+            clip(ui, s);
+            model(ui, s);
+            device(ui, s);
+            work(ui, s, out);
+        });
     });
 }
 

@@ -2,6 +2,7 @@
 //! and what the analysis is tied to (the in/out range, or the play head).
 
 use super::command::Command;
+use super::icon::{self, Icon};
 use super::keys::SPEEDS;
 use super::state::{State, clock};
 use super::theme;
@@ -10,6 +11,8 @@ use egui::{
     Align2, Color32, CornerRadius, Key, Rect, Response, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
     pos2, vec2,
 };
+
+const BUTTON: egui::Vec2 = vec2(30.0, 24.0);
 
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     ui.add_enabled_ui(s.playback.info.is_some(), |ui| {
@@ -29,22 +32,22 @@ fn named(response: Response, name: &str, tip: &str) -> Response {
 }
 
 fn buttons(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
-    let size = vec2(30.0, 24.0);
-    let mut button = |ui: &mut Ui, icon: &str, name: &str, tip: &str, c: Command| {
-        if named(ui.add(egui::Button::new(icon).min_size(size)), name, tip).clicked() {
+    let mut button = |ui: &mut Ui, icon: Icon, name: &str, tip: &str, c: Command| {
+        if icon::button(ui, icon, BUTTON, name, tip).clicked() {
             out.push(c);
         }
     };
-    button(ui, "⏮", "To the start", "To the start (Home)", Command::Seek(s.range.0.unwrap_or(Pts(0))));
-    button(ui, "⏴", "Previous frame", "One frame back (,)", Command::Step(-1));
+    let start = s.range.0.unwrap_or(Pts(0));
+    button(ui, Icon::Start, "To the start", "To the start or the in point", Command::Seek(start));
+    button(ui, Icon::Back, "Previous frame", "One frame back (,)", Command::Step(-1));
     if s.playback.playing {
-        button(ui, "⏸", "Pause", "Pause (Space)", Command::TogglePlay);
+        button(ui, Icon::Pause, "Pause", "Pause (Space)", Command::TogglePlay);
     } else {
-        button(ui, "▶", "Play", "Play (Space)", Command::TogglePlay);
+        button(ui, Icon::Play, "Play", "Play (Space)", Command::TogglePlay);
     }
-    button(ui, "⏵", "Next frame", "One frame forward (.)", Command::Step(1));
-    let looping = ui.add(egui::Button::selectable(s.playback.looping, "🔁").min_size(size));
-    if named(looping, "Loop", "Loop the in/out range (Ctrl+L)").clicked() {
+    button(ui, Icon::Forward, "Next frame", "One frame forward (.)", Command::Step(1));
+    let tip = "Loop the in/out range (Ctrl+L)";
+    if icon::toggle(ui, Icon::Loop, BUTTON, s.playback.looping, "Loop", tip).clicked() {
         out.push(Command::ToggleLoop);
     }
     let speed = egui::ComboBox::from_id_salt("speed")
@@ -99,7 +102,9 @@ fn analysis(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     }
     let w = s.whole_or_range();
     let set = s.range != (None, None);
-    if set && named(ui.button("✖"), "Clear in and out", "Forget the in and out points").clicked() {
+    if set
+        && icon::button(ui, Icon::Close, BUTTON, "Clear in and out", "Forget the in and out points").clicked()
+    {
         out.push(Command::ClearRange);
     }
     let tip = format!("Analyse {} to {} once (A)", clock(w.start), clock(w.end));

@@ -147,6 +147,7 @@ pub fn scored(s_pos: [f32; 2]) -> Event {
         yes: 0.8,
     };
     let scores = Scores { classes: vec![class(0), class(1)], none: 0.07, alpha: 0.5 };
-    let notes = vec![PromptNote { text: "not moving left".into(), cut: 0, unknown: vec![0..3] }];
+    let notes =
+        vec![PromptNote { text: "not moving left".into(), cut: 0, unknown: std::iter::once(0..3).collect() }];
     Event::Scored { scores: Arc::new(scores), notes: Arc::new(notes), seconds: 0.0008 }
 }
