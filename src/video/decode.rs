@@ -23,6 +23,8 @@ const NEAR: Pts = Pts(1_000_000_000);
 const STEPS_BACK: [i64; 5] = [0, 1_000_000_000, 4_000_000_000, 16_000_000_000, 64_000_000_000];
 /// A decoder holds back at most so many frames to put them in order.
 const MAX_REORDER: usize = 17;
+/// So many frames before the one sought are decoded completely, for steps back.
+const COMPLETE: usize = 8;
 /// So many read or decode errors in a row end the stream.
 const MAX_ERRORS: usize = 1000;
 /// Frame duration where the file does not say: 25 frames per second.
@@ -54,6 +56,10 @@ pub struct Decoder {
     last: Option<Arc<Frame>>,
     /// Decoded, to be given next.
     next: Option<Arc<Frame>>,
+    /// Every frame's time, once somebody has scanned the file.
+    times: Option<Arc<FrameTimes>>,
+    /// While seeking: pictures before this are decoded only as far as others lean on them.
+    skip_before: Option<Pts>,
     /// After a jump: packets are dropped up to the first key packet.
     wants_key: bool,
     /// PTS of that key packet; frames before it lean on what was not decoded.
@@ -129,6 +135,8 @@ impl Decoder {
             first_pts: Pts(0),
             last: None,
             next: None,
+            times: None,
+            skip_before: None,
             wants_key: false,
             trusted_from: None,
             draining: false,
@@ -212,6 +220,23 @@ impl Decoder {
         scan::Scanner::new(&self.path, self.stream, self.timing)
     }
 
+    /// Tells the list of frames, which lets seeks leave out pictures that nothing leans on.
+    pub fn know(&mut self, times: Arc<FrameTimes>) {
+        self.times = Some(times);
+    }
+
+    /// The time from which a seek to `to` gives every frame to `on_frame`; before that some may be left out.
+    pub fn complete_from(&self, to: Pts) -> Pts {
+        let Some(times) = &self.times else { return self.first_pts };
+        // Of these codecs a picture that is marked so is never used by another one.
+        use ff::codec::Id;
+        if !matches!(self.codec.id(), Id::H264 | Id::MPEG1VIDEO | Id::MPEG2VIDEO | Id::MPEG4) {
+            return self.first_pts;
+        }
+        let target = times.times.partition_point(|t| *t <= to).saturating_sub(1);
+        times.times.get(target.saturating_sub(COMPLETE)).copied().unwrap_or(self.first_pts)
+    }
+
     /// The next frame in presentation order; `None` at the end. Damaged packets are passed over.
     pub fn next_frame(&mut self) -> Result<Option<Arc<Frame>>, VideoError> {
         let frame = match self.next.take() {
@@ -239,6 +264,17 @@ impl Decoder {
         {
             return self.forward(last, to, on_frame).map(|reached| Some(reached.frame));
         }
+        self.skip_before = Some(self.complete_from(to));
+        let found = self.seek_far(to, on_frame);
+        self.skip_before = None;
+        found
+    }
+
+    fn seek_far(
+        &mut self,
+        to: Pts,
+        on_frame: &mut dyn FnMut(&Arc<Frame>) -> bool,
+    ) -> Result<Option<Arc<Frame>>, VideoError> {
         let mut jumps = self.jumps(to);
         loop {
             let landed = self.land(to, &mut jumps)?;
@@ -261,7 +297,12 @@ impl Decoder {
     ) -> Result<Reached, VideoError> {
         let mut frames = 1;
         let mut ended = false;
-        while on_frame(&current) {
+        loop {
+            if !on_frame(&current) {
+                // Where frames were left out, nothing can go on from here.
+                self.last = self.skip_before.is_none().then(|| current.clone());
+                return Ok(Reached { frame: current, frames, ended });
+            }
             match self.next_frame()? {
                 Some(frame) if frame.pts <= to => {
                     current = frame;
@@ -393,6 +434,13 @@ impl Decoder {
                         self.wants_key = false;
                         self.trusted_from = packet.pts();
                     }
+                    let before = |end| packet.pts().is_some_and(|t| self.timing.pts(t) < end);
+                    let skip = self.skip_before.is_some_and(before);
+                    self.codec.skip_frame(if skip {
+                        ff::Discard::NonReference
+                    } else {
+                        ff::Discard::Default
+                    });
                     match self.codec.send_packet(&packet) {
                         Ok(()) => return Ok(()),
                         Err(e) if self.tolerate(e) => {}
