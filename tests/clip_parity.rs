@@ -101,6 +101,17 @@ fn towers_match_transformers_with_the_old_eos_token_id() {
 }
 
 #[test]
+fn towers_match_transformers_through_wgpu() {
+    match motionlens::device::open(motionlens::device::DeviceChoice::Gpu, None) {
+        Ok((device, info)) => {
+            eprintln!("on {}", info.name);
+            parity("clip-tiny", &device, 1e-3);
+        }
+        Err(e) => eprintln!("skipped, there is no wgpu adapter: {e}"),
+    }
+}
+
+#[test]
 fn a_prompt_cut_at_its_eot_gives_the_same_embedding_as_a_padded_one() {
     let device = Device::flex();
     for name in ["clip-tiny", "clip-tiny-eos2"] {
