@@ -16,7 +16,7 @@ fn load(name: &str, device: &Device) -> (ClipConfig, Clip) {
     let file: ConfigFile =
         serde_json::from_slice(&std::fs::read(folder(name).join("config.json")).unwrap()).unwrap();
     let weights = Weights::read(&folder(name).join("model.safetensors")).unwrap();
-    load_clip(&file, &weights, device).unwrap()
+    load_clip(&file, weights, device).unwrap()
 }
 
 struct Reference(Vec<u8>);
@@ -135,7 +135,7 @@ fn a_wrong_file_is_refused_by_the_name_of_the_tensor() {
     let (config, clip) = load("clip-tiny", &device);
     let bytes = to_safetensors(&clip, Precision::F32).unwrap();
     let refuse = |bytes: Vec<u8>, file: &ConfigFile| {
-        load_clip(file, &Weights::from_bytes("model.safetensors", bytes), &device).unwrap_err().to_string()
+        load_clip(file, Weights::from_bytes("model.safetensors", bytes), &device).unwrap_err().to_string()
     };
     let good = config.to_file();
     let edit = |change: &dyn Fn(&mut Vec<(String, Vec<usize>, Vec<u8>)>)| {
@@ -184,7 +184,7 @@ fn half_precision_files_load_to_nearly_the_same_embedding() {
     let device = Device::flex();
     let (config, clip) = load("clip-tiny", &device);
     let bytes = to_safetensors(&clip, Precision::F16).unwrap();
-    let (_, half) = load_clip(&config.to_file(), &Weights::from_bytes("f16", bytes), &device).unwrap();
+    let (_, half) = load_clip(&config.to_file(), Weights::from_bytes("f16", bytes), &device).unwrap();
     let pixels: Tensor<4> = Reference::read("clip-tiny").tensor("pixels", &device);
     let cosine = (normalise(clip.image(pixels.clone())) * normalise(half.image(pixels))).sum_dim(1);
     assert!(cosine.min().into_scalar::<f32>() > 0.999);
