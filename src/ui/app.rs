@@ -201,6 +201,7 @@ impl App {
 
             Command::Snapshot => self.snapshot(ctx),
             Command::Report(folder) => self.report(folder),
+            Command::Thumbnails(video, read) => self.pictures.thumbnails.take(ctx, &video, read),
             Command::Told(Ok(text)) => s.messages.add(Kind::Done, text),
             Command::Told(Err(text)) => s.messages.add(Kind::Problem, text),
             Command::Dismiss(id) => s.messages.dismiss(id),
@@ -309,6 +310,12 @@ impl App {
             if self.state.requested != Some(w) && w.end > w.start {
                 self.analyse(w);
             }
+        }
+        let s = &self.state;
+        if let (Some(v), Some(a), Some(_)) = (&s.video, &s.analysed, &self.player)
+            && !(s.follow && s.playback.playing)
+        {
+            self.pictures.thumbnails.want(&self.desk, &v.path, &a.analysis.frames);
         }
         if let Some(wait) = self.state.messages.expire(now) {
             ctx.request_repaint_after(wait);
