@@ -38,6 +38,8 @@ pub struct App {
     commands: Vec<Command>,
     /// A window is to be asked for as soon as the duration is known.
     analyse_on_open: bool,
+    /// The clip that the window opens on plays by itself, again and again.
+    play_on_open: bool,
     hinted: bool,
     reported: Option<String>,
 }
@@ -74,7 +76,7 @@ impl App {
             sort_by_score: false,
             messages: Messages::default(),
             help: false,
-            inspector: true,
+            inspector: None,
             path_field: None,
             time_field: None,
             stage_rect: egui::Rect::NOTHING,
@@ -89,6 +91,7 @@ impl App {
             wake,
             commands: Vec::new(),
             analyse_on_open: false,
+            play_on_open: false,
             hinted: false,
             reported: None,
         }
@@ -198,11 +201,12 @@ impl App {
 
             Command::Snapshot => self.snapshot(ctx),
             Command::Report(folder) => self.report(folder),
+            Command::Thumbnails(video, read) => self.pictures.thumbnails.take(ctx, &video, read),
             Command::Told(Ok(text)) => s.messages.add(Kind::Done, text),
             Command::Told(Err(text)) => s.messages.add(Kind::Problem, text),
             Command::Dismiss(id) => s.messages.dismiss(id),
             Command::Help(on) => s.help = on,
-            Command::Inspector(on) => s.inspector = on,
+            Command::Inspector(on) => s.inspector = Some(on),
             Command::Fullscreen => {
                 let now = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
                 ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!now));
@@ -293,12 +297,25 @@ impl App {
         if self.analyse_on_open && self.state.playback.duration() > Pts(0) {
             self.analyse_on_open = false;
             self.analyse_first();
+            if std::mem::take(&mut self.play_on_open) {
+                let end = self.state.playback.duration();
+                self.with_player(|p| {
+                    p.set_loop(Some((Pts(0), end)));
+                    p.play();
+                });
+            }
         }
         if self.state.follow && self.state.work.is_none() && self.state.model.is_some() {
             let w = self.follow_window();
             if self.state.requested != Some(w) && w.end > w.start {
                 self.analyse(w);
             }
+        }
+        let s = &self.state;
+        if let (Some(v), Some(a), Some(_)) = (&s.video, &s.analysed, &self.player)
+            && !(s.follow && s.playback.playing)
+        {
+            self.pictures.thumbnails.want(&self.desk, &v.path, &a.analysis.frames);
         }
         if let Some(wait) = self.state.messages.expire(now) {
             ctx.request_repaint_after(wait);
@@ -369,6 +386,7 @@ impl App {
     pub fn open_bundled(&mut self) {
         if let Some(clip) = self.state.bundled.first().cloned() {
             self.open_video(clip.path);
+            self.play_on_open = true;
         }
     }
 
@@ -588,13 +606,13 @@ impl App {
         egui::Panel::bottom("transport")
             .frame(theme::panel_frame())
             .show(ui, |ui| transport::show(ui, s, &mut out));
-        let width = ui.available_width();
+        let (full, width) = (ctx.content_rect().width(), ui.available_width());
         egui::Panel::left("prompts")
             .frame(theme::panel_frame())
             .default_size((width * 0.3).clamp(300.0, 440.0))
             .size_range(260.0..=(width * 0.45).max(280.0))
             .show(ui, |ui| prompt_panel::show(ui, s, &mut out));
-        if s.inspector && width > 760.0 {
+        if s.shows_inspector(full) {
             egui::Panel::right("inspector")
                 .frame(theme::panel_frame())
                 .default_size((width * 0.18).clamp(210.0, 300.0))

@@ -61,6 +61,8 @@ pub enum Command {
     Snapshot,
     /// Writes the report folder of the present analysis.
     Report(PathBuf),
+    /// Small pictures of sampled frames have been read.
+    Thumbnails(PathBuf, Vec<(Pts, egui::ColorImage)>),
     /// Work on another thread is done: what to tell, good or bad.
     Told(Result<String, String>),
     Dismiss(u64),

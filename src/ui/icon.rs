@@ -1,6 +1,6 @@
 //! The few icons of the window, drawn as lines and shapes: no font has all of them.
 
-use egui::{Button, Color32, Pos2, Rect, Response, Shape, Stroke, Ui, Vec2, pos2, vec2};
+use egui::{Button, Color32, Pos2, Rect, Response, Shape, Stroke, StrokeKind, Ui, Vec2, pos2, vec2};
 use std::f32::consts::TAU;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub enum Icon {
     Warning,
     Bulb,
     Check,
+    Single,
+    Wipe,
+    SideBySide,
+    Grid,
 }
 
 /// A button with an icon, a name for screen readers and tests, and a tip.
@@ -55,6 +59,9 @@ pub fn paint(painter: &egui::Painter, icon: Icon, c: Pos2, size: f32, colour: Co
     let solid = |points: Vec<Pos2>| Shape::convex_polygon(points, colour, Stroke::NONE);
     let bar = |x0: f32, x1: f32| Shape::rect_filled(Rect::from_two_pos(at(x0, -0.8), at(x1, 0.8)), 1, colour);
     let line = |points: Vec<Pos2>| Shape::line(points, stroke);
+    let frame = |x0: f32, y0: f32, x1: f32, y1: f32| {
+        Shape::rect_stroke(Rect::from_two_pos(at(x0, y0), at(x1, y1)), 1, stroke, StrokeKind::Middle)
+    };
     // Most of a circle with an arrow head at its end.
     let turn = |flip: f32| {
         let (from, to) = (0.12 * TAU, 0.88 * TAU);
@@ -101,6 +108,15 @@ pub fn paint(painter: &egui::Painter, icon: Icon, c: Pos2, size: f32, colour: Co
             line(vec![at(-0.3, 0.65), at(0.3, 0.65)]),
             line(vec![at(-0.2, 0.95), at(0.2, 0.95)]),
         ]),
+        Icon::Single => painter.extend([frame(-0.9, -0.7, 0.9, 0.7)]),
+        Icon::Wipe => painter.extend([
+            frame(-0.9, -0.7, 0.9, 0.7),
+            Shape::rect_filled(Rect::from_two_pos(at(0.0, -0.7), at(0.9, 0.7)), 0, colour),
+        ]),
+        Icon::SideBySide => painter.extend([frame(-0.95, -0.7, -0.1, 0.7), frame(0.1, -0.7, 0.95, 0.7)]),
+        Icon::Grid => painter.extend(
+            [(-0.9, -0.9), (0.1, -0.9), (-0.9, 0.1), (0.1, 0.1)].map(|(x, y)| frame(x, y, x + 0.8, y + 0.8)),
+        ),
         Icon::Check => painter.extend([line(vec![at(-0.8, 0.05), at(-0.2, 0.65), at(0.85, -0.65)])]),
     }
 }

@@ -51,7 +51,18 @@ fn filmstrip(ui: &mut Ui, s: &State, a: &Analysed, pictures: &mut Pictures, out:
             let id = pictures.map(ui.ctx(), &a.analysis, source, &s.view, t, true);
             let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
             let painter = ui.painter();
-            painter.image(id, tile, whole, Color32::WHITE);
+            let tint = match pictures.thumbnails.get(*pts) {
+                Some(picture) => {
+                    let c = a.analysis.crop;
+                    let crop = Rect::from_min_max(pos2(c.x0, c.y0), pos2(c.x1, c.y1));
+                    painter.image(picture.id(), tile, crop, Color32::WHITE);
+                    Color32::from_white_alpha((s.view.opacity * 255.0) as u8)
+                }
+                None => Color32::WHITE,
+            };
+            if s.view.layer != Layer::Input || tint == Color32::WHITE {
+                painter.image(id, tile, whole, tint);
+            }
             let current = near.is_some_and(|m| m.t == t && !m.outside);
             let line = match (current, r.hovered()) {
                 (true, _) => Stroke::new(2.0, theme::WARN),

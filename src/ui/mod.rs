@@ -21,6 +21,7 @@ pub mod score_row;
 pub mod stage;
 pub mod state;
 pub mod theme;
+pub mod thumbnails;
 pub mod topbar;
 pub mod transport;
 pub mod video_paint;

@@ -2,6 +2,7 @@
 //! look, frame) and kept until the analysis goes; nothing is made per drawn frame.
 
 use super::overlay::{self, Source, View};
+use super::thumbnails::Thumbnails;
 use super::video_paint::VideoRenderer;
 use crate::engine::Analysis;
 use crate::export::overlay::Colormap;
@@ -33,6 +34,7 @@ pub struct Pictures {
     /// Made in total, for tests: drawing the same thing again must not add to it.
     pub made: usize,
     pub video: Option<TextureId>,
+    pub thumbnails: Thumbnails,
     gpu: Option<Gpu>,
 }
 

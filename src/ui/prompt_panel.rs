@@ -8,7 +8,7 @@ use super::state::State;
 use super::{score_row, theme};
 use crate::engine::PromptNote;
 use egui::text::{LayoutJob, TextFormat};
-use egui::{Color32, Id, RichText, Sense, Stroke, Ui, pos2, vec2};
+use egui::{Align, Color32, Id, Layout, RichText, Sense, Stroke, Ui, pos2, vec2};
 use std::sync::Arc;
 
 /// A button without a frame.
@@ -131,31 +131,20 @@ fn card_body(ui: &mut Ui, s: &State, c: usize, reach: f32, out: &mut Vec<Command
             open = !open;
             ui.data_mut(|d| d.insert_temp(open_id, open));
         }
-        let right = if score.is_some() { 58.0 + 28.0 + 14.0 } else { 28.0 + 8.0 };
-        let mut text = class.name.clone();
-        let edit = egui::TextEdit::singleline(&mut text)
-            .id(name_id(c))
-            .hint_text("name of the class")
-            .desired_width((ui.available_width() - right).max(60.0));
-        if ui.add(edit).accessible_name(format!("Name of class {}", c + 1)).changed() {
-            out.push(Command::Edit(PromptEdit::RenameClass(c, text)));
-        }
-        if let Some(x) = score {
-            score_row::share(ui, x, s.pinned(c), s.scores_fresh);
-        }
-        let (menu, _) = egui::containers::menu::MenuButton::new("     ").ui(ui, |ui| {
-            let mut item = |ui: &mut Ui, text: &str, e: PromptEdit| {
-                if ui.button(text).clicked() {
-                    out.push(Command::Edit(e));
-                    ui.close();
-                }
-            };
-            item(ui, "Move up", PromptEdit::MoveClass(c, -1));
-            item(ui, "Move down", PromptEdit::MoveClass(c, 1));
-            item(ui, "Remove class", PromptEdit::RemoveClass(c));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            class_menu(ui, c, &class.name, out);
+            if let Some(x) = score {
+                score_row::share(ui, x, s.pinned(c), s.scores_fresh);
+            }
+            let mut text = class.name.clone();
+            let edit = egui::TextEdit::singleline(&mut text)
+                .id(name_id(c))
+                .hint_text("name of the class")
+                .desired_width(f32::INFINITY);
+            if ui.add(edit).accessible_name(format!("Name of class {}", c + 1)).changed() {
+                out.push(Command::Edit(PromptEdit::RenameClass(c, text)));
+            }
         });
-        icon::paint(ui.painter(), Icon::Menu, menu.rect.center(), 12.0, theme::TEXT);
-        menu.on_hover_text("Move or remove").accessible_name(format!("Menu of {}", class.name));
     });
     if let Some(x) = score {
         score_row::show(ui, x, s.pinned(c), reach, s.scores_fresh);
@@ -177,6 +166,22 @@ fn card_body(ui: &mut Ui, s: &State, c: usize, reach: f32, out: &mut Vec<Command
             prompts(ui, s, c, side, out);
         }
     }
+}
+
+fn class_menu(ui: &mut Ui, c: usize, name: &str, out: &mut Vec<Command>) {
+    let (menu, _) = egui::containers::menu::MenuButton::new("     ").ui(ui, |ui| {
+        let mut item = |ui: &mut Ui, text: &str, e: PromptEdit| {
+            if ui.button(text).clicked() {
+                out.push(Command::Edit(e));
+                ui.close();
+            }
+        };
+        item(ui, "Move up", PromptEdit::MoveClass(c, -1));
+        item(ui, "Move down", PromptEdit::MoveClass(c, 1));
+        item(ui, "Remove class", PromptEdit::RemoveClass(c));
+    });
+    icon::paint(ui.painter(), Icon::Menu, menu.rect.center(), 12.0, theme::TEXT);
+    menu.on_hover_text("Move or remove").accessible_name(format!("Menu of {name}"));
 }
 
 /// Plus in a disc or minus in a square: the side by shape as well as by sign, word and colour.
@@ -233,6 +238,9 @@ fn prompts(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Command>)
     for (i, text) in list.iter().enumerate() {
         let note = s.notes.get(text);
         ui.horizontal(|ui| {
+            if !own {
+                ui.spacing_mut().interact_size.y = 16.0;
+            }
             ui.label(RichText::new(side.sign()).font(theme::numbers()).color(colour(side)));
             let name = format!("{} prompt {} of {}", capital(side.word()), i + 1, class.name);
             if own {
@@ -372,14 +380,15 @@ fn foot_row(ui: &mut Ui, s: &State) {
         let tip = "Weight of “none of these”: the shares of all classes, each times how little it fits by itself \
                    (1 − yes). Only negative prompts can raise it.";
         ui.label(RichText::new("none of these").color(theme::TEXT)).on_hover_text(tip);
-        let bar = egui::ProgressBar::new(scores.none.clamp(0.0, 1.0))
-            .desired_width((ui.available_width() - 10.0).max(40.0))
-            .fill(Color32::from_rgb(96, 84, 60))
-            .text(RichText::new(format!("{:.1}%", scores.none * 100.0)).font(theme::numbers()).color(theme::STRONG));
-        ui.add(bar).on_hover_text(tip).accessible_name("None of these");
+        let width = (ui.available_width() - 2.0).max(40.0);
+        score_row::meter(ui, width, scores.none, Color32::from_rgb(104, 84, 48), "None of these".into(), tip);
     });
     let state = if s.scores_fresh { "" } else { ", new ones are coming" };
-    let text = format!("α {} · scored in {:.1} ms{state}", scores.alpha, s.score_seconds * 1e3);
+    let time = match s.score_seconds * 1e3 {
+        ms if ms < 0.1 => "less than 0.1 ms".to_owned(),
+        ms => format!("{ms:.1} ms"),
+    };
+    let text = format!("α {} · scored in {time}{state}", scores.alpha);
     ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK))
         .on_hover_text("α: how strongly the negative prompts count in p");
 }

@@ -71,28 +71,34 @@ fn change_colour(text: &str) -> Color32 {
 
 /// The share of this class, as a bar behind the number.
 pub fn share(ui: &mut Ui, c: &ClassScore, pinned: Option<&ClassScore>, fresh: bool) {
-    let (rect, r) = ui.allocate_exact_size(vec2(58.0, 20.0), Sense::hover());
-    let opacity = if fresh { 1.0 } else { 0.6 };
+    let was = pinned.map_or(String::new(), |b| format!("\nPinned: {:.1}%", b.p * 100.0));
+    let tip = format!("{P}{was}");
+    let fill = Color32::from_rgb(58, 84, 140).gamma_multiply(if fresh { 1.0 } else { 0.5 });
+    let r = meter(ui, 58.0, c.p, fill, format!("p of {}", c.name), tip);
+    if let Some(b) = pinned {
+        let x = r.rect.left() + r.rect.width() * b.p.clamp(0.0, 1.0);
+        ui.painter().vline(x, r.rect.y_range(), Stroke::new(2.0, theme::WARN));
+    }
+}
+
+/// A share between 0 and 1 as a bar with the number on it.
+pub fn meter(
+    ui: &mut Ui,
+    width: f32,
+    v: f32,
+    fill: Color32,
+    name: String,
+    tip: impl Into<String>,
+) -> egui::Response {
+    let (rect, r) = ui.allocate_exact_size(vec2(width, 20.0), Sense::hover());
     let painter = ui.painter();
     painter.rect_filled(rect, CornerRadius::same(3), theme::FIELD);
-    let filled = rect.with_max_x(rect.left() + rect.width() * c.p.clamp(0.0, 1.0));
-    painter.rect_filled(
-        filled,
-        CornerRadius::same(3),
-        Color32::from_rgb(58, 84, 140).gamma_multiply(opacity),
-    );
-    if let Some(b) = pinned {
-        let x = rect.left() + rect.width() * b.p.clamp(0.0, 1.0);
-        painter.vline(x, rect.y_range(), Stroke::new(2.0, theme::WARN));
-    }
-    let text = format!("{:.1}%", c.p * 100.0);
-    let colour = theme::STRONG.gamma_multiply(opacity);
-    painter.text(rect.center(), egui::Align2::CENTER_CENTER, &text, theme::numbers(), colour);
-    r.widget_info(|| {
-        WidgetInfo::labeled(egui::accesskit::Role::Label, true, format!("p of {}: {text}", c.name))
-    });
-    let was = pinned.map_or(String::new(), |b| format!("\nPinned: {:.1}%", b.p * 100.0));
-    r.on_hover_text(format!("{P}{was}"));
+    let filled = rect.with_max_x(rect.left() + rect.width() * v.clamp(0.0, 1.0));
+    painter.rect_filled(filled, CornerRadius::same(3), fill);
+    let text = format!("{:.1}%", v * 100.0);
+    painter.text(rect.center(), egui::Align2::CENTER_CENTER, &text, theme::numbers(), theme::STRONG);
+    r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, format!("{name}: {text}")));
+    r.on_hover_text(tip.into())
 }
 
 fn bar(ui: &mut Ui, c: &ClassScore, reach: f32) {

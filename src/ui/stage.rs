@@ -4,15 +4,17 @@
 //! window it is dimmed and named ("map of 1.230 s"); outside the window it is not drawn, and the caption says why.
 
 use super::command::Command;
+use super::icon::{self, Icon};
 use super::overlay::{self, Arrangement, Layer, Moment, PALETTES, Source, View};
 use super::pictures::Pictures;
-use super::state::{State, clock};
+use super::state::{Analysed, State, clock};
 use super::theme;
 use crate::engine::CropRect;
 use egui::{
-    Align2, Color32, CornerRadius, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2,
-    vec2,
+    Align2, Color32, CornerRadius, Galley, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
+    pos2, vec2,
 };
+use std::sync::Arc;
 
 /// Height of the caption under a picture.
 const CAPTION: f32 = 24.0;
@@ -62,9 +64,10 @@ fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
             }
         }
         ui.separator();
-        for (i, a) in Arrangement::ALL.into_iter().enumerate() {
-            let button = egui::Button::selectable(v.arrangement == a, a.name());
-            if ui.add(button).on_hover_text(format!("Arrangement of the stage ({})", i + 1)).clicked() {
+        let icons = [Icon::Single, Icon::Wipe, Icon::SideBySide, Icon::Grid];
+        for (i, (a, icon)) in Arrangement::ALL.into_iter().zip(icons).enumerate() {
+            let tip = format!("{} ({})", a.name(), i + 1);
+            if icon::toggle(ui, icon, vec2(28.0, 22.0), v.arrangement == a, a.name(), &tip).clicked() {
                 v.arrangement = a;
             }
         }
@@ -255,7 +258,7 @@ fn pane(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, layer: Laye
         };
     }
     let hover = hover(ui, s, source, crop, picture, moment);
-    caption(ui, s, strip, source, moment, hover);
+    caption(ui, s, strip, layer, source, moment, hover);
 }
 
 fn crop_rect(picture: Rect, c: CropRect) -> Rect {
@@ -333,70 +336,85 @@ fn hover(ui: &mut Ui, s: &State, source: Source, crop: Rect, picture: Rect, mome
     Some(Hover { text: format!("row {}, column {}: {number}", r + 1, c + 1), value })
 }
 
-/// Four digits that mean something, for values of any size.
+/// Digits that mean something, for values of any size.
 pub fn number(v: f32) -> String {
-    let m = v.abs();
-    if m == 0.0 || (0.01..100.0).contains(&m) { format!("{v:.3}") } else { format!("{v:.2e}") }
+    match v.abs() {
+        m if m == 0.0 || (0.1..1000.0).contains(&m) => format!("{v:.3}"),
+        m if (0.001..0.1).contains(&m) => format!("{v:.4}"),
+        _ => format!("{v:.1e}"),
+    }
 }
 
 fn caption_text(ui: &Ui, strip: Rect, text: &str, colour: Color32) {
-    ui.painter_at(strip).text(
-        strip.left_center() + vec2(2.0, 0.0),
-        Align2::LEFT_CENTER,
-        text,
-        theme::small(),
-        colour,
-    );
+    let at = strip.left_center() + vec2(2.0, 0.0);
+    ui.painter_at(strip).text(at, Align2::LEFT_CENTER, text, theme::small(), colour);
 }
 
-/// Legend at the right, whose map this is at the left, the hovered value between them where there is room.
-fn caption(ui: &Ui, s: &State, strip: Rect, source: Source, moment: Moment, hover: Option<Hover>) {
+/// Which map this is and whose at the left, the scale at the right, what the numbers are between them where there
+/// is room; the hovered value takes the place of the words.
+fn caption(
+    ui: &Ui,
+    s: &State,
+    strip: Rect,
+    layer: Layer,
+    source: Source,
+    moment: Moment,
+    hover: Option<Hover>,
+) {
     let painter = ui.painter_at(strip);
-    let mut right = strip.right() - 2.0;
     let middle = strip.center().y;
-    let text = |x: f32, t: String, colour| {
-        let galley = painter.layout_no_wrap(t, theme::small(), colour);
-        let at = pos2(x - galley.size().x, middle - galley.size().y / 2.0);
-        let left = at.x;
-        painter.galley(at, galley, colour);
-        left - 5.0
+    let lay = |t: &str, colour| painter.layout_no_wrap(t.to_owned(), theme::small(), colour);
+    let put = |x: f32, galley: Arc<Galley>| {
+        let (at, end) = (pos2(x, middle - galley.size().y / 2.0), x + galley.size().x);
+        painter.galley(at, galley, theme::TEXT);
+        end
     };
+    let narrow = strip.width() < 380.0;
+    let mut right = strip.right() - 2.0;
     if let Some(a) = &s.analysed
         && source != Source::StaticColours
     {
         let scale = source.scale(&s.view, &a.analysis, moment.t);
-        right = text(right, number(scale.hi), theme::TEXT);
-        let bar = Rect::from_center_size(pos2(right - 40.0, middle), vec2(80.0, 9.0));
+        let hi = lay(&number(scale.hi), theme::TEXT);
+        right -= hi.size().x;
+        put(right, hi);
+        let width = if narrow { 36.0 } else { 80.0 };
+        let bar = Rect::from_min_size(pos2(right - 5.0 - width, middle - 4.5), vec2(width, 9.0));
         gradient(&painter, bar, overlay::colours(source.colormap(s.view.palette)));
         if let Some(v) = hover.as_ref().and_then(|h| h.value) {
             let x = bar.left() + bar.width() * scale.unit(v);
             painter.vline(x, bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(2.0, theme::STRONG));
         }
-        right = text(bar.left() - 5.0, number(scale.lo), theme::TEXT);
+        let lo = lay(&number(scale.lo), theme::TEXT);
+        right = bar.left() - 5.0 - lo.size().x;
+        put(right, lo);
+        right -= 8.0;
     }
+    let mut left = put(strip.left() + 2.0, lay(layer.name(), theme::STRONG)) + 8.0;
     let (words, colour) = whose(s, moment);
     let words = match hover {
-        Some(h) => h.text,
-        None => words,
+        Some(h) => lay(&h.text, theme::STRONG),
+        None => lay(&words, colour),
     };
-    let room = right - strip.left() - 4.0;
-    let first = painter.layout_no_wrap(words, theme::small(), colour);
-    let used = first.size().x;
-    painter.galley(pos2(strip.left() + 2.0, middle - first.size().y / 2.0), first, colour);
-    let about = painter.layout_no_wrap(source.quantity(), theme::small(), theme::WEAK);
-    if used + about.size().x + 14.0 < room {
-        painter.galley(pos2(right - about.size().x - 4.0, middle - about.size().y / 2.0), about, theme::WEAK);
+    // What does not fit is cut at the scale and not drawn over it.
+    let room = Rect::from_min_max(pos2(left, strip.top()), pos2(right, strip.bottom()));
+    let at = pos2(left, middle - words.size().y / 2.0);
+    left += words.size().x;
+    painter.with_clip_rect(room).galley(at, words, theme::TEXT);
+    let about = lay(&source.quantity(), theme::WEAK);
+    if left + about.size().x + 10.0 < right {
+        put(right - about.size().x - 2.0, about);
     }
 }
 
 /// Says which frame the map belongs to.
 fn whose(s: &State, m: Moment) -> (String, Color32) {
     if m.outside {
-        let w = s.analysed.as_ref().map_or((m.pts, m.pts), |a| a.window());
+        let w = s.analysed.as_ref().map_or((m.pts, m.pts), Analysed::window);
         let text = format!("play head outside the analysed window ({} to {})", clock(w.0), clock(w.1));
         (text, theme::WARN)
     } else if m.exact {
-        (format!("map of this frame, {}", clock(m.pts)), theme::GOOD)
+        ("map of this frame".to_owned(), theme::GOOD)
     } else {
         (format!("map of {}", clock(m.pts)), theme::WARN)
     }

@@ -144,7 +144,8 @@ pub struct State {
     pub sort_by_score: bool,
     pub messages: Messages,
     pub help: bool,
-    pub inspector: bool,
+    /// `None`: as the width of the window has it.
+    pub inspector: Option<bool>,
     /// The text of the path field while it is open; likewise for the time.
     pub path_field: Option<String>,
     pub time_field: Option<String>,
@@ -153,6 +154,11 @@ pub struct State {
 }
 
 impl State {
+    /// Whether the inspector is shown in a window of this width.
+    pub fn shows_inspector(&self, width: f32) -> bool {
+        self.inspector.unwrap_or(width >= 1100.0)
+    }
+
     pub fn prompts(&self) -> &crate::prompt::PromptSet {
         &self.history.present().prompts
     }

@@ -18,7 +18,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
         if ui.button("Help").on_hover_text("What the keys do (?)").clicked() {
             out.push(Command::Help(!s.help));
         }
-        let mut inspector = s.inspector;
+        let mut inspector = s.shows_inspector(ui.ctx().content_rect().width());
         if ui.toggle_value(&mut inspector, "Inspector").on_hover_text("Filmstrip, gates and facts").changed()
         {
             out.push(Command::Inspector(inspector));

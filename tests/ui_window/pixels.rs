@@ -5,7 +5,7 @@ use super::support::*;
 use egui_kittest::kittest::Queryable;
 use motionlens::ui::overlay::Layer;
 
-fn shot(h: &mut Window, name: &str) -> image::RgbaImage {
+pub fn shot(h: &mut Window, name: &str) -> image::RgbaImage {
     let image = h.render().expect("a picture");
     if let Some(folder) = std::env::var_os("MOTIONLENS_SHOTS") {
         image.save(std::path::Path::new(&folder).join(format!("{name}.png"))).expect("written");

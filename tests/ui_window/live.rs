@@ -1,0 +1,148 @@
+//! The window on a real player, a real engine and a bundled clip: nothing is told to it, everything is waited for.
+
+use egui_kittest::kittest::Queryable;
+use motionlens::device::DeviceChoice;
+use motionlens::ui::command::Command;
+use motionlens::ui::state::State;
+use motionlens::ui::window::{WindowOptions, start};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+type Window = super::support::Window;
+
+fn clip() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/clips");
+    let mut clips: Vec<_> = std::fs::read_dir(folder)
+        .expect("bundled clips")
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "mp4"))
+        .collect();
+    clips.sort();
+    clips.swap_remove(0)
+}
+
+fn open(video: PathBuf, wgpu: bool) -> Window {
+    let builder = egui_kittest::Harness::builder().with_size([1280.0, 800.0]).with_step_dt(0.02);
+    let builder = if wgpu { builder.wgpu() } else { builder };
+    let options = WindowOptions { video: Some(video), device: DeviceChoice::Cpu, ..Default::default() };
+    builder.build_eframe(|cc| start(cc, options))
+}
+
+/// Draws until `done`; the limit is for a hung test, not a measure.
+#[track_caller]
+fn wait(h: &mut Window, what: &str, done: impl Fn(&State) -> bool) {
+    let limit = Instant::now() + Duration::from_secs(120);
+    while !done(h.state().state()) {
+        assert!(Instant::now() < limit, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+        h.step();
+    }
+    h.step();
+}
+
+fn scored(s: &State) -> bool {
+    s.scores.is_some() && s.scores_fresh
+}
+
+#[test]
+fn a_clip_opens_is_analysed_and_prompts_move_the_scores_without_the_vision_tower() {
+    let mut h = open(clip(), false);
+    wait(&mut h, "the first frame", |s| s.playback.shown.is_some());
+    wait(&mut h, "scores", scored);
+    let s = h.state().state();
+    let frames = s.analysed.as_ref().unwrap().analysis.frames.len();
+    assert_eq!(frames, s.model.as_ref().unwrap().frames);
+    let encoded = h.state().engine().unwrap().vision_frames();
+    assert!(encoded >= 1 && encoded <= frames as u64);
+    let before = s.score(0).cloned().unwrap();
+
+    h.get_by_label("Name of class 1").focus();
+    h.step();
+    h.get_by_label("Name of class 1").type_text(" down");
+    h.step();
+    assert!(!h.state().state().scores_fresh, "an edit asks for new scores");
+    wait(&mut h, "new scores", scored);
+    let after = h.state().state().score(0).cloned().unwrap();
+    assert_ne!(before.s_pos, after.s_pos);
+    assert_eq!(h.state().engine().unwrap().vision_frames(), encoded, "no frame was encoded again");
+}
+
+#[test]
+fn it_plays_pauses_steps_and_seeks() {
+    let mut h = open(clip(), false);
+    wait(&mut h, "the first frame", |s| s.playback.shown.is_some() && !s.playback.seeking);
+    h.get_by_label("Play").click();
+    h.step();
+    wait(&mut h, "playing", |s| s.playback.playing && s.playback.position.secs() > 0.1);
+    h.get_by_label("Pause").click();
+    h.step();
+    wait(&mut h, "paused", |s| !s.playback.playing);
+
+    h.get_by_label("Seek bar").click();
+    h.step();
+    let half = h.state().state().playback.duration().secs() / 2.0;
+    wait(&mut h, "the frame in the middle", |s| {
+        !s.playback.seeking && (s.playback.position.secs() - half).abs() < 0.2
+    });
+    let at = h.state().state().playback.shown.unwrap();
+    h.get_by_label("Next frame").click();
+    h.step();
+    wait(&mut h, "one frame on", |s| s.playback.shown.is_some_and(|p| p > at));
+    h.key_press(egui::Key::Comma);
+    h.step();
+    wait(&mut h, "one frame back", |s| s.playback.shown == Some(at));
+}
+
+#[test]
+fn a_broken_file_is_told_and_the_last_good_picture_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("broken.mp4");
+    std::fs::write(&broken, b"this is no video").unwrap();
+    let mut h = open(clip(), false);
+    wait(&mut h, "scores", scored);
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Command::Open(broken));
+    wait(&mut h, "the message", |s| !s.messages.all().is_empty());
+    h.run_steps(2);
+    assert_eq!(h.query_all_by_label_contains("broken.mp4").count(), 1, "the message names the file");
+    let s = h.state().state();
+    assert!(s.analysed.is_some() && s.playback.shown.is_some() && s.opening.is_none());
+}
+
+#[test]
+fn the_window_follows_the_play_head() {
+    let mut h = open(clip(), false);
+    wait(&mut h, "scores", scored);
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Command::FollowLength(0.8));
+    h.get_by_label("Follow play head").click();
+    h.step();
+    let end = h.state().state().playback.duration();
+    h.state_mut().apply(&ctx, Command::Seek(end));
+    wait(&mut h, "a window at the end", |s| {
+        s.work.is_none()
+            && s.analysed.as_ref().is_some_and(|a| {
+                let (from, to) = a.window();
+                from.secs() > end.secs() - 1.0 && (to.secs() - end.secs()).abs() < 0.2
+            })
+    });
+}
+
+#[test]
+fn the_picture_is_on_the_stage() {
+    let mut h = open(clip(), true);
+    wait(&mut h, "scores", scored);
+    // Seconds into the clip, where there is something to see.
+    let ctx = h.ctx.clone();
+    let middle = motionlens::video::Pts::from_secs(h.state().state().playback.duration().secs() / 2.0);
+    h.state_mut().apply(&ctx, Command::Seek(middle));
+    wait(&mut h, "the frame", |s| !s.playback.seeking);
+    let image = super::pixels::shot(&mut h, "live");
+    let stage = h.state().state().stage_rect;
+    let c = stage.center();
+    let mut seen = std::collections::HashSet::new();
+    for dx in -60..60 {
+        seen.insert(image.get_pixel((c.x as i32 + dx) as u32, c.y as u32).0);
+    }
+    assert!(seen.len() > 20, "{} colours across the middle of the stage", seen.len());
+}
