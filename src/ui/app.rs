@@ -250,7 +250,8 @@ impl App {
             }
             Event::AnalysisCancelled => s.work = None,
             Event::Scored { scores, notes, seconds } => {
-                s.scores = Some(scores);
+                // Without a clip there are only the notes on the prompts.
+                s.scores = Some(scores).filter(|s| !s.classes.is_empty());
                 s.scores_fresh = true;
                 s.score_seconds = seconds;
                 s.notes = notes.iter().map(|n| (n.text.clone(), n.clone())).collect();

@@ -43,9 +43,13 @@ pub fn show(ui: &mut Ui, c: &ClassScore, pinned: Option<&ClassScore>, reach: f32
             ("margin", numbers(c.margin), pinned.map(|b| change(c.margin, b.margin)), MARGIN, theme::TEXT),
             ("yes", format!("{:.2}", c.yes), pinned.map(|b| delta(c.yes - b.yes)), YES, theme::TEXT),
         ];
-        ui.columns_const::<4, _>(|columns| {
-            for (ui, (name, value, change, tip, colour)) in columns.iter_mut().zip(rows) {
-                ui.spacing_mut().item_spacing = vec2(3.0, 1.0);
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = vec2(4.0, 1.0);
+            ui.spacing_mut().interact_size.y = 14.0;
+            for (i, (name, value, change, tip, colour)) in rows.into_iter().enumerate() {
+                if i > 0 {
+                    ui.add_space(7.0);
+                }
                 ui.label(RichText::new(name).font(theme::small()).color(theme::WEAK)).on_hover_text(tip);
                 ui.label(RichText::new(value).font(theme::numbers()).color(colour)).on_hover_text(tip);
                 if let Some(d) = change {

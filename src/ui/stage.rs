@@ -351,7 +351,7 @@ fn caption_text(ui: &Ui, strip: Rect, text: &str, colour: Color32) {
 }
 
 /// Which map this is and whose at the left, the scale at the right, what the numbers are between them where there
-/// is room; the hovered value takes the place of the words.
+/// is room; the hovered value comes before whose map it is.
 fn caption(
     ui: &Ui,
     s: &State,
@@ -392,17 +392,18 @@ fn caption(
     }
     let mut left = put(strip.left() + 2.0, lay(layer.name(), theme::STRONG)) + 8.0;
     let (words, colour) = whose(s, moment);
-    let words = match hover {
-        Some(h) => lay(&h.text, theme::STRONG),
-        None => lay(&words, colour),
-    };
     // What does not fit is cut at the scale and not drawn over it.
-    let room = Rect::from_min_max(pos2(left, strip.top()), pos2(right, strip.bottom()));
-    let at = pos2(left, middle - words.size().y / 2.0);
-    left += words.size().x;
-    painter.with_clip_rect(room).galley(at, words, theme::TEXT);
+    let room =
+        painter.with_clip_rect(Rect::from_min_max(pos2(left, strip.top()), pos2(right, strip.bottom())));
+    let hovered = hover.is_some();
+    for (text, colour) in hover.map(|h| (h.text, theme::STRONG)).into_iter().chain([(words, colour)]) {
+        let galley = lay(&text, colour);
+        let at = pos2(left, middle - galley.size().y / 2.0);
+        left += galley.size().x + 10.0;
+        room.galley(at, galley, theme::TEXT);
+    }
     let about = lay(&source.quantity(), theme::WEAK);
-    if left + about.size().x + 10.0 < right {
+    if !hovered && left + about.size().x < right {
         put(right - about.size().x - 2.0, about);
     }
 }
