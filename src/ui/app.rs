@@ -623,7 +623,7 @@ impl App {
         egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::STAGE)).show(ui, |ui| {
             s.stage_rect = ui.max_rect();
             if !s.messages.all().is_empty() {
-                let margin = egui::Margin { left: 8, right: 8, top: 6, bottom: 2 };
+                let margin = egui::Margin { left: 8, right: 8, top: 6, bottom: 0 };
                 egui::Frame::new()
                     .inner_margin(margin)
                     .show(ui, |ui| messages::show(ui, &s.messages, &mut out));

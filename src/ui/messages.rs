@@ -92,6 +92,5 @@ pub fn show(ui: &mut Ui, messages: &Messages, out: &mut Vec<Command>) {
                     }
                 });
             });
-        ui.add_space(4.0);
     }
 }

@@ -213,7 +213,6 @@ fn colour(side: Side) -> Color32 {
 fn prompts(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Command>) {
     let Some(class) = s.prompts().classes.get(c) else { return };
     let own = side.list(class).is_some();
-    let mut edit = |e: PromptEdit| out.push(Command::Edit(e));
     ui.add_space(2.0);
     ui.horizontal_wrapped(|ui| {
         sign(ui, side);
@@ -231,41 +230,19 @@ fn prompts(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Command>)
         };
         let name = format!("{text}, {} prompts of {}", side.word(), class.name);
         if ui.small_button(text).on_hover_text(tip).accessible_name(name).clicked() {
-            edit(e);
+            out.push(Command::Edit(e));
         }
     });
     let list = side.shown(s.prompts(), class);
-    for (i, text) in list.iter().enumerate() {
-        let note = s.notes.get(text);
-        ui.horizontal(|ui| {
-            if !own {
-                ui.spacing_mut().interact_size.y = 16.0;
-            }
-            ui.label(RichText::new(side.sign()).font(theme::numbers()).color(colour(side)));
-            let name = format!("{} prompt {} of {}", capital(side.word()), i + 1, class.name);
-            if own {
-                let mut new = text.clone();
-                let width = (ui.available_width() - 100.0).max(60.0);
-                if prompt_edit(ui, &mut new, note, width).accessible_name(&name).changed() {
-                    edit(PromptEdit::SetPrompt(c, side, i, new));
-                }
-                ui.spacing_mut().item_spacing.x = 2.0;
-                for (icon, what, e) in [
-                    (Icon::Up, "Move up", PromptEdit::MovePrompt(c, side, i, -1)),
-                    (Icon::Down, "Move down", PromptEdit::MovePrompt(c, side, i, 1)),
-                    (Icon::Close, "Remove", PromptEdit::RemovePrompt(c, side, i)),
-                ] {
-                    if icon::button(ui, icon, SMALL, format!("{what} {name}"), what).clicked() {
-                        edit(e);
-                    }
-                }
-            } else {
-                let job = marked(ui, text, note, theme::WEAK);
-                ui.add(egui::Label::new(job).wrap());
-            }
-            marks(ui, note);
-        });
-    }
+    ui.scope(|ui| {
+        if !own {
+            ui.spacing_mut().interact_size.y = 16.0;
+            ui.spacing_mut().item_spacing.y = 3.0;
+        }
+        for (i, text) in list.iter().enumerate() {
+            row(ui, s, (c, side, i), text, own, out);
+        }
+    });
     if list.is_empty() {
         let text = match side {
             Side::Positive => "None: the class gets no s+.",
@@ -276,8 +253,46 @@ fn prompts(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Command>)
     let name = format!("Add {} prompt to {}", side.word(), class.name);
     let button = egui::Button::new(format!("{} Add {} prompt", side.sign(), side.word())).small();
     if ui.add(button).accessible_name(name).clicked() {
-        edit(PromptEdit::AddPrompt(c, side, String::new()));
+        out.push(Command::Edit(PromptEdit::AddPrompt(c, side, String::new())));
     }
+}
+
+/// One prompt: a field with its buttons where it is the class's own, plain text where it comes from a template.
+fn row(
+    ui: &mut Ui,
+    s: &State,
+    (c, side, i): (usize, Side, usize),
+    text: &str,
+    own: bool,
+    out: &mut Vec<Command>,
+) {
+    let note = s.notes.get(text);
+    let class = s.prompts().classes.get(c).map_or("", |class| class.name.as_str());
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(side.sign()).font(theme::numbers()).color(colour(side)));
+        if !own {
+            ui.add(egui::Label::new(marked(ui, text, note, theme::WEAK)).wrap());
+            marks(ui, note);
+            return;
+        }
+        let name = format!("{} prompt {} of {class}", capital(side.word()), i + 1);
+        let mut new = text.to_owned();
+        let width = (ui.available_width() - 100.0).max(60.0);
+        if prompt_edit(ui, &mut new, note, width).accessible_name(&name).changed() {
+            out.push(Command::Edit(PromptEdit::SetPrompt(c, side, i, new)));
+        }
+        ui.spacing_mut().item_spacing.x = 2.0;
+        for (icon, what, e) in [
+            (Icon::Up, "Move up", PromptEdit::MovePrompt(c, side, i, -1)),
+            (Icon::Down, "Move down", PromptEdit::MovePrompt(c, side, i, 1)),
+            (Icon::Close, "Remove", PromptEdit::RemovePrompt(c, side, i)),
+        ] {
+            if icon::button(ui, icon, SMALL, format!("{what} {name}"), what).clicked() {
+                out.push(Command::Edit(e));
+            }
+        }
+        marks(ui, note);
+    });
 }
 
 fn capital(word: &str) -> String {

@@ -47,8 +47,11 @@ pub fn show(ui: &mut Ui, c: &ClassScore, pinned: Option<&ClassScore>, reach: f32
             ui.spacing_mut().item_spacing = vec2(4.0, 1.0);
             ui.spacing_mut().interact_size.y = 14.0;
             for (i, (name, value, change, tip, colour)) in rows.into_iter().enumerate() {
-                if i > 0 {
-                    ui.add_space(7.0);
+                match i {
+                    0 => {}
+                    // With the changes beside them only two fit into a line.
+                    2 if pinned.is_some() => ui.end_row(),
+                    _ => ui.add_space(7.0),
                 }
                 ui.label(RichText::new(name).font(theme::small()).color(theme::WEAK)).on_hover_text(tip);
                 ui.label(RichText::new(value).font(theme::numbers()).color(colour)).on_hover_text(tip);

@@ -5,6 +5,7 @@ use super::edit::History;
 use super::messages::Messages;
 use super::overlay::{self, Moment, View};
 use crate::engine::{Analysis, AnalysisWindow, DeviceInfo, ModelInfo, PromptNote};
+use crate::prompt::Class;
 use crate::score::{ClassScore, Scores};
 use crate::video::{Pts, VideoInfo};
 use std::collections::HashMap;
@@ -165,13 +166,12 @@ impl State {
 
     /// The score of class `c`, by place, or by name where the order has changed since.
     pub fn score(&self, c: usize) -> Option<&ClassScore> {
-        find(self.scores.as_deref()?, c, &self.prompts().classes.get(c)?.name)
+        find(self.scores.as_deref()?, c, &self.prompts().classes)
     }
 
     /// The score of class `c` in the pinned baseline.
     pub fn pinned(&self, c: usize) -> Option<&ClassScore> {
-        let pinned = self.history.present().pinned.as_deref()?;
-        find(pinned, c, &self.prompts().classes.get(c)?.name)
+        find(self.history.present().pinned.as_deref()?, c, &self.prompts().classes)
     }
 
     /// The in/out range, the whole video where it is not set.
@@ -188,11 +188,18 @@ impl State {
     }
 }
 
-fn find<'a>(scores: &'a Scores, c: usize, name: &str) -> Option<&'a ClassScore> {
-    match scores.classes.get(c) {
-        Some(s) if s.name == name => Some(s),
-        _ => scores.classes.iter().find(|s| s.name == name),
+/// By name, which survives a new order; a class that has been renamed is known by its place.
+fn find<'a>(scores: &'a Scores, c: usize, classes: &[Class]) -> Option<&'a ClassScore> {
+    let name = &classes.get(c)?.name;
+    let there = scores.classes.get(c);
+    if there.is_some_and(|s| s.name == *name) {
+        return there;
     }
+    let by_name = scores.classes.iter().find(|s| s.name == *name);
+    let renamed = |s: &&ClassScore| {
+        classes.len() == scores.classes.len() && !classes.iter().any(|other| other.name == s.name)
+    };
+    by_name.or_else(|| there.filter(renamed))
 }
 
 /// `m:ss.mmm`, or `h:mm:ss.mmm` from an hour on.

@@ -172,6 +172,21 @@ fn scores_stay_with_their_class_when_the_order_changes() {
 }
 
 #[test]
+fn a_renamed_class_keeps_its_scores_until_new_ones_come() {
+    let mut h = analysed(SIZE, false);
+    h.get_by_label("Name of class 2").focus();
+    h.run();
+    h.get_by_label("Name of class 2").type_text(" fast");
+    h.run();
+    assert_eq!(h.state().state().score(1).and_then(|c| c.s_pos), Some(0.12));
+    h.get_by_label("Menu of moving left").click();
+    h.run();
+    h.get_by_label("Remove class").click();
+    h.run();
+    assert_eq!(h.state().state().score(0), None, "nobody knows whose scores these are now");
+}
+
+#[test]
 fn a_problem_is_shown_in_words_stays_and_can_be_dismissed() {
     let mut h = analysed(SIZE, false);
     let message = "broken.mp4: the file ends in the middle. Copy it again.";
