@@ -120,13 +120,16 @@ fn a_prompt_cut_at_its_eot_gives_the_same_embedding_as_a_padded_one() {
         let mut padded = short.clone();
         padded.extend([98; 12]);
         let together =
-            clip.text(&[short.clone(), vec![97, 5, 6, 7, 8, 9, 10, 11, 98]], &config).slice([0..1]);
+            clip.text(&[short.clone(), vec![97, 5, 6, 7, 8, 9, 10, 11, 98]], &config).narrow(0, 0, 1);
         let alone = clip.text(&[short], &config);
         let long = clip.text(&[padded], &config);
         assert!(error(alone.clone(), long) < 1e-6);
         assert!(error(alone, together) < 1e-6);
     }
 }
+
+/// Name, shape and bytes of a tensor in a file.
+type Stored = (String, Vec<usize>, Vec<u8>);
 
 #[test]
 fn a_wrong_file_is_refused_by_the_name_of_the_tensor() {
@@ -138,7 +141,7 @@ fn a_wrong_file_is_refused_by_the_name_of_the_tensor() {
         load_clip(file, Weights::from_bytes("model.safetensors", bytes), &device).unwrap_err().to_string()
     };
     let good = config.to_file();
-    let edit = |change: &dyn Fn(&mut Vec<(String, Vec<usize>, Vec<u8>)>)| {
+    let edit = |change: &dyn Fn(&mut Vec<Stored>)| {
         let file = SafeTensors::deserialize(&bytes).unwrap();
         let mut all: Vec<_> =
             file.tensors().into_iter().map(|(n, v)| (n, v.shape().to_vec(), v.data().to_vec())).collect();
