@@ -1,6 +1,11 @@
 # `make run` and `make test` are all that a new user needs; `make help` lists the rest.
 
 .DEFAULT_GOAL := help
+
+# Without a desktop session this is unset, and Mesa's Vulkan loader complains on stderr.
+ifndef XDG_RUNTIME_DIR
+export XDG_RUNTIME_DIR := $(shell mktemp -d)
+endif
 .PHONY: help run test bench model deny packages cargo
 
 help: ## Show this list
