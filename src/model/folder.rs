@@ -116,6 +116,7 @@ impl ModelFiles {
     /// The default model, held in the binary (`assets/model`).
     pub fn embedded() -> Self {
         let weights = include_bytes!("../../assets/model/model.safetensors");
+        let head = include_bytes!("../../assets/model/motion_head.safetensors");
         Self {
             place: "the embedded model".to_owned(),
             name: "small".to_owned(),
@@ -123,7 +124,10 @@ impl ModelFiles {
             weights: Weights::from_bytes("embedded model.safetensors", weights.to_vec()),
             tokenizer: include_bytes!("../../assets/model/tokenizer.json").to_vec(),
             preprocessor: Some(include_bytes!("../../assets/model/preprocessor_config.json").to_vec()),
-            head: None,
+            head: Some((
+                include_bytes!("../../assets/model/motionlens.json").to_vec(),
+                Weights::from_bytes("embedded motion_head.safetensors", head.to_vec()),
+            )),
         }
     }
 

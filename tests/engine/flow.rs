@@ -184,7 +184,7 @@ fn a_new_model_takes_over_windows_and_prompts() {
         Event::Analysed(a) if a.model_digest == digest => Some(a.clone()),
         _ => None,
     });
-    // The head is as untrained as the embedded model's, so the embedding is the same; the frames were encoded anew.
+    // Another model knows nothing of the frames that the first one encoded.
     assert_eq!((first.encoded_frames, second.encoded_frames), (8, 8));
     assert_eq!(scored(&engine).classes.len(), 3);
 }
