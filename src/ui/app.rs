@@ -402,7 +402,8 @@ impl App {
 
     fn analyse(&mut self, window: AnalysisWindow) {
         self.state.requested = Some(window);
-        self.state.scores_fresh = false;
+        // A window that follows the play head brings new scores all the time; they need no mark.
+        self.state.scores_fresh &= self.state.follow;
         if let Some(e) = &self.engine {
             e.analyse(window);
             let stage = "waiting".to_owned();

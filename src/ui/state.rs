@@ -184,7 +184,12 @@ impl State {
     /// The sampled frame that belongs to the displayed one.
     pub fn moment(&self) -> Option<Moment> {
         let shown = self.playback.shown.unwrap_or(self.playback.position);
-        self.analysed.as_ref()?.moment(shown)
+        let analysed = self.analysed.as_ref()?;
+        let moment = analysed.moment(shown)?;
+        // A window that follows the play head is always a little behind it; the newest map is still the one to show.
+        let behind = shown.secs() - analysed.window().1.secs();
+        let follows = self.follow && (0.0..self.follow_length.max(1.0)).contains(&behind);
+        Some(Moment { outside: moment.outside && !follows, ..moment })
     }
 }
 
