@@ -64,6 +64,7 @@ fn decode(c: &mut Criterion) {
 fn seek(c: &mut Criterion) {
     let Some(path) = video() else { return };
     let mut decoder = open(&path);
+    decoder.know(Arc::new(decoder.scanner().run(&Cancel::default()).expect("scans")));
     let mut group = c.benchmark_group("exact seek 1080p");
     group.sample_size(20).measurement_time(Duration::from_secs(15));
     let mut at = 0u64;

@@ -107,11 +107,14 @@ pub fn describe_auto() -> DeviceInfo {
     }
 }
 
-/// Every adapter that wgpu sees, through every graphics interface; an empty list when there is none or asking fails.
+/// Every adapter that wgpu sees through Vulkan, Metal or DirectX 12; an empty list when there is none or asking fails.
+/// OpenGL is left out: Burn does not run on it, and Mesa's driver complains on stderr where there is no desktop.
 pub fn adapters() -> Vec<AdapterReport> {
     let list = || {
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-        let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+        let backends = wgpu::Backends::PRIMARY;
+        let descriptor =
+            wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle() };
+        let found = pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(backends));
         Ok::<_, String>(found.iter().map(|adapter| report(&adapter.get_info())).collect())
     };
     guarded(list).unwrap_or_else(|reason: String| {

@@ -16,7 +16,7 @@ fn load(name: &str, device: &Device) -> (ClipConfig, Clip) {
     let file: ConfigFile =
         serde_json::from_slice(&std::fs::read(folder(name).join("config.json")).unwrap()).unwrap();
     let weights = Weights::read(&folder(name).join("model.safetensors")).unwrap();
-    load_clip(&file, &weights, device).unwrap()
+    load_clip(&file, weights, device).unwrap()
 }
 
 struct Reference(Vec<u8>);
@@ -101,6 +101,17 @@ fn towers_match_transformers_with_the_old_eos_token_id() {
 }
 
 #[test]
+fn towers_match_transformers_through_wgpu() {
+    match motionlens::device::open(motionlens::device::DeviceChoice::Gpu, None) {
+        Ok((device, info)) => {
+            eprintln!("on {}", info.name);
+            parity("clip-tiny", &device, 1e-3);
+        }
+        Err(e) => eprintln!("skipped, there is no wgpu adapter: {e}"),
+    }
+}
+
+#[test]
 fn a_prompt_cut_at_its_eot_gives_the_same_embedding_as_a_padded_one() {
     let device = Device::flex();
     for name in ["clip-tiny", "clip-tiny-eos2"] {
@@ -109,13 +120,16 @@ fn a_prompt_cut_at_its_eot_gives_the_same_embedding_as_a_padded_one() {
         let mut padded = short.clone();
         padded.extend([98; 12]);
         let together =
-            clip.text(&[short.clone(), vec![97, 5, 6, 7, 8, 9, 10, 11, 98]], &config).slice([0..1]);
+            clip.text(&[short.clone(), vec![97, 5, 6, 7, 8, 9, 10, 11, 98]], &config).narrow(0, 0, 1);
         let alone = clip.text(&[short], &config);
         let long = clip.text(&[padded], &config);
         assert!(error(alone.clone(), long) < 1e-6);
         assert!(error(alone, together) < 1e-6);
     }
 }
+
+/// Name, shape and bytes of a tensor in a file.
+type Stored = (String, Vec<usize>, Vec<u8>);
 
 #[test]
 fn a_wrong_file_is_refused_by_the_name_of_the_tensor() {
@@ -124,10 +138,10 @@ fn a_wrong_file_is_refused_by_the_name_of_the_tensor() {
     let (config, clip) = load("clip-tiny", &device);
     let bytes = to_safetensors(&clip, Precision::F32).unwrap();
     let refuse = |bytes: Vec<u8>, file: &ConfigFile| {
-        load_clip(file, &Weights::from_bytes("model.safetensors", bytes), &device).unwrap_err().to_string()
+        load_clip(file, Weights::from_bytes("model.safetensors", bytes), &device).unwrap_err().to_string()
     };
     let good = config.to_file();
-    let edit = |change: &dyn Fn(&mut Vec<(String, Vec<usize>, Vec<u8>)>)| {
+    let edit = |change: &dyn Fn(&mut Vec<Stored>)| {
         let file = SafeTensors::deserialize(&bytes).unwrap();
         let mut all: Vec<_> =
             file.tensors().into_iter().map(|(n, v)| (n, v.shape().to_vec(), v.data().to_vec())).collect();
@@ -173,7 +187,7 @@ fn half_precision_files_load_to_nearly_the_same_embedding() {
     let device = Device::flex();
     let (config, clip) = load("clip-tiny", &device);
     let bytes = to_safetensors(&clip, Precision::F16).unwrap();
-    let (_, half) = load_clip(&config.to_file(), &Weights::from_bytes("f16", bytes), &device).unwrap();
+    let (_, half) = load_clip(&config.to_file(), Weights::from_bytes("f16", bytes), &device).unwrap();
     let pixels: Tensor<4> = Reference::read("clip-tiny").tensor("pixels", &device);
     let cosine = (normalise(clip.image(pixels.clone())) * normalise(half.image(pixels))).sum_dim(1);
     assert!(cosine.min().into_scalar::<f32>() > 0.999);

@@ -93,3 +93,13 @@ fn a_clip_played_backwards_is_distributed_as_its_mirror_class() {
         }
     }
 }
+
+#[test]
+fn the_bundled_prompt_set_names_the_classes_of_the_world() {
+    let set = motionlens::prompt::PromptSet::from_bytes(motionlens::cli::BUNDLED_PROMPTS.as_bytes()).unwrap();
+    let names: Vec<String> = set.classes.iter().map(|c| c.name.clone()).collect();
+    let mut expected: Vec<String> = Motion::all().iter().map(|m| m.name()).collect();
+    assert_eq!(names.len(), expected.len());
+    expected.retain(|name| !names.contains(name));
+    assert!(expected.is_empty(), "missing: {expected:?}");
+}

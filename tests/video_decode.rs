@@ -5,7 +5,7 @@ mod video_support;
 use motionlens::video::decode::Decoder;
 use motionlens::video::frame::{Layout, Matrix, Range};
 use motionlens::video::sampling::{ClipRequest, sample_indices};
-use motionlens::video::{Cancel, ClipReader, Mp4Writer, Pts, RgbImage, VideoError};
+use motionlens::video::{Cancel, ClipReader, Frame, Mp4Writer, Pts, RgbImage, VideoError};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -90,15 +90,35 @@ fn seeking_gives_the_frame_that_playing_gives() {
         let mut decoder = open(&path);
         let n = frames.len();
         // Far jumps, near jumps, backwards and forwards: 7 has no factor in common with most counts.
-        let order = (0..n).map(|i| i * 7 % n).chain((0..n).rev()).chain([0, n - 1, 0]);
-        for i in order {
+        let order = || (0..n).map(|i| i * 7 % n).chain((0..n).rev()).chain([0, n - 1, 0]);
+        // First without, then with the list of frames, which lets the decoder leave pictures out on the way.
+        for i in order().chain([usize::MAX]).chain(order()) {
+            if i == usize::MAX {
+                decoder.know(Arc::new(decoder.scanner().run(&Cancel::default()).expect(name)));
+                continue;
+            }
             let exact = frames[i].pts;
             let within =
                 Pts(exact.0 + frames.get(i + 1).map_or(1_000_000, |next| (next.pts.0 - exact.0) / 2));
             for at in [exact, within] {
-                let got = decoder.seek(at, &mut |_| true).expect(name).expect(name);
+                let complete_from = decoder.complete_from(at);
+                let mut seen = Vec::new();
+                let mut collect = |f: &Arc<Frame>| {
+                    // A jump that is repeated from farther back starts again.
+                    if seen.last().is_some_and(|last| *last >= f.pts) {
+                        seen.clear();
+                    }
+                    seen.push(f.pts);
+                    true
+                };
+                let got = decoder.seek(at, &mut collect).expect(name).expect(name);
                 assert_eq!(got.pts, exact, "{name}: frame {i}");
                 assert!(got.to_rgb() == pictures[i], "{name}: another picture at frame {i}");
+                // What it saw from there on has no gaps.
+                let start = seen.iter().rposition(|p| *p <= complete_from).unwrap_or(0);
+                let first = frames.iter().position(|f| f.pts == seen[start]).expect(name);
+                let want: Vec<Pts> = frames[first..=i].iter().map(|f| f.pts).collect();
+                assert_eq!(seen[start..], want, "{name}: on the way to frame {i}");
             }
         }
         // After a seek it plays on without a gap.

@@ -4,6 +4,7 @@ use super::{CliError, ModelArguments};
 use crate::eval::synth::{self, FIRST_SEED, SynthReport};
 use crate::files::write_atomic;
 use crate::model::ModelFiles;
+use crate::model::folder::{CARD, Card};
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,9 @@ struct SynthArgs {
     /// Write the figures as JSON; - is the standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the figures into the motionlens.json of --model
+    #[arg(long, requires = "model")]
+    record: bool,
 }
 
 /// Runs a protocol and prints its figures.
@@ -52,6 +56,9 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
         bar.set_position(done as u64);
     })?;
     bar.finish_and_clear();
+    if let Some(folder) = args.model.model.as_deref().filter(|_| args.record) {
+        record(&report, &folder.join(CARD))?;
+    }
     match &args.json {
         None => print!("{}", table(&report)),
         Some(path) => {
@@ -65,6 +72,17 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
         }
     }
     Ok(())
+}
+
+/// Puts the figures into a model's card.
+fn record(report: &SynthReport, path: &Path) -> Result<(), CliError> {
+    let fail =
+        |reason: String| CliError::Engine(format!("cannot record figures in {}: {reason}", path.display()));
+    let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
+    let mut card: Card = serde_json::from_slice(&bytes).map_err(|e| fail(e.to_string()))?;
+    card.figures = serde_json::to_value(report).map_err(|e| fail(e.to_string()))?;
+    let json = serde_json::to_vec_pretty(&card).map_err(|e| fail(e.to_string()))?;
+    write_atomic(path, &json).map_err(|e| fail(e.to_string()))
 }
 
 fn table(report: &SynthReport) -> String {

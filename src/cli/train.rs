@@ -10,7 +10,7 @@ use crate::model::{Model, ModelFiles};
 use crate::prompt::Templates;
 use crate::train;
 use crate::train::features::Source;
-use crate::train::head::{Report, pseudo_unseen, world_templates};
+use crate::train::head::{Report, Selection, pseudo_unseen, world_templates};
 use crate::train::losses::Lambdas;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -79,6 +79,12 @@ struct HeadArgs {
     /// Alpha of the written model, where no holdout chooses it
     #[arg(long, default_value_t = 0.0)]
     alpha: f32,
+    /// Take epochs and alpha from a finished run that held classes out: its folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["epochs", "alpha", "holdout"])]
+    chosen_by: Option<PathBuf>,
+    /// Name of the written model [default: that of --model]
+    #[arg(long)]
+    name: Option<String>,
     /// Ablation: no motion separation; adapters and mean pooling alone
     #[arg(long)]
     no_msm: bool,
@@ -134,7 +140,11 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
         Some(path) => Source::Files(labelled::read(path).map_err(|e| CliError::Engine(e.to_string()))?),
         None => Source::World { classes: Motion::seen(), per_class: args.per_class, seed: args.seed },
     };
-    let settings = settings(args, &model, &source);
+    let mut settings = settings(args, &model, &source);
+    if let Some(folder) = &args.chosen_by {
+        let chosen = Selection::read(folder)?;
+        (settings.epochs, settings.alpha) = (chosen.epoch, chosen.alpha);
+    }
     let cache = args.cache.clone().or_else(cache_folder).unwrap_or_else(|| args.out.join("features"));
 
     copy_clip(&args.model, &args.out)?;
@@ -164,12 +174,15 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
                 bar.set_message(format!("training, loss {loss:.3}"));
             }
             Report::Epoch(epoch) => bar.suspend(|| {
-                let held = epoch.validation.map_or(String::new(), |v| {
-                    format!(
-                        ", held-out classes {:.1}% among themselves, {:.1}% among all, at alpha {}",
-                        v.accuracy.own_space, v.accuracy.all_classes, v.alpha
-                    )
-                });
+                let held = epoch.validation.and_then(|v| v.accuracy.zip(Some(v.alpha))).map_or(
+                    String::new(),
+                    |(a, alpha)| {
+                        format!(
+                            ", held-out classes {:.1}% among themselves, {:.1}% among all, at alpha {alpha}",
+                            a.own_space, a.all_classes
+                        )
+                    },
+                );
                 eprintln!("epoch {}: mean loss {:.4}{held}", epoch.epoch, epoch.loss);
             }),
         },
@@ -187,6 +200,7 @@ fn settings(args: &HeadArgs, model: &Model, source: &Source) -> train::head::Set
         lambdas.negatives = 0.0;
     }
     train::head::Settings {
+        name: args.name.clone().unwrap_or_else(|| model.name.clone()),
         model: model.digest.clone(),
         data: match (&args.data, source) {
             (Some(path), source) => format!("{} clips of {}", source.clips(), path.display()),

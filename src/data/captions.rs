@@ -5,10 +5,8 @@
 //! trail that is fainter the older it is. The trails give the text tower its words for motion, as photographs on the
 //! web do for CLIP.
 
-use super::world::{
-    BACKGROUNDS, Background, COLOURS, Direction, FRAMES, Manner, Motion, Object, Path, Pose, Shape, WorldRng,
-    blend, mask, mover_shape, random_object,
-};
+use super::draw::{BACKGROUNDS, Background, COLOURS, Object, Pose, Shape, blend, mask, random_object};
+use super::world::{Direction, FRAMES, Manner, Motion, Path, WorldRng, mover_shape};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 

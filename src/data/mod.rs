@@ -1,6 +1,7 @@
 //! Where clips for training, evaluation and teaching come from: the procedural world, and folders of real videos.
 
 pub mod captions;
+pub mod draw;
 pub mod labelled;
 pub mod synth;
 pub mod world;

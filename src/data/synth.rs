@@ -1,7 +1,8 @@
 //! Clips of the procedural world as files: an mp4 and, beside it, a JSON of the truth (class, boxes and masks of what
 //! moves and what stands still in every frame), so that any tool can check what a map claims.
 
-use super::world::{self, COLOURS, Motion, Object, Pose, Scene};
+use super::draw::{COLOURS, Object, Pose};
+use super::world::{self, Motion, Scene};
 use crate::files::write_atomic;
 use crate::video::{Pts, RgbImage, VideoError, encode::Mp4Writer};
 use serde::Serialize;

@@ -21,6 +21,13 @@ pub struct Accuracy {
     pub all_classes: f64,
 }
 
+impl Accuracy {
+    /// The mean of both, what the validation goes by.
+    pub fn mean(&self) -> f64 {
+        (self.own_space + self.all_classes) / 2.0
+    }
+}
+
 /// t⁺ and t⁻ of every class before DA_j: unit rows `(C, E)`.
 pub struct TextSide {
     pub names: Vec<String>,

@@ -182,16 +182,16 @@ impl ModelFiles {
                 "image_mean and image_std have to be finite, image_std above 0".into(),
             ));
         }
-        let (config, clip) = load_clip(&file, &self.weights, device)?;
-
         let mut digest = blake3::Hasher::new();
         digest.update(self.weights.bytes());
+        let (config, clip) = load_clip(&file, self.weights, device)?;
+
         let untrained = HeadConfig::new(config.vision.width, config.joint, config.vision.heads);
-        let (card, head) = match &self.head {
+        let (card, head) = match self.head {
             None => (None, untrained.init(device)),
             Some((card, weights)) => {
                 digest.update(weights.bytes());
-                let card: Card = serde_json::from_slice(card).map_err(|e| read(CARD, e.to_string()))?;
+                let card: Card = serde_json::from_slice(&card).map_err(|e| read(CARD, e.to_string()))?;
                 if card.version != 1 {
                     let reason =
                         format!("it has format version {}, this program reads version 1", card.version);

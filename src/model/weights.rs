@@ -105,28 +105,30 @@ impl Weights {
     /// Fills `module` from the tensors of the same names (PyTorch's layout of Linear and LayerNorm), except `skip`.
     /// A tensor that is missing or of another shape is an error that names it; one that the module does not know is
     /// an error unless it is in `skip` or is a `position_ids` buffer of older files.
-    pub fn apply<M: Module>(&self, module: &mut M, skip: &[&str]) -> Result<(), WeightsError> {
+    pub fn apply<M: Module>(self, module: &mut M, skip: &[&str]) -> Result<(), WeightsError> {
         let keep: Vec<String> = self
             .shapes()?
             .into_keys()
             .filter(|name| !skip.contains(&name.as_str()))
             .flat_map(|name| [name.replace(".weight", ".gamma"), name.replace(".bias", ".beta"), name])
             .collect();
-        let mut store = SafetensorsStore::from_bytes(Some(self.bytes.clone()))
+        let Self { path, bytes } = self;
+        let refuse = |reason: String| WeightsError::Tensor { path: path.clone(), reason };
+        let mut store = SafetensorsStore::from_bytes(Some(bytes))
             .with_full_paths(keep)
             .with_from_adapter(PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32)))
             .allow_partial(true)
             .validate(false);
-        let result = store.apply_to(module).map_err(|e| self.refuse(e.to_string()))?;
+        let result = store.apply_to(module).map_err(|e| refuse(e.to_string()))?;
         if let Some(error) = result.errors.first() {
-            return Err(self.refuse(error.to_string()));
+            return Err(refuse(error.to_string()));
         }
         if let Some((name, _)) = result.missing.iter().find(|(name, _)| !skip.contains(&name.as_str())) {
-            return Err(self.refuse(format!("tensor {} is missing", pytorch_name(name))));
+            return Err(refuse(format!("tensor {} is missing", pytorch_name(name))));
         }
         let stray = |name: &&String| !skip.contains(&name.as_str()) && !name.ends_with("position_ids");
         if let Some(name) = result.unused.iter().find(stray) {
-            return Err(self.refuse(format!("tensor {name} belongs to another kind of model")));
+            return Err(refuse(format!("tensor {name} belongs to another kind of model")));
         }
         Ok(())
     }
@@ -205,7 +207,7 @@ fn tensor_sizes(shapes: &BTreeMap<String, Vec<usize>>) -> Result<TensorSizes, St
 /// A CLIP from `config.json` and the tensors of `model.safetensors`; tensors and fields must agree.
 pub fn load_clip(
     file: &ConfigFile,
-    weights: &Weights,
+    weights: Weights,
     device: &Device,
 ) -> Result<(ClipConfig, Clip), WeightsError> {
     let sizes = tensor_sizes(&weights.shapes()?).map_err(|r| weights.refuse(r))?;

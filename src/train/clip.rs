@@ -33,11 +33,21 @@ pub struct Settings {
     pub weight_decay: f32,
     /// Side of the pictures in pixels.
     pub image_size: usize,
+    /// Steps between checkpoints.
+    pub checkpoint_every: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { steps: 2000, batch: 128, seed: 1, learning_rate: 1e-3, weight_decay: 0.05, image_size: 64 }
+        Self {
+            steps: 2000,
+            batch: 128,
+            seed: 1,
+            learning_rate: 1e-3,
+            weight_decay: 0.05,
+            image_size: 64,
+            checkpoint_every: 50,
+        }
     }
 }
 
@@ -161,7 +171,7 @@ pub fn train(
                     format!("loss {value:.3} ({excess:.3} above its floor), pair AUC {auc:.3}, τ {tau:.1}"),
                 );
             }
-            if (step + 1) % 100 == 0 {
+            if (step + 1).is_multiple_of(settings.checkpoint_every.max(1)) {
                 run.save(&clip, &optimiser, step + 1)?;
             }
         }

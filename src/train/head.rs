@@ -30,6 +30,8 @@ pub const ALPHAS: [f32; 4] = [0.0, 0.25, 0.5, 1.0];
 /// What fixes a stage-2 run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
+    /// Name of the model with its head.
+    pub name: String,
     /// BLAKE3 of the CLIP that the head is for.
     pub model: String,
     /// The data, in words.
@@ -76,9 +78,8 @@ pub fn pseudo_unseen(pairs: usize, seed: u64) -> Vec<String> {
 pub struct Selection {
     pub epoch: usize,
     pub alpha: f32,
-    /// Mean of the held-out accuracy in the held-out label space and among all classes, in percent.
-    pub score: f64,
-    pub accuracy: Accuracy,
+    /// On the held-out classes; absent where none are held out.
+    pub accuracy: Option<Accuracy>,
 }
 
 /// One finished epoch, for progress lines.
@@ -157,7 +158,7 @@ pub fn train(
     let projection = model.clip.visual_projection.clone().fork(&autodiff).no_grad();
     let text_trained = text.subset(&trained, &autodiff);
     let began = Instant::now();
-    let mut best: Option<Selection> = read_selection(out, start > 0);
+    let mut best = if start > 0 { Selection::read(out).ok() } else { None };
 
     for epoch in start / per_epoch..settings.epochs {
         if let Some(best) = &best
@@ -206,24 +207,25 @@ pub fn train(
         let selection = if held.is_empty() {
             None
         } else {
-            let found = validate(&head.valid(), model, &features, &text, &validation, &held, device)?;
-            let selection = Selection { epoch: epoch + 1, ..found };
+            let (alpha, found_accuracy) =
+                validate(&head.valid(), model, &features, &text, &validation, &held, device)?;
+            let selection = Selection { epoch: epoch + 1, alpha, accuracy: Some(found_accuracy) };
             run.log(&format!(
                 "{},{},{loss:.5},,,{:.2},{:.2},{},{:.1}",
                 epoch + 1,
                 (epoch + 1) * per_epoch,
-                selection.accuracy.own_space,
-                selection.accuracy.all_classes,
+                found_accuracy.own_space,
+                found_accuracy.all_classes,
                 selection.alpha,
                 began.elapsed().as_secs_f32()
             ))?;
             Some(selection)
         };
         if let Some(selection) = &selection
-            && best.as_ref().is_none_or(|b| selection.score > b.score)
+            && best.as_ref().is_none_or(|b| selection.score() > b.score())
         {
             best = Some(selection.clone());
-            save_folder(out, &head.valid(), model, settings, selection)?;
+            save_folder(out, &head.valid(), settings, selection)?;
         }
         report(Report::Epoch(EpochReport { epoch: epoch + 1, loss, validation: selection.as_ref() }));
         run.save(&head, &optimiser, (epoch + 1) * per_epoch)?;
@@ -231,10 +233,8 @@ pub fn train(
     match best {
         Some(best) => Ok(best),
         None => {
-            let accuracy = Accuracy { own_space: f64::NAN, all_classes: f64::NAN };
-            let selection =
-                Selection { epoch: settings.epochs, alpha: settings.alpha, score: f64::NAN, accuracy };
-            save_folder(out, &head.valid(), model, settings, &selection)?;
+            let selection = Selection { epoch: settings.epochs, alpha: settings.alpha, accuracy: None };
+            save_folder(out, &head.valid(), settings, &selection)?;
             Ok(selection)
         }
     }
@@ -249,33 +249,38 @@ fn validate(
     clips: &[usize],
     held: &[usize],
     device: &Device,
-) -> Result<Selection, RunError> {
+) -> Result<(f32, Accuracy), RunError> {
     let f = embed(head, model, features, clips, device)?;
     let labels: Vec<usize> = clips.iter().map(|&i| features.labels[i]).collect();
     let classes = text.joint(head)?;
-    let mut best: Option<Selection> = None;
-    for alpha in ALPHAS {
-        let accuracy = zero_shot(&f, &labels, &classes, held, alpha);
-        let score = (accuracy.own_space + accuracy.all_classes) / 2.0;
-        if best.as_ref().is_none_or(|b| score > b.score) {
-            best = Some(Selection { epoch: 0, alpha, score, accuracy });
-        }
-    }
-    best.ok_or_else(|| RunError::Other("nothing to validate on".into()))
+    let each = ALPHAS.map(|alpha| (alpha, zero_shot(&f, &labels, &classes, held, alpha)));
+    // Of equal ones the smaller α.
+    Ok(each
+        .into_iter()
+        .reduce(|best, next| if next.1.mean() > best.1.mean() { next } else { best })
+        .unwrap_or(each[0]))
 }
 
 const SELECTION: &str = "selection.json";
 
-fn read_selection(out: &Path, resumed: bool) -> Option<Selection> {
-    let bytes = resumed.then(|| std::fs::read(out.join(SELECTION)).ok()).flatten()?;
-    serde_json::from_slice(&bytes).ok()
+impl Selection {
+    fn score(&self) -> f64 {
+        self.accuracy.map_or(f64::NEG_INFINITY, |a| a.mean())
+    }
+
+    /// What the run in `folder` has chosen.
+    pub fn read(folder: &Path) -> Result<Self, RunError> {
+        let path = folder.join(SELECTION);
+        let fail = |reason: String| RunError::Other(format!("cannot read {}: {reason}", path.display()));
+        let bytes = std::fs::read(&path).map_err(|e| fail(e.to_string()))?;
+        serde_json::from_slice(&bytes).map_err(|e| fail(e.to_string()))
+    }
 }
 
 /// The head and its card; with the CLIP's files beside them the folder is a model.
 fn save_folder(
     out: &Path,
     head: &MotionHead,
-    model: &Model,
     settings: &Settings,
     selection: &Selection,
 ) -> Result<(), RunError> {
@@ -285,7 +290,7 @@ fn save_folder(
     };
     let card = Card {
         version: 1,
-        name: format!("{} + motion head", model.name),
+        name: settings.name.clone(),
         head: settings.head.clone(),
         alpha: selection.alpha,
         templates: Some(settings.templates.clone()),

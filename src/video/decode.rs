@@ -1,13 +1,10 @@
 //! Decoding: one handle on one video file that gives frames in order and can be sent to any time, exactly. This
 //! module is the only reader that names ffmpeg.
-//!
-//! Exactness rests on one rule: after a jump nothing before the first key packet is trusted, and if the picture
-//! asked for lies before that key packet's time, the jump is repeated from farther back (in the end from the start
-//! of the file). So a frame is the same picture whether it was reached by playing or by seeking.
 
 mod open;
 mod picture;
 mod scan;
+mod seek;
 
 use super::frame::Frame;
 use super::{Cancel, Pts, VideoError};
@@ -17,12 +14,6 @@ use std::sync::Arc;
 
 pub use scan::FrameTimes;
 
-/// Below this distance a forward seek decodes on instead of jumping.
-const NEAR: Pts = Pts(1_000_000_000);
-/// How much farther back each repeated jump goes, in nanoseconds; after the last one the file is read from its start.
-const STEPS_BACK: [i64; 5] = [0, 1_000_000_000, 4_000_000_000, 16_000_000_000, 64_000_000_000];
-/// A decoder holds back at most so many frames to put them in order.
-const MAX_REORDER: usize = 17;
 /// So many read or decode errors in a row end the stream.
 const MAX_ERRORS: usize = 1000;
 /// Frame duration where the file does not say: 25 frames per second.
@@ -54,6 +45,10 @@ pub struct Decoder {
     last: Option<Arc<Frame>>,
     /// Decoded, to be given next.
     next: Option<Arc<Frame>>,
+    /// Every frame's time, once somebody has scanned the file.
+    times: Option<Arc<FrameTimes>>,
+    /// While seeking: pictures before this are decoded only as far as others lean on them.
+    skip_before: Option<Pts>,
     /// After a jump: packets are dropped up to the first key packet.
     wants_key: bool,
     /// PTS of that key packet; frames before it lean on what was not decoded.
@@ -61,23 +56,6 @@ pub struct Decoder {
     draining: bool,
     errors: usize,
     last_error: Option<ff::Error>,
-}
-
-/// How a seek got to its first frame.
-#[derive(PartialEq, Eq)]
-enum Landing {
-    Jumped,
-    /// By reading the file from its start.
-    Start,
-}
-
-/// Where decoding on came to.
-struct Reached {
-    frame: Arc<Frame>,
-    /// Frames given since landing.
-    frames: usize,
-    /// Nothing came after it.
-    ended: bool,
 }
 
 /// What turns the stream's timestamps into [`Pts`].
@@ -129,6 +107,8 @@ impl Decoder {
             first_pts: Pts(0),
             last: None,
             next: None,
+            times: None,
+            skip_before: None,
             wants_key: false,
             trusted_from: None,
             draining: false,
@@ -224,113 +204,6 @@ impl Decoder {
         Ok(frame)
     }
 
-    /// The last frame whose PTS is ≤ `to`, or the first frame if there is none; [`Decoder::next_frame`] goes on
-    /// from there. `on_frame` sees the frames decoded on the way (when a jump has to be repeated, its frames come
-    /// again) and may stop the seek by returning `false`; then the last of them is the result.
-    pub fn seek(
-        &mut self,
-        to: Pts,
-        on_frame: &mut dyn FnMut(&Arc<Frame>) -> bool,
-    ) -> Result<Option<Arc<Frame>>, VideoError> {
-        let to = to.max(self.first_pts);
-        if let Some(last) = self.last.clone()
-            && last.pts <= to
-            && to.0 - last.pts.0 < NEAR.0
-        {
-            return self.forward(last, to, on_frame).map(|reached| Some(reached.frame));
-        }
-        let mut jumps = self.jumps(to);
-        loop {
-            let landed = self.land(to, &mut jumps)?;
-            let Some(frame) = self.next_frame()? else { return Ok(None) };
-            let reached = self.forward(frame, to, on_frame)?;
-            // H.264 after a jump into an open group of pictures may keep the last frames to itself.
-            if landed == Landing::Jumped && reached.ended && reached.frames <= MAX_REORDER {
-                continue;
-            }
-            return Ok(Some(reached.frame));
-        }
-    }
-
-    /// Decodes on from `current`, the frame given last, to the last frame with PTS ≤ `to`.
-    fn forward(
-        &mut self,
-        mut current: Arc<Frame>,
-        to: Pts,
-        on_frame: &mut dyn FnMut(&Arc<Frame>) -> bool,
-    ) -> Result<Reached, VideoError> {
-        let mut frames = 1;
-        let mut ended = false;
-        while on_frame(&current) {
-            match self.next_frame()? {
-                Some(frame) if frame.pts <= to => {
-                    current = frame;
-                    frames += 1;
-                }
-                Some(frame) => {
-                    self.next = Some(frame);
-                    break;
-                }
-                None => {
-                    ended = true;
-                    break;
-                }
-            }
-        }
-        self.last = Some(current.clone());
-        Ok(Reached { frame: current, frames, ended })
-    }
-
-    /// Where to jump for `to`, one after the other; when all fail, the file is read from its start.
-    fn jumps(&self, to: Pts) -> impl Iterator<Item = Pts> + use<> {
-        let (first, useful) = (self.first_pts, !self.timing.untimed && !self.still);
-        let targets = STEPS_BACK.iter().map(move |back| Pts(to.0.saturating_sub(*back)));
-        targets.enumerate().take_while(move |(i, at)| useful && (*i == 0 || *at > first)).map(|(_, at)| at)
-    }
-
-    /// Gets to where the next frame has a PTS ≤ `to`.
-    fn land(&mut self, to: Pts, jumps: &mut impl Iterator<Item = Pts>) -> Result<Landing, VideoError> {
-        for target in jumps {
-            if self.jump(target)
-                && let Some(frame) = self.decode()?
-                && frame.pts <= to
-            {
-                self.next = Some(frame);
-                return Ok(Landing::Jumped);
-            }
-        }
-        self.rewind()?;
-        Ok(Landing::Start)
-    }
-
-    /// Asks the demuxer for the key frame at or before `to`. `false` where it cannot.
-    fn jump(&mut self, to: Pts) -> bool {
-        let at = self.timing.microseconds(to);
-        let ok = self.input.seek(at, ..at).is_ok();
-        self.reset();
-        self.wants_key = true;
-        ok
-    }
-
-    /// Starts again from the beginning by opening the file anew: works for every format.
-    fn rewind(&mut self) -> Result<(), VideoError> {
-        let opened = open::open(&self.path, &self.cancel)?;
-        opened.watch.opened();
-        self.input = opened.input;
-        self.reset();
-        Ok(())
-    }
-
-    fn reset(&mut self) {
-        self.codec.flush();
-        self.last = None;
-        self.next = None;
-        self.wants_key = false;
-        self.trusted_from = None;
-        self.draining = false;
-        self.errors = 0;
-    }
-
     /// Decodes up to the next frame that can be shown.
     fn decode(&mut self) -> Result<Option<Arc<Frame>>, VideoError> {
         while let Some(av) = self.receive()? {
@@ -393,6 +266,13 @@ impl Decoder {
                         self.wants_key = false;
                         self.trusted_from = packet.pts();
                     }
+                    let before = |end| packet.pts().is_some_and(|t| self.timing.pts(t) < end);
+                    let skip = self.skip_before.is_some_and(before);
+                    self.codec.skip_frame(if skip {
+                        ff::Discard::NonReference
+                    } else {
+                        ff::Discard::Default
+                    });
                     match self.codec.send_packet(&packet) {
                         Ok(()) => return Ok(()),
                         Err(e) if self.tolerate(e) => {}

@@ -275,7 +275,7 @@ impl Player {
             if times.times.len() < 2 {
                 info.fps = None;
             }
-            info.frames = Some(Arc::new(times.times));
+            info.frames = Some(Arc::new(times.times.clone()));
         }
         if let Some(error) = error {
             self.error = Some(error);

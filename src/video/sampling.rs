@@ -97,6 +97,7 @@ impl ClipReader {
             None => {
                 let times = Arc::new(self.decoder.scanner().run(cancel)?);
                 self.times = Some(times.clone());
+                self.decoder.know(times.clone());
                 Ok(times)
             }
         }

@@ -49,7 +49,9 @@ pub(super) struct State {
     /// PTS of the video's first frame.
     pub(super) first: Option<Pts>,
     pub(super) opened: Option<VideoInfo>,
-    pub(super) scanned: Option<FrameTimes>,
+    pub(super) scanned: Option<Arc<FrameTimes>>,
+    /// The same, for the decoder.
+    times: Option<Arc<FrameTimes>>,
     pub(super) landed: Option<Landed>,
     pub(super) error: Option<VideoError>,
 }
@@ -182,7 +184,10 @@ impl Worker<'_> {
         let (cancel, wake) = (self.cancel.clone(), self.wake.clone());
         let scan = move || match catch_unwind(AssertUnwindSafe(|| scanner.run(&cancel))) {
             Ok(Ok(times)) => {
-                shared.lock().scanned = Some(times);
+                let times = Arc::new(times);
+                let mut state = shared.lock();
+                (state.scanned, state.times) = (Some(times.clone()), Some(times));
+                drop(state);
                 wake();
             }
             Ok(Err(VideoError::Cancelled)) => {}
@@ -259,11 +264,18 @@ impl Worker<'_> {
     }
 
     fn answer(&self, decoder: &mut Decoder, target: Target, generation: u64) -> Result<Landed, VideoError> {
+        if let Some(times) = self.shared.lock().times.take() {
+            decoder.know(times);
+        }
         let mut recent = Recent::default();
         let seek = |decoder: &mut Decoder, recent: &mut Recent, to: Pts| {
             recent.clear();
+            let complete_from = decoder.complete_from(to);
             decoder.seek(to, &mut |frame| {
                 recent.push(frame);
+                if frame.pts < complete_from {
+                    recent.clear();
+                }
                 !self.shared.is_overtaken()
             })
         };

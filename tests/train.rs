@@ -1,0 +1,142 @@
+//! Training: a run that is killed and resumed ends in the same weights, a seed gives the same run twice, frozen
+//! weights stay, and what cannot be resumed says so.
+
+use burn::tensor::{Device, Tensor};
+use motionlens::data::world::Motion;
+use motionlens::model::head::HeadConfig;
+use motionlens::model::{Model, ModelFiles};
+use motionlens::train::features::Source;
+use motionlens::train::head::{self, Report, pseudo_unseen, world_templates};
+use motionlens::train::losses::Lambdas;
+use motionlens::train::{Schedule, clip};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+fn clip_settings() -> clip::Settings {
+    clip::Settings { steps: 30, batch: 4, seed: 5, image_size: 16, checkpoint_every: 7, ..Default::default() }
+}
+
+fn train_clip(out: &Path, kill_at: usize) -> bool {
+    let run = || {
+        clip::train(&clip_settings(), out, &Device::flex(), |step, _, _| assert!(step < kill_at, "killed"))
+    };
+    catch_unwind(AssertUnwindSafe(run)).is_ok_and(|r| r.is_ok())
+}
+
+fn bytes(folder: &Path, file: &str) -> Vec<u8> {
+    std::fs::read(folder.join(file)).unwrap()
+}
+
+fn load(folder: &Path) -> Model {
+    ModelFiles::read(folder).unwrap().load(&Device::flex()).unwrap()
+}
+
+fn head_settings(model: &Model) -> head::Settings {
+    head::Settings {
+        name: "tiny".into(),
+        model: model.digest.clone(),
+        data: "a test".into(),
+        epochs: 3,
+        batch: 8,
+        learning_rate: 1e-3,
+        weight_decay: 0.01,
+        seed: 3,
+        lambdas: Lambdas::new(true),
+        head: HeadConfig::new(128, 128, 4),
+        holdout: Vec::new(),
+        patience: 0,
+        alpha: 0.0,
+        templates: world_templates(),
+    }
+}
+
+fn train_head(settings: &head::Settings, model: &Model, out: &Path, kill_at_epoch: usize) -> bool {
+    let source = Source::World { classes: Motion::seen(), per_class: 2, seed: 1 };
+    let cache = out.parent().unwrap().join("cache");
+    let run = || {
+        head::train(settings, model, &source, &cache, out, &Device::flex(), &mut |report| {
+            if let Report::Epoch(epoch) = report {
+                assert!(epoch.epoch < kill_at_epoch, "killed");
+            }
+        })
+    };
+    catch_unwind(AssertUnwindSafe(run)).is_ok_and(|r| r.is_ok())
+}
+
+/// Both stages in one test: the second needs the model of the first.
+#[test]
+fn a_killed_run_resumes_to_the_weights_of_one_that_was_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, killed) = (dir.path().join("whole"), dir.path().join("killed"));
+    assert!(train_clip(&whole, usize::MAX));
+    assert!(!train_clip(&killed, 20), "the kill has to happen");
+    assert!(!killed.join("model.safetensors").exists());
+    assert!(train_clip(&killed, usize::MAX));
+    assert_eq!(bytes(&whole, "model.safetensors"), bytes(&killed, "model.safetensors"));
+    let rows = |folder: &Path| {
+        // All but the seconds, which are of the clock.
+        let text = String::from_utf8(bytes(folder, "metrics.csv")).unwrap();
+        text.lines().map(|l| l.rsplit_once(',').unwrap().0.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&whole), rows(&killed));
+
+    let other = clip::Settings { seed: 6, ..clip_settings() };
+    let refused = clip::train(&other, &whole, &Device::flex(), |_, _, _| ()).unwrap_err().to_string();
+    assert!(refused.contains("other settings"), "{refused}");
+
+    let model = load(&whole);
+    assert!(!model.head_trained);
+    let settings = head_settings(&model);
+    for out in ["head", "head_killed"] {
+        std::fs::create_dir(dir.path().join(out)).unwrap();
+        for file in ["config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json"] {
+            std::fs::copy(whole.join(file), dir.path().join(out).join(file)).unwrap();
+        }
+    }
+    let (head, head_killed) = (dir.path().join("head"), dir.path().join("head_killed"));
+    assert!(train_head(&settings, &model, &head, usize::MAX));
+    assert!(!train_head(&settings, &model, &head_killed, 3), "the kill has to happen");
+    assert!(train_head(&settings, &model, &head_killed, usize::MAX));
+    assert_eq!(bytes(&head, "motion_head.safetensors"), bytes(&head_killed, "motion_head.safetensors"));
+
+    // What comes out is a model folder with a trained head whose CLIP is the frozen one, bit for bit.
+    let trained = load(&head);
+    assert!(trained.head_trained);
+    assert_eq!(bytes(&head, "model.safetensors"), bytes(&whole, "model.safetensors"));
+    let pixels = Tensor::<4>::ones([8, 3, 16, 16], &Device::flex());
+    let x = trained.clip.vision_model.forward(pixels).unsqueeze::<4>();
+    let f = |m: &Model| m.head.forward(x.clone(), &m.clip.visual_projection).embedding;
+    let moved = (f(&trained) - f(&model)).abs().max().into_scalar::<f32>();
+    assert!(moved > 1e-4, "training changed nothing: {moved}");
+}
+
+#[test]
+fn pseudo_unseen_classes_are_reversal_pairs_of_seen_ones() {
+    let seen: Vec<String> = Motion::seen().iter().map(|m| m.name()).collect();
+    let held = pseudo_unseen(3, 4);
+    assert_eq!(held.len(), 6);
+    assert!(held.iter().all(|name| seen.contains(name)));
+    for motion in Motion::seen().iter().filter(|m| held.contains(&m.name())) {
+        assert!(held.contains(&motion.reversed().name()));
+    }
+    assert_ne!(held, pseudo_unseen(3, 5));
+}
+
+#[test]
+fn the_learning_rate_warms_up_and_falls_to_its_floor() {
+    let s = Schedule { peak: 1e-3, warmup: 10, steps: 100, floor: 0.02 };
+    assert!((s.rate(0) - 1e-4).abs() < 1e-5);
+    assert!(s.rate(9) > s.rate(8) && s.rate(11) > s.rate(50) && s.rate(50) > s.rate(99));
+    assert!((s.rate(100) - 2e-5).abs() < 1e-9);
+}
+
+#[test]
+fn contrastive_loss_of_perfect_logits_is_the_entropy_of_its_targets() {
+    let device = Device::flex();
+    let truth = Tensor::<2>::from_floats([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], &device);
+    let (loss, floor) = clip::contrastive_loss(truth.clone() * 50.0, truth.clone());
+    let (loss, floor) = (loss.into_scalar::<f32>(), floor.into_scalar::<f32>());
+    assert!((loss - floor).abs() < 1e-4 && floor > 0.4, "{loss} {floor}");
+    let (bad, _) = clip::contrastive_loss(truth.clone() * -50.0, truth);
+    assert!(bad.into_scalar::<f32>() > 10.0);
+}
