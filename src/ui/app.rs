@@ -1,6 +1,10 @@
 //! The one place where the window's state changes: [`App::apply`] for what people ask, [`App::on_event`] for what
 //! the engine says, [`App::poll`] for what the player and other threads bring.
 
+mod analysis;
+mod opening;
+mod output;
+
 use super::command::Command;
 use super::dialogs::Desk;
 use super::edit::{History, PromptEdit};
@@ -9,21 +13,13 @@ use super::overlay::View;
 use super::pictures::Pictures;
 use super::state::{Analysed, Loading, Playback, State, VideoFile, Work};
 use super::{bundled, inspector, keys, messages, prompt_panel, stage, theme, topbar, transport};
-use crate::engine::{Analysis, AnalysisWindow, DeviceInfo, Engine, Event, ModelInfo, ModelSource};
-use crate::export::overlay::Style;
-use crate::export::{json, report};
+use crate::engine::{Engine, Event};
 use crate::prompt::PromptSet;
-use crate::score::Scores;
-use crate::video::{Cancel, ClipReader, Player, Pts, Wake};
+use crate::video::{Player, Pts, Wake};
 use eframe::egui_wgpu::RenderState;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
-
-/// A clip up to this long is analysed whole when it is opened; of a longer one, the first seconds.
-const WHOLE_UP_TO: f64 = 10.0;
-const FIRST_SECONDS: f64 = 3.0;
 
 /// The window's contents.
 pub struct App {
@@ -323,130 +319,6 @@ impl App {
         }
     }
 
-    fn poll_opening(&mut self, now: Instant) {
-        let Some((_, player)) = &mut self.opening else { return };
-        player.update(now);
-        if let Some(error) = player.error() {
-            self.state.messages.add(Kind::Problem, error.to_string());
-            self.opening = None;
-            self.state.opening = None;
-        } else if player.info().is_some()
-            && let Some((file, player)) = self.opening.take()
-        {
-            let s = &mut self.state;
-            if let Some(e) = &self.engine {
-                e.set_video(Some(&file.path));
-            }
-            s.opening = None;
-            s.video = Some(file);
-            s.playback = Playback { info: player.info().cloned(), ..Playback::default() };
-            s.analysed = None;
-            s.scores = None;
-            s.requested = None;
-            s.work = None;
-            s.range = (None, None);
-            self.player = Some(player);
-            self.reported = None;
-            self.analyse_on_open = true;
-            self.hint();
-        }
-    }
-
-    fn open(&mut self, path: PathBuf) {
-        let ext = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-        if path.is_dir() {
-            self.open_model(ModelSource::Folder(path));
-        } else if ["json", "txt", "csv"].contains(&ext.as_str()) {
-            self.desk.read_prompts(path);
-        } else {
-            self.open_video(path);
-        }
-    }
-
-    fn open_video(&mut self, path: PathBuf) {
-        let name =
-            path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into());
-        let bundled = self.state.bundled.iter().any(|c| c.path == path);
-        let player = Player::open(&path, self.wake.clone());
-        self.state.opening = Some(name.clone());
-        self.opening = Some((VideoFile { path, name, bundled }, player));
-    }
-
-    fn open_model(&mut self, source: ModelSource) {
-        let what = match &source {
-            ModelSource::Embedded => "loading the embedded model".to_owned(),
-            ModelSource::Folder(path) => format!("loading {}", path.display()),
-        };
-        self.state.loading = Some(Loading { what, fraction: None });
-        if let Some(e) = &self.engine {
-            e.load_model(source);
-        }
-    }
-
-    /// Opens the first bundled clip, where there is one.
-    pub fn open_bundled(&mut self) {
-        if let Some(clip) = self.state.bundled.first().cloned() {
-            self.open_video(clip.path);
-            self.play_on_open = true;
-        }
-    }
-
-    /// The prompts to begin with; not a step that undo takes back.
-    pub fn start_with(&mut self, prompts: Result<PromptSet, String>) {
-        match prompts {
-            Ok(set) => self.state.history = History::new(set),
-            Err(why) => self.state.messages.add(Kind::Problem, format!("The bundled prompt set: {why}")),
-        }
-        self.send_prompts();
-    }
-
-    fn analyse(&mut self, window: AnalysisWindow) {
-        self.state.requested = Some(window);
-        // A window that follows the play head brings new scores all the time; they need no mark.
-        self.state.scores_fresh &= self.state.follow;
-        if let Some(e) = &self.engine {
-            e.analyse(window);
-            let stage = "waiting".to_owned();
-            self.state.work = Some(Work { stage, done: 0, total: 0, since: Instant::now() });
-        }
-    }
-
-    /// As [`App::analyse`], and drops the window that is in work: a person has asked for this one.
-    fn analyse_now(&mut self, window: AnalysisWindow) {
-        if let Some(e) = &self.engine {
-            e.cancel();
-        }
-        self.analyse(window);
-    }
-
-    fn analyse_first(&mut self) {
-        let duration = self.state.playback.duration();
-        let end = if duration.secs() <= WHOLE_UP_TO { duration } else { Pts::from_secs(FIRST_SECONDS) };
-        self.analyse(AnalysisWindow { start: Pts(0), end });
-    }
-
-    /// The moving window: the seconds up to the play head, on a grid of T steps a window, so that windows that
-    /// overlap sample the same frames and the engine need not encode them again.
-    fn follow_window(&self) -> AnalysisWindow {
-        let s = &self.state;
-        let frames = s.model.as_ref().map_or(8, |i| i.frames).max(1);
-        let step = s.follow_length / frames as f64;
-        let duration = s.playback.duration().secs();
-        let length = s.follow_length.min(duration);
-        let end = ((s.playback.position.secs() / step).ceil() * step).clamp(length, duration.max(length));
-        AnalysisWindow { start: Pts::from_secs((end - length).max(0.0)), end: Pts::from_secs(end) }
-    }
-
-    fn set_range(&mut self, range: (Option<Pts>, Option<Pts>)) {
-        self.state.range = range;
-        let w = self.state.whole_or_range();
-        self.with_player(|p| {
-            if p.loop_range().is_some() {
-                p.set_loop(Some((w.start, w.end)));
-            }
-        });
-    }
-
     fn seek(&mut self, to: Pts) {
         let to = to.clamp(Pts(0), self.state.playback.duration().max(Pts(0)));
         self.with_player(|p| p.seek(to));
@@ -496,88 +368,6 @@ impl App {
             );
         }
     }
-
-    fn snapshot(&mut self, ctx: &egui::Context) {
-        let (rect, scale) = (self.state.stage_rect, ctx.pixels_per_point());
-        let clip = self.state.video.as_ref().map_or("stage", |v| v.name.as_str());
-        let at = self.state.playback.shown.unwrap_or(self.state.playback.position);
-        let name = format!("motionlens-{clip}-{:.3}s.png", at.secs());
-        let tell = self.desk.teller();
-        let save = move |image: Arc<egui::ColorImage>| {
-            std::thread::spawn(move || tell(save_png(&image.region(&rect, Some(scale)), &name)));
-        };
-        ctx.send_viewport_cmd(egui::ViewportCommand::Screenshot(egui::ScreenshotCallback::new(save)));
-    }
-
-    /// Writes the report of the present analysis on a thread.
-    fn report(&mut self, folder: PathBuf) {
-        let s = &self.state;
-        let (Some(video), Some(a), Some(scores)) = (&s.video, &s.analysed, &s.scores) else { return };
-        let (Some(model), Some(device)) = (&s.model, &s.device) else { return };
-        let report = Report {
-            video: video.path.clone(),
-            analysis: a.analysis.clone(),
-            scores: scores.clone(),
-            model: model.clone(),
-            device: device.clone(),
-            style: Style { magnitudes: s.view.palette, opacity: s.view.opacity, smooth: s.view.smooth },
-        };
-        self.desk.start("report", move || Some(Command::Told(report.write(&folder))));
-    }
-}
-
-/// What a report is made of, taken from the state when it was asked for.
-struct Report {
-    video: PathBuf,
-    analysis: Arc<Analysis>,
-    scores: Arc<Scores>,
-    model: Arc<ModelInfo>,
-    device: DeviceInfo,
-    style: Style,
-}
-
-impl Report {
-    fn write(&self, folder: &Path) -> Result<String, String> {
-        let cancel = Cancel::default();
-        let mut reader = ClipReader::open(&self.video).map_err(|e| e.to_string())?;
-        let times = reader.frame_times(&cancel).map_err(|e| e.to_string())?;
-        let clip = reader.read_frames(&self.analysis.frames, &|_| true, &cancel, &mut |_, _| {});
-        let pictures: Vec<_> =
-            clip.map_err(|e| e.to_string())?.frames.into_iter().filter_map(|f| f.image).collect();
-        let video = json::Video {
-            path: self.video.display().to_string(),
-            digest: self.analysis.video.0.to_string(),
-            duration_s: times.end.secs(),
-            width: pictures.first().map_or(0, |p| p.width),
-            height: pictures.first().map_or(0, |p| p.height),
-        };
-        let record = json::Record::new(video, &self.model, &self.device, &self.analysis, &self.scores, None);
-        let mut notes = Vec::new();
-        if !self.model.head_trained {
-            notes.push("The motion head is untrained: the separation is the plain Haar one.".to_owned());
-        }
-        if self.model.embedded {
-            notes.push("The words of the embedded model know moving shapes only.".to_owned());
-        }
-        let (analysis, style) = (&self.analysis, self.style);
-        report::Report { record: &record, analysis, pictures: &pictures, notes: &notes, style }
-            .write(folder)
-            .map_err(|e| e.to_string())?;
-        Ok(format!("Report written to {}", folder.display()))
-    }
-}
-
-/// Writes a PNG into the pictures folder (or the present one) on a thread that the caller chose.
-fn save_png(image: &egui::ColorImage, name: &str) -> Result<String, String> {
-    let dirs = directories::UserDirs::new();
-    let folder = dirs.as_ref().and_then(|d| d.picture_dir()).filter(|p| p.is_dir()).unwrap_or(Path::new("."));
-    let path = folder.join(name);
-    let [w, h] = image.size;
-    let fault = |e: &dyn std::fmt::Display| format!("Cannot write {}: {e}", path.display());
-    let raw = image.as_raw().to_vec();
-    let picture = image::RgbaImage::from_raw(w as u32, h as u32, raw).ok_or_else(|| fault(&"no picture"))?;
-    picture.save(&path).map_err(|e| fault(&e))?;
-    Ok(format!("Picture written to {}", path.display()))
 }
 
 impl eframe::App for App {

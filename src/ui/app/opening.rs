@@ -1,0 +1,90 @@
+//! Opening videos, models and prompt files. What is open stays until the new one has shown that it works.
+
+use super::App;
+use crate::engine::ModelSource;
+use crate::prompt::PromptSet;
+use crate::ui::edit::History;
+use crate::ui::messages::Kind;
+use crate::ui::state::{Loading, Playback, VideoFile};
+use crate::video::Player;
+use std::path::PathBuf;
+use std::time::Instant;
+
+impl App {
+    pub(super) fn poll_opening(&mut self, now: Instant) {
+        let Some((_, player)) = &mut self.opening else { return };
+        player.update(now);
+        if let Some(error) = player.error() {
+            self.state.messages.add(Kind::Problem, error.to_string());
+            self.opening = None;
+            self.state.opening = None;
+        } else if player.info().is_some()
+            && let Some((file, player)) = self.opening.take()
+        {
+            let s = &mut self.state;
+            if let Some(e) = &self.engine {
+                e.set_video(Some(&file.path));
+            }
+            s.opening = None;
+            s.video = Some(file);
+            s.playback = Playback { info: player.info().cloned(), ..Playback::default() };
+            s.analysed = None;
+            s.scores = None;
+            s.requested = None;
+            s.work = None;
+            s.range = (None, None);
+            self.player = Some(player);
+            self.reported = None;
+            self.analyse_on_open = true;
+            self.hint();
+        }
+    }
+
+    pub(super) fn open(&mut self, path: PathBuf) {
+        let ext = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        if path.is_dir() {
+            self.open_model(ModelSource::Folder(path));
+        } else if ["json", "txt", "csv"].contains(&ext.as_str()) {
+            self.desk.read_prompts(path);
+        } else {
+            self.open_video(path);
+        }
+    }
+
+    pub(super) fn open_video(&mut self, path: PathBuf) {
+        let name =
+            path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into());
+        let bundled = self.state.bundled.iter().any(|c| c.path == path);
+        let player = Player::open(&path, self.wake.clone());
+        self.state.opening = Some(name.clone());
+        self.opening = Some((VideoFile { path, name, bundled }, player));
+    }
+
+    pub(super) fn open_model(&mut self, source: ModelSource) {
+        let what = match &source {
+            ModelSource::Embedded => "loading the embedded model".to_owned(),
+            ModelSource::Folder(path) => format!("loading {}", path.display()),
+        };
+        self.state.loading = Some(Loading { what, fraction: None });
+        if let Some(e) = &self.engine {
+            e.load_model(source);
+        }
+    }
+
+    /// Opens the first bundled clip, where there is one.
+    pub fn open_bundled(&mut self) {
+        if let Some(clip) = self.state.bundled.first().cloned() {
+            self.open_video(clip.path);
+            self.play_on_open = true;
+        }
+    }
+
+    /// The prompts to begin with; not a step that undo takes back.
+    pub fn start_with(&mut self, prompts: Result<PromptSet, String>) {
+        match prompts {
+            Ok(set) => self.state.history = History::new(set),
+            Err(why) => self.state.messages.add(Kind::Problem, format!("The bundled prompt set: {why}")),
+        }
+        self.send_prompts();
+    }
+}

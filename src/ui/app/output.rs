@@ -1,0 +1,95 @@
+//! What leaves the window: a picture of the stage, and the report of the present analysis. Both are written on threads.
+
+use super::App;
+use crate::engine::{Analysis, DeviceInfo, ModelInfo};
+use crate::export::overlay::Style;
+use crate::export::{json, report};
+use crate::score::Scores;
+use crate::ui::command::Command;
+use crate::video::{Cancel, ClipReader};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+impl App {
+    pub(super) fn snapshot(&mut self, ctx: &egui::Context) {
+        let (rect, scale) = (self.state.stage_rect, ctx.pixels_per_point());
+        let clip = self.state.video.as_ref().map_or("stage", |v| v.name.as_str());
+        let at = self.state.playback.shown.unwrap_or(self.state.playback.position);
+        let name = format!("motionlens-{clip}-{:.3}s.png", at.secs());
+        let tell = self.desk.teller();
+        let save = move |image: Arc<egui::ColorImage>| {
+            std::thread::spawn(move || tell(save_png(&image.region(&rect, Some(scale)), &name)));
+        };
+        ctx.send_viewport_cmd(egui::ViewportCommand::Screenshot(egui::ScreenshotCallback::new(save)));
+    }
+
+    /// Writes the report of the present analysis on a thread.
+    pub(super) fn report(&mut self, folder: PathBuf) {
+        let s = &self.state;
+        let (Some(video), Some(a), Some(scores)) = (&s.video, &s.analysed, &s.scores) else { return };
+        let (Some(model), Some(device)) = (&s.model, &s.device) else { return };
+        let report = Report {
+            video: video.path.clone(),
+            analysis: a.analysis.clone(),
+            scores: scores.clone(),
+            model: model.clone(),
+            device: device.clone(),
+            style: Style { magnitudes: s.view.palette, opacity: s.view.opacity, smooth: s.view.smooth },
+        };
+        self.desk.start("report", move || Some(Command::Told(report.write(&folder))));
+    }
+}
+
+/// What a report is made of, taken from the state when it was asked for.
+struct Report {
+    video: PathBuf,
+    analysis: Arc<Analysis>,
+    scores: Arc<Scores>,
+    model: Arc<ModelInfo>,
+    device: DeviceInfo,
+    style: Style,
+}
+
+impl Report {
+    fn write(&self, folder: &Path) -> Result<String, String> {
+        let cancel = Cancel::default();
+        let mut reader = ClipReader::open(&self.video).map_err(|e| e.to_string())?;
+        let times = reader.frame_times(&cancel).map_err(|e| e.to_string())?;
+        let clip = reader.read_frames(&self.analysis.frames, &|_| true, &cancel, &mut |_, _| {});
+        let pictures: Vec<_> =
+            clip.map_err(|e| e.to_string())?.frames.into_iter().filter_map(|f| f.image).collect();
+        let video = json::Video {
+            path: self.video.display().to_string(),
+            digest: self.analysis.video.0.to_string(),
+            duration_s: times.end.secs(),
+            width: pictures.first().map_or(0, |p| p.width),
+            height: pictures.first().map_or(0, |p| p.height),
+        };
+        let record = json::Record::new(video, &self.model, &self.device, &self.analysis, &self.scores, None);
+        let mut notes = Vec::new();
+        if !self.model.head_trained {
+            notes.push("The motion head is untrained: the separation is the plain Haar one.".to_owned());
+        }
+        if self.model.embedded {
+            notes.push("The words of the embedded model know moving shapes only.".to_owned());
+        }
+        let (analysis, style) = (&self.analysis, self.style);
+        report::Report { record: &record, analysis, pictures: &pictures, notes: &notes, style }
+            .write(folder)
+            .map_err(|e| e.to_string())?;
+        Ok(format!("Report written to {}", folder.display()))
+    }
+}
+
+/// Writes a PNG into the pictures folder (or the present one) on a thread that the caller chose.
+fn save_png(image: &egui::ColorImage, name: &str) -> Result<String, String> {
+    let dirs = directories::UserDirs::new();
+    let folder = dirs.as_ref().and_then(|d| d.picture_dir()).filter(|p| p.is_dir()).unwrap_or(Path::new("."));
+    let path = folder.join(name);
+    let [w, h] = image.size;
+    let fault = |e: &dyn std::fmt::Display| format!("Cannot write {}: {e}", path.display());
+    let raw = image.as_raw().to_vec();
+    let picture = image::RgbaImage::from_raw(w as u32, h as u32, raw).ok_or_else(|| fault(&"no picture"))?;
+    picture.save(&path).map_err(|e| fault(&e))?;
+    Ok(format!("Picture written to {}", path.display()))
+}
