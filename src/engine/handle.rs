@@ -20,6 +20,8 @@ pub struct Engine {
     requests: Arc<Requests>,
     events: Receiver<(Stamp, Event)>,
     threads: Vec<JoinHandle<()>>,
+    /// Why a thread could not be started; every model that is asked for is then answered with it.
+    not_started: Option<String>,
 }
 
 impl Engine {
@@ -31,6 +33,7 @@ impl Engine {
         let worker = Worker::new(requests.clone(), choice, shared);
         let for_sample = requests.clone();
         let mut threads = Vec::new();
+        let mut not_started = None;
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let started = [
             named("model").spawn(move || worker.run()),
@@ -40,18 +43,20 @@ impl Engine {
             match thread {
                 Ok(thread) => threads.push(thread),
                 Err(e) => {
-                    let message = format!("a thread cannot be started: {e}; close other programs");
-                    requests.emit(Stamp::Model(0), Event::ModelFailed { message });
+                    not_started = Some(format!("a thread cannot be started: {e}; close other programs"))
                 }
             }
         }
-        Self { requests, events, threads }
+        Self { requests, events, threads, not_started }
     }
 
     /// Latest wins. The model before stays in use until the new one is loaded, and for good if that fails. A window in work
     /// is begun again with the new one.
     pub fn load_model(&self, source: ModelSource) {
-        self.requests.load_model(source);
+        let stamp = self.requests.load_model(source);
+        if let Some(message) = self.not_started.clone() {
+            self.requests.emit(stamp, Event::ModelFailed { message });
+        }
     }
 
     /// The video that windows refer to; `None` closes it.

@@ -134,12 +134,14 @@ impl Requests {
 
     // What the handle asks for.
 
-    pub fn load_model(&self, source: ModelSource) {
+    /// Gives the stamp that the answers will carry.
+    pub fn load_model(&self, source: ModelSource) -> Stamp {
         self.change(|s| {
             s.model_generation += 1;
             s.load = Some(source);
             s.loading = true;
         });
+        Stamp::Model(lock(&self.state).model_generation)
     }
 
     pub fn set_video(&self, path: Option<&Path>) {
