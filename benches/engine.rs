@@ -1,8 +1,11 @@
-//! How long a person waits: from a prompt edit to new scores, and for the vision tower. On the CPU.
+//! How long a person waits: from a prompt edit to new scores, and for the vision tower; and how fast training data is drawn.
+//! On the CPU.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
+use motionlens::data::captions;
+use motionlens::data::world::{Motion, Scene, rng};
 use motionlens::device::DeviceChoice;
 use motionlens::engine::{AnalysisWindow, Engine, Event, ModelSource};
 use motionlens::model::weights::{Precision, save};
@@ -93,5 +96,19 @@ fn vision_tower(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, edit_to_scores, vision_tower);
+/// What a step of training eats, drawn on one core; training draws on all of them beside it.
+fn training_data(c: &mut Criterion) {
+    let mut group = c.benchmark_group("training data");
+    group.bench_function("128 images with captions (stage 1)", |b| {
+        b.iter(|| (0..128).map(|i| captions::sample(&mut rng(1, i), 64).pixels.len()).sum::<usize>());
+    });
+    group.bench_function("32 clips of 8 frames (stage 2)", |b| {
+        let classes = Motion::seen();
+        let clip = |i: usize| Scene::random(&mut rng(1, i as u64), classes[i % classes.len()]).frames(8, 64);
+        b.iter(|| (0..32).map(|i| clip(i).len()).sum::<usize>());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, edit_to_scores, vision_tower, training_data);
 criterion_main!(benches);

@@ -7,8 +7,18 @@ pub struct ClassEmbedding {
     pub name: String,
     /// t⁺ (E), unit norm.
     pub positive: Option<Vec<f32>>,
-    /// t⁻ (E), unit norm.
-    pub negative: Option<Vec<f32>>,
+    /// Every t⁻ (E), unit norm: one for the negatives that the templates give, and one for each other prompt.
+    pub negatives: Vec<Vec<f32>>,
+}
+
+impl ClassEmbedding {
+    /// The negative that fits the clip best: s⁻ is its cosine. Ours; METHOD §6 would take one mean of all prompts. But prompts
+    /// that say different things have no meaningful mean: with that, an unrelated negative moved p by more than 0.1 in
+    /// three clips of four (`tests/prompt_edits.rs`). With the templates' negatives alone both are the same.
+    pub fn nearest_negative(&self, video: &[f32]) -> Option<&[f32]> {
+        let all = self.negatives.iter().map(Vec::as_slice);
+        all.max_by(|a, b| dot(video, a).total_cmp(&dot(video, b)))
+    }
 }
 
 /// The scores of one class for one clip.
@@ -17,11 +27,11 @@ pub struct ClassScore {
     pub name: String,
     /// s⁺ = f·t⁺, a cosine; absent for a class without positive prompts.
     pub s_pos: Option<f32>,
-    /// s⁻ = f·t⁻, a cosine; absent for a class without negative prompts.
+    /// s⁻ = f·t⁻ of the negative that fits best, a cosine; absent for a class without negative prompts.
     pub s_neg: Option<f32>,
     /// s⁺ − s⁻ (s⁻ = nothing subtracted where there are no negatives); absent without positives.
     pub margin: Option<f32>,
-    /// cos(t⁺, t⁻): near 1 means the text tower hardly tells the negative from the positive.
+    /// cos(t⁺, t⁻), of the negative nearest to the positive: near 1 means the text tower hardly tells the negative from the positive.
     pub text_cos: Option<f32>,
     /// z_c of METHOD §6; absent without positives.
     pub logit: Option<f32>,
@@ -77,9 +87,9 @@ pub fn mean_of_normalised<V: AsRef<[f32]>>(vectors: &[V]) -> Option<Vec<f32>> {
 /// has no weight in `none` either way.
 pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) -> Scores {
     let tau64 = f64::from(tau);
-    let cosine = |t: &Option<Vec<f32>>| t.as_ref().map(|t| dot(video, t));
-    let positive: Vec<Option<f64>> = classes.iter().map(|c| cosine(&c.positive)).collect();
-    let negative: Vec<Option<f64>> = classes.iter().map(|c| cosine(&c.negative)).collect();
+    let cosine = |t: &[f32]| dot(video, t);
+    let positive: Vec<Option<f64>> = classes.iter().map(|c| c.positive.as_deref().map(cosine)).collect();
+    let negative: Vec<Option<f64>> = classes.iter().map(|c| c.nearest_negative(video).map(cosine)).collect();
 
     let having: Vec<f64> = negative.iter().flatten().copied().collect();
     let mean_negative = having.iter().sum::<f64>() / having.len().max(1) as f64;
@@ -105,13 +115,13 @@ pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) ->
                 (Some(s_pos), Some(s_neg)) => sigmoid(tau64 * (s_pos - s_neg)),
             };
             none += p[c] * (1.0 - yes);
-            let text = class.positive.as_ref().zip(class.negative.as_ref());
+            let nearest = class.positive.as_ref().and_then(|t| Some(dot(t, class.nearest_negative(t)?)));
             ClassScore {
                 name: class.name.clone(),
                 s_pos: s_pos.map(|s| s as f32),
                 s_neg: s_neg.map(|s| s as f32),
                 margin: s_pos.map(|s| (s - s_neg.unwrap_or(0.0)) as f32),
-                text_cos: text.map(|(a, b)| dot(a, b) as f32),
+                text_cos: nearest.map(|c| c as f32),
                 logit: logits[c].map(|z| z as f32),
                 p: p[c] as f32,
                 yes: yes as f32,

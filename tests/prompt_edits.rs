@@ -1,12 +1,13 @@
 //! Editing prompts with the embedded model does what a person expects, over many clips that training never saw: the true
-//! class wins, naming the true motion as a negative lowers its class, and an unrelated negative costs it nothing on average.
+//! class wins, naming the true motion as a negative lowers its class, and an unrelated negative hardly matters.
 //! The rates are printed; `cargo test --release --test prompt_edits -- --nocapture` shows them.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use motionlens::data::world::{Direction, Manner, Motion, Scene, rng};
 use motionlens::eval::zero_shot::{TextSide, embed_tokens};
 use motionlens::model::{Model, ModelFiles};
-use motionlens::score::{ClassEmbedding, score};
+use motionlens::prompt::Templates;
+use motionlens::score::{ClassEmbedding, ClassScore, score};
 use motionlens::train::features::{encode, preprocess, world_pixels};
 use motionlens::train::head::world_templates;
 
@@ -42,6 +43,10 @@ fn unrelated(motion: Motion) -> Motion {
     Motion { direction, manner }
 }
 
+fn winner(classes: &[ClassScore]) -> usize {
+    classes.iter().enumerate().max_by(|a, b| a.1.p.total_cmp(&b.1.p)).unwrap().0
+}
+
 #[test]
 fn editing_prompts_does_what_a_person_expects() {
     let device = Device::flex();
@@ -53,53 +58,59 @@ fn editing_prompts_does_what_a_person_expects() {
     let names: Vec<String> = Motion::all().iter().map(|m| m.name()).collect();
     let templates = model.templates.clone().unwrap_or_else(world_templates);
     let classes = TextSide::encode(&model, &names, &templates, &device).unwrap().joint(&model.head).unwrap();
-    // The negative side of a class after a person has added one more negative prompt to those from the templates.
+    let place = |motion: Motion| names.iter().position(|n| *n == motion.name()).unwrap();
+    // A class after a person has typed one more negative prompt beside those from the templates.
+    let bare = Templates { positive: vec!["{}".into()], negative: vec!["not {}".into()] };
+    let typed = TextSide::encode(&model, &names, &bare, &device).unwrap().joint(&model.head).unwrap();
     let with_negative = |class: Motion, added: Motion| -> ClassEmbedding {
-        let mut edited = templates.clone();
-        edited.negative.push(added.name());
-        let text = TextSide::encode(&model, &[class.name()], &edited, &device).unwrap();
-        text.joint(&model.head).unwrap().remove(0)
+        let mut edited = classes[place(class)].clone();
+        edited.negatives.extend(typed[place(added)].positive.clone());
+        edited
     };
     let edited: Vec<[ClassEmbedding; 2]> =
         Motion::all().into_iter().map(|m| [with_negative(m, m), with_negative(m, unrelated(m))]).collect();
-    let place = |motion: Motion| names.iter().position(|n| *n == motion.name()).unwrap();
 
     let clips = embeddings(&model, &device);
     // Prompts only count at an α above 0; `yes` counts at any.
     let alpha = if model.alpha > 0.0 { model.alpha } else { 1.0 };
-    let (mut wins, mut lowered, mut harmless, mut unmoved, mut drops) = (0, 0, 0, 0, [0.0; 2]);
+    let (mut wins, mut lowered, mut unmoved, mut same_winner, mut drops) = (0, 0, 0, 0, [0.0; 2]);
     for (motion, f) in &clips {
         let own = place(*motion);
         let before = score(f, &classes, model.tau, alpha);
-        let best = before.classes.iter().enumerate().max_by(|a, b| a.1.p.total_cmp(&b.1.p)).unwrap().0;
+        let best = winner(&before.classes);
         wins += usize::from(best == own);
         let after = |edit: usize| {
             let mut classes = classes.clone();
             classes[own] = edited[own][edit].clone();
-            score(f, &classes, model.tau, alpha).classes[own].clone()
+            score(f, &classes, model.tau, alpha).classes
         };
         let (truth, other) = (after(0), after(1));
-        let before = &before.classes[own];
+        same_winner += usize::from(winner(&other) == best);
+        let (truth, other, before) = (&truth[own], &other[own], &before.classes[own]);
         lowered += usize::from(truth.p < before.p && truth.yes < before.yes);
-        harmless += usize::from(other.p > before.p - 0.1 && other.yes > before.yes - 0.1);
-        unmoved += usize::from((other.p - before.p).abs() < 0.1);
+        unmoved += usize::from((other.p - before.p).abs() < 0.1 && (other.yes - before.yes).abs() < 0.1);
         drops[0] += f64::from(before.p - truth.p) / clips.len() as f64;
         drops[1] += f64::from(before.p - other.p) / clips.len() as f64;
     }
     let share = |n: usize| n as f64 / clips.len() as f64;
     println!(
-        "{} clips of all 32 classes, alpha {alpha}: the true class wins {:.3}, the true motion as a negative lowers it {:.3}, \
-         an unrelated negative does not lower it by 0.1 {:.3}, leaves p within 0.1 {:.3}; mean fall of p {:.3} and {:.3}",
+        "{} clips of all 32 classes, alpha {alpha}: the true class wins {:.3}; the true motion as a negative lowers its p and yes \
+         {:.3}, p by {:.3} on average; an unrelated negative leaves both within 0.1 {:.3} and the winner what it was {:.3}, and \
+         lowers p by {:.3} on average",
         clips.len(),
         share(wins),
         share(lowered),
-        share(harmless),
-        share(unmoved),
         drops[0],
+        share(unmoved),
+        share(same_winner),
         drops[1]
     );
-    assert!(share(wins) > 0.55, "the true class wins in only {:.3}", share(wins));
+    assert!(share(wins) > 0.6, "the true class wins in only {:.3}", share(wins));
     assert!(share(lowered) > 0.95, "the true motion as a negative lowers it in only {:.3}", share(lowered));
-    assert!(drops[1] < 0.05, "an unrelated negative costs the class {:.3} on average", drops[1]);
-    assert!(drops[0] > 4.0 * drops[1].max(0.0), "the true negative costs too little: {drops:?}");
+    assert!(share(unmoved) > 0.85, "an unrelated negative leaves p and yes in only {:.3}", share(unmoved));
+    assert!(
+        share(same_winner) > 0.9,
+        "an unrelated negative leaves the winner in only {:.3}",
+        share(same_winner)
+    );
 }

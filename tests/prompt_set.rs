@@ -76,6 +76,18 @@ fn an_absent_list_means_templates_and_an_empty_one_means_none() {
 }
 
 #[test]
+fn negatives_of_the_templates_count_together_and_typed_ones_alone() {
+    let json = r#"{"version": 1, "classes": [{"name": "running"},
+        {"name": "diving", "negative": ["swimming", "not diving", " ", "no diving", "a pool"]},
+        {"name": "resting", "negative": []}], "templates": {"positive": ["{}"], "negative": ["not {}", "no {}"]}}"#;
+    let set = PromptSet::from_bytes(json.as_bytes()).unwrap();
+    let groups: Vec<_> = set.classes.iter().map(|c| set.negative_groups(c)).collect();
+    assert_eq!(groups[0], [["not running", "no running"]]);
+    assert_eq!(groups[1], [vec!["not diving", "no diving"], vec!["swimming"], vec!["a pool"]]);
+    assert!(groups[2].is_empty());
+}
+
+#[test]
 fn a_model_s_templates_stand_in_for_the_defaults_only() {
     let own = Templates { positive: vec!["x {}".to_owned()], negative: vec![] };
     let set = PromptSet::from_names(["run"]);

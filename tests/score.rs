@@ -7,7 +7,7 @@ const TOLERANCE: f32 = 1e-6;
 const WIDTH: usize = 12;
 
 fn class(name: &str, positive: Option<Vec<f32>>, negative: Option<Vec<f32>>) -> ClassEmbedding {
-    ClassEmbedding { name: name.to_owned(), positive, negative }
+    ClassEmbedding { name: name.to_owned(), positive, negatives: negative.into_iter().collect() }
 }
 
 /// Plain CLIP: softmax of τ·cos, in double precision and by another route (log-sum-exp).
@@ -75,7 +75,7 @@ proptest! {
                                                      shift in -1.0_f32..1.0, alpha in 0.0_f32..2.0) {
         let lengthen = |v: &Option<Vec<f32>>, x: f32| v.clone().map(|mut v| { v.push(x); v });
         let with = |x: f32| -> Vec<_> {
-            list.iter().map(|c| class(&c.name, lengthen(&c.positive, 0.0), lengthen(&c.negative, x))).collect()
+            list.iter().map(|c| class(&c.name, lengthen(&c.positive, 0.0), lengthen(&c.negatives.first().cloned(), x))).collect()
         };
         let mut video = video;
         video.push(1.0);
@@ -127,7 +127,7 @@ proptest! {
         for (c, e) in s.classes.iter().zip(&list) {
             prop_assert!((0.0..=1.0).contains(&c.p) && (0.0..=1.0).contains(&c.yes));
             prop_assert_eq!(c.s_pos.is_some(), e.positive.is_some());
-            prop_assert_eq!(c.s_neg.is_some(), e.negative.is_some());
+            prop_assert_eq!(c.s_neg.is_some(), !e.negatives.is_empty());
             prop_assert_eq!(c.logit.is_some(), e.positive.is_some());
             match (c.s_pos, c.s_neg) {
                 (Some(p), Some(n)) => {
@@ -144,6 +144,23 @@ proptest! {
         let sum: f32 = s.classes.iter().map(|c| c.p).sum();
         let whole = if list.iter().any(|c| c.positive.is_some()) { 1.0 } else { 0.0 };
         prop_assert!((sum - whole).abs() <= 1e-5);
+    }
+
+    /// A further negative that fits the clip worse than the one there is changes nothing; one that fits better counts alone.
+    #[test]
+    fn the_negative_that_fits_best_counts(video in unit(), list in classes(9), extra in unit(), at in 0_usize..9,
+                                          alpha in 0.0_f32..2.0) {
+        prop_assume!(at < list.len());
+        let before = score(&video, &list, 10.0, alpha);
+        let (mut more, mut alone) = (list.clone(), list.clone());
+        more[at].negatives.push(extra.clone());
+        alone[at].negatives = vec![extra];
+        let (more, alone) = (score(&video, &more, 10.0, alpha), score(&video, &alone, 10.0, alpha));
+        let worse = before.classes[at].s_neg.is_some_and(|s| s >= alone.classes[at].s_neg.unwrap());
+        let expected = if worse { before } else { alone };
+        for (got, want) in more.classes.iter().zip(&expected.classes) {
+            prop_assert_eq!((got.s_neg, got.p, got.yes), (want.s_neg, want.p, want.yes));
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@ use motionlens::data::world::Motion;
 use motionlens::model::head::HeadConfig;
 use motionlens::model::{Model, ModelFiles};
 use motionlens::train::features::Source;
-use motionlens::train::head::{self, Report, pseudo_unseen, world_templates};
+use motionlens::train::head::{
+    self, Accuracy, Report, Selection, choose, pseudo_unseen, read_tried, world_templates,
+};
 use motionlens::train::losses::Lambdas;
 use motionlens::train::{Schedule, clip};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,7 +36,7 @@ fn load(folder: &Path) -> Model {
 fn head_settings(model: &Model) -> head::Settings {
     head::Settings {
         name: "tiny".into(),
-        model: model.digest.clone(),
+        model: model.clip_digest.clone(),
         data: "a test".into(),
         epochs: 3,
         batch: 8,
@@ -84,6 +86,11 @@ fn a_killed_run_resumes_to_the_weights_of_one_that_was_not() {
     let refused = clip::train(&other, &whole, &Device::flex(), |_, _, _| ()).unwrap_err().to_string();
     assert!(refused.contains("other settings"), "{refused}");
 
+    let wild = clip::Settings { learning_rate: 1e30, ..clip_settings() };
+    let lost =
+        clip::train(&wild, &dir.path().join("wild"), &Device::flex(), |_, _, _| ()).unwrap_err().to_string();
+    assert!(lost.contains("not finite at step "), "{lost}");
+
     let model = load(&whole);
     assert!(!model.head_trained);
     let settings = head_settings(&model);
@@ -98,6 +105,17 @@ fn a_killed_run_resumes_to_the_weights_of_one_that_was_not() {
     assert!(!train_head(&settings, &model, &head_killed, 3), "the kill has to happen");
     assert!(train_head(&settings, &model, &head_killed, usize::MAX));
     assert_eq!(bytes(&head, "motion_head.safetensors"), bytes(&head_killed, "motion_head.safetensors"));
+
+    // The same with classes held out: the choice, too, is that of the run that was not stopped.
+    let held = head::Settings { holdout: pseudo_unseen(1, 1), batch: 4, ..settings };
+    let (choice, choice_killed) = (dir.path().join("choice"), dir.path().join("choice_killed"));
+    assert!(train_head(&held, &model, &choice, usize::MAX));
+    assert!(!train_head(&held, &model, &choice_killed, 2), "the kill has to happen");
+    assert!(train_head(&held, &model, &choice_killed, usize::MAX));
+    let tried = read_tried(&choice).unwrap();
+    assert_eq!(tried.len(), 3 * head::ALPHAS.len());
+    assert_eq!(tried, read_tried(&choice_killed).unwrap());
+    assert_eq!(bytes(&choice, "motion_head.safetensors"), bytes(&choice_killed, "motion_head.safetensors"));
 
     // What comes out is a model folder with a trained head whose CLIP is the frozen one, bit for bit.
     let trained = load(&head);
@@ -139,4 +157,24 @@ fn contrastive_loss_of_perfect_logits_is_the_entropy_of_its_targets() {
     assert!((loss - floor).abs() < 1e-4 && floor > 0.4, "{loss} {floor}");
     let (bad, _) = clip::contrastive_loss(truth.clone() * -50.0, truth);
     assert!(bad.into_scalar::<f32>() > 10.0);
+}
+
+#[test]
+fn epochs_and_alpha_are_chosen_by_the_mean_over_runs() {
+    let entry = |epoch, alpha, own_space, of_all| Selection {
+        epoch,
+        alpha,
+        accuracy: Some(Accuracy { own_space, held_of_all: of_all, trained_of_all: of_all }),
+    };
+    let first = vec![entry(1, 0.0, 50.0, 50.0), entry(1, 1.0, 90.0, 50.0), entry(2, 1.0, 60.0, 60.0)];
+    let second = vec![entry(1, 0.0, 60.0, 60.0), entry(1, 1.0, 20.0, 20.0), entry(2, 1.0, 50.0, 50.0)];
+    assert_eq!(choose(std::slice::from_ref(&first)), Some(entry(1, 1.0, 90.0, 50.0)));
+    // Both entries left have a mean of 55: the earlier epoch.
+    assert_eq!(choose(&[first.clone(), second]), Some(entry(1, 0.0, 55.0, 55.0)));
+    assert_eq!(choose(&[first, vec![entry(7, 0.0, 99.0, 99.0)]]), None);
+    assert_eq!(choose(&[]), None);
+    // The harmonic mean: a model that gives every clip to the trained classes is worth nothing there.
+    let one_sided = Accuracy { own_space: 80.0, held_of_all: 0.0, trained_of_all: 100.0 };
+    assert_eq!(one_sided.score(), 40.0);
+    assert_eq!(Accuracy { held_of_all: 60.0, trained_of_all: 30.0, ..one_sided }.score(), 60.0);
 }

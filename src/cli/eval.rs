@@ -1,11 +1,13 @@
 //! `motionlens eval`: measured figures of a model.
 
 use super::{CliError, ModelArguments};
+use crate::eval::metrics::Summary;
 use crate::eval::synth::{self, FIRST_SEED, SynthReport};
 use crate::files::write_atomic;
 use crate::model::ModelFiles;
 use crate::model::folder::{CARD, Card};
 use clap::{Args, Subcommand};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What to evaluate on.
@@ -19,6 +21,11 @@ pub struct EvalArgs {
 enum Protocol {
     /// Fresh clips of the procedural world: accuracy, maps against the truth, time surgery
     Synth(SynthArgs),
+    /// Mean and standard deviation over reports of `eval synth --json`, such as those of several training seeds
+    Mean {
+        #[arg(required = true, value_name = "FILE")]
+        reports: Vec<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -40,7 +47,13 @@ struct SynthArgs {
 
 /// Runs a protocol and prints its figures.
 pub fn run(args: &EvalArgs) -> Result<(), CliError> {
-    let Protocol::Synth(args) = &args.protocol;
+    match &args.protocol {
+        Protocol::Synth(args) => synth(args),
+        Protocol::Mean { reports } => mean(reports),
+    }
+}
+
+fn synth(args: &SynthArgs) -> Result<(), CliError> {
     if args.seeds == 0 || args.clips_per_class == 0 {
         return Err(CliError::Usage("--seeds and --clips-per-class have to be at least 1".into()));
     }
@@ -70,6 +83,28 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
                     .map_err(|e| CliError::Engine(format!("cannot write {}: {e}", path.display())))?;
             }
         }
+    }
+    Ok(())
+}
+
+/// Prints the mean over reports of every figure that each of them has.
+fn mean(reports: &[PathBuf]) -> Result<(), CliError> {
+    let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for path in reports {
+        let fail = |reason: String| CliError::Engine(format!("cannot read {}: {reason}", path.display()));
+        let text = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
+        let report: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_slice(&text).map_err(|e| fail(e.to_string()))?;
+        for (name, figure) in report {
+            if let Some(mean) = figure.get("mean").and_then(serde_json::Value::as_f64) {
+                values.entry(name).or_default().push(mean);
+            }
+        }
+    }
+    println!("{:<26} {:>8} {:>8}   over {} reports", "figure", "mean", "std", reports.len());
+    for (name, values) in values.iter().filter(|(_, v)| v.len() == reports.len()) {
+        let Summary { mean, std, .. } = Summary::of(values);
+        println!("{name:<26} {mean:>8.3} {std:>8.3}");
     }
     Ok(())
 }

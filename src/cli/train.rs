@@ -10,7 +10,7 @@ use crate::model::{Model, ModelFiles};
 use crate::prompt::Templates;
 use crate::train;
 use crate::train::features::Source;
-use crate::train::head::{Report, Selection, pseudo_unseen, world_templates};
+use crate::train::head::{Report, choose, pseudo_unseen, read_tried, world_templates};
 use crate::train::losses::Lambdas;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -22,6 +22,9 @@ pub struct TrainArgs {
     #[command(subcommand)]
     stage: Stage,
 }
+
+/// As in METHOD §10.
+const EPOCHS: usize = 6;
 
 #[derive(Debug, Subcommand)]
 enum Stage {
@@ -61,8 +64,9 @@ struct HeadArgs {
     /// Clips a class of the procedural world
     #[arg(long, default_value_t = 160)]
     per_class: usize,
-    #[arg(long, default_value_t = 6)]
-    epochs: usize,
+    /// Passes over the training clips [default: 6, or what --chosen-by finds]
+    #[arg(long)]
+    epochs: Option<usize>,
     /// Clips a step
     #[arg(long, default_value_t = 32)]
     batch: usize,
@@ -79,9 +83,10 @@ struct HeadArgs {
     /// Alpha of the written model, where no holdout chooses it
     #[arg(long, default_value_t = 0.0)]
     alpha: f32,
-    /// Take epochs and alpha from a finished run that held classes out: its folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["epochs", "alpha", "holdout"])]
-    chosen_by: Option<PathBuf>,
+    /// Take alpha, and without --epochs their number too, from finished runs that held classes out (repeat for several): their
+    /// folders
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["alpha", "holdout"])]
+    chosen_by: Vec<PathBuf>,
     /// Name of the written model [default: that of --model]
     #[arg(long)]
     name: Option<String>,
@@ -141,9 +146,26 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
         None => Source::World { classes: Motion::seen(), per_class: args.per_class, seed: args.seed },
     };
     let mut settings = settings(args, &model, &source);
-    if let Some(folder) = &args.chosen_by {
-        let chosen = Selection::read(folder)?;
+    if !args.chosen_by.is_empty() {
+        let mut runs =
+            args.chosen_by.iter().map(|folder| read_tried(folder)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(epochs) = args.epochs {
+            runs.iter_mut().for_each(|run| run.retain(|tried| tried.epoch == epochs));
+        }
+        let chosen = choose(&runs).ok_or_else(|| {
+            CliError::Usage("the runs of --chosen-by did not all validate such an epoch".into())
+        })?;
         (settings.epochs, settings.alpha) = (chosen.epoch, chosen.alpha);
+        if let Some(accuracy) = chosen.accuracy {
+            eprintln!(
+                "chosen: {} epochs and alpha {}: held-out classes {:.1}% among themselves, {:.1}% among all (trained ones {:.1}%)",
+                chosen.epoch, chosen.alpha, accuracy.own_space, accuracy.held_of_all, accuracy.trained_of_all
+            );
+        }
+    }
+    if args.no_negatives {
+        // What was not trained does not count.
+        settings.alpha = 0.0;
     }
     let cache = args.cache.clone().or_else(cache_folder).unwrap_or_else(|| args.out.join("features"));
 
@@ -156,7 +178,8 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
         &cache,
         &args.out,
         &device,
-        &mut |report| match report {
+        &mut |report| {
+            match report {
             Report::Features { done, total } => {
                 bar.set_length(total as u64);
                 bar.set_position(done as u64);
@@ -178,13 +201,14 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
                     String::new(),
                     |(a, alpha)| {
                         format!(
-                            ", held-out classes {:.1}% among themselves, {:.1}% among all, at alpha {alpha}",
-                            a.own_space, a.all_classes
+                            ", held-out classes {:.1}% among themselves, {:.1}% among all (trained ones {:.1}%), at alpha {alpha}",
+                            a.own_space, a.held_of_all, a.trained_of_all
                         )
                     },
                 );
                 eprintln!("epoch {}: mean loss {:.4}{held}", epoch.epoch, epoch.loss);
             }),
+        }
         },
     )?;
     bar.finish();
@@ -201,12 +225,12 @@ fn settings(args: &HeadArgs, model: &Model, source: &Source) -> train::head::Set
     }
     train::head::Settings {
         name: args.name.clone().unwrap_or_else(|| model.name.clone()),
-        model: model.digest.clone(),
+        model: model.clip_digest.clone(),
         data: match (&args.data, source) {
             (Some(path), source) => format!("{} clips of {}", source.clips(), path.display()),
             (None, source) => format!("{} clips of the procedural world, seed {}", source.clips(), args.seed),
         },
-        epochs: args.epochs,
+        epochs: args.epochs.unwrap_or(EPOCHS),
         batch: args.batch,
         learning_rate: args.learning_rate,
         weight_decay: if small { 0.01 } else { 0.001 },

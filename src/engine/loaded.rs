@@ -141,9 +141,10 @@ impl Loaded {
         set: &PromptSet,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<(Vec<ClassEmbedding>, Vec<PromptNote>), WorkError> {
-        let prompts: Vec<_> =
-            set.classes.iter().map(|c| (set.positive_prompts(c), set.negative_prompts(c))).collect();
-        let all: Vec<&String> = prompts.iter().flat_map(|(p, n)| p.iter().chain(n)).collect();
+        let prompts: Vec<(Vec<String>, Vec<Vec<String>>)> =
+            set.classes.iter().map(|c| (set.positive_prompts(c), set.negative_groups(c))).collect();
+        let all: Vec<&String> =
+            prompts.iter().flat_map(|(p, n)| p.iter().chain(n.iter().flatten())).collect();
         self.encode_texts(&all, interrupted)?;
 
         let mut notes: Vec<PromptNote> = Vec::new();
@@ -151,18 +152,22 @@ impl Loaded {
             let note = self.texts.peek(text).and_then(|t| t.note.clone());
             notes.extend(note.filter(|n| !notes.contains(n)));
         }
-        let mut sides = prompts.iter().flat_map(|(positive, negative)| [positive, negative]);
-        let means: Vec<Option<Vec<f32>>> = sides.by_ref().map(|texts| self.mean(texts)).collect();
-        let mut joint = self.joint(means.iter().flatten())?.into_iter();
-        let mut side = |mean: &Option<Vec<f32>>| mean.as_ref().and_then(|_| joint.next());
+        let means: Vec<_> = prompts
+            .iter()
+            .map(|(positive, negative)| {
+                let groups: Vec<Vec<f32>> = negative.iter().filter_map(|group| self.mean(group)).collect();
+                (self.mean(positive), groups)
+            })
+            .collect();
+        let mut joint = self.joint(means.iter().flat_map(|(p, n)| p.iter().chain(n)))?.into_iter();
         let classes = set
             .classes
             .iter()
-            .zip(means.chunks_exact(2))
-            .map(|(class, pair)| ClassEmbedding {
+            .zip(&means)
+            .map(|(class, (positive, negatives))| ClassEmbedding {
                 name: class.name.clone(),
-                positive: side(&pair[0]),
-                negative: side(&pair[1]),
+                positive: positive.as_ref().and_then(|_| joint.next()),
+                negatives: joint.by_ref().take(negatives.len()).collect(),
             })
             .collect();
         Ok((classes, notes))

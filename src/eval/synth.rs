@@ -10,7 +10,7 @@ use crate::data::world::{self, Motion, Scene};
 use crate::engine::maps;
 use crate::model::Model;
 use crate::model::head::{HeadConfig, MotionHead};
-use crate::score::ClassEmbedding;
+use crate::score::{ClassEmbedding, score};
 use crate::train::RunError;
 use crate::train::features::{encode, preprocess, world_pixels};
 use crate::train::head::world_templates;
@@ -238,15 +238,10 @@ impl Exam<'_> {
             tally.right("reversed_mirror_top1", self.motions[back] == motion.reversed());
             tally.right("shuffled_top1", predicted(&shuffled, &self.all) == class);
             if unseen {
-                let margin = |c: &ClassEmbedding| {
-                    let dot = |t: &Option<Vec<f32>>| {
-                        t.iter().flat_map(|t| t.iter().zip(&f[class])).map(|(a, b)| a * b).sum::<f32>()
-                    };
-                    dot(&c.positive) - dot(&c.negative)
-                };
+                let scores = score(&f[class], &self.classes, self.model.tau, alpha).classes;
                 tally.add(
                     "yes_auroc_unseen",
-                    auroc(self.classes.iter().enumerate().map(|(i, c)| (margin(c), i == class))),
+                    auroc(scores.iter().enumerate().map(|(i, c)| (c.margin.unwrap_or(0.0), i == class))),
                 );
             }
             let clip = x.clone().narrow(0, class, 1);
@@ -278,6 +273,7 @@ impl Exam<'_> {
         tally.add("motion_auroc", Truth::auroc(&trained.motion.data, &truth.swept));
         tally.add("haar_motion_auroc", Truth::auroc(&haar.motion.data, &truth.swept));
         tally.add("static_auroc", Truth::auroc(&trained.static_energy.data, &not_swept));
+        tally.add("haar_static_auroc", Truth::auroc(&haar.static_energy.data, &not_swept));
         tally.add("gate_auroc", Truth::auroc(&trained.gate.data, &truth.swept));
         tally.add("evidence_auroc", Truth::auroc(&trained.evidence.data, &truth.swept));
         let gates: Vec<f64> =

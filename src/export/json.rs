@@ -54,7 +54,7 @@ pub struct Class {
     pub margin: Option<f32>,
     pub p: f32,
     pub yes: f32,
-    /// t⁺ and t⁻, only with `--embeddings`.
+    /// t⁺, and the t⁻ that s⁻ is of; only with `--embeddings`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text_pos: Option<Option<Vec<f32>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,7 +94,7 @@ impl Record {
                 p: c.p,
                 yes: c.yes,
                 text_pos: text.map(|t| t.positive.clone()),
-                text_neg: text.map(|t| t.negative.clone()),
+                text_neg: text.map(|t| t.nearest_negative(&analysis.embedding).map(<[f32]>::to_vec)),
             }
         });
         let software = if device.software && !device.name.contains("software") { " (software)" } else { "" };

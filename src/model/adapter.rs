@@ -1,4 +1,8 @@
-//! The bottleneck adapter of METHOD §2: `A(x) = x + Up(GELU(Down(LN x)))`, the identity until it is trained.
+//! The bottleneck adapter of METHOD §2, which here turns what passes through and keeps its length:
+//! `y = x + Up(GELU(Down(LN x)))`, `A(x) = y · ‖x‖ / ‖y‖`. The identity until it is trained.
+//!
+//! The length is our addition. The maps are norms of streams: tokens that may grow make the static map show where tokens
+//! grew, which training puts on what moves. In the joint space nothing changes, as unit vectors are all that leaves it.
 
 use burn::module::{Initializer, Module};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
@@ -38,6 +42,9 @@ impl Adapter {
     /// `x (…, width)` to the same shape. GELU is the exact one (erf).
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let hidden = gelu(self.down.forward(self.norm.forward(x.clone())));
-        x + self.up.forward(hidden)
+        let turned = x.clone() + self.up.forward(hidden);
+        // A little beside the squares keeps the gradient finite at zero. Untrained, the ratio is exactly 1.
+        let squares = |v: Tensor<D>| v.square().sum_dim(D - 1) + 1e-12;
+        turned.clone() * (squares(x) / squares(turned)).sqrt()
     }
 }

@@ -97,6 +97,8 @@ pub struct Model {
     pub name: String,
     /// BLAKE3 over the weight files, 32 hex digits.
     pub digest: String,
+    /// BLAKE3 over the CLIP's weight file alone, 32 hex digits: what the frozen towers give depends on nothing else.
+    pub clip_digest: String,
     pub config: ClipConfig,
     pub clip: Clip,
     pub head: MotionHead,
@@ -188,6 +190,7 @@ impl ModelFiles {
         }
         let mut digest = blake3::Hasher::new();
         digest.update(self.weights.bytes());
+        let clip_digest = short(&digest);
         let (config, clip) = load_clip(&file, self.weights, device)?;
 
         let untrained = HeadConfig::new(config.vision.width, config.joint, config.vision.heads);
@@ -220,7 +223,8 @@ impl ModelFiles {
         let logit_scale = clip.logit_scale.val().into_scalar::<f32>();
         Ok(Model {
             name: card.as_ref().map_or(self.name, |c| c.name.clone()),
-            digest: digest.finalize().to_hex()[..32].to_owned(),
+            digest: short(&digest),
+            clip_digest,
             head_trained: card.is_some(),
             head_config: card.as_ref().map_or(untrained, |c| c.head.clone()),
             alpha: card.as_ref().map_or(0.0, |c| c.alpha),
@@ -233,6 +237,10 @@ impl ModelFiles {
             normalisation,
         })
     }
+}
+
+fn short(digest: &blake3::Hasher) -> String {
+    digest.finalize().to_hex()[..32].to_owned()
 }
 
 impl Model {

@@ -182,12 +182,7 @@ impl MsmOutput {
 
     /// L_det of METHOD §3: Huber (δ = 1) of the details, mean over levels.
     pub fn detail_loss(&self) -> Tensor<1> {
-        mean_of(self.details.iter().map(|d| {
-            // h(d) = a·(|d| − a/2) with a = min(|d|, 1): ½d² inside, |d| − ½ outside.
-            let size = d.clone().abs();
-            let inside = size.clone().clamp_max(1.0);
-            (inside.clone() * (size - inside * 0.5)).mean()
-        }))
+        mean_of(self.details.iter().map(|d| huber(d.clone())))
     }
 
     /// L_app of METHOD §3: each level should keep the mean over time, per token and channel.
@@ -195,6 +190,14 @@ impl MsmOutput {
         let means: Vec<_> = self.approximations.iter().map(|c| c.clone().mean_dim(1)).collect();
         mean_of(means.windows(2).map(|pair| (pair[1].clone() - pair[0].clone()).square().mean()))
     }
+}
+
+/// Huber (δ = 1), mean over all elements: a scalar.
+fn huber<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    // h(x) = a·(|x| − a/2) with a = min(|x|, 1): ½x² inside, |x| − ½ outside.
+    let size = x.abs();
+    let inside = size.clone().clamp_max(1.0);
+    (inside.clone() * (size - inside * 0.5)).mean()
 }
 
 fn mean_of(terms: impl ExactSizeIterator<Item = Tensor<1>>) -> Tensor<1> {

@@ -132,6 +132,16 @@ impl PromptSet {
         prompts(&class.negative, &self.templates.negative, &class.name)
     }
 
+    /// The negative prompts of a class as scoring wants them (`ClassEmbedding::negatives`): those that the templates give for
+    /// its name together, because they say the same, and every other one alone. No group is empty.
+    pub fn negative_groups(&self, class: &Class) -> Vec<Vec<String>> {
+        let templates = prompts(&None, &self.templates.negative, &class.name);
+        let (filled, own): (Vec<String>, Vec<String>) =
+            self.negative_prompts(class).into_iter().partition(|p| templates.contains(p));
+        let filled = (!filled.is_empty()).then_some(filled);
+        filled.into_iter().chain(own.into_iter().map(|p| vec![p])).collect()
+    }
+
     /// What a person should know before trusting the scores: classes without a name or with the same name.
     pub fn problems(&self) -> Vec<String> {
         let mut first = HashMap::new();

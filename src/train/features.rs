@@ -145,8 +145,12 @@ impl Features {
         report: &mut dyn FnMut(usize, usize),
     ) -> Result<Self, RunError> {
         let shape = [frames, model.config.tokens(), model.config.vision.width];
-        let key =
-            format!("{VERSION}\n{}\n{frames}\n{:?}\n{}", model.digest, model.normalisation, source.key());
+        let key = format!(
+            "{VERSION}\n{}\n{frames}\n{:?}\n{}",
+            model.clip_digest,
+            model.normalisation,
+            source.key()
+        );
         let name = format!("{}.features", &blake3::hash(key.as_bytes()).to_hex()[..32]);
         let path = cache.join(name);
         if let Some(cached) = Self::read(&path, source.classes(), shape) {

@@ -2,13 +2,14 @@
 //! frozen and their tokens cached.
 //!
 //! How long to train and which α to use is chosen on *pseudo-unseen* classes: reversal pairs that are taken out of the
-//! training classes (`holdout`). The run then keeps the weights of the best epoch.
+//! training classes (`holdout`), over one such run or the mean of several ([`choose`]). A run that holds classes out keeps
+//! the weights of its own best epoch.
 
 use super::features::{Features, Source};
 use super::losses::{Lambdas, Targets, objective};
 use super::{Run, RunError, Schedule, clip_gradients};
 use crate::data::world::Motion;
-use crate::eval::zero_shot::{Accuracy, TextSide, embed, zero_shot};
+use crate::eval::zero_shot::{TextSide, embed, top1};
 use crate::files::write_atomic;
 use crate::model::Model;
 use crate::model::clip::normalise;
@@ -73,13 +74,55 @@ pub fn pseudo_unseen(pairs: usize, seed: u64) -> Vec<String> {
     all.into_iter().take(pairs).flatten().map(Motion::name).collect()
 }
 
-/// The state of the validation: what the best epoch was.
+/// Top-1 accuracy in percent on clips that did not train.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Accuracy {
+    /// Of the classes that were held out, among themselves.
+    pub own_space: f64,
+    /// Of the same clips, among all classes.
+    pub held_of_all: f64,
+    /// Of trained classes, among all classes.
+    pub trained_of_all: f64,
+}
+
+impl Accuracy {
+    /// What is chosen by: the mean of the two figures that zero-shot recognition goes by, accuracy in the own label space and
+    /// the harmonic mean of the generalised ones (METHOD §9).
+    pub fn score(&self) -> f64 {
+        let sum = self.held_of_all + self.trained_of_all;
+        let harmonic = if sum > 0.0 { 2.0 * self.held_of_all * self.trained_of_all / sum } else { 0.0 };
+        (self.own_space + harmonic) / 2.0
+    }
+}
+
+/// How long to train and with which α.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 pub struct Selection {
     pub epoch: usize,
     pub alpha: f32,
     /// On the held-out classes; absent where none are held out.
     pub accuracy: Option<Accuracy>,
+}
+
+/// The best of what runs have tried on their held-out classes, by the mean over the runs; each run's list has an entry for
+/// every epoch and α. Of equals the earliest epoch and the smallest α. `None` where nothing was tried by all.
+pub fn choose(runs: &[Vec<Selection>]) -> Option<Selection> {
+    let (first, others) = runs.split_first()?;
+    let mean_of_runs = |entry: &Selection| {
+        let mut all = vec![entry.accuracy?];
+        for run in others {
+            all.push(run.iter().find(|s| s.epoch == entry.epoch && s.alpha == entry.alpha)?.accuracy?);
+        }
+        let mean = |part: fn(&Accuracy) -> f64| all.iter().map(part).sum::<f64>() / all.len() as f64;
+        let accuracy = Accuracy {
+            own_space: mean(|a| a.own_space),
+            held_of_all: mean(|a| a.held_of_all),
+            trained_of_all: mean(|a| a.trained_of_all),
+        };
+        Some(Selection { accuracy: Some(accuracy), ..entry.clone() })
+    };
+    let better = |a: Selection, b: Selection| if b.score() > a.score() { b } else { a };
+    first.iter().filter_map(mean_of_runs).reduce(better)
 }
 
 /// One finished epoch, for progress lines.
@@ -122,10 +165,7 @@ pub fn train(
     let trained: Vec<usize> =
         (0..features.classes.len()).filter(|&c| !settings.holdout.contains(&features.classes[c])).collect();
     let held: Vec<usize> = (0..features.classes.len()).filter(|c| !trained.contains(c)).collect();
-    let (mut clips, validation): (Vec<usize>, Vec<usize>) =
-        (0..features.len()).partition(|&i| trained.contains(&features.labels[i]));
-    // A look at every class is enough to choose by; all clips would cost as much as training.
-    let validation: Vec<usize> = validation.into_iter().take(40 * held.len()).collect();
+    let (mut clips, validation) = split(&features, &trained, held.is_empty());
     let per_epoch = clips.len() / settings.batch;
     if trained.len() < 2 || per_epoch == 0 {
         return Err(RunError::Other(format!(
@@ -145,8 +185,7 @@ pub fn train(
         .with_epsilon(1e-8)
         .with_weight_decay(settings.weight_decay)
         .init();
-    let header =
-        "epoch,step,loss,learning_rate,gradient_norm,held_out_top1,held_out_of_all_top1,alpha,seconds";
+    let header = "epoch,step,loss,learning_rate,gradient_norm,held_out_top1,held_out_of_all_top1,trained_of_all_top1,alpha,seconds";
     let (mut run, mut head, mut optimiser, start) =
         Run::open(out, settings.clone(), head, optimiser, header)?;
     let schedule = Schedule {
@@ -158,7 +197,9 @@ pub fn train(
     let projection = model.clip.visual_projection.clone().fork(&autodiff).no_grad();
     let text_trained = text.subset(&trained, &autodiff);
     let began = Instant::now();
-    let mut best = if start > 0 { Selection::read(out).ok() } else { None };
+    let mut tried = if start > 0 { read_tried(out).unwrap_or_default() } else { Vec::new() };
+    tried.retain(|s| s.epoch * per_epoch <= start);
+    let mut best = choose(std::slice::from_ref(&tried));
 
     for epoch in start / per_epoch..settings.epochs {
         if let Some(best) = &best
@@ -179,11 +220,13 @@ pub fn train(
                 .collect();
             let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [which.len()]), &autodiff);
             let vanilla = normalise(model.clip.project_mean_class_token(x.clone().inner())).into_data();
-            let output = head.forward(x, &projection);
+            let output = head.forward(x.clone(), &projection);
             let targets = Targets {
                 labels,
                 positive: head.joint(text_trained.positive.clone()),
                 negative: head.joint(text_trained.negative.clone()),
+                tokens: x,
+                static_stream: head.static_stream(&output.streams),
                 tau: model.tau,
                 vanilla: Tensor::from_data(vanilla, &autodiff),
             };
@@ -199,7 +242,7 @@ pub fn train(
             head = optimiser.step(rate, head, grads);
             if step % 10 == 9 {
                 let seconds = began.elapsed().as_secs_f32();
-                run.log(&format!("{epoch},{},{value:.5},{rate:.3e},{norm:.3},,,,{seconds:.1}", step + 1))?;
+                run.log(&format!("{epoch},{},{value:.5},{rate:.3e},{norm:.3},,,,,{seconds:.1}", step + 1))?;
                 report(Report::Step { step: step + 1, steps: schedule.steps, loss: value });
             }
         }
@@ -207,19 +250,24 @@ pub fn train(
         let selection = if held.is_empty() {
             None
         } else {
-            let (alpha, found_accuracy) =
-                validate(&head.valid(), model, &features, &text, &validation, &held, device)?;
-            let selection = Selection { epoch: epoch + 1, alpha, accuracy: Some(found_accuracy) };
-            run.log(&format!(
-                "{},{},{loss:.5},,,{:.2},{:.2},{},{:.1}",
-                epoch + 1,
-                (epoch + 1) * per_epoch,
-                found_accuracy.own_space,
-                found_accuracy.all_classes,
-                selection.alpha,
-                began.elapsed().as_secs_f32()
-            ))?;
-            Some(selection)
+            let mut found = Vec::with_capacity(ALPHAS.len());
+            for (alpha, accuracy) in
+                validate(&head.valid(), model, &features, &text, &validation, &held, device)?
+            {
+                run.log(&format!(
+                    "{},{},{loss:.5},,,{:.2},{:.2},{:.2},{alpha},{:.1}",
+                    epoch + 1,
+                    (epoch + 1) * per_epoch,
+                    accuracy.own_space,
+                    accuracy.held_of_all,
+                    accuracy.trained_of_all,
+                    began.elapsed().as_secs_f32()
+                ))?;
+                found.push(Selection { epoch: epoch + 1, alpha, accuracy: Some(accuracy) });
+            }
+            tried.extend(found.iter().cloned());
+            write_tried(out, &tried)?;
+            choose(&[found])
         };
         if let Some(selection) = &selection
             && best.as_ref().is_none_or(|b| selection.score() > b.score())
@@ -240,7 +288,29 @@ pub fn train(
     }
 }
 
-/// The best α and its accuracy on the held-out classes.
+/// Most clips a class to validate with: a look at every class is enough to choose by.
+const HELD_CLIPS: usize = 40;
+const TRAINED_CLIPS: usize = 10;
+
+/// Indices of the clips to train on and to validate with. With classes held out the last clips of every trained class
+/// validate as well, an eighth at most.
+fn split(features: &Features, trained: &[usize], nothing_held: bool) -> (Vec<usize>, Vec<usize>) {
+    let (mut train, mut validation) = (Vec::new(), Vec::new());
+    for class in 0..features.classes.len() {
+        let mut clips: Vec<usize> = (0..features.len()).filter(|&i| features.labels[i] == class).collect();
+        if !trained.contains(&class) {
+            validation.extend(clips.into_iter().take(HELD_CLIPS));
+            continue;
+        }
+        if !nothing_held {
+            validation.extend(clips.split_off(clips.len() - (clips.len() / 8).min(TRAINED_CLIPS)));
+        }
+        train.extend(clips);
+    }
+    (train, validation)
+}
+
+/// Every α with its accuracy.
 fn validate(
     head: &MotionHead,
     model: &Model,
@@ -249,32 +319,45 @@ fn validate(
     clips: &[usize],
     held: &[usize],
     device: &Device,
-) -> Result<(f32, Accuracy), RunError> {
-    let f = embed(head, model, features, clips, device)?;
-    let labels: Vec<usize> = clips.iter().map(|&i| features.labels[i]).collect();
+) -> Result<[(f32, Accuracy); 4], RunError> {
+    let (of_held, of_trained): (Vec<usize>, Vec<usize>) =
+        clips.iter().partition(|&&i| held.contains(&features.labels[i]));
+    let embedded = |clips: &[usize]| {
+        let labels: Vec<usize> = clips.iter().map(|&i| features.labels[i]).collect();
+        embed(head, model, features, clips, device).map(|f| (f, labels))
+    };
+    let ((f, labels), (f_trained, trained_labels)) = (embedded(&of_held)?, embedded(&of_trained)?);
     let classes = text.joint(head)?;
-    let each = ALPHAS.map(|alpha| (alpha, zero_shot(&f, &labels, &classes, held, alpha)));
-    // Of equal ones the smaller α.
-    Ok(each
-        .into_iter()
-        .reduce(|best, next| if next.1.mean() > best.1.mean() { next } else { best })
-        .unwrap_or(each[0]))
+    let all: Vec<usize> = (0..classes.len()).collect();
+    Ok(ALPHAS.map(|alpha| {
+        let accuracy = Accuracy {
+            own_space: top1(&f, &labels, &classes, held, alpha),
+            held_of_all: top1(&f, &labels, &classes, &all, alpha),
+            trained_of_all: top1(&f_trained, &trained_labels, &classes, &all, alpha),
+        };
+        (alpha, accuracy)
+    }))
 }
 
-const SELECTION: &str = "selection.json";
+const TRIED: &str = "validation.json";
 
 impl Selection {
     fn score(&self) -> f64 {
-        self.accuracy.map_or(f64::NEG_INFINITY, |a| a.mean())
+        self.accuracy.map_or(f64::NEG_INFINITY, |a| a.score())
     }
+}
 
-    /// What the run in `folder` has chosen.
-    pub fn read(folder: &Path) -> Result<Self, RunError> {
-        let path = folder.join(SELECTION);
-        let fail = |reason: String| RunError::Other(format!("cannot read {}: {reason}", path.display()));
-        let bytes = std::fs::read(&path).map_err(|e| fail(e.to_string()))?;
-        serde_json::from_slice(&bytes).map_err(|e| fail(e.to_string()))
-    }
+/// What the run in `folder` has tried on the classes that it held out, for [`choose`].
+pub fn read_tried(folder: &Path) -> Result<Vec<Selection>, RunError> {
+    let path = folder.join(TRIED);
+    let fail = |reason: String| RunError::Other(format!("cannot read {}: {reason}", path.display()));
+    let bytes = std::fs::read(&path).map_err(|e| fail(e.to_string()))?;
+    serde_json::from_slice(&bytes).map_err(|e| fail(e.to_string()))
+}
+
+fn write_tried(folder: &Path, tried: &[Selection]) -> Result<(), RunError> {
+    let path = folder.join(TRIED);
+    write_atomic(&path, &pretty(&tried)?).map_err(|e| RunError::Write { path, reason: e.to_string() })
 }
 
 /// The head and its card; with the CLIP's files beside them the folder is a model.
@@ -299,8 +382,7 @@ fn save_folder(
     };
     save(head, &out.join(HEAD_WEIGHTS), Precision::F32)
         .map_err(|e| RunError::Write { path: out.join(HEAD_WEIGHTS), reason: e.to_string() })?;
-    write(CARD, &pretty(&card)?)?;
-    write(SELECTION, &pretty(selection)?)
+    write(CARD, &pretty(&card)?)
 }
 
 fn pretty(value: &impl Serialize) -> Result<Vec<u8>, RunError> {

@@ -7,8 +7,8 @@ use egui::{Color32, CornerRadius, Rect, RichText, Sense, Stroke, Ui, WidgetInfo,
 
 pub const S_POS: &str =
     "s+ = cosine of the clip and the positive prompts. Higher: the clip looks more like them.";
-pub const S_NEG: &str = "s− = cosine of the clip and the negative prompts. Higher: the clip looks more like what the \
-                         class is not.";
+pub const S_NEG: &str = "s− = cosine of the clip and the negative prompt that fits it best; those from the templates count \
+                         as one. Higher: the clip looks more like what the class is not.";
 pub const MARGIN: &str = "margin = s+ minus s−: what is left of the pull after the push.";
 pub const P: &str = "p = share of this class among all classes with positive prompts (softmax). It always sums to 1, \
                      also when none of them fits.";

@@ -121,6 +121,20 @@ fn static_and_motion_stream_add_up() {
     );
 }
 
+#[test]
+fn the_adapter_turns_tokens_and_keeps_their_length() {
+    let x = clip(T, 7);
+    let length = |x: Tensor<4>| x.square().sum_dim(3).sqrt();
+    let untrained = config().init(&device()).separate(x.clone()).approximations.remove(0);
+    assert_eq!(values(untrained), values(x.clone()), "untrained it is the identity, bit for bit");
+    let turned = head(8).separate(x.clone()).approximations.remove(0);
+    assert!(distance(turned.clone(), x.clone()) > 0.1);
+    assert!(distance(length(turned), length(x)) < 1e-5);
+    // A token of nothing but zeros has no direction; the gradients are tested elsewhere.
+    let nothing = head(8).separate(clip(T, 7) * 0.0).approximations.remove(0);
+    assert!(largest(nothing) < 1e-5);
+}
+
 fn mab(gated: bool) -> Mab {
     MabConfig { width: D, heads: 4, gated }.init(&device())
 }
