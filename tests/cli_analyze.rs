@@ -296,6 +296,50 @@ fn doctor_says_what_there_is() {
 }
 
 /// The real clip, where it is there: pictures of another shape than the model's, and a real decoder's times.
+/// What a person tries first, on what the program comes with.
+#[test]
+fn prompts_on_the_bundled_clips_do_what_a_person_expects() {
+    let dir = tempfile::tempdir().unwrap();
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
+    let set = std::fs::read(assets.join("prompts/moving-shapes.json")).unwrap();
+    let set: Value = serde_json::from_slice(&set).unwrap();
+    let files = std::fs::read_dir(assets.join("clips")).unwrap().map(|e| e.unwrap().path());
+    let clips: Vec<PathBuf> = files.filter(|p| p.extension().is_some_and(|e| e == "mp4")).collect();
+    assert!(clips.len() >= 3);
+    for clip in clips {
+        let truth = std::fs::read(clip.with_extension("json")).unwrap();
+        let truth: Value = serde_json::from_slice(&truth).unwrap();
+        let name = truth["class"].as_str().unwrap();
+        // The winner, and p and yes of the true class, with one more negative typed for it.
+        let scores = |added: Option<&str>| -> (String, f64, f64) {
+            let mut set = set.clone();
+            for class in set["classes"].as_array_mut().unwrap().iter_mut().filter(|c| c["name"] == name) {
+                let templates = ["not {}", "an object not {}", "a video of an object not {}"];
+                let filled = templates.map(|t| t.replace("{}", name));
+                class["negative"] = filled.into_iter().chain(added.map(str::to_owned)).collect();
+            }
+            let prompts = dir.path().join("prompts.json");
+            std::fs::write(&prompts, set.to_string()).unwrap();
+            let found = json(&analyze(&clip, &["--json", "-", "--prompts", prompts.to_str().unwrap()]));
+            let classes = found["classes"].as_array().unwrap();
+            let p = |c: &Value| c["p"].as_f64().unwrap();
+            let winner = classes.iter().max_by(|a, b| p(a).total_cmp(&p(b))).unwrap();
+            let own = classes.iter().find(|c| c["name"] == name).unwrap();
+            (winner["name"].as_str().unwrap().to_owned(), p(own), own["yes"].as_f64().unwrap())
+        };
+        let before = scores(None);
+        assert_eq!(before.0, name);
+        let unrelated = scores(Some("moving up while shaking"));
+        assert_eq!(unrelated.0, name);
+        assert!(
+            (unrelated.1 - before.1).abs() < 0.1 && (unrelated.2 - before.2).abs() < 0.1,
+            "{unrelated:?}"
+        );
+        let denied = scores(Some(name));
+        assert!(denied.1 < before.1 - 0.1 && denied.2 < before.2 - 0.1, "{name}: {before:?} to {denied:?}");
+    }
+}
+
 #[test]
 fn a_real_clip_is_analysed() {
     let Some(shared) = common::shared_dir() else { return };
