@@ -28,7 +28,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
             ui.label(RichText::new(text).color(theme::WEAK));
         }
         let reach = s.scores.as_deref().map_or(1.0, score_row::reach);
-        for c in order(s) {
+        for c in order(ui, s) {
             card(ui, s, c, reach, out);
             ui.add_space(4.0);
         }
@@ -85,13 +85,21 @@ fn header(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     });
 }
 
-/// Indices of the classes in the order in which they are shown.
-fn order(s: &State) -> Vec<usize> {
-    let mut list: Vec<usize> = (0..s.prompts().classes.len()).collect();
-    if s.sort_by_score {
-        let p = |c: usize| s.score(c).map_or(-1.0, |x| x.p);
-        list.sort_by(|a, b| p(*b).total_cmp(&p(*a)));
+/// Indices of the classes in the order in which they are shown. While somebody types nothing changes its place.
+fn order(ui: &Ui, s: &State) -> Vec<usize> {
+    let memory = Id::unique("class order");
+    let count = s.prompts().classes.len();
+    if !s.sort_by_score {
+        return (0..count).collect();
     }
+    let shown: Vec<usize> = ui.data(|d| d.get_temp(memory)).unwrap_or_default();
+    if ui.ctx().egui_wants_keyboard_input() && shown.len() == count {
+        return shown;
+    }
+    let mut list: Vec<usize> = (0..count).collect();
+    let p = |c: usize| s.score(c).map_or(-1.0, |x| x.p);
+    list.sort_by(|a, b| p(*b).total_cmp(&p(*a)));
+    ui.data_mut(|d| d.insert_temp(memory, list.clone()));
     list
 }
 
@@ -132,7 +140,7 @@ fn card_body(ui: &mut Ui, s: &State, c: usize, reach: f32, out: &mut Vec<Command
             ui.data_mut(|d| d.insert_temp(open_id, open));
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            class_menu(ui, c, &class.name, out);
+            class_menu(ui, c, &class.name, !s.sort_by_score, out);
             if let Some(x) = score {
                 score_row::share(ui, x, s.pinned(c), s.scores_fresh);
             }
@@ -168,17 +176,19 @@ fn card_body(ui: &mut Ui, s: &State, c: usize, reach: f32, out: &mut Vec<Command
     }
 }
 
-fn class_menu(ui: &mut Ui, c: usize, name: &str, out: &mut Vec<Command>) {
+/// `movable`: the classes are shown in their own order, so that moving one can be seen.
+fn class_menu(ui: &mut Ui, c: usize, name: &str, movable: bool, out: &mut Vec<Command>) {
     let (menu, _) = egui::containers::menu::MenuButton::new("     ").ui(ui, |ui| {
-        let mut item = |ui: &mut Ui, text: &str, e: PromptEdit| {
-            if ui.button(text).clicked() {
+        let mut item = |ui: &mut Ui, on: bool, text: &str, e: PromptEdit| {
+            let button = ui.add_enabled(on, egui::Button::new(text));
+            if button.on_disabled_hover_text("Sorted by p: their own order is not shown").clicked() {
                 out.push(Command::Edit(e));
                 ui.close();
             }
         };
-        item(ui, "Move up", PromptEdit::MoveClass(c, -1));
-        item(ui, "Move down", PromptEdit::MoveClass(c, 1));
-        item(ui, "Remove class", PromptEdit::RemoveClass(c));
+        item(ui, movable, "Move up", PromptEdit::MoveClass(c, -1));
+        item(ui, movable, "Move down", PromptEdit::MoveClass(c, 1));
+        item(ui, true, "Remove class", PromptEdit::RemoveClass(c));
     });
     icon::paint(ui.painter(), Icon::Menu, menu.rect.center(), 12.0, theme::TEXT);
     menu.on_hover_text("Move or remove").accessible_name(format!("Menu of {name}"));

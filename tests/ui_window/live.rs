@@ -56,6 +56,10 @@ fn a_clip_opens_is_analysed_and_prompts_move_the_scores_without_the_vision_tower
     assert!(encoded >= 1 && encoded <= frames as u64);
     let before = s.score(0).cloned().unwrap();
 
+    assert!(s.sort_by_score, "of the bundled prompts the likely ones come first");
+    h.get_by_label("Sort by p").click();
+    h.step();
+    h.step();
     h.get_by_label("Name of class 1").focus();
     h.step();
     h.get_by_label("Name of class 1").type_text(" down");

@@ -160,6 +160,26 @@ fn a_pin_shows_the_change_and_can_be_undone() {
 }
 
 #[test]
+fn sorted_classes_change_places_only_while_nobody_types() {
+    let mut h = analysed(SIZE, false);
+    h.get_by_label("Sort by p").click();
+    h.run();
+    let first_on_top = |h: &Window| {
+        h.get_by_label("Name of class 1").rect().top() < h.get_by_label("Name of class 2").rect().top()
+    };
+    assert!(first_on_top(&h));
+    h.get_by_label("Name of class 1").focus();
+    h.run();
+    h.state_mut().on_event(scored([0.11, 0.42]));
+    h.run();
+    assert!(first_on_top(&h), "the box that is typed in stays where it is");
+    let ctx = h.ctx.clone();
+    ctx.memory_mut(|m| m.stop_text_input());
+    h.run();
+    assert!(!first_on_top(&h));
+}
+
+#[test]
 fn scores_stay_with_their_class_when_the_order_changes() {
     let mut h = analysed(SIZE, false);
     h.get_by_label("Menu of moving right").click();

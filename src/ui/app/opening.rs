@@ -82,7 +82,11 @@ impl App {
     /// The prompts to begin with; not a step that undo takes back.
     pub fn start_with(&mut self, prompts: Result<PromptSet, String>) {
         match prompts {
-            Ok(set) => self.state.history = History::new(set),
+            Ok(set) => {
+                // More classes than fit on a screen: the likely ones first.
+                self.state.sort_by_score = true;
+                self.state.history = History::new(set);
+            }
             Err(why) => self.state.messages.add(Kind::Problem, format!("The bundled prompt set: {why}")),
         }
         self.send_prompts();
