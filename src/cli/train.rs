@@ -185,8 +185,11 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
                 bar.set_position(done as u64);
                 bar.set_message("features of the frozen tower");
             }
-            Report::Skipped { path, reason } => {
-                bar.suspend(|| eprintln!("skipped {}: {reason}", path.display()));
+            Report::Skipped { reason } => bar.suspend(|| eprintln!("skipped: {reason}")),
+            Report::Clips { usable, skipped } => {
+                if skipped > 0 {
+                    bar.suspend(|| eprintln!("{usable} clips, {skipped} skipped"));
+                }
             }
             Report::Step { step, steps, loss } => {
                 if bar.length() != Some(steps as u64) {

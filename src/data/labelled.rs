@@ -48,11 +48,17 @@ fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, LabelledError> {
     Ok(paths)
 }
 
+/// Files that people and `motionlens synth` keep beside videos. Everything else has to be one.
+fn is_beside(path: &Path) -> bool {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+    extension.is_some_and(|e| ["json", "csv", "txt", "md", "srt", "vtt"].contains(&e.as_str()))
+}
+
 fn class_folders(folder: &Path) -> Result<LabelledClips, LabelledError> {
     let mut found = LabelledClips::default();
     for class in sorted_entries(folder)?.into_iter().filter(|p| p.is_dir()) {
         let label = found.classes.len();
-        let files = sorted_entries(&class)?.into_iter().filter(|p| p.is_file());
+        let files = sorted_entries(&class)?.into_iter().filter(|p| p.is_file() && !is_beside(p));
         found.clips.extend(files.map(|path| LabelledClip { path, label, start: None, end: None }));
         let name = class.file_name().map(|n| n.to_string_lossy().replace('_', " ")).unwrap_or_default();
         found.classes.push(name);
@@ -106,7 +112,7 @@ mod tests {
     #[test]
     fn folders_and_manifests_say_the_same() {
         let dir = tempfile::tempdir().unwrap();
-        for file in ["jump_rope/b.mp4", "jump_rope/a.mp4", "run/c.mp4", "run/.hidden"] {
+        for file in ["jump_rope/b.mp4", "jump_rope/a.mp4", "jump_rope/a.json", "run/c.mp4", "run/.hidden"] {
             let path = dir.path().join(file);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();

@@ -134,9 +134,24 @@ pub struct EpochReport<'a> {
 
 /// What the caller hears of.
 pub enum Report<'a> {
-    Features { done: usize, total: usize },
-    Skipped { path: &'a Path, reason: &'a str },
-    Step { step: usize, steps: usize, loss: f32 },
+    Features {
+        done: usize,
+        total: usize,
+    },
+    /// A file that could not be used; the reason names it.
+    Skipped {
+        reason: &'a str,
+    },
+    /// How many clips there are, after every [`Report::Skipped`].
+    Clips {
+        usable: usize,
+        skipped: usize,
+    },
+    Step {
+        step: usize,
+        steps: usize,
+        loss: f32,
+    },
     Epoch(EpochReport<'a>),
 }
 
@@ -155,9 +170,10 @@ pub fn train(
         Features::load_or_compute(source, model, settings.head.frames, device, cache, &mut |done, total| {
             report(Report::Features { done, total });
         })?;
-    for (path, reason) in &features.skipped {
-        report(Report::Skipped { path, reason });
+    for (_, reason) in &features.skipped {
+        report(Report::Skipped { reason });
     }
+    report(Report::Clips { usable: features.len(), skipped: features.skipped.len() });
     if features.is_empty() {
         return Err(RunError::Other("no clip could be read, so there is nothing to train on".into()));
     }
