@@ -3,12 +3,13 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use motionlens::engine::{Analysis, AnalysisWindow, CropRect, Event, Map, Maps};
+use motionlens::export::overlay::Layer;
 use motionlens::prompt::PromptSet;
 use motionlens::score::{ClassScore, Scores};
 use motionlens::ui::App;
 use motionlens::ui::command::Command;
 use motionlens::ui::edit::PromptEdit;
-use motionlens::ui::overlay::{Arrangement, Layer, View};
+use motionlens::ui::overlay::{Arrangement, View};
 use motionlens::ui::state::{Playback, VideoFile};
 use motionlens::video::{Pts, VideoDigest, VideoInfo};
 use std::hint::black_box;

@@ -72,9 +72,10 @@ impl Normalise {
     }
 }
 
-/// The views that a report shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum View {
+/// What lies over the picture, in the window as in a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Layer {
+    #[default]
     Input,
     Motion,
     /// PCA colours of the static stream.
@@ -84,42 +85,79 @@ pub enum View {
     Signed,
 }
 
-impl View {
-    pub const ALL: [View; 6] =
-        [View::Input, View::Motion, View::Static, View::Gate, View::Evidence, View::Signed];
+impl Layer {
+    pub const ALL: [Layer; 6] =
+        [Layer::Input, Layer::Motion, Layer::Static, Layer::Gate, Layer::Evidence, Layer::Signed];
 
-    /// One lower-case word; also stands in file names.
+    /// On buttons.
     pub fn name(self) -> &'static str {
         match self {
-            View::Input => "input",
-            View::Motion => "motion",
-            View::Static => "static",
-            View::Gate => "gate",
-            View::Evidence => "evidence",
-            View::Signed => "signed",
+            Layer::Input => "Input",
+            Layer::Motion => "Motion",
+            Layer::Static => "Static",
+            Layer::Gate => "Gate",
+            Layer::Evidence => "Evidence",
+            Layer::Signed => "Motion − static",
+        }
+    }
+
+    /// What it is, in a sentence for tooltips.
+    pub fn explain(self) -> &'static str {
+        match self {
+            Layer::Input => "The picture alone.",
+            Layer::Motion => {
+                "How much of each patch the model takes for motion: the energy of the motion stream relative to \
+                 the whole token, ‖M‖ / ‖X‖."
+            }
+            Layer::Static => {
+                "What stays when motion is taken away. As colours: the three main directions of the static \
+                 stream, one fit for the clip, so equal colours mean equal content."
+            }
+            Layer::Gate => {
+                "How far each patch lets static content into the motion stream: 0 closed, 1 open. Fixed scale."
+            }
+            Layer::Evidence => {
+                "From where the motion part of the decision is drawn: the pooling weights of the head."
+            }
+            Layer::Signed => {
+                "Where motion outweighs static content (positive) and where static content outweighs motion \
+                 (negative)."
+            }
+        }
+    }
+
+    /// One lower-case word, for file names and the report.
+    pub fn word(self) -> &'static str {
+        match self {
+            Layer::Input => "input",
+            Layer::Motion => "motion",
+            Layer::Static => "static",
+            Layer::Gate => "gate",
+            Layer::Evidence => "evidence",
+            Layer::Signed => "signed",
         }
     }
 
     /// What the colours mean.
     pub fn quantity(self) -> &'static str {
         match self {
-            View::Input => "the picture as decoded",
-            View::Motion => "energy of the motion stream against the whole, ‖M‖/‖X‖",
-            View::Static => "static stream as PCA colours: equal colour, equal content",
-            View::Gate => "gate, mean over blocks and heads: 0 closed, 1 open",
-            View::Evidence => "pooling weight, share of the whole",
-            View::Signed => "motion minus static, relative",
+            Layer::Input => "the picture as decoded",
+            Layer::Motion => "energy of the motion stream against the whole, ‖M‖/‖X‖",
+            Layer::Static => "static stream as PCA colours: equal colour, equal content",
+            Layer::Gate => "gate, mean over blocks and heads: 0 closed, 1 open",
+            Layer::Evidence => "pooling weight, share of the whole",
+            Layer::Signed => "motion minus static, relative",
         }
     }
 
     /// The numbers behind the view; none for the picture itself and for the colours of the static stream.
     pub fn map(self, maps: &Maps) -> Option<&Map> {
         match self {
-            View::Input | View::Static => None,
-            View::Motion => Some(&maps.motion),
-            View::Gate => Some(&maps.gate),
-            View::Evidence => Some(&maps.evidence),
-            View::Signed => Some(&maps.signed),
+            Layer::Input | Layer::Static => None,
+            Layer::Motion => Some(&maps.motion),
+            Layer::Gate => Some(&maps.gate),
+            Layer::Evidence => Some(&maps.evidence),
+            Layer::Signed => Some(&maps.signed),
         }
     }
 
@@ -127,16 +165,16 @@ impl View {
     pub fn normalise(self, map: &Map) -> Normalise {
         let over = Normalise::over(&map.data);
         match self {
-            View::Gate => Normalise { lo: 0.0, hi: 1.0 },
-            View::Evidence => Normalise { lo: 0.0, ..over },
-            View::Signed => over.symmetric(),
-            View::Input | View::Motion | View::Static => over,
+            Layer::Gate => Normalise { lo: 0.0, hi: 1.0 },
+            Layer::Evidence => Normalise { lo: 0.0, ..over },
+            Layer::Signed => over.symmetric(),
+            Layer::Input | Layer::Motion | Layer::Static => over,
         }
     }
 
     /// The colours of this view, where magnitudes have those of `magnitudes`.
     pub fn colormap(self, magnitudes: Colormap) -> Colormap {
-        if self == View::Signed { Colormap::Diverging } else { magnitudes }
+        if self == Layer::Signed { Colormap::Diverging } else { magnitudes }
     }
 }
 
@@ -157,9 +195,9 @@ impl Default for Style {
 }
 
 /// The picture of sampled frame `t` in one view. `picture` is that frame in display orientation, of any size.
-pub fn draw(view: View, analysis: &Analysis, t: usize, picture: &RgbImage, style: Style) -> RgbImage {
+pub fn draw(view: Layer, analysis: &Analysis, t: usize, picture: &RgbImage, style: Style) -> RgbImage {
     match (view, view.map(&analysis.maps)) {
-        (View::Static, _) => {
+        (Layer::Static, _) => {
             let frames = analysis.maps.static_rgb.each_ref().map(|map| Grid::new(map, t, style.smooth));
             let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
             lay(picture, analysis.crop, style.opacity, |x, y| frames.each_ref().map(|g| byte(g.at(x, y))))
@@ -271,7 +309,7 @@ mod tests {
         assert_eq!(Normalise::over(&[]).unit(7.0), 0.5);
         let s = Normalise { lo: -1.0, hi: 2.0 }.symmetric();
         assert_eq!((s.unit(-2.0), s.unit(0.0), s.unit(2.0)), (0.0, 0.5, 1.0));
-        assert_eq!(View::Gate.normalise(&map(1, 1, 1, &[0.4])), Normalise { lo: 0.0, hi: 1.0 });
+        assert_eq!(Layer::Gate.normalise(&map(1, 1, 1, &[0.4])), Normalise { lo: 0.0, hi: 1.0 });
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! A folder that shows one analysis without the program: a PNG per sampled frame and view, a contact sheet, the
+//! A folder that shows one analysis without the program: a PNG per sampled frame and layer, a contact sheet, the
 //! scores as JSON, and a page that needs nothing else. Names are stable; what else lies in the folder stays.
 
 use super::ExportError;
 use super::json::Record;
-use super::overlay::{Style, View, draw, legend};
+use super::overlay::{Layer, Style, draw, legend};
 use crate::engine::Analysis;
 use crate::files::write_atomic;
 use crate::video::RgbImage;
@@ -31,7 +31,7 @@ pub struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// Writes `{view}-{frame}.png`, `contact-sheet.png`, `scores.json` and `index.html` into `folder`, which is
+    /// Writes `{layer}-{frame}.png`, `contact-sheet.png`, `scores.json` and `index.html` into `folder`, which is
     /// made where it is missing.
     pub fn write(&self, folder: &Path) -> Result<(), ExportError> {
         let at = |path: &Path| {
@@ -39,13 +39,13 @@ impl Report<'_> {
             move |source| ExportError::Write { path, source }
         };
         std::fs::create_dir_all(folder).map_err(at(folder))?;
-        let mut cells = Vec::with_capacity(View::ALL.len());
+        let mut cells = Vec::with_capacity(Layer::ALL.len());
         let pictures: Vec<RgbImage> = self.pictures.iter().map(|p| shrink(p, LONGEST_SIDE)).collect();
-        for view in View::ALL {
+        for layer in Layer::ALL {
             let mut row = Vec::with_capacity(pictures.len());
             for (t, picture) in pictures.iter().enumerate() {
-                let drawn = draw(view, self.analysis, t, picture, self.style);
-                let path = folder.join(format!("{}-{t:02}.png", view.name()));
+                let drawn = draw(layer, self.analysis, t, picture, self.style);
+                let path = folder.join(format!("{}-{t:02}.png", layer.word()));
                 write_atomic(&path, &png(&drawn, &path)?).map_err(at(&path))?;
                 row.push(scale_to_width(&drawn, CELL_WIDTH));
             }
@@ -81,11 +81,11 @@ impl Report<'_> {
             );
         }
         let mut views = String::new();
-        for view in View::ALL {
-            let scale = match view.map(&self.analysis.maps) {
+        for layer in Layer::ALL {
+            let scale = match layer.map(&self.analysis.maps) {
                 Some(map) => {
-                    let range = view.normalise(map);
-                    let strip = legend(view.colormap(self.style.magnitudes), 160, 12);
+                    let range = layer.normalise(map);
+                    let strip = legend(layer.colormap(self.style.magnitudes), 160, 12);
                     let strip = base64(&png(&strip, path)?);
                     format!(
                         "{:.4} <img alt=\"\" src=\"data:image/png;base64,{strip}\"> {:.4}",
@@ -97,8 +97,8 @@ impl Report<'_> {
             let _ = writeln!(
                 views,
                 "<tr><th scope=\"row\">{}</th><td>{}</td><td>{scale}</td></tr>",
-                view.name(),
-                escape(view.quantity())
+                layer.word(),
+                escape(layer.quantity())
             );
         }
         let times: Vec<String> = frames.iter().map(|f| format!("{:.3} s", f.pts_s)).collect();
@@ -113,9 +113,9 @@ impl Report<'_> {
              <h2>Frames and maps</h2>\n\
              <p>Columns are the sampled frames, at {times}. Rows from the top are the views below. The colours \
              of a map span its range over the clip, those of the gate the fixed 0 to 1.</p>\n\
-             <img class=\"sheet\" alt=\"Contact sheet: one row a view, one column a sampled frame\" \
+             <img class=\"sheet\" alt=\"Contact sheet: one row a layer, one column a sampled frame\" \
              src=\"data:image/png;base64,{sheet}\">\n\
-             <table>\n<tr><th>view</th><th>what the colours mean</th><th>range</th></tr>\n{views}</table>\n\
+             <table>\n<tr><th>layer</th><th>what the colours mean</th><th>range</th></tr>\n{views}</table>\n\
              <h2>Scores</h2>\n\
              <table>\n<tr><th>class</th><th>p</th><th>s⁺</th><th>s⁻</th><th>margin</th><th>yes</th></tr>\n{scores}\
              <tr><th scope=\"row\">none of these</th><td>{none:.4}</td><td></td><td></td><td></td><td></td></tr>\n\

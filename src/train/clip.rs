@@ -1,7 +1,7 @@
 //! Stage 1 (METHOD §10): the small CLIP, contrastively, on the procedural world's images and captions. The target
 //! of each image is spread over all captions of the batch that hold of it, and the other way round.
 
-use super::{Run, RunError, Schedule, clip_gradients};
+use super::{Run, RunError, Schedule, adamw, clip_gradients};
 use crate::data::captions::{self, Sample};
 use crate::data::world;
 use crate::files::write_atomic;
@@ -11,7 +11,7 @@ use crate::model::{Clip, ClipConfig};
 use crate::prompt::Tokenizer;
 use crate::prompt::tokenizer::word_tokenizer_json;
 use burn::module::Module;
-use burn::optim::{AdamWConfig, GradientsParams};
+use burn::optim::GradientsParams;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
@@ -118,12 +118,7 @@ pub fn train(
     device.seed(settings.seed);
     let device = device.clone().autodiff();
     let clip = Clip::init(&config, &device);
-    let optimiser = AdamWConfig::new()
-        .with_beta_1(0.9)
-        .with_beta_2(0.98)
-        .with_epsilon(1e-8)
-        .with_weight_decay(settings.weight_decay)
-        .init();
+    let optimiser = adamw(settings.weight_decay);
     let header = "step,loss,excess,pair_auc,tau,learning_rate,gradient_norm,seconds";
     let (mut run, clip, optimiser, start) = Run::open(out, settings.clone(), clip, optimiser, header)?;
     let schedule = Schedule { peak: settings.learning_rate, warmup: 100, steps: settings.steps, floor: 0.02 };

@@ -7,7 +7,7 @@
 
 use super::features::{Features, Source};
 use super::losses::{Lambdas, Targets, objective};
-use super::{Run, RunError, Schedule, clip_gradients};
+use super::{Run, RunError, Schedule, adamw, clip_gradients};
 use crate::data::world::Motion;
 use crate::eval::zero_shot::{TextSide, embed, top1};
 use crate::files::write_atomic;
@@ -18,7 +18,7 @@ use crate::model::head::{HeadConfig, MotionHead};
 use crate::model::weights::{Precision, save};
 use crate::prompt::Templates;
 use burn::module::Module;
-use burn::optim::{AdamWConfig, GradientsParams};
+use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -195,12 +195,7 @@ pub fn train(
     device.seed(settings.seed);
     let autodiff = device.clone().autodiff();
     let head = settings.head.init(&autodiff);
-    let optimiser = AdamWConfig::new()
-        .with_beta_1(0.9)
-        .with_beta_2(0.98)
-        .with_epsilon(1e-8)
-        .with_weight_decay(settings.weight_decay)
-        .init();
+    let optimiser = adamw(settings.weight_decay);
     let header = "epoch,step,loss,learning_rate,gradient_norm,held_out_top1,held_out_of_all_top1,trained_of_all_top1,alpha,seconds";
     let (mut run, mut head, mut optimiser, start) =
         Run::open(out, settings.clone(), head, optimiser, header)?;

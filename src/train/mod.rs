@@ -9,7 +9,18 @@ pub mod head;
 pub mod losses;
 mod run;
 
+use burn::optim::{AdamWConfig, ModuleOptimizer};
 pub use run::{Run, RunError, clip_gradients};
+
+/// AdamW as both stages use it (METHOD §10: β .9 and .98).
+fn adamw(weight_decay: f32) -> ModuleOptimizer {
+    AdamWConfig::new()
+        .with_beta_1(0.9)
+        .with_beta_2(0.98)
+        .with_epsilon(1e-8)
+        .with_weight_decay(weight_decay)
+        .init()
+}
 
 /// Learning rate: a linear warm-up, then a cosine down to `floor` of the peak.
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize, PartialEq)]

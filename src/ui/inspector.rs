@@ -2,10 +2,11 @@
 //! clip and model that a person needs to judge what they see.
 
 use super::command::Command;
-use super::overlay::{Layer, Source, View};
+use super::overlay::{Source, View};
 use super::pictures::Pictures;
 use super::state::{Analysed, State, clock};
 use super::theme;
+use crate::export::overlay::Layer;
 use egui::{
     Align2, Color32, CornerRadius, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };

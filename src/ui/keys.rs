@@ -2,9 +2,10 @@
 //! keys that also work a focused button or slider (Space, Enter, arrows) leave it alone.
 
 use super::command::{Command, Dialog};
-use super::overlay::{Arrangement, Layer, View};
+use super::overlay::{Arrangement, View};
 use super::state::State;
 use super::theme;
+use crate::export::overlay::Layer;
 use egui::{Key, Modifiers, RichText};
 
 /// The speeds that `[` and `]` and the speed menu step through.

@@ -2,62 +2,11 @@
 //! normalised, which colour each gets, and which sampled frame belongs to the play head.
 
 use crate::engine::{Analysis, Map};
+use crate::export::overlay::Layer;
 use crate::export::overlay::{Colormap, Grid, Normalise};
 use crate::video::Pts;
 use egui::{Color32, ColorImage};
 use std::sync::OnceLock;
-
-/// What lies over the picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Layer {
-    #[default]
-    Input,
-    Motion,
-    Static,
-    Gate,
-    Evidence,
-    Signed,
-}
-
-impl Layer {
-    pub const ALL: [Layer; 6] =
-        [Layer::Input, Layer::Motion, Layer::Static, Layer::Gate, Layer::Evidence, Layer::Signed];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Layer::Input => "Input",
-            Layer::Motion => "Motion",
-            Layer::Static => "Static",
-            Layer::Gate => "Gate",
-            Layer::Evidence => "Evidence",
-            Layer::Signed => "Motion − static",
-        }
-    }
-
-    pub fn explain(self) -> &'static str {
-        match self {
-            Layer::Input => "The picture alone.",
-            Layer::Motion => {
-                "How much of each patch the model takes for motion: the energy of the motion stream relative to \
-                 the whole token, ‖M‖ / ‖X‖."
-            }
-            Layer::Static => {
-                "What stays when motion is taken away. As colours: the three main directions of the static \
-                 stream, one fit for the clip, so equal colours mean equal content."
-            }
-            Layer::Gate => {
-                "How far each patch lets static content into the motion stream: 0 closed, 1 open. Fixed scale."
-            }
-            Layer::Evidence => {
-                "From where the motion part of the decision is drawn: the pooling weights of the head."
-            }
-            Layer::Signed => {
-                "Where motion outweighs static content (positive) and where static content outweighs motion \
-                 (negative)."
-            }
-        }
-    }
-}
 
 /// How the stage is divided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -5,11 +5,12 @@
 
 use super::command::Command;
 use super::icon::{self, Icon};
-use super::overlay::{self, Arrangement, Layer, Moment, PALETTES, Source, View};
+use super::overlay::{self, Arrangement, Moment, PALETTES, Source, View};
 use super::pictures::Pictures;
 use super::state::{Analysed, State, clock};
 use super::theme;
 use crate::engine::CropRect;
+use crate::export::overlay::Layer;
 use egui::{
     Align2, Color32, CornerRadius, Galley, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
     pos2, vec2,

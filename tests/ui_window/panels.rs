@@ -3,7 +3,8 @@
 use super::support::*;
 use egui_kittest::kittest::Queryable;
 use motionlens::engine::Event;
-use motionlens::ui::overlay::{Arrangement, Layer};
+use motionlens::export::overlay::Layer;
+use motionlens::ui::overlay::Arrangement;
 use motionlens::video::Pts;
 
 const SIZE: [f32; 2] = [1280.0, 800.0];
