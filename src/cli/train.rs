@@ -158,7 +158,8 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
         (settings.epochs, settings.alpha) = (chosen.epoch, chosen.alpha);
         if let Some(accuracy) = chosen.accuracy {
             eprintln!(
-                "chosen: {} epochs and alpha {}: held-out classes {:.1}% among themselves, {:.1}% among all (trained ones {:.1}%)",
+                "chosen: {} epochs and alpha {}: held-out classes {:.1}% among themselves, \
+                 {:.1}% among all (trained ones {:.1}%)",
                 chosen.epoch, chosen.alpha, accuracy.own_space, accuracy.held_of_all, accuracy.trained_of_all
             );
         }
@@ -178,8 +179,7 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
         &cache,
         &args.out,
         &device,
-        &mut |report| {
-            match report {
+        &mut |report| match report {
             Report::Features { done, total } => {
                 bar.set_length(total as u64);
                 bar.set_position(done as u64);
@@ -204,14 +204,14 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
                     String::new(),
                     |(a, alpha)| {
                         format!(
-                            ", held-out classes {:.1}% among themselves, {:.1}% among all (trained ones {:.1}%), at alpha {alpha}",
+                            ", held-out classes {:.1}% among themselves, {:.1}% among all \
+                             (trained ones {:.1}%), at alpha {alpha}",
                             a.own_space, a.held_of_all, a.trained_of_all
                         )
                     },
                 );
                 eprintln!("epoch {}: mean loss {:.4}{held}", epoch.epoch, epoch.loss);
             }),
-        }
         },
     )?;
     bar.finish();
