@@ -22,7 +22,7 @@ debian_has() {
 if command -v apt-get >/dev/null; then
     check=debian_has
     wanted=$(missing build-essential pkg-config clang libclang-dev ffmpeg \
-        libavcodec-dev libavformat-dev libavutil-dev libavfilter-dev libavdevice-dev libswscale-dev libswresample-dev \
+        libavcodec-dev libavformat-dev libavutil-dev libswscale-dev \
         libvulkan1 mesa-vulkan-drivers libxkbcommon-x11-0 libwayland-client0 libx11-6 libx11-xcb1 libxcursor1 libxi6 xvfb xauth)
     [ -z "$wanted" ] && exit 0
     echo "Installing: $wanted"
@@ -33,7 +33,7 @@ elif command -v dnf >/dev/null; then
     check='rpm -q --whatprovides'
     wanted=$(missing gcc gcc-c++ make pkgconf-pkg-config clang clang-devel vulkan-loader mesa-vulkan-drivers \
         libxkbcommon-x11 libwayland-client libX11 libX11-xcb libXcursor libXi xorg-x11-server-Xvfb \
-        ffmpeg-free 'pkgconfig(libavcodec)' 'pkgconfig(libavformat)' 'pkgconfig(libavutil)' 'pkgconfig(libavfilter)' \
+        ffmpeg-free 'pkgconfig(libavcodec)' 'pkgconfig(libavformat)' 'pkgconfig(libavutil)' \
         'pkgconfig(libavdevice)' 'pkgconfig(libswscale)' 'pkgconfig(libswresample)')
     # RPM Fusion's ffmpeg does as well as Fedora's own.
     if command -v ffmpeg >/dev/null; then wanted=$(echo "$wanted" | sed 's/ffmpeg-free //'); fi
