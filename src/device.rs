@@ -1,7 +1,6 @@
 //! Picks the compute device and shares the window's with Burn. A GPU that is absent, broken or refused becomes a reason
 //! in words, never a crash: the CPU always works.
 
-use crate::engine::DeviceInfo;
 use burn::tensor::wgpu::WgpuSetup;
 use burn::tensor::{Device, Tensor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,6 +16,18 @@ pub enum DeviceChoice {
     Gpu,
     /// Burn's Flex CPU backend.
     Cpu,
+}
+
+/// Which device runs the model, in words for the badge and the report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// For example "CPU (Flex)" or "NVIDIA H100 (Vulkan)".
+    pub name: String,
+    /// A software rasteriser such as llvmpipe.
+    pub software: bool,
+    pub gpu: bool,
+    /// Why this device was picked.
+    pub reason: String,
 }
 
 /// Why a device that was asked for cannot be had.

@@ -17,6 +17,7 @@ pub mod messages;
 pub mod overlay;
 pub mod pictures;
 pub mod prompt_panel;
+pub mod scope;
 pub mod score_row;
 pub mod stage;
 pub mod state;

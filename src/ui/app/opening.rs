@@ -1,8 +1,8 @@
 //! Opening videos, models and prompt files. What is open stays until the new one has shown that it works.
 
 use super::App;
-use crate::engine::ModelSource;
 use crate::prompt::PromptSet;
+use crate::session::ModelSource;
 use crate::ui::edit::History;
 use crate::ui::messages::Kind;
 use crate::ui::state::{Loading, Playback, VideoFile};
@@ -22,20 +22,20 @@ impl App {
             && let Some((file, player)) = self.opening.take()
         {
             let s = &mut self.state;
-            if let Some(e) = &self.engine {
-                e.set_video(Some(&file.path));
-            }
             s.opening = None;
             s.video = Some(file);
             s.playback = Playback { info: player.info().cloned(), ..Playback::default() };
-            s.analysed = None;
-            s.scores = None;
-            s.requested = None;
+            s.shown = None;
+            s.scored = None;
+            s.asked = None;
             s.work = None;
             s.range = (None, None);
+            if let Some(e) = &self.engine {
+                e.cancel();
+            }
             self.player = Some(player);
             self.reported = None;
-            self.analyse_on_open = true;
+            self.scope_on_open = true;
             self.hint();
         }
     }
