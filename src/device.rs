@@ -110,6 +110,11 @@ fn automatic(shared: Option<&SharedGpu>) -> (Device, DeviceInfo) {
     }
 }
 
+/// Why a GPU that the model may run on was lost.
+pub fn lost(_shared: Option<&SharedGpu>) -> Option<String> {
+    None
+}
+
 /// What [`DeviceChoice::Auto`] would take without a window, from the list of adapters alone: nothing is opened.
 pub fn describe_auto() -> DeviceInfo {
     match real_adapter(&adapters()) {

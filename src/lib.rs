@@ -27,6 +27,7 @@ pub mod files;
 pub mod model;
 pub mod prompt;
 pub mod score;
+pub mod session;
 pub mod train;
 pub mod ui;
 pub mod video;

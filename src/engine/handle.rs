@@ -8,8 +8,8 @@ use super::worker::Worker;
 use crate::device::{DeviceChoice, SharedGpu};
 use crate::prompt::PromptSet;
 use crate::session::ModelSource;
+use crate::video::Source;
 use crate::video::Wake;
-use crate::video::source::Source;
 use crossbeam_channel::{Receiver, unbounded};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,8 +41,10 @@ impl Engine {
         let mut threads = Vec::new();
         let mut not_started = None;
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        let started =
-            [named("model").spawn(move || worker.run()), named("sample").spawn(move || reader::run(&for_reader))];
+        let started = [
+            named("model").spawn(move || worker.run()),
+            named("sample").spawn(move || reader::run(&for_reader)),
+        ];
         for thread in started {
             match thread {
                 Ok(thread) => threads.push(thread),

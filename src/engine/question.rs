@@ -1,8 +1,8 @@
 //! What can be asked of a model about a video, and how urgent it is.
 
 use crate::model::Surgery;
+use crate::video::SourceId;
 use crate::video::clip::ClipSpec;
-use crate::video::source::SourceId;
 use serde::{Deserialize, Serialize};
 
 /// Everything that changes the answer. Whatever is not in here must not change it.

@@ -10,8 +10,8 @@ use super::question::{Question, QuestionId, Rank};
 use super::store::{Features, Store};
 use crate::prompt::PromptSet;
 use crate::session::ModelSource;
+use crate::video::Source;
 use crate::video::preprocess::CropRect;
-use crate::video::source::Source;
 use crate::video::{Cancel, Preprocess, Pts, Wake};
 use crossbeam_channel::Sender;
 use std::collections::HashMap;
@@ -260,7 +260,8 @@ impl Queue {
             s.ready.insert(at, Box::new(clip));
             // What is less urgent and in work makes way; its frames so far are held.
             let first = s.ready[0].job.rank;
-            if let Some(working) = s.working.as_ref().filter(|w| w.rank == Rank::Background && first < w.rank) {
+            if let Some(working) = s.working.as_ref().filter(|w| w.rank == Rank::Background && first < w.rank)
+            {
                 working.stop.cancel();
             }
             None
@@ -322,11 +323,6 @@ impl Queue {
         lock(&self.state).rescore
     }
 
-    /// The present prompts.
-    pub fn prompts(&self) -> Option<PromptJob> {
-        lock(&self.state).prompts.clone()
-    }
-
     /// A model is waiting to be loaded, or the program to be closed: long work should stop.
     pub fn is_interrupted(&self) -> bool {
         let s = lock(&self.state);
@@ -336,7 +332,12 @@ impl Queue {
     /// Anything at all is waiting to be done.
     pub fn is_busy(&self) -> bool {
         let s = lock(&self.state);
-        s.quit || s.load.is_some() || s.rescore || !s.held.is_empty() || !s.pending.is_empty() || s.in_work().next().is_some()
+        s.quit
+            || s.load.is_some()
+            || s.rescore
+            || !s.held.is_empty()
+            || !s.pending.is_empty()
+            || s.in_work().next().is_some()
     }
 
     /// Loading has ended, with a model or with the one before.
@@ -421,7 +422,9 @@ impl State {
         if rank == Rank::Screen {
             self.drop_in_work(events, |job| job.id != id && job.rank != Rank::Background);
             // What is being read for later makes way; it is not lost.
-            if let Some(job) = self.reading.as_ref().filter(|job| job.rank == Rank::Background && job.id != id) {
+            if let Some(job) =
+                self.reading.as_ref().filter(|job| job.rank == Rank::Background && job.id != id)
+            {
                 job.stop.cancel();
             }
         }
@@ -433,7 +436,9 @@ impl State {
     }
 
     fn drop_pending(&mut self, events: &mut Vec<Event>, which: impl Fn(&Job) -> bool) {
-        events.extend(self.pending.extract_if(.., |job| which(job)).map(|job| Event::Dropped { question: job.id }));
+        events.extend(
+            self.pending.extract_if(.., |job| which(job)).map(|job| Event::Dropped { question: job.id }),
+        );
     }
 
     /// What is with a thread is told to stop, and dropped when the thread has let go of it.

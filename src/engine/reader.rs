@@ -5,8 +5,8 @@ use super::event::Event;
 use super::queue::{ClipJob, Job, Loaded, NewFrame, Queue};
 use super::store::{Features, FrameKey};
 use crate::device::panic_message;
-use crate::video::reader::FrameReader;
-use crate::video::source::SourceId;
+use crate::video::FrameReader;
+use crate::video::SourceId;
 use crate::video::{Cancel, Pts, VideoError};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -50,8 +50,7 @@ fn read(queue: &Queue, job: &Job, loaded: &Loaded, open: &mut Open) -> Result<Cl
     progress(0, job.question.frames);
     let times = job.source.frames(&job.stop).map_err(fault)?;
     let frames = job.question.clip.frames(&times, job.question.frames);
-    let frames =
-        frames.map_err(|e| ReadError::Failed(format!("{}: {e}", job.source.path().display())))?;
+    let frames = frames.map_err(|e| ReadError::Failed(format!("{}: {e}", job.source.path().display())))?;
 
     let mut known: HashMap<Pts, Features> = HashMap::new();
     let mut missing: Vec<Pts> = Vec::new();
@@ -80,13 +79,14 @@ fn read(queue: &Queue, job: &Job, loaded: &Loaded, open: &mut Open) -> Result<Cl
             // The handle outlives this clip; what stops one clip must not stop the next.
             _ => FrameReader::open(&job.source, &Cancel::default()).map_err(fault)?,
         };
-        let read = reader.read(&missing, &job.stop, &mut |done, total| progress(done, total), &mut |pts, image| {
-            new.push(NewFrame {
-                pts,
-                pixels: loaded.preprocess.apply(&image),
-                crop: loaded.preprocess.crop_rect(image.width, image.height),
+        let read =
+            reader.read(&missing, &job.stop, &mut |done, total| progress(done, total), &mut |pts, image| {
+                new.push(NewFrame {
+                    pts,
+                    pixels: loaded.preprocess.apply(&image),
+                    crop: loaded.preprocess.crop_rect(image.width, image.height),
+                });
             });
-        });
         // A handle that was stopped is as good as before, one that failed may not be.
         if matches!(read, Ok(()) | Err(VideoError::Cancelled)) {
             *open = Some((job.source.id().clone(), reader));

@@ -4,8 +4,8 @@
 use super::event::Answer;
 use super::question::QuestionId;
 use crate::video::Pts;
+use crate::video::SourceId;
 use crate::video::preprocess::CropRect;
-use crate::video::source::SourceId;
 use lru::LruCache;
 use std::hash::Hash;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use crate::model::folder::MotionScale;
 use crate::score::{ClassEmbedding, score};
 use crate::session::{Basis, ModelSource, PromptNote, Session, WorkError};
 use crate::video::Pts;
-use crate::video::source::SourceId;
+use crate::video::SourceId;
 use burn::tensor::Device;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -259,7 +259,8 @@ impl Worker {
         let tokens: Vec<&[f32]> = features.iter().map(|f| &*f.tokens).collect();
         let session = &self.running()?.session;
         let x = session.clips(&tokens, tokens.len());
-        let basis = self.basis.as_ref().filter(|(source, _)| source == job.source.id()).map(|(_, basis)| basis);
+        let basis =
+            self.basis.as_ref().filter(|(source, _)| source == job.source.id()).map(|(_, basis)| basis);
         let (evidence, basis) = session.evidence(x, &job.question.surgery, basis)?;
         let crop = first.crop;
         self.basis = Some((job.source.id().clone(), basis));
@@ -355,15 +356,16 @@ mod tests {
     use super::super::{Question, Rank};
     use super::*;
     use crate::model::Surgery;
+    use crate::video::Source;
     use crate::video::clip::{ClipSpec, Span};
     use crate::video::preprocess::CropRect;
-    use crate::video::source::Source;
     use crossbeam_channel::{Receiver, unbounded};
     use std::collections::HashMap;
 
     fn worker() -> (Worker, Receiver<Event>) {
         let (send, events) = unbounded();
-        let mut worker = Worker::new(Arc::new(Queue::new(send, Arc::new(|| {}))), DeviceChoice::Cpu, None, None);
+        let mut worker =
+            Worker::new(Arc::new(Queue::new(send, Arc::new(|| {}))), DeviceChoice::Cpu, None, None);
         worker.load(ModelSource::Embedded);
         (worker, events)
     }

@@ -112,7 +112,8 @@ pub struct ModelFiles {
     head: Option<(Vec<u8>, Weights)>,
 }
 
-/// A loaded model. Tensors are on the device it was loaded to.
+/// A loaded model. Tensors are on the device it was loaded to; a clone shares them.
+#[derive(Clone)]
 pub struct Model {
     pub name: String,
     /// BLAKE3 over the weight files, 32 hex digits.

@@ -103,12 +103,7 @@ impl Mab {
         self.take_with(motion, still, &[])
     }
 
-    fn take_with(
-        &self,
-        motion: Tensor<4>,
-        still: Tensor<3>,
-        held: &[Option<f32>],
-    ) -> (Tensor<4>, Tensor<3>) {
+    fn take_with(&self, motion: Tensor<4>, still: Tensor<3>, held: &[Option<f32>]) -> (Tensor<4>, Tensor<3>) {
         let [batch, steps, tokens, width] = motion.dims();
         let queries = steps * tokens;
         let normed = self.norm_motion.forward(motion).reshape([batch, queries, width]);

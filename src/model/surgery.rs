@@ -43,9 +43,8 @@ impl Surgery {
     /// The value that each head's gate of `block` is held at; `None` where it is the model's own.
     pub(super) fn held(&self, block: usize, heads: usize) -> Vec<Option<f32>> {
         let value = |head: usize| {
-            let names = |c: &&GateClamp| {
-                c.block.is_none_or(|b| b == block) && c.head.is_none_or(|h| h == head)
-            };
+            let names =
+                |c: &&GateClamp| c.block.is_none_or(|b| b == block) && c.head.is_none_or(|h| h == head);
             self.gates.iter().rfind(names).map(|c| f32::from(c.thousandths.min(1000)) / 1000.0)
         };
         (0..heads).map(value).collect()

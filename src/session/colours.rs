@@ -21,6 +21,9 @@ impl Basis {
     /// The main directions of tokens `rows`, each (D). A direction without spread is left out: its colour is ½ everywhere.
     pub fn fit(rows: &[&[f32]]) -> Self {
         let width = rows.first().map_or(0, |row| row.len());
+        if width == 0 {
+            return Self { mean: Vec::new(), axes: Default::default(), range: [(0.0, 0.0); 3] };
+        }
         let step = rows.len().div_ceil(SAMPLE).max(1);
         let sample: Vec<&[f32]> = rows.iter().step_by(step).copied().collect();
         let count = sample.len();
@@ -37,7 +40,8 @@ impl Basis {
         let mut order: Vec<usize> = (0..eigen.eigenvalues.len()).collect();
         order.sort_by(|a, b| eigen.eigenvalues[*b].total_cmp(&eigen.eigenvalues[*a]));
         let axis = |i: usize| -> Vec<f32> {
-            let found = order.get(i).filter(|&&k| eigen.eigenvalues[k] > NO_SPREAD * total.max(f64::MIN_POSITIVE));
+            let found =
+                order.get(i).filter(|&&k| eigen.eigenvalues[k] > NO_SPREAD * total.max(f64::MIN_POSITIVE));
             let Some(&k) = found else { return vec![0.0; width] };
             let column = eigen.eigenvectors.column(k);
             let axis = if by_rows { x.transpose() * column } else { column.into_owned() };

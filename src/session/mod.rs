@@ -142,10 +142,9 @@ impl Session {
     }
 
     /// The same towers under another motion head (an untrained one beside the trained, say).
-    pub fn with_head(mut self, head: MotionHead) -> Self {
-        self.model.head = head;
-        self.texts = texts::Cache::default();
-        self
+    pub fn with_head(&self, head: MotionHead) -> Result<Self, LoadError> {
+        let model = Model { head, ..self.model.clone() };
+        Self::new(model, self.info.embedded, self.info.name.clone(), &self.device)
     }
 
     pub fn config(&self) -> &ClipConfig {

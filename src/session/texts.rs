@@ -103,11 +103,8 @@ impl Session {
 
     /// The means of every class before DA_j, all negatives of a class together.
     pub fn text_means(&mut self, set: &PromptSet) -> Result<TextMeans, WorkError> {
-        let prompts: Vec<Prompts> = set
-            .classes
-            .iter()
-            .map(|c| (set.positive_prompts(c), vec![set.negative_prompts(c)]))
-            .collect();
+        let prompts: Vec<Prompts> =
+            set.classes.iter().map(|c| (set.positive_prompts(c), vec![set.negative_prompts(c)])).collect();
         self.encode(&prompts, &|| false)?;
         let zero = || vec![0.0; self.config().joint];
         let mean = |texts: &Vec<String>| self.mean(texts).unwrap_or_else(zero);

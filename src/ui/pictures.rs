@@ -102,7 +102,8 @@ impl Pictures {
         let made = &mut self.made;
         let texture = self.maps.entry(key).or_insert_with(|| {
             *made += 1;
-            let image = overlay::picture(source, view.palette, range, &answer.evidence.maps, t, view.smooth && !tile);
+            let image =
+                overlay::picture(source, view.palette, range, &answer.evidence.maps, t, view.smooth && !tile);
             let options = if view.smooth { TextureOptions::LINEAR } else { TextureOptions::NEAREST };
             ctx.load_texture("map", image, options)
         });

@@ -410,7 +410,7 @@ fn foot_row(ui: &mut Ui, s: &State) {
         score_row::meter(ui, width, scores.none, Color32::from_rgb(104, 84, 48), "None of these".into(), tip);
     });
     let state = if s.scores_fresh() { "" } else { ", new ones are coming" };
-    let time = match s.score_seconds * 1e3 {
+    let time = match s.scored.as_ref().map_or(0.0, |s| s.seconds) * 1e3 {
         ms if ms < 0.1 => "less than 0.1 ms".to_owned(),
         ms => format!("{ms:.1} ms"),
     };

@@ -102,9 +102,7 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
         .on_hover_text("Colours of magnitudes; signed values are blue to red");
     ui.checkbox(&mut v.smooth, "Smooth").on_hover_text("Interpolate between patches");
     scale(ui, s, v);
-    let shown = |l: Layer| {
-        v.layer == l || (v.arrangement == Arrangement::Grid && four(v.layer).contains(&l))
-    };
+    let shown = |l: Layer| v.layer == l || (v.arrangement == Arrangement::Grid && four(v.layer).contains(&l));
     let (motion, fixed, gate) = (shown(Layer::Motion), shown(Layer::Static), shown(Layer::Gate));
     if motion && let Some(shown) = &s.shown {
         let name = |l: Option<usize>| l.map_or("all levels".to_owned(), |l| format!("level {}", l + 1));
@@ -150,7 +148,10 @@ fn scale(ui: &mut Ui, s: &State, v: &mut View) {
         egui::ComboBox::from_id_salt("scale").width(104.0).selected_text(v.scale.name()).show_ui(ui, |ui| {
             for (scale, tip) in [
                 (Scale::Model, "The same for every clip, so clips can be compared"),
-                (Scale::Clip, "Up to the largest value of this clip: faint motion becomes visible, and so does noise"),
+                (
+                    Scale::Clip,
+                    "Up to the largest value of this clip: faint motion becomes visible, and so does noise",
+                ),
                 (Scale::Frame, "Up to the largest value of each frame: frames cannot be compared"),
                 (Scale::Locked(present), "Up to the value at its side, whatever is shown"),
             ] {
@@ -380,8 +381,7 @@ fn hover(ui: &mut Ui, s: &State, source: Source, crop: Rect, picture: Rect, mome
     let number = match value {
         Some(v) => number(v),
         None => {
-            let rgb: Vec<String> =
-                maps.static_rgb.iter().filter_map(at).map(|v| format!("{v:.2}")).collect();
+            let rgb: Vec<String> = maps.static_rgb.iter().filter_map(at).map(|v| format!("{v:.2}")).collect();
             format!("colour {}", rgb.join(" "))
         }
     };
@@ -464,7 +464,11 @@ fn caption(
 fn whose(s: &State, m: Moment) -> (String, Color32) {
     if m.outside {
         let of = s.shown.as_ref().map_or(Span::new(m.pts, m.pts), Shown::span);
-        let text = format!("play head outside the part that was asked about ({} to {})", clock(of.start), clock(of.end));
+        let text = format!(
+            "play head outside the part that was asked about ({} to {})",
+            clock(of.start),
+            clock(of.end)
+        );
         (text, theme::WARN)
     } else if m.exact {
         ("map of this frame".to_owned(), theme::GOOD)

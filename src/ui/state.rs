@@ -13,8 +13,7 @@ use crate::prompt::Class;
 use crate::score::{ClassScore, Scores};
 use crate::session::{ModelInfo, PromptNote};
 use crate::video::clip::{Order, Span};
-use crate::video::source::Source;
-use crate::video::{Pts, VideoInfo};
+use crate::video::{Pts, Source, VideoInfo};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,21 +58,21 @@ impl Default for Playback {
 }
 
 impl Playback {
-    /// Where the video ends, as far as is known.
+    /// The length of the video, as far as is known; 0 while it is not.
     pub fn duration(&self) -> Pts {
-        self.info.as_ref().map_or(Pts(0), |i| i.duration)
+        self.info.as_ref().and_then(|i| i.duration).unwrap_or(Pts(0))
     }
 
     /// Where the video ends, once that is known for sure: the file has been scanned.
     pub fn end(&self) -> Option<Pts> {
-        self.info.as_ref().filter(|i| i.frames.is_some()).map(|i| i.duration)
+        self.info.as_ref().filter(|i| i.frames.is_some())?.duration
     }
 
     /// Number of the displayed frame (from 0) and how many there are, once the file has been scanned.
     pub fn frame_number(&self) -> Option<(usize, usize)> {
         let frames = self.info.as_ref()?.frames.as_ref()?;
         let at = self.shown.unwrap_or(self.position);
-        Some((frames.partition_point(|p| *p <= at).saturating_sub(1), frames.len()))
+        Some((frames.place(at)?, frames.times.len()))
     }
 }
 

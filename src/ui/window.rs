@@ -3,8 +3,9 @@
 use super::app::App;
 use super::command::Command;
 use crate::device::{DeviceChoice, SharedGpu};
-use crate::engine::{Engine, ModelSource};
+use crate::engine::Engine;
 use crate::prompt::PromptSet;
+use crate::session::ModelSource;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -53,7 +54,7 @@ pub fn start(cc: &eframe::CreationContext<'_>, options: WindowOptions) -> App {
     };
     let gpu = cc.wgpu_render_state.clone();
     let shared = gpu.clone().map(|g| SharedGpu::new(g.instance, g.adapter, g.device, g.queue));
-    let engine = Engine::spawn(options.device, shared, wake);
+    let engine = Engine::spawn(options.device, shared, crate::files::cache_folder(), wake);
     let mut app = App::new(&ctx, gpu, Some(engine));
     app.apply(&ctx, Command::OpenModel(options.model));
     match options.video {

@@ -1,12 +1,15 @@
 //! What leaves the window: a picture of the stage, and the report of the present analysis. Both are written on threads.
 
 use super::App;
-use crate::engine::{Analysis, DeviceInfo, ModelInfo};
+use crate::device::DeviceInfo;
+use crate::engine::Answer;
 use crate::export::overlay::Style;
 use crate::export::{json, report};
 use crate::score::Scores;
+use crate::session::ModelInfo;
 use crate::ui::command::Command;
-use crate::video::{Cancel, ClipReader};
+use crate::video::{Cancel, FrameReader, Source};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,15 +29,20 @@ impl App {
     /// Writes the report of the present analysis on a thread.
     pub(super) fn report(&mut self, folder: PathBuf) {
         let s = &self.state;
-        let (Some(video), Some(a), Some(scores)) = (&s.video, &s.analysed, &s.scores) else { return };
+        let (Some(player), Some(shown), Some(scores)) = (&self.player, &s.shown, s.scores()) else { return };
         let (Some(model), Some(device)) = (&s.model, &s.device) else { return };
         let report = Report {
-            video: video.path.clone(),
-            analysis: a.analysis.clone(),
+            video: player.source().clone(),
+            answer: shown.answer.clone(),
             scores: scores.clone(),
             model: model.clone(),
             device: device.clone(),
-            style: Style { magnitudes: s.view.palette, opacity: s.view.opacity, smooth: s.view.smooth },
+            style: Style {
+                magnitudes: s.view.palette,
+                opacity: s.view.opacity,
+                smooth: s.view.smooth,
+                motion: s.motion_scale().map(|scale| scale.motion),
+            },
         };
         self.desk.start("report", move || Some(Command::Told(report.write(&folder))));
     }
@@ -42,9 +50,9 @@ impl App {
 
 /// What a report is made of, taken from the state when it was asked for.
 struct Report {
-    video: PathBuf,
-    analysis: Arc<Analysis>,
-    scores: Arc<Scores>,
+    video: Arc<Source>,
+    answer: Arc<Answer>,
+    scores: Scores,
     model: Arc<ModelInfo>,
     device: DeviceInfo,
     style: Style,
@@ -53,19 +61,23 @@ struct Report {
 impl Report {
     fn write(&self, folder: &Path) -> Result<String, String> {
         let cancel = Cancel::default();
-        let mut reader = ClipReader::open(&self.video).map_err(|e| e.to_string())?;
-        let times = reader.frame_times(&cancel).map_err(|e| e.to_string())?;
-        let clip = reader.read_frames(&self.analysis.frames, &|_| true, &cancel, &mut |_, _| {});
-        let pictures: Vec<_> =
-            clip.map_err(|e| e.to_string())?.frames.into_iter().filter_map(|f| f.image).collect();
+        let times = self.video.frames(&cancel).map_err(|e| e.to_string())?;
+        let mut read = HashMap::new();
+        let mut reader = FrameReader::open(&self.video, &cancel).map_err(|e| e.to_string())?;
+        reader
+            .read(&self.answer.frames, &cancel, &mut |_, _| {}, &mut |at, picture| {
+                read.insert(at, Arc::new(picture));
+            })
+            .map_err(|e| e.to_string())?;
+        let pictures: Vec<_> = self.answer.frames.iter().filter_map(|at| read.get(at).cloned()).collect();
         let video = json::Video {
-            path: self.video.display().to_string(),
-            digest: self.analysis.video.0.to_string(),
+            path: self.video.path().display().to_string(),
+            digest: self.video.digest(&cancel).map_err(|e| e.to_string())?.0.to_string(),
             duration_s: times.end.secs(),
             width: pictures.first().map_or(0, |p| p.width),
             height: pictures.first().map_or(0, |p| p.height),
         };
-        let record = json::Record::new(video, &self.model, &self.device, &self.analysis, &self.scores, None);
+        let record = json::Record::new(video, &self.model, &self.device, &self.answer, &self.scores, None);
         let mut notes = Vec::new();
         if !self.model.head_trained {
             notes.push("The motion head is untrained: the separation is the plain Haar one.".to_owned());
@@ -73,8 +85,8 @@ impl Report {
         if self.model.embedded {
             notes.push("The words of the embedded model know moving shapes only.".to_owned());
         }
-        let (analysis, style) = (&self.analysis, self.style);
-        report::Report { record: &record, analysis, pictures: &pictures, notes: &notes, style }
+        let (answer, style) = (&self.answer, self.style);
+        report::Report { record: &record, answer, pictures: &pictures, notes: &notes, style }
             .write(folder)
             .map_err(|e| e.to_string())?;
         Ok(format!("Report written to {}", folder.display()))
