@@ -13,7 +13,7 @@ use crate::files::write_atomic;
 use crate::prompt::PromptSet;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -196,10 +196,9 @@ impl Keep {
         if fresh {
             written.draft_is_anothers = draft_file.exists();
         } else {
-            match draft_file.exists().then(|| PromptSet::load(&draft_file)).transpose() {
+            match read_draft(&draft_file) {
                 Ok(draft) => found.draft = draft,
                 Err(why) => {
-                    let why = why.to_string();
                     written.draft_barred = set_aside(&draft_file, &why, &mut found.problems).is_none();
                 }
             }
@@ -396,6 +395,21 @@ fn take_slot(folder: &Path) -> (usize, Option<File>) {
         }
     }
     (SLOTS + 1, None)
+}
+
+/// `Ok(None)`: there is no such file.
+fn read_draft(file: &Path) -> Result<Option<PromptSet>, String> {
+    if !file.exists() {
+        return Ok(None);
+    }
+    // A draft is written as JSON only; anything else that a prompt file may be (a list of names) is damage here.
+    let mut first = [0];
+    let json = File::open(file).and_then(|mut f| f.read_exact(&mut first)).is_ok_and(|()| first == *b"{");
+    match PromptSet::load(file) {
+        Ok(_) if !json => Err(format!("{} is not a prompt set: it is no JSON", file.display())),
+        Ok(set) => Ok(Some(set)),
+        Err(e) => Err(e.to_string()),
+    }
 }
 
 /// `Ok(None)`: there is no such file.
