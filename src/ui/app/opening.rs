@@ -6,7 +6,7 @@ use crate::prompt::PromptSet;
 use crate::ui::edit::History;
 use crate::ui::messages::Kind;
 use crate::ui::state::{Loading, Playback, VideoFile};
-use crate::video::Player;
+use crate::video::{Player, Source};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -55,7 +55,7 @@ impl App {
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into());
         let bundled = self.state.bundled.iter().any(|c| c.path == path);
-        let player = Player::open(&path, self.wake.clone());
+        let player = Player::open(&Source::open(&path, self.wake.clone()));
         self.state.opening = Some(name.clone());
         self.opening = Some((VideoFile { path, name, bundled }, player));
     }
