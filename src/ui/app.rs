@@ -18,12 +18,15 @@ use super::{bundled, inspector, keys, messages, prompt_panel, stage, theme, topb
 use crate::device::SharedGpu;
 use crate::engine::{Engine, Event};
 use crate::prompt::PromptSet;
-use crate::video::{Player, Pts, Wake};
+use crate::video::{Player, Pts, VideoInfo, Wake};
 use eframe::egui_wgpu::RenderState;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// At the end of the program a thread that reads a video is waited for so long.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// The window's contents.
 pub struct App {
@@ -310,8 +313,13 @@ impl App {
         if let Some(p) = &mut self.player {
             p.update(now);
             let b = &mut self.state.playback;
-            if b.info.as_ref().map(|i| i.frames.is_some()) != p.info().map(|i| i.frames.is_some()) {
+            let found = |i: &VideoInfo| (i.frames.is_some(), i.fault.is_some());
+            if b.info.as_ref().map(found) != p.info().map(found) {
                 b.info = p.info().cloned();
+                if let Some(fault) = b.info.as_ref().and_then(|i| i.fault.clone()) {
+                    let name = self.state.video.as_ref().map_or("The video", |v| v.name.as_str());
+                    self.state.messages.add(Kind::Problem, format!("{name}: {fault}"));
+                }
             }
             if let Some(frame) = p.frame() {
                 self.pictures.show_frame(frame);
@@ -352,10 +360,10 @@ impl App {
             }
         }
         let s = &self.state;
-        if let (Some(v), Some(a), Some(_)) = (&s.video, &s.analysed, &self.player)
+        if let (Some(a), Some(player)) = (&s.analysed, &self.player)
             && !(s.follow && s.playback.playing)
         {
-            self.pictures.thumbnails.want(&self.desk, &v.path, &a.analysis.frames);
+            self.pictures.thumbnails.want(&self.desk, player.source(), &a.analysis.frames);
         }
         if let Some(wait) = self.state.messages.expire(now) {
             ctx.request_repaint_after(wait);
@@ -370,8 +378,9 @@ impl App {
     }
 
     fn seek(&mut self, to: Pts) {
-        let to = to.clamp(Pts(0), self.state.playback.duration().max(Pts(0)));
-        self.with_player(|p| p.seek(to));
+        // While the length is not known, the player finds the end.
+        let end = self.state.playback.info.as_ref().and_then(|i| i.duration).unwrap_or(Pts(i64::MAX));
+        self.with_player(|p| p.seek(to.clamp(Pts(0), end.max(Pts(0)))));
     }
 
     fn with_player(&mut self, f: impl FnOnce(&mut Player)) {
@@ -431,10 +440,12 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self) {
-        // Joined here, while the window's device still lives.
-        self.player = None;
-        self.opening = None;
+        let players = self.player.take().into_iter().chain(self.opening.take().map(|(_, player)| player));
+        for player in players {
+            player.close(CLOSING);
+        }
         self.keep_last();
+        // Joined here, while the window's device still lives.
         if self.gpu.as_ref().is_some_and(|gpu| gpu.lost().is_some()) {
             // Its threads may wait for that GPU for ever (cubecl's own polling ends with it); the process ends anyway.
             std::mem::forget(self.engine.take());

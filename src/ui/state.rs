@@ -51,15 +51,16 @@ impl Default for Playback {
 }
 
 impl Playback {
+    /// The length of the video; 0 while it is not known.
     pub fn duration(&self) -> Pts {
-        self.info.as_ref().map_or(Pts(0), |i| i.duration)
+        self.info.as_ref().and_then(|i| i.duration).unwrap_or(Pts(0))
     }
 
     /// Number of the displayed frame (from 0) and how many there are, once the file has been scanned.
     pub fn frame_number(&self) -> Option<(usize, usize)> {
         let frames = self.info.as_ref()?.frames.as_ref()?;
         let at = self.shown.unwrap_or(self.position);
-        Some((frames.partition_point(|p| *p <= at).saturating_sub(1), frames.len()))
+        Some((frames.place(at)?, frames.times.len()))
     }
 }
 

@@ -10,7 +10,7 @@ use motionlens::ui::App;
 use motionlens::ui::command::Command;
 use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::state::{Playback, VideoFile};
-use motionlens::video::{Pts, VideoDigest, VideoInfo};
+use motionlens::video::{FrameTimes, Pts, VideoDigest, VideoInfo};
 use std::sync::Arc;
 
 pub const FRAME: i64 = 40_000_000;
@@ -57,11 +57,15 @@ pub fn info() -> VideoInfo {
     VideoInfo {
         width: 320,
         height: 240,
-        duration: Pts(FRAME * FRAMES),
+        duration: Some(Pts(FRAME * FRAMES)),
         fps: Some(25.0),
         variable_rate: false,
         format: "h264 (High), yuv420p, bt709, limited".into(),
-        frames: Some(Arc::new((0..FRAMES).map(|i| Pts(i * FRAME)).collect())),
+        frames: Some(Arc::new(FrameTimes::new(
+            (0..FRAMES).map(|i| Pts(i * FRAME)).collect(),
+            Pts(FRAME * FRAMES),
+        ))),
+        fault: None,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::ui::edit::History;
 use crate::ui::keep::Recent;
 use crate::ui::messages::Kind;
 use crate::ui::state::{Loading, Playback, VideoFile};
-use crate::video::Player;
+use crate::video::{Player, Source};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -59,7 +59,7 @@ impl App {
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into());
         let bundled = self.state.bundled.iter().any(|c| c.path == path);
-        let player = Player::open(&path, self.wake.clone());
+        let player = Player::open(&Source::open(&path, self.wake.clone()));
         self.state.opening = Some(name.clone());
         self.opening = Some((VideoFile { path, name, bundled }, player));
     }
