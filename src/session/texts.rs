@@ -3,7 +3,7 @@
 
 use super::{Session, WorkError, not_finite, read};
 use crate::prompt::PromptSet;
-use crate::score::{ClassEmbedding, mean_of_normalised};
+use crate::score::{ClassEmbedding, mean_of_normalised, normalise};
 use burn::tensor::{Tensor, TensorData};
 use lru::LruCache;
 use std::collections::HashSet;
@@ -141,7 +141,10 @@ impl Session {
                 let text = batch.get(bad).map_or("", |(text, _)| text.as_str());
                 return Err(not_finite(&format!("the text tower, for \"{text}\",")));
             }
-            let joint = self.joint(rows.clone())?;
+            // METHOD §6: DA_j takes what is normalised.
+            let mut unit = rows.clone();
+            unit.chunks_exact_mut(width).for_each(normalise);
+            let joint = self.joint(unit)?;
             for (((text, e), row), joint) in
                 batch.iter().zip(rows.chunks_exact(width)).zip(joint.chunks_exact(width))
             {

@@ -112,6 +112,8 @@ impl Soak {
             }),
             _ => {
                 let edit = self.edit(rng);
+                // A model brings its own templates, and a list of one's own begins as they fill it.
+                self.typed.templates = self.app.state().prompts().templates.clone();
                 motionlens::ui::edit::apply(&mut self.typed, &edit);
                 Command::Edit(edit)
             }
