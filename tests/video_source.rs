@@ -58,7 +58,10 @@ fn everything_is_read_once() {
     let before = reads();
     let wakes = Arc::new(AtomicUsize::new(0));
     let count = wakes.clone();
-    let source = Source::open(&path, Arc::new(move || drop(count.fetch_add(1, Ordering::Relaxed))));
+    let wake = move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    };
+    let source = Source::open(&path, Arc::new(wake));
     assert_eq!(source.path(), path);
     let mut player = Player::open(&source);
     // The player, two samplers, the filmstrip and the report, all at once.
