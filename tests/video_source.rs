@@ -198,7 +198,9 @@ fn a_file_that_was_cut_off_says_so() {
         let mut player = Player::open(&source);
         let times = source.frames(&Cancel::default()).expect(name);
         assert!((30..140).contains(&times.times.len()), "{name}: {} frames", times.times.len());
-        assert_eq!(times.times[..], whole.times[..times.times.len()], "{name}: a beginning of the whole");
+        // The last frames may lean on one that is not there; what comes before them is whole.
+        let sure = times.times.len() - 4;
+        assert_eq!(times.times[..sure], whole.times[..sure], "{name}: a beginning of the whole");
         let said = times.damaged.clone().unwrap_or_default();
         println!("{name}: {said}");
         assert!(said.starts_with("cut off"), "{name}: {said:?}");
