@@ -16,6 +16,8 @@ pub enum Command {
     OpenModel(ModelSource),
     LoadPrompts(PathBuf),
     SavePrompts(PathBuf),
+    /// Back to the set that comes with the program.
+    BundledPrompts,
     /// A prompt file has been read on another thread.
     PromptsRead(PathBuf, Result<PromptSet, String>),
     /// Opens a file dialog on another thread.

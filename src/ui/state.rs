@@ -2,6 +2,7 @@
 
 use super::bundled;
 use super::edit::History;
+use super::keep::Recent;
 use super::messages::Messages;
 use super::overlay::{self, Moment, View};
 use crate::engine::{Analysis, AnalysisWindow, DeviceInfo, ModelInfo, PromptNote};
@@ -151,6 +152,10 @@ pub struct State {
     /// The text of the path field while it is open; likewise for the time.
     pub path_field: Option<String>,
     pub time_field: Option<String>,
+    /// For the Open menu.
+    pub recent: Recent,
+    /// Of the prompts and of the inspector, in points, once they have been drawn.
+    pub panel_widths: (Option<f32>, Option<f32>),
     /// Where the stage was drawn last, in points.
     pub stage_rect: egui::Rect,
 }

@@ -23,7 +23,7 @@ fn clip() -> PathBuf {
 
 fn open(video: PathBuf, wgpu: bool) -> Window {
     let builder = egui_kittest::Harness::builder().with_size([1280.0, 800.0]).with_step_dt(0.02);
-    let builder = if wgpu { builder.wgpu() } else { builder };
+    let builder = if wgpu { builder.renderer(super::support::renderer()) } else { builder };
     let options = WindowOptions { video: Some(video), device: DeviceChoice::Cpu, ..Default::default() };
     builder.build_eframe(|cc| start(cc, options))
 }

@@ -17,9 +17,13 @@ impl App {
         let clip = self.state.video.as_ref().map_or("stage", |v| v.name.as_str());
         let at = self.state.playback.shown.unwrap_or(self.state.playback.position);
         let name = format!("motionlens-{clip}-{:.3}s.png", at.secs());
-        let tell = self.desk.teller();
+        let (tell, writer) = (self.desk.teller(), self.desk.writer());
         let save = move |image: Arc<egui::ColorImage>| {
-            std::thread::spawn(move || tell(save_png(&image.region(&rect, Some(scale)), &name)));
+            let job = writer();
+            std::thread::spawn(move || {
+                tell(save_png(&image.region(&rect, Some(scale)), &name));
+                drop(job);
+            });
         };
         ctx.send_viewport_cmd(egui::ViewportCommand::Screenshot(egui::ScreenshotCallback::new(save)));
     }
@@ -37,7 +41,7 @@ impl App {
             device: device.clone(),
             style: Style { magnitudes: s.view.palette, opacity: s.view.opacity, smooth: s.view.smooth },
         };
-        self.desk.start("report", move || Some(Command::Told(report.write(&folder))));
+        self.desk.write("report", move || Some(Command::Told(report.write(&folder))));
     }
 }
 
