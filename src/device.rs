@@ -32,18 +32,6 @@ pub enum DeviceChoice {
     Cpu,
 }
 
-/// Which device runs the model, in words for the badge and the report.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceInfo {
-    /// For example "CPU (Flex)" or "NVIDIA H100 (Vulkan)".
-    pub name: String,
-    /// A software rasteriser such as llvmpipe.
-    pub software: bool,
-    pub gpu: bool,
-    /// Why this device was picked.
-    pub reason: String,
-}
-
 /// Why a device that was asked for cannot be had.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum DeviceError {

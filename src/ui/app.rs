@@ -38,7 +38,6 @@ pub struct App {
     opening: Option<(VideoFile, Player)>,
     pictures: Pictures,
     desk: Desk,
-    ctx: egui::Context,
     wake: Wake,
     commands: Vec<Command>,
     /// The scope of the video just opened is to be chosen as soon as its length is known.
@@ -111,7 +110,6 @@ impl App {
             opening: None,
             pictures: Pictures::new(gpu),
             desk: Desk::new(ctx.clone()),
-            ctx: ctx.clone(),
             wake,
             commands: Vec::new(),
             scope_on_open: false,

@@ -1,8 +1,8 @@
 //! What of the state is kept between runs, and how it comes back.
 
 use super::App;
-use crate::session::ModelSource;
 use crate::prompt::{PromptSet, Templates};
+use crate::session::ModelSource;
 use crate::ui::command::Command;
 use crate::ui::edit::PromptEdit;
 use crate::ui::keep::{Found, Keep, Kept, Open, Recent};
