@@ -344,3 +344,47 @@ fn an_untrained_model_gets_a_floor_that_noise_stays_under() {
     let answer = bench.answer(&clip, span(0.0, 2.0));
     assert!(answer.evidence.maps.motion.range().1 > 3.0 * scale.motion.floor, "a mover is well above it");
 }
+
+/// Evaluation takes clips in batches and by another door; the numbers are the same.
+#[test]
+fn the_windows_numbers_are_those_of_evaluation() {
+    use burn::tensor::Device;
+    use motionlens::model::Surgery;
+    use motionlens::session::Session;
+    use motionlens::video::{Cancel, FrameReader};
+
+    let folder = tempfile::tempdir().unwrap();
+    let clip = source(&video(folder.path(), "clip.mp4", 40, true));
+    let bench = ready();
+    bench.set_prompts(prompts(&NAMES), None);
+    let asked = [span(0.0, 2.0), span(0.3, 1.2)].map(|spec| bench.ask_in_background(&clip, spec));
+    let answers = asked.map(|id| bench.answered(id));
+
+    let mut session = Session::load(&ModelSource::Embedded, &Device::flex(), &|_, _| ()).unwrap();
+    let mut tokens = Vec::new();
+    for answer in &answers {
+        let mut pixels = std::collections::BTreeMap::new();
+        let mut reader = FrameReader::open(&clip, &Cancel::default()).unwrap();
+        reader
+            .read(&answer.frames, &Cancel::default(), &mut |_, _| {}, &mut |at, picture| {
+                pixels.insert(at, session.pixels(&picture));
+            })
+            .unwrap();
+        let each: Vec<&Vec<f32>> = answer.frames.iter().map(|at| &pixels[at]).collect();
+        tokens.extend(session.encode_frames(&each).unwrap());
+    }
+    let frames = session.info.frames;
+    let f = session.embed(session.clips(&tokens, frames), &Surgery::default()).unwrap();
+    let set = prompts(&NAMES).or_templates(session.info.templates.as_ref());
+    let (classes, _) = session.classes(&set, &|| false).unwrap();
+    for (answer, f) in answers.iter().zip(&f) {
+        let largest = answer.evidence.embedding.iter().zip(f).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(largest <= 1e-6, "{largest}");
+        let again = motionlens::score::score(f, &classes, session.info.tau, session.info.alpha);
+        assert_eq!(again.classes.len(), 3);
+    }
+    bench.set_prompts(set, None);
+    let id = bench.ask(&clip, span(0.0, 2.0));
+    let of_window = bench.scored(id);
+    assert_same_scores(&of_window, &motionlens::score::score(&f[0], &classes, session.info.tau, session.info.alpha));
+}

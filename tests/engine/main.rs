@@ -100,6 +100,11 @@ impl Bench {
         self.engine.ask(source, self.question(source, clip), Rank::Screen)
     }
 
+    /// Asks for what nobody waits for.
+    pub fn ask_in_background(&self, source: &Arc<Source>, clip: ClipSpec) -> QuestionId {
+        self.engine.ask(source, self.question(source, clip), Rank::Background)
+    }
+
     /// Asks and waits for the answer.
     pub fn answer(&self, source: &Arc<Source>, clip: ClipSpec) -> Arc<Answer> {
         let id = self.ask(source, clip);
