@@ -261,10 +261,13 @@ fn choose(
             Err(why) => refusals.push(format!("{} refuses a device ({why})", report.name)),
         }
     }
-    Err(match (refusals.is_empty(), all.is_empty()) {
-        (false, _) => refusals.join("; "),
-        (true, true) => "none was found".to_owned(),
-        (true, false) => format!("none of {} draws on this display", all.join(", ")),
+    Err(match (&named, all.is_empty()) {
+        _ if !refusals.is_empty() => refusals.join("; "),
+        (_, true) => "none was found".to_owned(),
+        (Some(name), false) => {
+            format!("none of {} has \"{name}\" in its name and draws here", all.join(", "))
+        }
+        (None, false) => format!("none of {} draws on this display", all.join(", ")),
     })
 }
 
