@@ -339,12 +339,14 @@ impl App {
                 b.info = p.info().cloned();
                 if let Some(fault) = b.info.as_ref().and_then(|i| i.fault.clone()) {
                     let name = self.state.video.as_ref().map_or("The video", |v| v.name.as_str());
-                    self.state.messages.add(Kind::Problem, format!("{name}: {fault}"));
+                    let text = format!("{name}: {fault}. What there is of it is shown; try another copy.");
+                    self.state.messages.add(Kind::Problem, text);
                 }
             }
             if let Some(frame) = p.frame() {
                 self.pictures.show_frame(frame);
             }
+            b.scanning = p.source().progress();
             b.position = p.position();
             b.shown = p.frame().map(|f| f.pts);
             b.playing = p.is_playing();

@@ -126,7 +126,8 @@ fn facts(ui: &mut Ui, s: &State) {
     if let Some(i) = &s.playback.info {
         rows.push(("size", format!("{}×{}", i.width, i.height)));
         rows.push(("format", i.format.clone()));
-        rows.push(("length", i.duration.map_or_else(|| "being read".to_owned(), clock)));
+        let reading = || format!("being read, {:.0} %", 100.0 * s.playback.scanning.unwrap_or(1.0));
+        rows.push(("length", i.duration.map_or_else(reading, clock)));
         rows.extend(i.fault.clone().map(|fault| ("fault", fault)));
     }
     if let Some(a) = &s.shown {

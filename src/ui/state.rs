@@ -35,6 +35,8 @@ pub struct VideoFile {
 #[derive(Clone, Debug)]
 pub struct Playback {
     pub info: Option<VideoInfo>,
+    /// How much of the file has been scanned, 0–1; `None` when the scan is over.
+    pub scanning: Option<f32>,
     pub position: Pts,
     /// PTS of the displayed frame.
     pub shown: Option<Pts>,
@@ -48,6 +50,7 @@ impl Default for Playback {
     fn default() -> Self {
         Self {
             info: None,
+            scanning: None,
             position: Pts(0),
             shown: None,
             playing: false,

@@ -386,5 +386,8 @@ fn the_windows_numbers_are_those_of_evaluation() {
     bench.set_prompts(set, None);
     let id = bench.ask(&clip, span(0.0, 2.0));
     let of_window = bench.scored(id);
-    assert_same_scores(&of_window, &motionlens::score::score(&f[0], &classes, session.info.tau, session.info.alpha));
+    assert_same_scores(
+        &of_window,
+        &motionlens::score::score(&f[0], &classes, session.info.tau, session.info.alpha),
+    );
 }

@@ -114,25 +114,52 @@ fn a_broken_file_is_told_and_the_last_good_picture_stays() {
     assert!(s.shown.is_some() && s.playback.shown.is_some() && s.opening.is_none());
 }
 
+/// A film of six seconds made by the `ffmpeg` command; `None`, with a message, where it cannot.
+fn made(path: &Path, args: &str) -> Option<PathBuf> {
+    let source = "-v error -y -f lavfi -i testsrc2=size=160x120:rate=25:duration=6";
+    let run = std::process::Command::new("ffmpeg")
+        .args(source.split(' ').chain(args.split(' ')))
+        .arg(path)
+        .output();
+    let done = run.is_ok_and(|run| run.status.success());
+    if !done {
+        eprintln!("skipped: the ffmpeg command cannot make it");
+    }
+    done.then(|| path.to_owned())
+}
+
 /// As browsers record it: the header does not say how long it is.
 #[test]
 fn a_file_without_a_length_is_analysed_once_its_length_is_known() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("live.webm");
-    let args = "-v error -y -f lavfi -i testsrc2=size=160x120:rate=25:duration=3 -c:v libvpx -b:v 500k -deadline realtime -f webm -live 1";
-    let run = std::process::Command::new("ffmpeg").args(args.split(' ')).arg(&path).output();
-    if !run.is_ok_and(|run| run.status.success()) {
-        eprintln!("skipped: the ffmpeg command cannot make it");
-        return;
-    }
+    let args = "-c:v libvpx -b:v 500k -deadline realtime -f webm -live 1";
+    let Some(path) = made(&folder.path().join("live.webm"), args) else { return };
     let mut h = open(path, false);
     wait(&mut h, "scores", scored);
     let s = h.state().state();
     let end = s.playback.duration();
-    assert!((end.secs() - 3.0).abs() < 0.1, "{end:?}");
+    assert!((end.secs() - 6.0).abs() < 0.1, "{end:?}");
     let span = s.shown.as_ref().unwrap().span();
     assert_eq!((span.start, span.end), (motionlens::video::Pts(0), end));
     assert!(!s.messages.all().iter().any(|m| m.kind == Kind::Problem), "nothing is wrong with it");
+    assert_eq!(h.query_all_by_label_contains("fault").count(), 0);
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_shown_and_the_window_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = "-c:v libx264 -pix_fmt yuv420p -movflags +faststart";
+    let Some(path) = made(&folder.path().join("whole.mp4"), args) else { return };
+    let bytes = std::fs::read(path).unwrap();
+    let cut = folder.path().join("cut.mp4");
+    std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    let mut h = open(cut, false);
+    wait(&mut h, "scores", |s| scored(s) && !s.messages.all().is_empty());
+    h.run_steps(2);
+    assert!(h.query_all_by_label_contains("cut.mp4: cut off").count() >= 1, "a message");
+    let s = h.state().state();
+    assert!(s.playback.info.as_ref().is_some_and(|i| i.fault.is_some()), "and the facts");
+    assert!((1.0..5.0).contains(&s.playback.duration().secs()), "{:?}", s.playback.duration());
 }
 
 #[test]
