@@ -1,7 +1,7 @@
 //! `motionlens eval`: measured figures of a model.
 
 use super::{CliError, ModelArguments};
-use crate::eval::metrics::Summary;
+use crate::metrics::Summary;
 use crate::eval::synth::{self, FIRST_SEED, SynthReport};
 use crate::files::write_atomic;
 use crate::model::folder::{CARD, Card};
