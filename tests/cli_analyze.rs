@@ -285,10 +285,12 @@ fn doctor_says_what_there_is() {
     let text = String::from_utf8(out.stdout).unwrap();
     for part in [
         "graphics adapters",
-        "device that auto picks",
+        "device that the model runs on",
+        "first pass",
         "libavcodec",
         "display\n  none",
-        "cache folder",
+        "what is kept between runs",
+        "cache of training features",
         "missing",
     ] {
         assert!(text.contains(part), "{part}: {text}");
