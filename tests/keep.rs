@@ -75,6 +75,17 @@ fn what_is_typed_right_before_the_close_is_kept_and_the_own_set_needs_no_file() 
     assert_eq!(open(dir.path()).1.draft, Some(typed("at the last moment")));
     run(dir.path(), &bundled());
     assert_eq!(open(dir.path()).1.draft, None, "back to the set of the program");
+    // The set of the program brings the templates of its model, which are not kept as a person's.
+    let mut own = bundled();
+    own.templates.positive = vec!["an object {}".to_owned()];
+    run(dir.path(), &typed("once more"));
+    let (mut keep, _) = Keep::open(Some(dir.path().to_owned()), own, false);
+    keep.typed(Instant::now());
+    let desk = desk();
+    keep.close(&desk, bundled(), Kept::default(), false);
+    assert!(desk.finish(LIMIT));
+    drop(keep);
+    assert_eq!(open(dir.path()).1.draft, None, "back to the set of the program");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::command::Command;
 use super::dialogs::Desk;
 use super::overlay::View;
 use crate::export::overlay::Colormap;
-use crate::prompt::PromptSet;
+use crate::prompt::{PromptSet, Templates};
 use disk::Disk;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -186,6 +186,12 @@ impl Keep {
         (Self { disk: Some(Arc::new(disk)), bundled, saved, ..Self::nothing() }, found)
     }
 
+    /// Whether this is the set that a window without a draft shows; templates that follow the model make no difference.
+    pub fn is_bundled(&self, set: &PromptSet) -> bool {
+        let plain = set.templates == self.bundled.templates || set.templates == Templates::default();
+        plain && set.classes == self.bundled.classes
+    }
+
     /// The prompts were changed.
     pub fn typed(&mut self, now: Instant) {
         let first = self.unsaved.map_or(now, |(first, _)| first);
@@ -240,7 +246,7 @@ impl Keep {
     fn write_draft(&mut self, desk: &Desk, prompts: PromptSet, all: bool) {
         self.unsaved = None;
         let Some(disk) = self.disk.clone() else { return };
-        let draft = Some(prompts).filter(|p| all || *p != self.bundled);
+        let draft = Some(prompts).filter(|p| all || !self.is_bundled(p));
         self.turn += 1;
         let turn = self.turn;
         desk.write("draft", move || {
