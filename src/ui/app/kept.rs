@@ -31,7 +31,7 @@ impl App {
         for problem in found.problems {
             s.messages.add(Kind::Problem, problem);
         }
-        if let Some(draft) = found.draft.filter(|d| d != s.prompts()) {
+        if let Some(draft) = found.draft.filter(|d| !keep.is_bundled(d)) {
             s.messages.add(
                 Kind::Done,
                 "Your prompts of last time are back. Undo, or Open, Bundled prompts, leads to those of the program.",
