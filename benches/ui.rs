@@ -55,7 +55,9 @@ fn scored(n: usize) -> Event {
         text_cos: Some(0.9),
         logit: Some(20.0),
         p: 1.0 / n as f32,
-        yes: 0.9,
+        counts: true,
+        yes: Some(0.9),
+        ..ClassScore::default()
     };
     let scores = Scores { classes: (0..n).map(class).collect(), none: 0.1, alpha: 0.5 };
     Event::Scored { scores: Arc::new(scores), notes: Arc::new(Vec::new()), seconds: 1e-3 }
@@ -105,6 +107,25 @@ fn frames(c: &mut Criterion) {
         let mut time = 0.0;
         draw(&ctx, &mut app, &mut time);
         group.bench_function(name, |b| b.iter(|| black_box(draw(&ctx, &mut app, &mut time))));
+    }
+    // One letter: the edit, the set that goes to the model, and the next frame, sorted by p.
+    for classes in [1_000, 10_000] {
+        let ctx = egui::Context::default();
+        let mut app = window(&ctx, classes);
+        app.apply(&ctx, Command::SortByScore(true));
+        let mut time = 0.0;
+        draw(&ctx, &mut app, &mut time);
+        let mut letters = 0_usize;
+        group.bench_function(format!("a letter and new scores, {classes} classes"), |b| {
+            b.iter(|| {
+                letters += 1;
+                let name = format!("action {letters}");
+                app.apply(&ctx, Command::Edit(PromptEdit::RenameClass(classes / 2, name)));
+                black_box(motionlens::ui::hold::held(app.state()));
+                app.on_event(scored(classes));
+                black_box(draw(&ctx, &mut app, &mut time))
+            });
+        });
     }
     let ctx = egui::Context::default();
     let mut app = window(&ctx, 51);

@@ -3,6 +3,7 @@
 
 use super::types::{ModelInfo, ModelSource, PromptNote};
 use crate::model::{ClipConfig, Model, ModelError, ModelFiles};
+use crate::prompt::known::Known;
 use crate::prompt::{PromptSet, Tokenizer, TokenizerError};
 use crate::score::{ClassEmbedding, mean_of_normalised};
 use crate::video::{Preprocess, RgbImage};
@@ -55,6 +56,7 @@ pub struct Loaded {
     model: Model,
     tokenizer: Tokenizer,
     texts: LruCache<String, Text>,
+    known: Known,
     device: Device,
 }
 
@@ -81,12 +83,13 @@ impl Loaded {
         preprocess.mean = model.normalisation.image_mean;
         preprocess.std = model.normalisation.image_std;
         let loaded = Self {
-            info: Arc::new(info(&model, *source == ModelSource::Embedded)),
+            info: Arc::new(info(&model, *source == ModelSource::Embedded, tokenizer.word_level())),
             digest: model.digest.as_str().into(),
             preprocess,
             model,
             tokenizer,
             texts: LruCache::new(KEPT_TEXTS),
+            known: Known::default(),
             device: device.clone(),
         };
         // Finite weights can still give what is not finite; better to hear of it now than after a clip.
@@ -160,14 +163,18 @@ impl Loaded {
             })
             .collect();
         let mut joint = self.joint(means.iter().flat_map(|(p, n)| p.iter().chain(n)))?.into_iter();
+        let counts: Vec<bool> =
+            set.classes.iter().map(|class| self.known.counts(&self.tokenizer, set, class)).collect();
         let classes = set
             .classes
             .iter()
+            .zip(counts)
             .zip(&means)
-            .map(|(class, (positive, negatives))| ClassEmbedding {
+            .map(|((class, counts), (positive, negatives))| ClassEmbedding {
                 name: class.name.clone(),
                 positive: positive.as_ref().and_then(|_| joint.next()),
                 negatives: joint.by_ref().take(negatives.len()).collect(),
+                counts,
             })
             .collect();
         Ok((classes, notes))
@@ -249,13 +256,14 @@ fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, WorkError> {
         .map_err(|e| WorkError::Failed(format!("reading the result back failed: {e}")))
 }
 
-fn info(model: &Model, embedded: bool) -> ModelInfo {
+fn info(model: &Model, embedded: bool, word_level: bool) -> ModelInfo {
     let (config, head) = (&model.config, &model.head_config);
     ModelInfo {
         name: model.name.clone(),
         digest: model.digest.clone(),
         head_trained: model.head_trained,
         embedded,
+        word_level,
         frames: head.frames,
         levels: head.levels,
         grid: config.grid(),

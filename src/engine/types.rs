@@ -23,6 +23,8 @@ pub struct ModelInfo {
     pub head_trained: bool,
     /// The embedded small model, whose words know moving shapes only.
     pub embedded: bool,
+    /// Words are in the vocabulary or are not (see `prompt::known`); otherwise the tokenizer makes something of every string.
+    pub word_level: bool,
     /// Frames a clip (T) and lifting levels (L).
     pub frames: usize,
     pub levels: usize,

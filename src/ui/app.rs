@@ -5,9 +5,11 @@ mod analysis;
 mod opening;
 mod output;
 
+use super::ask::{self, Asked};
 use super::command::Command;
 use super::dialogs::Desk;
 use super::edit::{History, PromptEdit};
+use super::hold::{self, Hold};
 use super::messages::{Kind, Messages};
 use super::overlay::View;
 use super::pictures::Pictures;
@@ -63,6 +65,7 @@ impl App {
             follow: false,
             follow_length: 2.0,
             history: History::new(PromptSet::from_names(Vec::<String>::new())),
+            hold: None,
             prompts_file: None,
             scores: None,
             scores_fresh: false,
@@ -122,11 +125,25 @@ impl App {
             Command::SavePrompts(path) => self.desk.write_prompts(path, s.prompts().clone()),
             Command::PromptsRead(path, Ok(set)) => {
                 s.prompts_file = Some(path);
-                self.edit(&PromptEdit::Replace(set));
+                if s.prompts().classes.is_empty() && !s.history.can_undo() {
+                    // The first set, such as that of `--prompts`: there is nothing that undo could bring back.
+                    s.history.start(set);
+                    self.send_prompts();
+                } else {
+                    self.edit(&PromptEdit::Replace(set));
+                }
             }
             Command::PromptsRead(_, Err(why)) => s.messages.add(Kind::Problem, why),
             Command::Ask(dialog) => self.desk.ask(dialog),
-            Command::PathField(open) => s.path_field = open.then(String::new),
+            Command::PathField(open) => s.path_field = open.then(Asked::default),
+            Command::TypePath(purpose) => {
+                s.path_field = Some(Asked { purpose: Some(purpose), ..Asked::default() });
+                s.messages.add(
+                    Kind::Hint,
+                    "This desktop has no file dialog (neither a portal with a file chooser nor zenity), so the path is \
+                     typed.",
+                );
+            }
 
             Command::TogglePlay => self.with_player(|p| if p.is_playing() { p.pause() } else { p.play() }),
             Command::Pause => self.with_player(Player::pause),
@@ -153,7 +170,7 @@ impl App {
                 self.set_range((from, Some(at)));
             }
             Command::ClearRange => self.set_range((None, None)),
-            Command::TimeField(open) => s.time_field = open.then(String::new),
+            Command::TimeField(open) => s.time_field = open.then(Asked::default),
 
             Command::Follow(on) => s.follow = on,
             Command::FollowLength(seconds) => s.follow_length = seconds.clamp(0.2, 60.0),
@@ -314,6 +331,15 @@ impl App {
         {
             self.pictures.thumbnails.want(&self.desk, &v.path, &a.analysis.frames);
         }
+        if let Some(hold) = self.state.hold {
+            match hold.left(now) {
+                Some(wait) => ctx.request_repaint_after(wait),
+                None => {
+                    self.state.hold = None;
+                    self.send_prompts();
+                }
+            }
+        }
         if let Some(wait) = self.state.messages.expire(now) {
             ctx.request_repaint_after(wait);
         }
@@ -331,7 +357,9 @@ impl App {
     }
 
     fn edit(&mut self, edit: &PromptEdit) {
+        let hold = edit.class().and_then(|c| Hold::new(&self.state, c, Instant::now()));
         if self.state.history.edit(edit) {
+            self.state.hold = hold;
             self.send_prompts();
         }
     }
@@ -339,18 +367,13 @@ impl App {
     fn send_prompts(&mut self) {
         self.state.scores_fresh = false;
         if let Some(e) = &self.engine {
-            e.set_prompts(self.state.prompts().clone());
+            e.set_prompts(hold::held(&self.state));
         }
     }
 
     /// Templates that the person has not touched follow the model.
     fn adopt_templates(&mut self, templates: crate::prompt::Templates) {
-        let present = &self.state.prompts().templates;
-        let before = self.state.model.as_ref().and_then(|i| i.templates.clone());
-        let untouched = *present == crate::prompt::Templates::default() || before.as_ref() == Some(present);
-        if untouched && *present != templates {
-            self.state.history.adopt_templates(templates);
-        }
+        self.state.history.set_model_templates(templates);
         self.send_prompts();
     }
 
@@ -413,15 +436,10 @@ impl App {
         }
         egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::STAGE)).show(ui, |ui| {
             s.stage_rect = ui.max_rect();
-            if !s.messages.all().is_empty() {
-                let margin = egui::Margin { left: 8, right: 8, top: 6, bottom: 0 };
-                egui::Frame::new()
-                    .inner_margin(margin)
-                    .show(ui, |ui| messages::show(ui, &s.messages, &mut out));
-            }
             stage::show(ui, s, &mut self.pictures, &mut out);
         });
-        topbar::fields(&ctx, s, &mut out);
+        messages::show(&ctx, s.stage_rect, &s.messages, &mut out);
+        ask::show(&ctx, s, &mut out);
         keys::help(&ctx, s, &mut out);
         dropped(&ctx, &mut out);
         if !out.is_empty() {

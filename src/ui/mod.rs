@@ -6,10 +6,17 @@
 //! through [`app::App::on_event`]. A test can therefore press buttons, send commands, or feed events.
 
 pub mod app;
+pub mod ask;
 pub mod bundled;
+pub mod class_card;
+pub mod class_list;
 pub mod command;
 pub mod dialogs;
+pub mod document;
 pub mod edit;
+pub mod elide;
+pub mod field;
+pub mod hold;
 pub mod icon;
 pub mod inspector;
 pub mod keys;
@@ -17,6 +24,7 @@ pub mod messages;
 pub mod overlay;
 pub mod pictures;
 pub mod prompt_panel;
+pub mod prompt_rows;
 pub mod score_row;
 pub mod stage;
 pub mod state;

@@ -1,7 +1,9 @@
 //! What the window knows. Panels only read it; [`super::app::App`] alone changes it.
 
+use super::ask::Asked;
 use super::bundled;
 use super::edit::History;
+use super::hold::Hold;
 use super::messages::Messages;
 use super::overlay::{self, Moment, View};
 use crate::engine::{Analysis, AnalysisWindow, DeviceInfo, ModelInfo, PromptNote};
@@ -134,6 +136,8 @@ pub struct State {
     /// Seconds of the moving window.
     pub follow_length: f64,
     pub history: History,
+    /// The class that is typed in, whose membership in p stands still meanwhile.
+    pub hold: Option<Hold>,
     pub prompts_file: Option<PathBuf>,
     pub scores: Option<Arc<Scores>>,
     /// The scores belong to the prompts and the analysis as they are now.
@@ -147,9 +151,9 @@ pub struct State {
     pub help: bool,
     /// `None`: as the width of the window has it.
     pub inspector: Option<bool>,
-    /// The text of the path field while it is open; likewise for the time.
-    pub path_field: Option<String>,
-    pub time_field: Option<String>,
+    /// The window that takes a path while it is open; likewise for the time.
+    pub path_field: Option<Asked>,
+    pub time_field: Option<Asked>,
     /// Where the stage was drawn last, in points.
     pub stage_rect: egui::Rect,
 }

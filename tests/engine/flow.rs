@@ -10,7 +10,7 @@ fn assert_same_scores(a: &Scores, b: &Scores) {
     for (a, b) in a.classes.iter().zip(&b.classes) {
         assert_eq!(a.name, b.name);
         let close = |x: f32, y: f32| (x - y).abs() <= 1e-6;
-        assert!(close(a.p, b.p) && close(a.yes, b.yes), "{a:?} {b:?}");
+        assert!(close(a.p, b.p) && close(a.yes.unwrap_or(1.0), b.yes.unwrap_or(1.0)), "{a:?} {b:?}");
         assert!(close(a.s_pos.unwrap_or(9.0), b.s_pos.unwrap_or(9.0)), "{a:?} {b:?}");
     }
 }

@@ -5,3 +5,4 @@ mod support;
 mod live;
 mod panels;
 mod pixels;
+mod typing;

@@ -72,6 +72,7 @@ pub fn model() -> Event {
             digest: "0123456789abcdef0123456789abcdef".into(),
             head_trained: true,
             embedded: true,
+            word_level: true,
             frames: T,
             levels: 3,
             grid: GRID,
@@ -144,7 +145,9 @@ pub fn scored(s_pos: [f32; 2]) -> Event {
         text_cos: Some(-0.4),
         logit: Some(s_pos[i] * 100.0),
         p: s_pos[i] / total,
-        yes: 0.8,
+        counts: true,
+        yes: Some(0.8),
+        ..ClassScore::default()
     };
     let scores = Scores { classes: vec![class(0), class(1)], none: 0.07, alpha: 0.5 };
     let notes =

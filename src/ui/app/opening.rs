@@ -3,7 +3,6 @@
 use super::App;
 use crate::engine::ModelSource;
 use crate::prompt::PromptSet;
-use crate::ui::edit::History;
 use crate::ui::messages::Kind;
 use crate::ui::state::{Loading, Playback, VideoFile};
 use crate::video::Player;
@@ -85,7 +84,7 @@ impl App {
             Ok(set) => {
                 // More classes than fit on a screen: the likely ones first.
                 self.state.sort_by_score = true;
-                self.state.history = History::new(set);
+                self.state.history.start(set);
             }
             Err(why) => self.state.messages.add(Kind::Problem, format!("The bundled prompt set: {why}")),
         }
