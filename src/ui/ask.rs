@@ -103,7 +103,7 @@ fn field_window(ctx: &egui::Context, title: &str, label: &str, hint: &str, asked
 /// A path as people type it: quotes around it, and `~` for the own folder.
 fn path(text: &str, home: Option<&Path>) -> Result<PathBuf, String> {
     let text = text.trim();
-    let quoted = |q| text.strip_prefix(q).and_then(|t: &str| t.strip_suffix(q));
+    let quoted = |q: char| text.strip_prefix(q).and_then(|t: &str| t.strip_suffix(q));
     let text = quoted('"').or(quoted('\'')).unwrap_or(text);
     if text.is_empty() {
         return Err("Write a path, or press Close.".to_owned());

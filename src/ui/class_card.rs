@@ -11,7 +11,7 @@ use super::{prompt_rows, score_row, theme};
 use crate::prompt::Class;
 use crate::score::ClassScore;
 use egui::text::LayoutJob;
-use egui::{Align, Id, Layout, RichText, Sense, Ui, WidgetInfo, vec2};
+use egui::{Align, Id, Layout, Sense, Ui, WidgetInfo, vec2};
 
 /// A button without a frame.
 pub const SMALL: egui::Vec2 = vec2(18.0, 18.0);

@@ -5,6 +5,7 @@ use super::command::Command;
 use super::document::{ClassKey, Key};
 use super::state::State;
 use super::{class_card, field, score_row};
+use crate::score::Scores;
 use egui::mutex::Mutex;
 use egui::{Id, Ui};
 use std::collections::HashMap;
@@ -28,7 +29,9 @@ struct List {
     keys: Vec<ClassKey>,
     shape: Option<u64>,
     /// The scores that the order is by; `None` where it is the set's own.
-    by: Option<usize>,
+    by: Option<Arc<Scores>>,
+    /// The order is the set's own.
+    own: bool,
 }
 
 /// Draws the cards. To be called inside a scroll area.
@@ -100,22 +103,23 @@ impl List {
     fn arrange(&mut self, s: &State, still: bool) {
         let document = s.history.present();
         let count = document.prompts.classes.len();
-        let scores = s.scores.as_ref().map(|x| Arc::as_ptr(x) as usize);
+        let sorted = self.by.as_ref().zip(s.scores.as_ref()).is_some_and(|(a, b)| Arc::ptr_eq(a, b));
         let same = self.shape == Some(document.shape());
         self.shape = Some(document.shape());
         let key = |c: &usize| document.class_key(*c);
         if !s.sort_by_score {
-            if !same || self.by.is_some() {
+            if !same || !self.own {
                 self.order = (0..count).collect();
                 self.keys = self.order.iter().filter_map(key).collect();
-                self.by = None;
+                (self.by, self.own) = (None, true);
             }
-        } else if s.scores_fresh && !still && scores.is_some() && !(same && self.by == scores) {
+        } else if s.scores_fresh && !still && s.scores.is_some() && !(same && sorted) {
             self.order = (0..count).collect();
             let p: Vec<f32> = self.order.iter().map(|c| s.score(*c).map_or(-1.0, |x| x.p)).collect();
             self.order.sort_by(|a, b| p[*b].total_cmp(&p[*a]));
             self.keys = self.order.iter().filter_map(key).collect();
-            self.by = scores;
+            self.by.clone_from(&s.scores);
+            self.own = false;
         } else if !same {
             // New scores are coming or somebody types: those that were there keep their order, new ones come first.
             let mut places: HashMap<ClassKey, usize> =
@@ -123,6 +127,7 @@ impl List {
             let kept: Vec<usize> = self.keys.iter().filter_map(|key| places.remove(key)).collect();
             let new = (0..count).filter(|c| key(c).is_some_and(|key| places.contains_key(&key)));
             self.order = new.chain(kept).collect();
+            self.own = false;
             self.keys = self.order.iter().filter_map(key).collect();
         }
     }

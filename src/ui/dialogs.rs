@@ -126,26 +126,50 @@ fn failed(took: Duration) -> bool {
     cfg!(all(unix, not(target_os = "macos"))) && took < Duration::from_millis(250)
 }
 
-/// Whether there is a dialog to open: a portal that can choose files, or zenity. May take seconds; never on the ui thread.
-#[cfg(all(unix, not(target_os = "macos")))]
+/// Whether there is a dialog to open. May take seconds; never on the ui thread.
 fn available() -> bool {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let zenity = std::env::split_paths(&paths).any(|folder| folder.join("zenity").is_file());
-    zenity || pollster::block_on(portal()).is_ok()
+    #[cfg(all(unix, not(target_os = "macos")))]
+    return desktop::has_dialogs(&std::env::var_os("PATH").unwrap_or_default(), None);
+    #[cfg(not(all(unix, not(target_os = "macos"))))]
+    return true;
 }
 
-#[cfg(not(all(unix, not(target_os = "macos"))))]
-fn available() -> bool {
-    true
-}
-
-/// The version of the portal's file chooser: a desktop without one does not answer, or has no such property.
+/// What rfd opens its dialogs with on free desktops.
 #[cfg(all(unix, not(target_os = "macos")))]
-async fn portal() -> zbus::Result<u32> {
-    let (name, path) = ("org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop");
-    let bus = zbus::connection::Builder::session()?.method_timeout(Duration::from_secs(3)).build().await?;
-    zbus::Proxy::new(&bus, name, path, "org.freedesktop.portal.FileChooser")
-        .await?
-        .get_property("version")
-        .await
+mod desktop {
+    use std::ffi::OsStr;
+    use std::time::Duration;
+
+    /// A portal that can choose files, or zenity in one of the folders of PATH. `bus`: the address of another session bus.
+    pub fn has_dialogs(path: &OsStr, bus: Option<&str>) -> bool {
+        let zenity = std::env::split_paths(path).any(|folder| folder.join("zenity").is_file());
+        zenity || pollster::block_on(portal(bus)).is_ok()
+    }
+
+    /// The version of the portal's file chooser: a desktop without one does not answer, or has no such property.
+    async fn portal(bus: Option<&str>) -> zbus::Result<u32> {
+        let (name, path) = ("org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop");
+        let builder = match bus {
+            Some(address) => zbus::connection::Builder::address(address)?,
+            None => zbus::connection::Builder::session()?,
+        };
+        let bus = builder.method_timeout(Duration::from_secs(3)).build().await?;
+        let chooser = zbus::Proxy::new(&bus, name, path, "org.freedesktop.portal.FileChooser").await?;
+        chooser.get_property("version").await
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn without_portal_and_zenity_there_is_no_dialog() {
+            let folder = tempfile::tempdir().unwrap();
+            let nowhere = format!("unix:path={}", folder.path().join("bus").display());
+            assert!(!has_dialogs(folder.path().as_os_str(), Some(&nowhere)));
+            assert!(!has_dialogs(OsStr::new(""), Some(&nowhere)));
+            std::fs::write(folder.path().join("zenity"), b"").unwrap();
+            assert!(has_dialogs(folder.path().as_os_str(), Some(&nowhere)));
+        }
+    }
 }

@@ -184,13 +184,13 @@ impl Row<'_> {
 
     /// Cosine, the sign of the negative that sets s−, and a mark: each in a place of its own, full or empty.
     fn numbers(&self, ui: &mut Ui, note: Option<&PromptNote>, s: &State) {
-        let mut place = |ui: &mut Ui, width: f32, text: &str, font, colour, name: String, tip: &str| {
+        let place = |ui: &mut Ui, width: f32, text: &str, font, colour, name: String, tip: &str| {
             let (rect, r) = ui.allocate_exact_size(vec2(width, 16.0), Sense::hover());
             if text.is_empty() {
                 return;
             }
             ui.painter().text(rect.right_center(), egui::Align2::RIGHT_CENTER, text, font, colour);
-            r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, name));
+            r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &name));
             r.on_hover_text(tip);
         };
         let faint = |colour: Color32| if s.scores_fresh { colour } else { colour.gamma_multiply(0.6) };

@@ -349,3 +349,29 @@ fn the_first_set_is_nothing_that_undo_takes_back() {
     h.state_mut().apply(&ctx, Command::Undo);
     assert_eq!(names(&h), ["run"], "a later one is a step like any other");
 }
+
+#[test]
+fn a_path_typed_in_place_of_a_dialog_does_what_the_dialog_was_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("typed.json");
+    let mut h = open();
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Command::TypePath(Dialog::SavePrompts));
+    h.run_steps(3);
+    h.get_by_label_contains("no file dialog");
+    h.key_press(Key::Enter);
+    h.run_steps(2);
+    h.get_by_label_contains("Write a path");
+    h.event(Input::Text(format!("\"{}\"", file.display())));
+    h.step();
+    h.key_press(Key::Enter);
+    // The file is written on another thread; the limit is for a hung test.
+    let limit = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while h.query_by_label_contains("Prompt set written to").is_none() {
+        assert!(std::time::Instant::now() < limit);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        h.step();
+    }
+    assert_eq!(PromptSet::load(&file).unwrap(), *h.state().state().prompts());
+    assert!(h.state().state().path_field.is_none());
+}
