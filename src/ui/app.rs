@@ -9,6 +9,7 @@ use super::ask::{self, Asked};
 use super::command::Command;
 use super::dialogs::Desk;
 use super::edit::{History, PromptEdit};
+use super::fonts::Missing;
 use super::hold::{self, Hold};
 use super::messages::{Kind, Messages};
 use super::overlay::View;
@@ -40,6 +41,7 @@ pub struct App {
     play_on_open: bool,
     hinted: bool,
     reported: Option<String>,
+    missing: Missing,
 }
 
 impl App {
@@ -93,6 +95,7 @@ impl App {
             play_on_open: false,
             hinted: false,
             reported: None,
+            missing: Missing::listen(ctx),
         }
     }
 
@@ -449,6 +452,7 @@ impl App {
             self.apply(&ctx, command);
         }
         self.commands = out;
+        self.missing.answer(&ctx);
     }
 }
 

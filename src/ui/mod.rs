@@ -16,6 +16,7 @@ pub mod document;
 pub mod edit;
 pub mod elide;
 pub mod field;
+pub mod fonts;
 pub mod hold;
 pub mod icon;
 pub mod inspector;
