@@ -2,9 +2,9 @@
 
 use super::command::{Command, Dialog};
 use super::field;
-use super::state::{Playback, State, clock, parse_clock};
+use super::state::{Playback, State, parse_clock};
 use super::theme;
-use crate::video::Pts;
+use crate::video::{Pts, times};
 use egui::{Id, RichText};
 use std::path::{Path, PathBuf};
 
@@ -119,49 +119,41 @@ fn path(text: &str, home: Option<&Path>) -> Result<PathBuf, String> {
 /// Where a person wants to go: `12.5`, `1:02.5`, `frame 100`, `f100`.
 fn place(text: &str, playback: &Playback) -> Result<Pts, String> {
     let lower = text.trim().to_lowercase();
-    let frames = playback.info.as_ref().and_then(|i| i.frames.as_deref()).map_or(&[][..], Vec::as_slice);
+    let frames = playback.info.as_ref().and_then(|i| i.frames.as_deref());
     let number = ["frame", "f", "#"].iter().find_map(|word| lower.strip_prefix(word));
     if let Some(n) = number.and_then(|n| n.trim().parse::<usize>().ok()) {
-        return match (nth(frames, n), frames.len()) {
-            (Some(t), _) => Ok(t),
-            (None, 0) => Err("The frames are still being counted; try again in a moment.".to_owned()),
-            (None, count) => Err(format!("There is no frame {n}: the frames are 1 to {count}.")),
+        let Some(frames) = frames else {
+            return Err("The frames are still being counted; try again in a moment.".to_owned());
         };
+        let count = frames.times.len();
+        let found = n.checked_sub(1).and_then(|n| frames.nth(n));
+        return found.ok_or_else(|| format!("There is no frame {n}: the frames are 1 to {count}."));
     }
     let t = parse_clock(&lower).ok_or_else(|| {
         format!("“{}” is not a time or a frame. Write 12.5 (seconds), 1:02.5, or frame 100.", text.trim())
     })?;
-    Ok(printed(frames, t).unwrap_or(t))
-}
-
-/// The frame with this number, counted from 1 as the window prints it.
-fn nth(frames: &[Pts], number: usize) -> Option<Pts> {
-    frames.get(number.checked_sub(1)?).copied()
-}
-
-/// The frame whose time is printed as `t`: what is printed is rounded, and may lie a little before the frame.
-fn printed(frames: &[Pts], t: Pts) -> Option<Pts> {
-    let text = clock(t);
-    let near = frames.partition_point(|p| p.0 < t.0 - 1_000_000);
-    frames[near..].iter().take_while(|p| p.0 <= t.0 + 1_000_000).find(|p| clock(**p) == text).copied()
+    Ok(frames.and_then(|f| f.frame_at_printed(times::printed(t))).unwrap_or(t))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::video::VideoInfo;
+    use crate::ui::state::clock;
+    use crate::video::{FrameTimes, VideoInfo};
     use std::sync::Arc;
 
     /// 100 frames at 30 a second: the 17th is at 0.53333 s and is printed 0.533.
     fn playback() -> Playback {
+        let times = (0..100).map(|i| Pts(i * 1_000_000_000 / 30));
         let info = VideoInfo {
             width: 4,
             height: 4,
-            duration: Pts(3_333_333_333),
+            duration: Some(Pts(3_333_333_333)),
             fps: Some(30.0),
             variable_rate: false,
             format: String::new(),
-            frames: Some(Arc::new((0..100).map(|i| Pts(i * 1_000_000_000 / 30)).collect())),
+            frames: Some(Arc::new(FrameTimes::new(times.collect(), Pts(3_333_333_333)))),
+            fault: None,
         };
         Playback { info: Some(info), ..Playback::default() }
     }

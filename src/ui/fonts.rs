@@ -1,7 +1,7 @@
 //! Letters that the window's own fonts lack come from the system's fonts. Those are looked for when the first such letter is
 //! to be drawn, on a thread of their own; until they are there, and where there are none, it is drawn as a box.
 
-use egui::epaint::text::{FallbackRequest, FontData, FontFamily, FontInsert, FontPriority, InsertFontFamily};
+use egui::epaint::text::{FallbackRequest, FontData, FontInsert, FontPriority, InsertFontFamily};
 use egui::mutex::Mutex;
 use fontique::{
     Collection, CollectionOptions, FallbackKey, GenericFamily, Language, QueryFamily, QueryFont, QueryStatus,
