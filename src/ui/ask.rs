@@ -21,15 +21,19 @@ pub struct Asked {
 /// Draws them and takes what is entered.
 pub fn show(ctx: &egui::Context, s: &mut State, out: &mut Vec<Command>) {
     if let Some(asked) = &mut s.path_field {
-        let (title, label) = match asked.purpose {
-            None => ("Open a path", "Path of a video, model folder or prompt set"),
-            Some(Dialog::Video) => ("Open a video", "Path of a video or picture"),
-            Some(Dialog::Model) => ("Open a model folder", "Path of a CLIP folder"),
-            Some(Dialog::LoadPrompts) => ("Open a prompt set", "Path of a prompt set"),
-            Some(Dialog::SavePrompts) => ("Save the prompt set", "Path of the file to write"),
-            Some(Dialog::Report) => ("Write the report", "Path of a folder for the report"),
+        let (title, about) = match asked.purpose {
+            None => ("Open a path", "Of a video, a model folder or a prompt set"),
+            Some(Dialog::Video) => ("Open a video", "The path of a video or picture"),
+            Some(Dialog::Model) => {
+                ("Open a model folder", "The path of a CLIP folder in the Hugging Face layout")
+            }
+            Some(Dialog::LoadPrompts) => {
+                ("Open a prompt set", "The path of JSON, a list of names, or id,name CSV")
+            }
+            Some(Dialog::SavePrompts) => ("Save the prompt set", "The path of the JSON file to write"),
+            Some(Dialog::Report) => ("Write the report", "The path of a folder"),
         };
-        match field_window(ctx, title, label, "~/clip.mp4", asked) {
+        match field_window(ctx, title, about, ("Path", "~/clip.mp4"), asked) {
             Outcome::Open => {}
             Outcome::Closed => out.push(Command::PathField(false)),
             Outcome::Entered => {
@@ -45,8 +49,8 @@ pub fn show(ctx: &egui::Context, s: &mut State, out: &mut Vec<Command>) {
         }
     }
     if let Some(asked) = &mut s.time_field {
-        let label = "Time or frame: 12.5, 1:02.5, frame 100";
-        match field_window(ctx, "Go to time", label, "1:02.5", asked) {
+        let about = "Seconds, minutes and seconds, or a frame: 12.5, 1:02.5, frame 100";
+        match field_window(ctx, "Go to time", about, ("Time or frame", "1:02.5"), asked) {
             Outcome::Open => {}
             Outcome::Closed => out.push(Command::TimeField(false)),
             Outcome::Entered => match place(&asked.text, &s.playback) {
@@ -63,15 +67,21 @@ enum Outcome {
     Entered,
 }
 
-fn field_window(ctx: &egui::Context, title: &str, label: &str, hint: &str, asked: &mut Asked) -> Outcome {
+fn field_window(
+    ctx: &egui::Context,
+    title: &str,
+    about: &str,
+    (name, hint): (&str, &str),
+    asked: &mut Asked,
+) -> Outcome {
     let mut outcome = Outcome::Open;
     let id = Id::unique(("field", title));
     let modal = egui::Modal::new(Id::unique(title)).show(ctx, |ui| {
         ui.set_width(420.0);
         ui.label(RichText::new(title).strong().color(theme::STRONG));
-        ui.label(RichText::new(label).font(theme::small()).color(theme::WEAK));
+        ui.label(RichText::new(about).font(theme::small()).color(theme::WEAK));
         let edit = egui::TextEdit::singleline(&mut asked.text).id(id);
-        let r = ui.add(edit.hint_text(hint).desired_width(f32::INFINITY)).accessible_name(label);
+        let r = ui.add(edit.hint_text(hint).desired_width(f32::INFINITY)).accessible_name(name);
         if r.changed() {
             asked.problem = None;
         }

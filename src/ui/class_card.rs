@@ -32,7 +32,9 @@ pub fn show(
     let mut open = ui.data_mut(|d| *d.get_temp_mut_or_insert_with(open_id, || few));
     let drawn = theme::card_frame().show(ui, |ui| {
         ui.set_width(ui.available_width());
-        ui.push_id(key, |ui| {
+        // Of the class, not of its place: an open menu goes with it.
+        let own = egui::UiBuilder::new().scope_id(Id::unique(("card", key)));
+        ui.scope_builder(own, |ui| {
             let Some(class) = s.prompts().classes.get(c) else { return };
             let score = s.score(c);
             let trouble = troubles(s, class, score);
@@ -77,6 +79,7 @@ fn head(
                 name: format!("Name of class {}", c + 1),
                 width: ui.available_width(),
                 newest: s.history.newest() == Some(key.into()),
+                select: true,
             };
             let newest = line.newest;
             let colour = if trouble.iter().any(|t| t.left_out) { theme::WEAK } else { theme::TEXT };

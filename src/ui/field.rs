@@ -89,8 +89,10 @@ pub struct Line<'a> {
     /// The name for screen readers and tests.
     pub name: String,
     pub width: f32,
-    /// The row has just been added: it gets the focus, once, with its text selected.
+    /// The row has just been added: it gets the focus, once.
     pub newest: bool,
+    /// With the focus its text is selected, to be written over.
+    pub select: bool,
 }
 
 impl Line<'_> {
@@ -103,7 +105,8 @@ impl Line<'_> {
             ui.memory_mut(|m| m.request_focus(id));
             let mut state = TextEdit::load_state(&ctx, id).unwrap_or_default();
             let end = CCursor::new(self.text.chars().count());
-            state.cursor.set_char_range(Some(CCursorRange::two(CCursor::new(0), end)));
+            let from = if self.select { CCursor::new(0) } else { end };
+            state.cursor.set_char_range(Some(CCursorRange::two(from, end)));
             state.store(&ctx, id);
         }
         let mut text = self.text.to_owned();

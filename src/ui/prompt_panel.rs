@@ -103,6 +103,7 @@ fn templates(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
                         name: name.clone(),
                         width: (ui.available_width() - 30.0).max(60.0),
                         newest: s.history.newest() == Some((*key).into()),
+                        select: true,
                     };
                     let font = egui::TextStyle::Body.resolve(ui.style());
                     let done = line.show(ui, |_, text| {

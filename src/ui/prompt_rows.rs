@@ -7,7 +7,7 @@ use super::document::PromptKey;
 use super::edit::{PromptEdit, Side};
 use super::field::{Left, Line, goes};
 use super::state::State;
-use super::theme;
+use super::{elide, theme};
 use crate::engine::PromptNote;
 use crate::score::ClassScore;
 use egui::text::{LayoutJob, TextFormat};
@@ -129,6 +129,7 @@ impl Row<'_> {
                 name: name.clone(),
                 width: (ui.available_width() - COSINE - SETS - MARK - 20.0 - 16.0).max(60.0),
                 newest: s.history.newest() == Some(key.into()),
+                select: false,
             };
             let newest = line.newest;
             // The note is on the text as it was when it was scored; on another text it says nothing.
@@ -173,11 +174,16 @@ impl Row<'_> {
             ui.spacing_mut().item_spacing.x = 4.0;
             ui.label(RichText::new(self.side.sign()).font(theme::numbers()).color(colour(self.side)));
             let width = (ui.available_width() - COSINE - SETS - MARK - 12.0).max(60.0);
-            let size = vec2(width, 16.0);
-            ui.allocate_ui_with_layout(size, egui::Layout::top_down(egui::Align::Min), |ui| {
-                ui.set_width(width);
-                ui.add(egui::Label::new(marked(ui, self.text, note, theme::WEAK)).wrap());
-            });
+            // One line, whatever is typed into the template.
+            let font = egui::TextStyle::Body.resolve(ui.style());
+            let shown = elide::middle(ui, self.text, &font, width);
+            let (rect, r) = ui.allocate_exact_size(vec2(width, 16.0), Sense::hover());
+            let galley = ui.fonts_mut(|f| f.layout_job(marked(ui, &shown, note, theme::WEAK)));
+            ui.painter().galley(rect.left_center() - vec2(0.0, galley.size().y / 2.0), galley, theme::WEAK);
+            r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, self.text));
+            if shown.len() != self.text.len() {
+                r.on_hover_text(self.text);
+            }
             self.numbers(ui, note, s);
         });
     }

@@ -12,7 +12,8 @@ use motionlens::ui::edit::{PromptEdit, Side};
 use motionlens::ui::state::State;
 use std::sync::Arc;
 
-const SIZE: [f32; 2] = [1280.0, 800.0];
+/// Tall enough for every card.
+const SIZE: [f32; 2] = [1280.0, 1500.0];
 /// Its letters are shortcuts, and so are its spaces.
 const SENTENCE: &str = "Jumping fox, kicks [over] 4 lazy Vipers. go on? a2 SPIN";
 
@@ -28,13 +29,19 @@ fn key(c: char) -> Key {
     }
 }
 
-/// One letter as a keyboard sends it.
-fn press(h: &Window, c: char) {
+/// One letter as a keyboard sends it: the key and its text in one frame.
+fn press(h: &mut Window, c: char) {
     let modifiers = if c.is_uppercase() || c == '?' { Modifiers::SHIFT } else { Modifiers::NONE };
     let event = |pressed| Input::Key { key: key(c), physical_key: None, pressed, repeat: false, modifiers };
-    h.event_modifiers(event(true), modifiers);
-    h.event(Input::Text(c.to_string()));
-    h.event(event(false));
+    let changed = Input::ModifiersChanged;
+    let text = Input::Text(c.to_string());
+    h.input_mut().events.extend([
+        changed(modifiers),
+        event(true),
+        text,
+        event(false),
+        changed(Modifiers::NONE),
+    ]);
 }
 
 /// What an engine and its clip may say at any moment, differently each time.
@@ -170,13 +177,13 @@ fn a_path_and_a_time() {
     h.state_mut().apply(&ctx, Command::TypePath(Dialog::Video));
     h.run_steps(3);
     let text = |s: &State| s.path_field.as_ref().map_or(String::new(), |a| a.text.clone());
-    type_all(&mut h, "Path of a video or picture", SENTENCE, text);
+    type_all(&mut h, "Path", SENTENCE, text);
     h.state_mut().apply(&ctx, Command::PathField(false));
     h.run_steps(8);
     h.state_mut().apply(&ctx, Command::TimeField(true));
     h.run_steps(3);
     let text = |s: &State| s.time_field.as_ref().map_or(String::new(), |a| a.text.clone());
-    type_all(&mut h, "Time or frame: 12.5, 1:02.5, frame 100", SENTENCE, text);
+    type_all(&mut h, "Time or frame", SENTENCE, text);
     assert_eq!(*h.state().state().prompts(), before);
 }
 
@@ -188,7 +195,7 @@ fn a_new_class_is_on_top_and_the_first_letter_takes_the_place_of_its_name() {
     let new = |s: &State| s.prompts().classes[2].name.clone();
     assert_eq!(new(h.state().state()), "class 3");
     // The letter is there before the card has been drawn once.
-    press(&h, 'g');
+    press(&mut h, 'g');
     h.step();
     assert_eq!(new(h.state().state()), "g", "the name was selected");
     h.step();
@@ -210,7 +217,7 @@ fn a_new_class_of_many_is_scrolled_to() {
     h.run_steps(12);
     let field = h.get_by_label("Name of class 3001");
     assert!(field.is_focused());
-    assert!((100.0..800.0).contains(&field.rect().center().y), "{:?}", field.rect());
+    assert!((100.0..SIZE[1]).contains(&field.rect().center().y), "{:?}", field.rect());
 }
 
 #[test]
@@ -219,7 +226,7 @@ fn enter_adds_the_next_prompt_and_escape_takes_the_empty_one_back() {
     let list = |h: &Window| h.state().state().prompts().classes[0].negative.clone().unwrap();
     h.get_by_label("Add negative prompt to left").click();
     h.step();
-    press(&h, 'p');
+    press(&mut h, 'p');
     h.step();
     h.step();
     let own = |i: usize| {
@@ -228,11 +235,18 @@ fn enter_adds_the_next_prompt_and_escape_takes_the_empty_one_back() {
         }
     };
     type_all(&mut h, "Negative prompt 2 of left", SENTENCE, own(1));
-    h.key_press(Key::Enter);
     // In the very frame of Enter somebody has typed on.
-    press(&h, 's');
+    let enter = Input::Key {
+        key: Key::Enter,
+        physical_key: None,
+        pressed: true,
+        repeat: false,
+        modifiers: Modifiers::NONE,
+    };
+    h.input_mut().events.push(enter);
+    press(&mut h, 's');
     h.step();
-    press(&h, 'f');
+    press(&mut h, 'f');
     h.step();
     h.step();
     type_all(&mut h, "Negative prompt 3 of left", SENTENCE, own(2));
@@ -245,7 +259,7 @@ fn enter_adds_the_next_prompt_and_escape_takes_the_empty_one_back() {
     h.run_steps(2);
     assert_eq!(list(&h).len(), 3, "the empty row went");
     let before = rest(h.state().state());
-    press(&h, '4');
+    press(&mut h, '4');
     h.run_steps(2);
     assert_eq!(rest(h.state().state()), before, "and the keys rest for a moment");
     assert!(!h.state().state().history.can_redo());
@@ -260,13 +274,13 @@ fn keys_rest_after_a_field_went_away_and_wake_up_again() {
     h.step();
     let before = rest(h.state().state());
     for c in SENTENCE.chars() {
-        press(&h, c);
+        press(&mut h, c);
         h.step();
         assert_eq!(rest(h.state().state()), before, "{c:?} fired");
     }
-    // A second without a letter (the harness draws four frames a second).
-    h.run_steps(6);
-    press(&h, '4');
+    // A second without a letter (the harness draws twenty frames a second).
+    h.run_steps(21);
+    press(&mut h, '4');
     h.step();
     assert_ne!(rest(h.state().state()), before, "then the keys work again");
 }
@@ -278,7 +292,7 @@ fn a_field_that_is_left_by_hand_gives_the_keys_back_at_once() {
     let before = rest(h.state().state());
     h.key_press(Key::Escape);
     h.step();
-    press(&h, '4');
+    press(&mut h, '4');
     h.step();
     assert_ne!(rest(h.state().state()), before);
 }
@@ -286,10 +300,10 @@ fn a_field_that_is_left_by_hand_gives_the_keys_back_at_once() {
 #[test]
 fn a_time_that_is_not_understood_is_said_and_the_window_stays_open() {
     let mut h = open();
-    press(&h, 'g');
+    press(&mut h, 'g');
     h.run_steps(2);
     for c in "soon".chars() {
-        press(&h, c);
+        press(&mut h, c);
         h.step();
     }
     h.key_press(Key::Enter);
@@ -300,7 +314,7 @@ fn a_time_that_is_not_understood_is_said_and_the_window_stays_open() {
     h.key_press_modifiers(Modifiers::COMMAND, Key::A);
     h.step();
     for c in "frame 100".chars() {
-        press(&h, c);
+        press(&mut h, c);
         h.step();
     }
     assert_eq!(text(&h).as_deref(), Some("frame 100"));
