@@ -49,10 +49,11 @@ pub fn keys_rest(ctx: &Context) -> bool {
     memory(ctx, |m| {
         if editing {
             m.rest = 0.0;
-        } else if m.typing && !by_hand && !m.by_hand {
-            m.rest = now + REST;
-        } else if typed && now < m.rest {
-            m.rest = now + REST;
+        } else {
+            let went = m.typing && !by_hand && !m.by_hand;
+            if went || (typed && now < m.rest) {
+                m.rest = now + REST;
+            }
         }
         (m.typing, m.by_hand) = (editing, by_hand);
         editing || now < m.rest
