@@ -47,7 +47,7 @@ fn clip_ids_are_exact_and_cut_as_hugging_face_cuts() {
 #[test]
 fn byte_pairs_mark_the_words_that_fall_into_single_bytes() {
     let Some(t) = clip(77) else { return };
-    assert!(!t.word_level() && small(20).word_level());
+    assert!(!t.is_word_level() && small(20).is_word_level());
     let marked = |text: &str| -> Vec<String> {
         t.encode(text).unknown.into_iter().map(|r| text[r].to_owned()).collect()
     };

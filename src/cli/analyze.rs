@@ -1,15 +1,16 @@
 //! `motionlens analyze`: scores and maps of one video as a table, JSON, or a report folder.
 
-use super::drive::{Outcome, Request, analyse};
+use super::drive::{Outcome, Request, ask};
 use super::{BUNDLED_PROMPTS, CliError, ModelArguments};
-use crate::engine::AnalysisWindow;
 use crate::export::ExportError;
 use crate::export::json::{Record, Video};
 use crate::export::overlay::Style;
 use crate::export::report::Report;
 use crate::files::write_atomic;
+use crate::model::Surgery;
 use crate::prompt::{PromptSet, PromptSetError};
-use crate::video::{Cancel, ClipReader, Pts, RgbImage};
+use crate::video::{Cancel, ClipSpec, FrameReader, Pts, RgbImage, Source, Span};
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -96,38 +97,42 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     let mut notes = prompts.problems();
 
     let cancel = Cancel::default();
-    let mut reader = ClipReader::open(&arguments.video)?;
-    let times = reader.frame_times(&cancel)?;
-    let outcome = analyse(Request {
+    let source = Source::open(&arguments.video, Arc::new(|| {}));
+    let times = source.frames(&cancel)?;
+    let start = arguments.start.map_or(Pts(0), Pts::from_secs);
+    let end = arguments.end.map_or(times.end, Pts::from_secs);
+    let outcome = ask(Request {
         device: arguments.model.device,
         model: arguments.model.source(),
-        video: &arguments.video,
-        window: AnalysisWindow {
-            start: arguments.start.map_or(Pts(0), Pts::from_secs),
-            end: arguments.end.map_or(times.end, Pts::from_secs),
-        },
+        video: &source,
+        clip: ClipSpec::segments(Span::new(start, end)),
+        surgery: Surgery::default(),
         prompts,
         alpha: arguments.alpha.map(|a| a as f32),
+        scale: arguments.out.is_some(),
     })?;
     notes.extend(outcome.notes());
     notes.iter().for_each(|note| eprintln!("note: {note}"));
 
     // One picture says the size of all; a report wants them all.
-    let wanted = if arguments.out.is_some() { outcome.analysis.frames.len() } else { 1 };
-    let sampled = outcome.analysis.frames.iter().take(wanted).copied().collect::<Vec<_>>();
-    let clip = reader.read_frames(&sampled, &|_| true, &cancel, &mut |_, _| {})?;
-    let pictures: Vec<Arc<RgbImage>> = clip.frames.into_iter().filter_map(|f| f.image).collect();
+    let wanted = if arguments.out.is_some() { outcome.answer.frames.len() } else { 1 };
+    let sampled = &outcome.answer.frames[..wanted.min(outcome.answer.frames.len())];
+    let mut read: HashMap<Pts, Arc<RgbImage>> = HashMap::new();
+    FrameReader::open(&source, &cancel)?.read(sampled, &cancel, &mut |_, _| {}, &mut |at, picture| {
+        read.insert(at, Arc::new(picture));
+    })?;
+    let pictures: Vec<Arc<RgbImage>> = sampled.iter().filter_map(|at| read.get(at).cloned()).collect();
     let record = Record::new(
         Video {
             path: arguments.video.display().to_string(),
-            digest: outcome.analysis.video.0.to_string(),
+            digest: source.digest(&cancel)?.0.to_string(),
             duration_s: times.end.secs(),
             width: pictures.first().map_or(0, |p| p.width),
             height: pictures.first().map_or(0, |p| p.height),
         },
         &outcome.model,
         &outcome.device,
-        &outcome.analysis,
+        &outcome.answer,
         &outcome.scores,
         arguments.embeddings.then_some(&outcome.embeddings[..]),
     );
@@ -135,10 +140,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     if let Some(folder) = &arguments.out {
         let report = Report {
             record: &record,
-            analysis: &outcome.analysis,
+            answer: &outcome.answer,
             pictures: &pictures,
             notes: &notes,
-            style: Style::default(),
+            style: Style { motion: outcome.scale.as_ref().map(|scale| scale.motion), ..Style::default() },
         };
         report.write(folder)?;
     }

@@ -1,7 +1,9 @@
 //! One analysis as JSON. The keys are a promise: they are documented in the README, and a test holds them.
 
-use crate::engine::{Analysis, DeviceInfo, Map, ModelInfo};
+use crate::device::DeviceInfo;
+use crate::engine::Answer;
 use crate::score::{ClassEmbedding, Scores};
+use crate::session::{Map, ModelInfo};
 use serde::Serialize;
 
 /// What `analyze --json` writes.
@@ -82,7 +84,7 @@ impl Record {
         video: Video,
         model: &ModelInfo,
         device: &DeviceInfo,
-        analysis: &Analysis,
+        answer: &Answer,
         scores: &Scores,
         embeddings: Option<&[ClassEmbedding]>,
     ) -> Self {
@@ -96,8 +98,8 @@ impl Record {
                 p: c.p,
                 counts: c.counts,
                 yes: c.yes,
-                text_pos: text.map(|t| t.positive.clone()),
-                text_neg: text.map(|t| t.nearest_negative(&analysis.embedding).map(<[f32]>::to_vec)),
+                text_pos: text.map(|t| t.positive.as_deref().map(<[f32]>::to_vec)),
+                text_neg: text.map(|t| t.nearest_negative(&answer.evidence.embedding).map(<[f32]>::to_vec)),
             }
         });
         let software = if device.software && !device.name.contains("software") { " (software)" } else { "" };
@@ -109,16 +111,16 @@ impl Record {
                 head: if model.head_trained { "trained" } else { "untrained" },
             },
             device: format!("{}{software}", device.name),
-            frames: analysis.frames.iter().map(|pts| Frame { pts_s: pts.0 as f64 / 1e9 }).collect(),
+            frames: answer.frames.iter().map(|pts| Frame { pts_s: pts.0 as f64 / 1e9 }).collect(),
             classes: classes.collect(),
             none: scores.none,
             maps: Maps {
-                motion: rows(&analysis.maps.motion),
-                static_energy: rows(&analysis.maps.static_energy),
-                gate: rows(&analysis.maps.gate),
-                evidence: rows(&analysis.maps.evidence),
+                motion: rows(&answer.evidence.maps.motion),
+                static_energy: rows(&answer.evidence.maps.static_energy),
+                gate: rows(&answer.evidence.maps.gate),
+                evidence: rows(&answer.evidence.maps.evidence),
             },
-            video_embedding: embeddings.is_some().then(|| analysis.embedding.clone()),
+            video_embedding: embeddings.is_some().then(|| answer.evidence.embedding.clone()),
         }
     }
 

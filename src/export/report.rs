@@ -4,7 +4,7 @@
 use super::ExportError;
 use super::json::Record;
 use super::overlay::{Layer, Style, draw, legend};
-use crate::engine::Analysis;
+use crate::engine::Answer;
 use crate::files::write_atomic;
 use crate::video::RgbImage;
 use image::imageops::{self, FilterType};
@@ -22,8 +22,8 @@ const GAP: u32 = 4;
 /// Everything that a report says.
 pub struct Report<'a> {
     pub record: &'a Record,
-    pub analysis: &'a Analysis,
-    /// The sampled frames in display orientation, as many as `analysis.frames`.
+    pub answer: &'a Answer,
+    /// The sampled frames in display orientation, as many as `answer.frames`.
     pub pictures: &'a [Arc<RgbImage>],
     /// Plain sentences for the reader, for example that the motion head is untrained, or that a prompt was cut.
     pub notes: &'a [String],
@@ -44,7 +44,7 @@ impl Report<'_> {
         for layer in Layer::ALL {
             let mut row = Vec::with_capacity(pictures.len());
             for (t, picture) in pictures.iter().enumerate() {
-                let drawn = draw(layer, self.analysis, t, picture, self.style);
+                let drawn = draw(layer, self.answer, t, picture, self.style);
                 let path = folder.join(format!("{}-{t:02}.png", layer.word()));
                 write_atomic(&path, &png(&drawn, &path)?).map_err(at(&path))?;
                 row.push(scale_to_width(&drawn, CELL_WIDTH));
@@ -82,9 +82,9 @@ impl Report<'_> {
         }
         let mut views = String::new();
         for layer in Layer::ALL {
-            let scale = match layer.map(&self.analysis.maps) {
+            let scale = match layer.map(&self.answer.evidence.maps) {
                 Some(map) => {
-                    let range = layer.normalise(map);
+                    let range = layer.normalise(map, self.style.motion);
                     let strip = legend(layer.colormap(self.style.magnitudes), 160, 12);
                     let strip = base64(&png(&strip, path)?);
                     format!(

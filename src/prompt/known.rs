@@ -23,7 +23,7 @@ fn template_words(tokenizer: &Tokenizer, templates: &Templates) -> HashSet<u32> 
 /// The rule, for one class: with a word-level tokenizer at least one word of its own positive prompts, or of its name where
 /// it has none, has to be known, beyond the words of the templates. Other tokenizers know every string.
 pub fn is_known(tokenizer: &Tokenizer, templates: &Templates, class: &Class) -> bool {
-    if !tokenizer.word_level() {
+    if !tokenizer.is_word_level() {
         return true;
     }
     let common = template_words(tokenizer, templates);
@@ -49,7 +49,7 @@ impl Known {
     /// Whether a class of the set has a share of p: where the class itself does not say, where the set does not count all,
     /// its words decide.
     pub fn counts(&mut self, tokenizer: &Tokenizer, set: &PromptSet, class: &Class) -> bool {
-        if set.count_unknown || !tokenizer.word_level() {
+        if set.count_unknown || !tokenizer.is_word_level() {
             return true;
         }
         if let Some(told) = class.counts {

@@ -94,7 +94,7 @@ impl Tokenizer {
     }
 
     /// A word is in its vocabulary or is not. Byte pairs and the like make tokens of every string.
-    pub fn word_level(&self) -> bool {
+    pub fn is_word_level(&self) -> bool {
         self.unknown.is_some() && !matches!(self.inner.get_model(), ModelWrapper::BPE(_))
     }
 

@@ -8,6 +8,7 @@ pub mod features;
 pub mod head;
 pub mod losses;
 mod run;
+pub mod zero_shot;
 
 use burn::optim::{AdamWConfig, ModuleOptimizer};
 pub use run::{Run, RunError, clip_gradients};

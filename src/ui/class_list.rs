@@ -39,7 +39,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     let shared: Arc<Mutex<List>> =
         ui.data_mut(|d| d.get_temp_mut_or_default::<Arc<Mutex<List>>>(Id::unique("class list")).clone());
     let list = &mut *shared.lock();
-    list.arrange(s, stands_still(ui));
+    list.arrange(s, stands_still(ui, s));
     if (list.width - ui.available_width()).abs() > 0.5 {
         list.width = ui.available_width();
         list.heights.clear();
@@ -47,7 +47,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     }
     let seen = ui.clip_rect().y_range();
     let wanted = wanted(ui, s);
-    let reach = s.scores.as_deref().map_or(1.0, score_row::reach);
+    let reach = s.scores().map_or(1.0, score_row::reach);
     let space = ui.spacing().item_spacing.y + GAP;
     let mut top = ui.cursor().top();
     let mut skipped = 0.0;
@@ -88,22 +88,23 @@ fn wanted(ui: &Ui, s: &State) -> Option<ClassKey> {
     }
 }
 
-/// Somebody types, or the pointer is at work among the cards.
-fn stands_still(ui: &Ui) -> bool {
+/// Somebody types or is about to, or the pointer is at work among the cards.
+fn stands_still(ui: &Ui, s: &State) -> bool {
     let over = ui.rect_contains_pointer(ui.clip_rect());
     let lately = ui.input(|i| i.pointer.time_since_last_movement().min(i.pointer.time_since_last_click()));
     let busy = over && lately < STILL;
     if busy {
         ui.ctx().request_repaint_after(std::time::Duration::from_secs_f32(STILL));
     }
-    busy || ui.ctx().text_edit_focused()
+    busy || ui.ctx().text_edit_focused() || s.history.newest().is_some_and(|key| field::waits(ui.ctx(), key))
 }
 
 impl List {
     fn arrange(&mut self, s: &State, still: bool) {
         let document = s.history.present();
         let count = document.prompts.classes.len();
-        let sorted = self.by.as_ref().zip(s.scores.as_ref()).is_some_and(|(a, b)| Arc::ptr_eq(a, b));
+        let scores = s.scored.as_ref().map(|x| &x.scores).filter(|_| s.scores().is_some());
+        let sorted = self.by.as_ref().zip(scores).is_some_and(|(a, b)| Arc::ptr_eq(a, b));
         let same = self.shape == Some(document.shape());
         self.shape = Some(document.shape());
         let key = |c: &usize| document.class_key(*c);
@@ -113,12 +114,12 @@ impl List {
                 self.keys = self.order.iter().filter_map(key).collect();
                 (self.by, self.own) = (None, true);
             }
-        } else if s.scores_fresh && !still && s.scores.is_some() && !(same && sorted) {
+        } else if s.scores_fresh() && !still && scores.is_some() && !(same && sorted) {
             self.order = (0..count).collect();
             let p: Vec<f32> = self.order.iter().map(|c| s.score(*c).map_or(-1.0, |x| x.p)).collect();
             self.order.sort_by(|a, b| p[*b].total_cmp(&p[*a]));
             self.keys = self.order.iter().filter_map(key).collect();
-            self.by.clone_from(&s.scores);
+            self.by = scores.cloned();
             self.own = false;
         } else if !same {
             // New scores are coming or somebody types: those that were there keep their order, new ones come first.

@@ -60,6 +60,11 @@ pub fn keys_rest(ctx: &Context) -> bool {
     })
 }
 
+/// Whether the field of a new row has still to be given the focus.
+pub fn waits(ctx: &Context, key: Key) -> bool {
+    memory(ctx, |m| m.given != Some(key))
+}
+
 /// To be told where a field goes away, or another one is to come in its place.
 pub fn goes(ctx: &Context) {
     let now = ctx.input(|i| i.time);

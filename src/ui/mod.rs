@@ -28,6 +28,7 @@ pub mod pictures;
 pub mod prompt_panel;
 pub mod prompt_rows;
 pub mod restart;
+pub mod scope;
 pub mod score_row;
 pub mod stage;
 pub mod state;

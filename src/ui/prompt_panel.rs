@@ -8,12 +8,13 @@ use super::field::{self, Left, Line};
 use super::icon::{self, Icon};
 use super::prompt_rows::{capital, sign};
 use super::state::State;
-use super::{class_list, score_row, theme};
+use super::{class_list, scope, score_row, theme};
 use egui::text::LayoutJob;
 use egui::{Color32, RichText, Ui, vec2};
 
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     header(ui, s, out);
+    scope::line(ui, s);
     ui.separator();
     // The foot has its room whether there are scores or not.
     let switch = if s.model.as_ref().is_some_and(|m| m.word_level) { 24.0 } else { 0.0 };
@@ -59,7 +60,7 @@ fn header(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
         }
         let pinned = s.history.present().pinned.is_some();
         let pin =
-            ui.add_enabled(s.scores.is_some(), egui::Button::new(if pinned { "Pin again" } else { "Pin" }));
+            ui.add_enabled(s.scores().is_some(), egui::Button::new(if pinned { "Pin again" } else { "Pin" }));
         if pin.on_hover_text("Keep these scores as the baseline; Δ shows the change against it (P)").clicked()
         {
             out.push(Command::Pin);
@@ -131,7 +132,7 @@ fn templates(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
 
 /// "None of these", how the scores were made, and what becomes of unknown words.
 fn foot(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
-    match &s.scores {
+    match s.scores() {
         Some(scores) => {
             ui.horizontal(|ui| {
                 let tip = "Weight of “none of these”: the shares of all classes, each times how little it fits by itself \
@@ -142,8 +143,8 @@ fn foot(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
                 let share = format!("{:.1}%", scores.none * 100.0);
                 score_row::meter(ui, width, scores.none, fill, "None of these", &share, tip);
             });
-            let state = if s.scores_fresh { "" } else { ", new ones are coming" };
-            let time = match s.score_seconds * 1e3 {
+            let state = if s.scores_fresh() { "" } else { ", new ones are coming" };
+            let time = match s.scored.as_ref().map_or(0.0, |s| s.seconds) * 1e3 {
                 ms if ms < 0.1 => "less than 0.1 ms".to_owned(),
                 ms => format!("{ms:.1} ms"),
             };
@@ -152,7 +153,7 @@ fn foot(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
                 .on_hover_text("α: how strongly the negative prompts count in p");
         }
         None => {
-            let text = match s.analysed {
+            let text = match s.shown {
                 Some(_) => "no scores yet",
                 None => "Scores come when a clip has been analysed.",
             };
@@ -161,7 +162,7 @@ fn foot(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     }
     if s.model.as_ref().is_some_and(|m| m.word_level) {
         let mut on = s.prompts().count_unknown;
-        let left_out = s.scores.iter().flat_map(|x| &x.classes).filter(|c| !c.counts).count();
+        let left_out = s.scores().iter().flat_map(|x| &x.classes).filter(|c| !c.counts).count();
         let text = match left_out {
             0 => "Count unknown words".to_owned(),
             n => format!("Count unknown words ({n} left out)"),

@@ -8,8 +8,8 @@ use super::edit::{PromptEdit, Side};
 use super::field::{Left, Line, goes};
 use super::state::State;
 use super::{elide, theme};
-use crate::engine::PromptNote;
 use crate::score::ClassScore;
+use crate::session::PromptNote;
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Color32, RichText, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
@@ -82,22 +82,22 @@ pub fn show(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Command>
 /// The cosines of the prompts of one side, where they are of as many prompts as there are.
 struct Numbers<'a> {
     cosines: &'a [f32],
-    nearest: Option<usize>,
+    nearest: &'a [usize],
 }
 
 impl<'a> Numbers<'a> {
     fn new(score: Option<&'a ClassScore>, side: Side, count: usize) -> Self {
         let (cosines, nearest) = match (score, side) {
-            (None, _) => (&[][..], None),
-            (Some(x), Side::Positive) => (&x.positives[..], None),
-            (Some(x), Side::Negative) => (&x.negatives[..], x.nearest),
+            (None, _) => (&[][..], &[][..]),
+            (Some(x), Side::Positive) => (&x.positives[..], &[][..]),
+            (Some(x), Side::Negative) => (&x.negatives[..], &x.nearest[..]),
         };
-        if cosines.len() == count { Self { cosines, nearest } } else { Self { cosines: &[], nearest: None } }
+        if cosines.len() == count { Self { cosines, nearest } } else { Self { cosines: &[], nearest: &[] } }
     }
 
-    /// The cosine of a prompt, and whether it is the negative that sets s−.
+    /// The cosine of a prompt, and whether it is one of the negatives that set s−.
     fn of(&self, i: usize) -> Option<(f32, bool)> {
-        self.cosines.get(i).map(|v| (*v, self.nearest == Some(i)))
+        self.cosines.get(i).map(|v| (*v, self.nearest.contains(&i)))
     }
 }
 
@@ -199,13 +199,13 @@ impl Row<'_> {
             r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &name));
             r.on_hover_text(tip);
         };
-        let faint = |colour: Color32| if s.scores_fresh { colour } else { colour.gamma_multiply(0.6) };
+        let faint = |colour: Color32| if s.scores_fresh() { colour } else { colour.gamma_multiply(0.6) };
         let cosine = self.number.map_or(String::new(), |(v, _)| format!("{v:+.3}"));
         let tip = "Cosine of the clip and this prompt by itself";
         let name = format!("Cosine of {}: {cosine}", self.name());
         place(ui, COSINE, &cosine, theme::numbers(), faint(colour(self.side)), name, tip);
         let sets = self.number.is_some_and(|(_, nearest)| nearest);
-        let tip = "Of the negative prompts this one fits the clip best: it sets s−";
+        let tip = "Of the negative prompts this one fits the clip best and sets s−; those of the templates do so together";
         let name = format!("{} sets s−", self.name());
         place(ui, SETS, if sets { "s−" } else { "" }, theme::small(), faint(theme::STRONG), name, tip);
         let (mark, tip) = note.map_or(("", String::new()), |n| about(n, s));

@@ -5,4 +5,6 @@ mod support;
 mod live;
 mod panels;
 mod pixels;
+mod scope;
+mod soak;
 mod typing;

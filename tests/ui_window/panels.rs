@@ -7,6 +7,12 @@ use motionlens::export::overlay::Layer;
 use motionlens::ui::overlay::Arrangement;
 use motionlens::video::Pts;
 
+/// The engine says new scores.
+fn rescore(h: &mut Window, s_pos: [f32; 2]) {
+    let event = Event::Scored(scored(h.state(), s_pos));
+    h.state_mut().on_event(event);
+}
+
 const SIZE: [f32; 2] = [1280.0, 800.0];
 
 #[test]
@@ -52,10 +58,8 @@ fn the_overlay_and_the_arrangement_follow_buttons_and_keys() {
         assert_eq!(h.state().state().view.arrangement, arrangement);
     }
     h.get_by_label("Single").click();
-    h.get_by_label("Per frame").click();
     h.run();
-    let view = h.state().state().view;
-    assert!(view.per_frame && view.arrangement == Arrangement::Single);
+    assert_eq!(h.state().state().view.arrangement, Arrangement::Single);
 }
 
 #[test]
@@ -151,7 +155,7 @@ fn a_pin_shows_the_change_and_can_be_undone() {
     let mut h = analysed(SIZE, false);
     h.get_by_label("Pin").click();
     h.run();
-    h.state_mut().on_event(scored([0.36, 0.12]));
+    rescore(&mut h, [0.36, 0.12]);
     h.run();
     // s+ and the margin of the first class have grown by 0.05.
     assert_eq!(h.get_all_by_label("Δ +0.050").count(), 2);
@@ -174,7 +178,7 @@ fn sorted_classes_change_places_only_while_nobody_types() {
     assert!(first_on_top(&h));
     h.get_by_label("Name of class 1").focus();
     h.run();
-    h.state_mut().on_event(scored([0.11, 0.42]));
+    rescore(&mut h, [0.11, 0.42]);
     h.run();
     assert!(first_on_top(&h), "the box that is typed in stays where it is");
     let ctx = h.ctx.clone();
@@ -192,7 +196,7 @@ fn scores_stay_with_their_class_when_the_order_changes() {
     h.run();
     let s = h.state().state();
     assert_eq!(s.score(0).and_then(|c| c.s_pos), Some(0.12));
-    assert!(!s.scores_fresh, "they are of before the edit");
+    assert!(!s.scores_fresh(), "they are of before the edit");
 }
 
 #[test]
@@ -214,10 +218,10 @@ fn a_renamed_class_keeps_its_scores_until_new_ones_come() {
 fn a_problem_is_shown_in_words_stays_and_can_be_dismissed() {
     let mut h = analysed(SIZE, false);
     let message = "broken.mp4: the file ends in the middle. Copy it again.";
-    h.state_mut().on_event(Event::AnalysisFailed { message: message.into() });
+    h.state_mut().on_event(Event::Failed { question: answer().id, message: message.into() });
     h.run();
     h.get_by_label(message);
-    assert!(h.state().state().analysed.is_some(), "what was there stays");
+    assert!(h.state().state().shown.is_some(), "what was there stays");
     h.get_by_label("Dismiss").click();
     h.run();
     assert!(h.query_by_label(message).is_none());
@@ -330,10 +334,11 @@ fn hundreds_of_classes_are_drawn_only_where_they_are_seen() {
 
 /// Scores of the two classes as the engine would give them, changed by `f`.
 fn told(h: &mut Window, f: impl Fn(&mut motionlens::score::ClassScore, usize)) {
-    let Event::Scored { scores, notes, seconds } = scored([0.3, 0.2]) else { unreachable!() };
-    let mut scores = (*scores).clone();
+    let mut new = scored(h.state(), [0.3, 0.2]);
+    let mut scores = (*new.scores).clone();
     scores.classes.iter_mut().enumerate().for_each(|(i, c)| f(c, i));
-    h.state_mut().on_event(Event::Scored { scores: std::sync::Arc::new(scores), notes, seconds });
+    new.scores = std::sync::Arc::new(scores);
+    h.state_mut().on_event(Event::Scored(new));
     h.run();
 }
 
@@ -359,7 +364,7 @@ fn each_prompt_shows_its_cosine_and_one_negative_sets_s() {
     h.state_mut().apply(&ctx, Command::Edit(PromptEdit::AddPrompt(0, Side::Negative, "resting".into())));
     told(&mut h, |c, _| {
         c.positives = vec![0.31, 0.32, 0.33, 0.34];
-        (c.negatives, c.nearest) = (vec![0.05, 0.11], Some(1));
+        (c.negatives, c.nearest) = (vec![0.05, 0.11], vec![1]);
     });
     h.get_by_label("Cosine of Positive prompt 4 of moving left: +0.340");
     // The blank prompt between them is not scored.

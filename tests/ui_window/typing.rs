@@ -4,9 +4,10 @@
 use super::support::*;
 use egui::{Event as Input, Key, Modifiers};
 use egui_kittest::kittest::Queryable;
-use motionlens::engine::{Event, PromptNote};
+use motionlens::engine::{Event, Scored};
 use motionlens::prompt::PromptSet;
 use motionlens::score::{ClassScore, Scores};
+use motionlens::session::PromptNote;
 use motionlens::ui::command::{Command, Dialog};
 use motionlens::ui::edit::{PromptEdit, Side};
 use motionlens::ui::state::State;
@@ -68,18 +69,22 @@ fn noise(h: &mut Window, step: usize) {
         .filter(|p| step.is_multiple_of(2) && p.is_char_boundary(1))
         .map(|text| PromptNote { cut: step % 2, unknown: std::iter::once(0..1).collect(), text })
         .collect();
+    let question = answer().id;
     let app = h.state_mut();
     match step % 7 {
-        0 => app.on_event(Event::Progress { stage: "vision tower", done: step, total: 100 }),
-        3 => app.on_event(Event::AnalysisFailed {
-            message: format!("clip {step} cannot be read, a long message"),
-        }),
-        5 => app.on_event(Event::AnalysisCancelled),
-        6 => app.on_event(Event::Analysed(Arc::new(analysis()))),
+        0 => app.on_event(Event::Progress { question, stage: "vision tower", done: step, total: 100 }),
+        3 => {
+            let message = format!("clip {step} cannot be read, a long message");
+            app.on_event(Event::Failed { question, message });
+        }
+        5 => app.on_event(Event::Dropped { question }),
+        6 => app.show_answer(Arc::new(answer()), None),
         _ => {}
     }
-    let scores = Scores { classes, none: 0.1, alpha: 0.5 };
-    app.on_event(Event::Scored { scores: Arc::new(scores), notes: Arc::new(notes), seconds: 0.001 });
+    let (classes, notes) = (Scores { classes, none: 0.1, alpha: 0.5 }, Arc::new(notes));
+    let revision = app.state().revision;
+    app.on_event(Event::Texts { revision, model: "small".into(), classes: Arc::new(Vec::new()), notes });
+    app.on_event(Event::Scored(Scored { question, revision, scores: Arc::new(classes), seconds: 0.001 }));
 }
 
 /// Everything that a shortcut could change.
@@ -90,7 +95,7 @@ fn rest(s: &State) -> String {
     let player = (b.playing, b.speed, b.position, b.looping);
     format!(
         "{:?}",
-        (s.view, s.range, s.follow, s.requested, s.inspector, s.sort_by_score, modals, pinned, player)
+        (s.view, s.range, s.follow, &s.asked, s.scope, s.inspector, s.sort_by_score, modals, pinned, player)
     )
 }
 
@@ -194,7 +199,8 @@ fn a_new_class_is_on_top_and_the_first_letter_takes_the_place_of_its_name() {
     h.step();
     let new = |s: &State| s.prompts().classes[2].name.clone();
     assert_eq!(new(h.state().state()), "class 3");
-    // The letter is there before the card has been drawn once.
+    // Scores come and a letter is typed before the card has been drawn once.
+    noise(&mut h, 2);
     press(&mut h, 'g');
     h.step();
     assert_eq!(new(h.state().state()), "g", "the name was selected");

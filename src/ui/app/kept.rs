@@ -2,8 +2,8 @@
 
 use super::App;
 use crate::device::SharedGpu;
-use crate::engine::ModelSource;
 use crate::prompt::{PromptSet, Templates};
+use crate::session::ModelSource;
 use crate::ui::command::Command;
 use crate::ui::edit::PromptEdit;
 use crate::ui::keep::{Found, Keep, Kept, Open, Recent};
@@ -31,7 +31,7 @@ impl App {
         for problem in found.problems {
             s.messages.add(Kind::Problem, problem);
         }
-        if let Some(draft) = found.draft.filter(|d| d != s.prompts()) {
+        if let Some(draft) = found.draft.filter(|d| !keep.is_bundled(d)) {
             s.messages.add(
                 Kind::Done,
                 "Your prompts of last time are back. Undo, or Open, Bundled prompts, leads to those of the program.",

@@ -1,10 +1,12 @@
 //! What leaves the window: a picture of the stage, and the report of the present analysis. Both are written on threads.
 
 use super::App;
-use crate::engine::{Analysis, DeviceInfo, ModelInfo};
+use crate::device::DeviceInfo;
+use crate::engine::Answer;
 use crate::export::overlay::Style;
 use crate::export::{json, report};
 use crate::score::Scores;
+use crate::session::ModelInfo;
 use crate::ui::command::Command;
 use crate::video::{Cancel, FrameReader, Source};
 use std::collections::HashMap;
@@ -31,15 +33,20 @@ impl App {
     /// Writes the report of the present analysis on a thread.
     pub(super) fn report(&mut self, folder: PathBuf) {
         let s = &self.state;
-        let (Some(player), Some(a), Some(scores)) = (&self.player, &s.analysed, &s.scores) else { return };
+        let (Some(player), Some(shown), Some(scores)) = (&self.player, &s.shown, s.scores()) else { return };
         let (Some(model), Some(device)) = (&s.model, &s.device) else { return };
         let report = Report {
             video: player.source().clone(),
-            analysis: a.analysis.clone(),
+            answer: shown.answer.clone(),
             scores: scores.clone(),
             model: model.clone(),
             device: device.clone(),
-            style: Style { magnitudes: s.view.palette, opacity: s.view.opacity, smooth: s.view.smooth },
+            style: Style {
+                magnitudes: s.view.palette,
+                opacity: s.view.opacity,
+                smooth: s.view.smooth,
+                motion: s.motion_scale().map(|scale| scale.motion),
+            },
         };
         self.desk.write("report", move || Some(Command::Told(report.write(&folder))));
     }
@@ -48,8 +55,8 @@ impl App {
 /// What a report is made of, taken from the state when it was asked for.
 struct Report {
     video: Arc<Source>,
-    analysis: Arc<Analysis>,
-    scores: Arc<Scores>,
+    answer: Arc<Answer>,
+    scores: Scores,
     model: Arc<ModelInfo>,
     device: DeviceInfo,
     style: Style,
@@ -62,19 +69,19 @@ impl Report {
         let mut read = HashMap::new();
         let mut reader = FrameReader::open(&self.video, &cancel).map_err(|e| e.to_string())?;
         reader
-            .read(&self.analysis.frames, &cancel, &mut |_, _| {}, &mut |at, picture| {
+            .read(&self.answer.frames, &cancel, &mut |_, _| {}, &mut |at, picture| {
                 read.insert(at, Arc::new(picture));
             })
             .map_err(|e| e.to_string())?;
-        let pictures: Vec<_> = self.analysis.frames.iter().filter_map(|at| read.get(at).cloned()).collect();
+        let pictures: Vec<_> = self.answer.frames.iter().filter_map(|at| read.get(at).cloned()).collect();
         let video = json::Video {
             path: self.video.path().display().to_string(),
-            digest: self.analysis.video.0.to_string(),
+            digest: self.video.digest(&cancel).map_err(|e| e.to_string())?.0.to_string(),
             duration_s: times.end.secs(),
             width: pictures.first().map_or(0, |p| p.width),
             height: pictures.first().map_or(0, |p| p.height),
         };
-        let record = json::Record::new(video, &self.model, &self.device, &self.analysis, &self.scores, None);
+        let record = json::Record::new(video, &self.model, &self.device, &self.answer, &self.scores, None);
         let mut notes = Vec::new();
         if !self.model.head_trained {
             notes.push("The motion head is untrained: the separation is the plain Haar one.".to_owned());
@@ -82,8 +89,8 @@ impl Report {
         if self.model.embedded {
             notes.push("The words of the embedded model know moving shapes only.".to_owned());
         }
-        let (analysis, style) = (&self.analysis, self.style);
-        report::Report { record: &record, analysis, pictures: &pictures, notes: &notes, style }
+        let (answer, style) = (&self.answer, self.style);
+        report::Report { record: &record, answer, pictures: &pictures, notes: &notes, style }
             .write(folder)
             .map_err(|e| e.to_string())?;
         Ok(format!("Report written to {}", folder.display()))
