@@ -55,7 +55,9 @@ pub struct Class {
     pub s_neg: Option<f32>,
     pub margin: Option<f32>,
     pub p: f32,
-    pub yes: f32,
+    /// False for a class that is left out of p because the model knows none of its words.
+    pub counts: bool,
+    pub yes: Option<f32>,
     /// t⁺, and the t⁻ that s⁻ is of; only with `--embeddings`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text_pos: Option<Option<Vec<f32>>>,
@@ -94,6 +96,7 @@ impl Record {
                 s_neg: c.s_neg,
                 margin: c.margin,
                 p: c.p,
+                counts: c.counts,
                 yes: c.yes,
                 text_pos: text.map(|t| t.positive.as_deref().map(<[f32]>::to_vec)),
                 text_neg: text.map(|t| t.nearest_negative(&answer.evidence.embedding).map(<[f32]>::to_vec)),

@@ -71,13 +71,13 @@ impl Report<'_> {
         for c in ranked {
             let _ = writeln!(
                 scores,
-                "<tr><th scope=\"row\">{}</th><td>{:.4}</td><td>{}</td><td>{}</td><td>{}</td><td>{:.4}</td></tr>",
+                "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
                 escape(&c.name),
-                c.p,
+                if c.counts { format!("{:.4}", c.p) } else { "left out: unknown words".to_owned() },
                 number(c.s_pos),
                 number(c.s_neg),
                 number(c.margin),
-                c.yes
+                c.yes.map_or_else(|| "–".to_owned(), |v| format!("{v:.4}"))
             );
         }
         let mut views = String::new();

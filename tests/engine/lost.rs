@@ -1,8 +1,8 @@
 //! A GPU that is lost under the model: the engine goes on on the CPU, says so, and answers what is asked of it there.
 
 use super::*;
-use motionlens::device::gpu;
 use motionlens::device::SharedGpu;
+use motionlens::device::gpu;
 
 #[test]
 fn the_model_moves_to_the_cpu_when_its_gpu_is_lost() {
