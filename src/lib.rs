@@ -16,6 +16,8 @@
 //! `sample` owns a second handle on it and cuts clips; `model` owns every tensor. Imports run one way:
 //! [`score`] and [`prompt`] know nothing of ours, [`model`] knows Burn, [`video`] knows ffmpeg, [`engine`]
 //! joins them, and `ui`, [`cli`], [`train`] and [`eval`] stand on top.
+//!
+//! "METHOD §4" in a comment is section 4 of `docs/method.md`, the specification of what is computed.
 
 pub mod cli;
 pub mod data;

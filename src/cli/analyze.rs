@@ -10,6 +10,7 @@ use crate::export::report::Report;
 use crate::files::write_atomic;
 use crate::prompt::{PromptSet, PromptSetError};
 use crate::video::{Cancel, ClipReader, Pts, RgbImage};
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,16 +27,17 @@ pub(super) struct Arguments {
     /// One class by name, filled from the model's templates; may be repeated
     #[arg(long, value_name = "NAME")]
     pub(super) class: Vec<String>,
-    /// Start of the window in seconds [default: the first frame]
-    #[arg(long, value_name = "S", value_parser = not_negative)]
+    /// Start of the span in seconds [default: the first frame]
+    #[arg(long = "start-s", alias = "start", value_name = "S", value_parser = not_negative)]
     pub(super) start: Option<f64>,
-    /// End of the window in seconds [default: the last frame]
-    #[arg(long, value_name = "S", value_parser = not_negative)]
+    /// End of the span in seconds [default: the last frame]
+    #[arg(long = "end-s", alias = "end", value_name = "S", value_parser = not_negative)]
     pub(super) end: Option<f64>,
     /// Write scores and maps as JSON; - is the standard output
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
-    /// Write a report: a PNG per sampled frame and view, a contact sheet, scores.json, index.html
+    /// Write a report into a new folder inside this one: index.html, a PNG per sampled frame and layer, a contact sheet, scores.json,
+    /// prompts.json
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Add the video and text embeddings to the JSON
@@ -81,11 +83,12 @@ impl Arguments {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
+/// Analyses, and gives the folder of the report that was asked for.
+pub(super) fn run(arguments: &Arguments) -> Result<Option<PathBuf>, CliError> {
     if let (Some(start), Some(end)) = (arguments.start, arguments.end)
         && start > end
     {
-        return Err(CliError::Usage(format!("--start {start} is after --end {end}")));
+        return Err(CliError::Usage(format!("--start-s {start} is after --end-s {end}")));
     }
     let prompts = arguments.prompt_set()?;
     let mut notes = prompts.problems();
@@ -101,11 +104,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
             start: arguments.start.map_or(Pts(0), Pts::from_secs),
             end: arguments.end.map_or(times.end, Pts::from_secs),
         },
-        prompts,
+        prompts: prompts.clone(),
         alpha: arguments.alpha.map(|a| a as f32),
     })?;
     notes.extend(outcome.notes());
-    notes.iter().for_each(|note| eprintln!("note: {note}"));
 
     // One picture says the size of all; a report wants them all.
     let wanted = if arguments.out.is_some() { outcome.analysis.frames.len() } else { 1 };
@@ -124,26 +126,35 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         &outcome.device,
         &outcome.analysis,
         &outcome.scores,
+        notes,
         arguments.embeddings.then_some(&outcome.embeddings[..]),
     );
+    record.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    eprintln!("scores of {}", record.scope.in_words());
 
+    let mut written = None;
     if let Some(folder) = &arguments.out {
         let report = Report {
             record: &record,
             analysis: &outcome.analysis,
             pictures: &pictures,
-            notes: &notes,
+            prompts: &prompts.or_templates(outcome.model.templates.as_ref()),
             style: Style::default(),
+            model: arguments.model.model.as_deref(),
+            on_gpu: outcome.device.gpu,
         };
-        report.write(folder)?;
+        let folder = report.write(folder)?;
+        eprintln!("The report is in {}", folder.display());
+        written = Some(folder);
     }
     match &arguments.json {
-        Some(path) if path.as_os_str() == "-" => print(&json(&record)?),
+        Some(path) if path.as_os_str() == "-" => print(&json(&record)?)?,
         Some(path) => write_atomic(path, &json(&record)?)
-            .map_err(|source| ExportError::Write { path: path.clone(), source }.into()),
-        None if arguments.out.is_some() => Ok(()),
-        None => print(table(&record).as_bytes()),
+            .map_err(|source| ExportError::Write { path: path.clone(), source })?,
+        None if written.is_some() => {}
+        None => print(table(&record).as_bytes())?,
     }
+    Ok(written)
 }
 
 fn json(record: &Record) -> Result<Vec<u8>, CliError> {
@@ -186,12 +197,9 @@ impl Outcome {
                     .to_owned(),
             );
         }
-        let mut unknown: Vec<&str> = Vec::new();
-        for word in self.notes.iter().flat_map(|n| n.unknown.iter().filter_map(|r| n.text.get(r.clone()))) {
-            if !unknown.contains(&word) {
-                unknown.push(word);
-            }
-        }
+        let mut seen = HashSet::new();
+        let words = self.notes.iter().flat_map(|n| n.unknown.iter().filter_map(|r| n.text.get(r.clone())));
+        let mut unknown: Vec<&str> = words.filter(|word| seen.insert(*word)).collect();
         if !unknown.is_empty() {
             let more = if unknown.len() > 20 { ", …" } else { "" };
             unknown.truncate(20);

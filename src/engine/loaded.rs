@@ -81,7 +81,7 @@ impl Loaded {
         preprocess.mean = model.normalisation.image_mean;
         preprocess.std = model.normalisation.image_std;
         let loaded = Self {
-            info: Arc::new(info(&model, *source == ModelSource::Embedded)),
+            info: Arc::new(info(&model, source)),
             digest: model.digest.as_str().into(),
             preprocess,
             model,
@@ -249,13 +249,18 @@ fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, WorkError> {
         .map_err(|e| WorkError::Failed(format!("reading the result back failed: {e}")))
 }
 
-fn info(model: &Model, embedded: bool) -> ModelInfo {
+fn info(model: &Model, source: &ModelSource) -> ModelInfo {
+    let folder = match source {
+        ModelSource::Embedded => None,
+        ModelSource::Folder(folder) => Some(folder.clone()),
+    };
     let (config, head) = (&model.config, &model.head_config);
     ModelInfo {
         name: model.name.clone(),
         digest: model.digest.clone(),
         head_trained: model.head_trained,
-        embedded,
+        embedded: folder.is_none(),
+        folder,
         frames: head.frames,
         levels: head.levels,
         grid: config.grid(),

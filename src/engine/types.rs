@@ -23,6 +23,8 @@ pub struct ModelInfo {
     pub head_trained: bool,
     /// The embedded small model, whose words know moving shapes only.
     pub embedded: bool,
+    /// Where it was read from; `None` for the embedded one.
+    pub folder: Option<PathBuf>,
     /// Frames a clip (T) and lifting levels (L).
     pub frames: usize,
     pub levels: usize,

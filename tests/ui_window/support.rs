@@ -72,6 +72,7 @@ pub fn model() -> Event {
             digest: "0123456789abcdef0123456789abcdef".into(),
             head_trained: true,
             embedded: true,
+            folder: None,
             frames: T,
             levels: 3,
             grid: GRID,

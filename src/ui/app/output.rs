@@ -4,6 +4,7 @@ use super::App;
 use crate::engine::{Analysis, DeviceInfo, ModelInfo};
 use crate::export::overlay::Style;
 use crate::export::{json, report};
+use crate::prompt::PromptSet;
 use crate::score::Scores;
 use crate::ui::command::Command;
 use crate::video::{Cancel, ClipReader};
@@ -32,6 +33,9 @@ impl App {
             video: video.path.clone(),
             analysis: a.analysis.clone(),
             scores: scores.clone(),
+            prompts: s.prompts().clone(),
+            pinned: s.history.present().pinned.clone(),
+            edited: !s.scores_fresh,
             model: model.clone(),
             device: device.clone(),
             style: Style { magnitudes: s.view.palette, opacity: s.view.opacity, smooth: s.view.smooth },
@@ -45,6 +49,11 @@ struct Report {
     video: PathBuf,
     analysis: Arc<Analysis>,
     scores: Arc<Scores>,
+    prompts: PromptSet,
+    /// The baseline that changes are shown against.
+    pinned: Option<Arc<Scores>>,
+    /// The prompts are newer than the scores.
+    edited: bool,
     model: Arc<ModelInfo>,
     device: DeviceInfo,
     style: Style,
@@ -65,7 +74,6 @@ impl Report {
             width: pictures.first().map_or(0, |p| p.width),
             height: pictures.first().map_or(0, |p| p.height),
         };
-        let record = json::Record::new(video, &self.model, &self.device, &self.analysis, &self.scores, None);
         let mut notes = Vec::new();
         if !self.model.head_trained {
             notes.push("The motion head is untrained: the separation is the plain Haar one.".to_owned());
@@ -73,10 +81,22 @@ impl Report {
         if self.model.embedded {
             notes.push("The words of the embedded model know moving shapes only.".to_owned());
         }
-        let (analysis, style) = (&self.analysis, self.style);
-        report::Report { record: &record, analysis, pictures: &pictures, notes: &notes, style }
-            .write(folder)
-            .map_err(|e| e.to_string())?;
+        if self.edited {
+            notes.push("The prompts were edited after these scores were computed.".to_owned());
+        }
+        let (analysis, scores, model) = (&self.analysis, &self.scores, &self.model);
+        let mut record = json::Record::new(video, model, &self.device, analysis, scores, notes, None);
+        record.pinned = self.pinned.as_deref().map(json::Pinned::new);
+        let report = report::Report {
+            record: &record,
+            analysis,
+            pictures: &pictures,
+            prompts: &self.prompts,
+            style: self.style,
+            model: model.folder.as_deref(),
+            on_gpu: self.device.gpu,
+        };
+        let folder = report.write(folder).map_err(|e| e.to_string())?;
         Ok(format!("Report written to {}", folder.display()))
     }
 }
