@@ -18,6 +18,7 @@ test: packages cargo ## Install what is missing and run every check and test
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
 	cargo test --release
+	@.ci/second-driver
 
 bench: packages cargo ## Run the benchmarks
 	cargo bench

@@ -11,7 +11,7 @@ use motionlens::ui::command::Command;
 use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::overlay::{Arrangement, View};
 use motionlens::ui::state::{Playback, VideoFile};
-use motionlens::video::{Pts, VideoDigest, VideoInfo};
+use motionlens::video::{FrameTimes, Pts, VideoDigest, VideoInfo};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -66,11 +66,15 @@ fn window(ctx: &egui::Context, classes: usize) -> App {
     let info = VideoInfo {
         width: 1920,
         height: 1080,
-        duration: Pts(10_000_000_000),
+        duration: Some(Pts(10_000_000_000)),
         fps: Some(25.0),
         variable_rate: false,
         format: "h264".into(),
-        frames: Some(Arc::new((0..250).map(|i| Pts(i * 40_000_000)).collect())),
+        frames: Some(Arc::new(FrameTimes::new(
+            (0..250).map(|i| Pts(i * 40_000_000)).collect(),
+            Pts(10_000_000_000),
+        ))),
+        fault: None,
     };
     let file = VideoFile { path: "clip.mp4".into(), name: "clip.mp4".into(), bundled: true };
     app.show_playback(Some(file), Playback { info: Some(info), shown: Some(Pts(0)), ..Playback::default() });

@@ -1,11 +1,24 @@
-//! Picks the compute device and shares the window's with Burn. A GPU that is absent, broken or refused becomes a reason
-//! in words, never a crash: the CPU always works.
+//! Picks the compute device and shares the window's with Burn. A GPU that is absent, broken, refused or lost becomes a
+//! reason in words, never a crash: the CPU always works.
 
-use crate::engine::DeviceInfo;
-use burn::tensor::wgpu::WgpuSetup;
+pub mod gpu;
+
 use burn::tensor::{Device, Tensor};
+pub use gpu::SharedGpu;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// Which device runs the model, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// For example "CPU (Flex)" or "NVIDIA H100 (Vulkan)".
+    pub name: String,
+    /// A software rasteriser such as llvmpipe.
+    pub software: bool,
+    pub gpu: bool,
+    /// Why this device was picked.
+    pub reason: String,
+}
 
 /// What the user asked for with `--device` or the device menu.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -39,64 +52,75 @@ pub struct AdapterReport {
     pub software: bool,
 }
 
-/// The window's wgpu device. Clones name the same one; Burn learns of it once, when it is first asked for.
-#[derive(Clone)]
-pub struct SharedGpu {
-    setup: WgpuSetup,
-    registered: Arc<OnceLock<Result<Device, String>>>,
-}
-
-impl SharedGpu {
-    /// The parts of eframe's `RenderState`. Burn reads the adapter's features, so the device has to have been requested
-    /// with all of them, `MAPPABLE_PRIMARY_BUFFERS` apart, and with the adapter's limits.
-    pub fn new(
-        instance: wgpu::Instance,
-        adapter: wgpu::Adapter,
-        device: wgpu::Device,
-        queue: wgpu::Queue,
-    ) -> Self {
-        let backend = adapter.get_info().backend;
-        let setup = WgpuSetup { instance, adapter, device, queue, backend };
-        Self { setup, registered: Arc::default() }
-    }
-
-    fn open(&self) -> Result<(Device, AdapterReport), String> {
-        let register = || guarded(|| Device::wgpu_options().setup(self.setup.clone()).init());
-        let device = self.registered.get_or_init(register).clone()?;
-        works(&device)?;
-        Ok((device, report(&self.setup.adapter.get_info())))
+impl AdapterReport {
+    /// Lower is better: real before software, a card of its own before one in the processor, and OpenGL last.
+    pub fn rank(&self) -> (bool, u8, bool) {
+        let kind = match self.kind {
+            DISCRETE => 0,
+            INTEGRATED => 1,
+            VIRTUAL => 2,
+            _ => 3,
+        };
+        (self.software, kind, self.backend == "Gl")
     }
 }
+
+const DISCRETE: &str = "discrete GPU";
+const INTEGRATED: &str = "integrated GPU";
+const VIRTUAL: &str = "virtual GPU";
 
 /// Opens the device of `choice`. `shared` is the window's; it is used where it serves as well as one of our own.
 ///
-/// `Auto` always succeeds: whatever is wrong with the GPU is said in [`DeviceInfo::reason`] and the CPU is taken.
+/// `Auto` always succeeds: whatever is wrong with the GPU is said in [`DeviceInfo::reason`] and the CPU is taken. Once a
+/// GPU has been lost ([`lost`]) every choice is answered with the CPU, and the reason says so.
 pub fn open(choice: DeviceChoice, shared: Option<&SharedGpu>) -> Result<(Device, DeviceInfo), DeviceError> {
+    if let Some(why) = lost(shared) {
+        return Ok(cpu(format!("the GPU was lost: {why}")));
+    }
     match choice {
         DeviceChoice::Cpu => Ok(cpu("asked for".to_owned())),
         DeviceChoice::Gpu => {
-            let (device, adapter) = shared.map_or_else(own_gpu, SharedGpu::open).map_err(DeviceError::Gpu)?;
+            let gpu = shared
+                .map_or_else(|| own_gpu(true), |shared| Ok(shared.clone()))
+                .map_err(DeviceError::Gpu)?;
+            let adapter = gpu.report();
             let reason = if adapter.software { "asked for; it is a software one" } else { "asked for" };
-            Ok((device, gpu_info(&adapter, reason)))
+            Ok((gpu.burn().map_err(DeviceError::Gpu)?, gpu_info(&adapter, reason)))
         }
         DeviceChoice::Auto => Ok(automatic(shared)),
     }
 }
 
 fn automatic(shared: Option<&SharedGpu>) -> (Device, DeviceInfo) {
-    let shared = shared.filter(|s| !report(&s.setup.adapter.get_info()).software);
-    let opened = match shared {
-        Some(shared) => shared.open(),
+    let opened = match shared.filter(|gpu| !gpu.report().software) {
+        Some(shared) => Ok(shared.clone()),
         None => match real_adapter(&adapters()) {
-            Ok(_) => own_gpu(),
+            Ok(_) => own_gpu(false),
             Err(reason) => return cpu(reason),
         },
     };
-    match opened {
+    match opened.and_then(|gpu| Ok((gpu.burn()?, gpu.report()))) {
         Ok((device, adapter)) if !adapter.software => (device, gpu_info(&adapter, "a GPU was found")),
         Ok((_, adapter)) => cpu(format!("{} is a software adapter, the CPU is faster", adapter.name)),
         Err(reason) => cpu(format!("the GPU cannot be used: {reason}")),
     }
+}
+
+/// A loss that happened before this program started again because of it.
+static EARLIER_LOSS: OnceLock<String> = OnceLock::new();
+
+/// The model stays off the GPU from now on: it was lost by the run of the program before this one.
+pub fn remember_loss(why: String) {
+    if EARLIER_LOSS.set(why).is_err() {
+        log::debug!("a lost GPU is remembered already");
+    }
+}
+
+/// Why a GPU that the model may run on was lost; `None` where none was. Work that fails on a GPU and finds a reason here
+/// can be done again on what [`open`] gives then.
+pub fn lost(shared: Option<&SharedGpu>) -> Option<String> {
+    let own = || OWN.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(SharedGpu::lost);
+    EARLIER_LOSS.get().cloned().or_else(|| shared.and_then(SharedGpu::lost)).or_else(own)
 }
 
 /// What [`DeviceChoice::Auto`] would take without a window, from the list of adapters alone: nothing is opened.
@@ -110,17 +134,40 @@ pub fn describe_auto() -> DeviceInfo {
 /// Every adapter that wgpu sees through Vulkan, Metal or DirectX 12; an empty list when there is none or asking fails.
 /// OpenGL is left out: Burn does not run on it, and Mesa's driver complains on stderr where there is no desktop.
 pub fn adapters() -> Vec<AdapterReport> {
-    let list = || {
-        let backends = wgpu::Backends::PRIMARY;
-        let descriptor =
-            wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle() };
-        let found = pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(backends));
-        Ok::<_, String>(found.iter().map(|adapter| report(&adapter.get_info())).collect())
+    guarded(found).map(|found| found.iter().map(|(_, report)| report.clone()).collect()).unwrap_or_else(
+        |reason| {
+            log::warn!("listing the graphics adapters failed: {reason}");
+            Vec::new()
+        },
+    )
+}
+
+/// Every adapter, opened with as much as its driver grants. `Ok` says what the model lacks there, `Err` why it does not
+/// open at all.
+pub fn try_adapters() -> Vec<(AdapterReport, Result<Option<String>, String>)> {
+    let tried = |(adapter, report): (wgpu::Adapter, AdapterReport)| {
+        let opened = gpu::open_adapter(&adapter).map(|(_, (device, _))| gpu::lacking(&adapter, &device));
+        (report, opened)
     };
-    guarded(list).unwrap_or_else(|reason: String| {
-        log::warn!("listing the graphics adapters failed: {reason}");
-        Vec::new()
+    guarded(found).map(|found| found.into_iter().map(tried).collect()).unwrap_or_default()
+}
+
+/// The instance that adapters are listed from and our own device is opened on. One for the whole run: Vulkan's loader
+/// crashes where instances come and go on several threads.
+fn instance() -> &'static wgpu::Instance {
+    static INSTANCE: OnceLock<wgpu::Instance> = OnceLock::new();
+    INSTANCE.get_or_init(|| {
+        let backends = wgpu::Backends::PRIMARY;
+        let plain = wgpu::InstanceDescriptor::new_without_display_handle();
+        wgpu::Instance::new(wgpu::InstanceDescriptor { backends, ..plain })
     })
+}
+
+fn found() -> Result<Vec<(wgpu::Adapter, AdapterReport)>, String> {
+    let found = pollster::block_on(instance().enumerate_adapters(wgpu::Backends::PRIMARY));
+    let mut found: Vec<_> = found.into_iter().map(|a| (report(&a.get_info()), a)).collect();
+    found.sort_by_key(|(report, _)| report.rank());
+    Ok(found.into_iter().map(|(report, adapter)| (adapter, report)).collect())
 }
 
 /// The first real one, or why there is none.
@@ -132,19 +179,30 @@ fn real_adapter(adapters: &[AdapterReport]) -> Result<AdapterReport, String> {
     }
 }
 
-/// A wgpu device of our own. Burn allows one initialisation a process, so it is kept.
-fn own_gpu() -> Result<(Device, AdapterReport), String> {
-    static OWN: Mutex<Option<(Device, AdapterReport)>> = Mutex::new(None);
+/// A wgpu device of our own, opened once.
+static OWN: Mutex<Option<SharedGpu>> = Mutex::new(None);
+
+/// The best adapter whose driver grants a device, software ones last and only where `software` allows them.
+fn own_gpu(software: bool) -> Result<SharedGpu, String> {
     let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = &*own {
-        works(&known.0)?;
         return Ok(known.clone());
     }
-    let (device, setup) = guarded(|| Device::wgpu_options().init_with_setup())?;
-    let opened = (device, report(&setup.adapter.get_info()));
-    *own = Some(opened.clone());
-    works(&opened.0)?;
-    Ok(opened)
+    let mut refusals = Vec::new();
+    for (adapter, report) in guarded(found)?.into_iter().filter(|(_, r)| software || !r.software) {
+        match gpu::open_adapter(&adapter) {
+            Ok((_, (device, queue))) => {
+                let opened = SharedGpu::new(instance().clone(), adapter, device, queue);
+                return Ok(own.insert(opened).clone());
+            }
+            Err(why) => refusals.push(format!("{} refuses: {why}", report.name)),
+        }
+    }
+    if refusals.is_empty() {
+        Err("wgpu finds no graphics adapter".to_owned())
+    } else {
+        Err(refusals.join("; "))
+    }
 }
 
 /// A small product comes back right: drivers that open and then fail are found here and not in the middle of a clip.
@@ -170,11 +228,12 @@ fn gpu_info(adapter: &AdapterReport, reason: &str) -> DeviceInfo {
     }
 }
 
-fn report(info: &wgpu::AdapterInfo) -> AdapterReport {
+/// What is known of an adapter, in words.
+pub fn report(info: &wgpu::AdapterInfo) -> AdapterReport {
     let kind = match info.device_type {
-        wgpu::DeviceType::DiscreteGpu => "discrete GPU",
-        wgpu::DeviceType::IntegratedGpu => "integrated GPU",
-        wgpu::DeviceType::VirtualGpu => "virtual GPU",
+        wgpu::DeviceType::DiscreteGpu => DISCRETE,
+        wgpu::DeviceType::IntegratedGpu => INTEGRATED,
+        wgpu::DeviceType::VirtualGpu => VIRTUAL,
         wgpu::DeviceType::Cpu => "software",
         wgpu::DeviceType::Other => "other",
     };
@@ -190,7 +249,7 @@ fn report(info: &wgpu::AdapterInfo) -> AdapterReport {
 }
 
 /// Runs `f`; an error or a panic becomes its message.
-fn guarded<T, E: std::fmt::Display>(f: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+pub fn guarded<T, E: std::fmt::Display>(f: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(f)) {
         Ok(result) => result.map_err(|e| e.to_string()),
         Err(panic) => Err(panic_message(&*panic)),
@@ -223,6 +282,7 @@ mod tests {
         let list =
             [adapter("llvmpipe", wgpu::DeviceType::Cpu), adapter("Radeon", wgpu::DeviceType::DiscreteGpu)];
         assert_eq!(real_adapter(&list).unwrap().name, "Radeon");
+        assert!(list[1].rank() < list[0].rank());
     }
 
     #[test]

@@ -3,7 +3,9 @@
 
 use motionlens::video::decode::Decoder;
 use motionlens::video::sampling::ClipRequest;
-use motionlens::video::{Cancel, ClipReader, Mp4Writer, Player, Pts, RgbImage, VideoError};
+use motionlens::video::{
+    Cancel, ClipReader, ClipSpec, FrameReader, Mp4Writer, Player, Pts, RgbImage, Source, Span, VideoError,
+};
 use rand::{Rng, SeedableRng};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -70,7 +72,18 @@ fn run(path: &Path) -> End {
     if let Ok(mut reader) = ClipReader::open(path) {
         let _ = reader.read_clip(request, &|_| true, &cancel, &mut |_, _| {});
     }
-    let mut player = Player::open(path, Arc::new(|| {}));
+    let source = Source::open(path, Arc::new(|| {}));
+    // Whatever it is, it comes to an end: a list or a reason.
+    let frames = source.frames(&cancel);
+    assert!(source.digest(&cancel).is_ok());
+    if let Ok(times) = &frames {
+        let spec = ClipSpec::segments(Span::new(Pts(0), Pts::from_secs(10.0)));
+        let clip = spec.frames(times, 4).expect("a list has frames");
+        if let Ok(mut reader) = FrameReader::open(&source, &cancel) {
+            let _ = reader.read(&clip, &cancel, &mut |_, _| {}, &mut |_, _| {});
+        }
+    }
+    let mut player = Player::open(&source);
     let start = Instant::now();
     while player.frame().is_none() && player.error().is_none() && start.elapsed() < PATIENCE {
         player.update(Instant::now());

@@ -17,7 +17,8 @@ fn device() -> Option<(wgpu::Device, wgpu::Queue)> {
         }
     };
     println!("on {}", adapter.get_info().name);
-    Some(pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor::default())).expect("a device"))
+    let (_, opened) = motionlens::device::gpu::open_adapter(&adapter).expect("a device");
+    Some(opened)
 }
 
 /// The renderer's picture, read back.

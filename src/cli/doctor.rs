@@ -1,63 +1,233 @@
-//! `motionlens doctor`: what this machine has, which device `auto` picks and why, and what is missing.
+//! `motionlens doctor`: what this machine has, tried out rather than looked up: every adapter is opened, the model is run,
+//! folders are written to, and with `--window` the window is opened once.
 
 use super::{CliError, window};
-use crate::{device, video};
-use std::fmt::Write as _;
-use std::io::Write as _;
+use crate::device::{self, AdapterReport, DeviceChoice, DeviceInfo};
+use crate::model::ModelFiles;
+use crate::ui::{self, WindowOptions, keep};
+use crate::video;
+use burn::tensor::{Device, Tensor};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-pub(super) fn run() -> Result<(), CliError> {
-    let text = describe();
-    std::io::stdout().lock().write_all(text.as_bytes()).map_err(CliError::Output)
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Arguments {
+    /// Where the model is tried besides the CPU; auto: on a real GPU; gpu: on a software adapter too
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+    /// Open the window, wait for the scores of its first clip, and close it
+    #[arg(long)]
+    window: bool,
+    /// Seconds until the window counts as failed
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, requires = "window")]
+    limit: u64,
 }
 
-fn describe() -> String {
-    let mut missing = Vec::new();
-    let mut out = format!("MotionLens {}\n\ngraphics adapters\n", env!("CARGO_PKG_VERSION"));
-    let adapters = device::adapters();
-    for a in &adapters {
-        let software = if a.software && a.kind != "software" { ", software" } else { "" };
-        let _ = writeln!(out, "  {} ({}, {}{software}) {}", a.name, a.backend, a.kind, a.driver);
+pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
+    let mut page = Page { missing: Vec::new() };
+    page.line(&format!("MotionLens {}", env!("CARGO_PKG_VERSION")))?;
+    adapters(&mut page)?;
+    model(&mut page, arguments.device)?;
+    page.head("ffmpeg libraries", &video::decode::ffmpeg_version())?;
+    display(&mut page)?;
+    clips(&mut page)?;
+    folders(&mut page)?;
+    if arguments.window {
+        open_window(&mut page, arguments)?;
     }
-    if adapters.is_empty() {
-        out.push_str("  none\n");
-        missing.push(
-            "a graphics adapter: the window needs one (software Vulkan: package mesa-vulkan-drivers)"
-                .to_owned(),
+    page.end()
+}
+
+/// The output, line by line as it becomes known, and what turned out to be missing.
+struct Page {
+    missing: Vec<String>,
+}
+
+impl Page {
+    fn line(&self, text: &str) -> Result<(), CliError> {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{text}").and_then(|()| out.flush()).map_err(CliError::Output)
+    }
+
+    fn head(&self, title: &str, text: &str) -> Result<(), CliError> {
+        self.line(&format!("\n{title}\n  {text}"))
+    }
+
+    fn miss(&mut self, text: impl Into<String>) {
+        self.missing.push(text.into());
+    }
+
+    fn end(&self) -> Result<(), CliError> {
+        if self.missing.is_empty() {
+            return self.head("missing", "nothing");
+        }
+        self.head("missing", &self.missing.join("\n  "))
+    }
+}
+
+fn adapters(page: &mut Page) -> Result<(), CliError> {
+    page.line("\ngraphics adapters")?;
+    let tried = device::try_adapters();
+    for (adapter, opened) in &tried {
+        let opened = match opened {
+            Ok(None) => "opens".to_owned(),
+            Ok(Some(why)) => format!("opens for drawing, not for the model: {why}"),
+            Err(why) => format!("DOES NOT OPEN: {why}"),
+        };
+        page.line(&format!("  {}\n    {opened}", described(adapter)))?;
+    }
+    if tried.is_empty() {
+        page.line("  none")?;
+        page.miss("a graphics adapter: the window needs one (in software: package mesa-vulkan-drivers)");
+    } else if tried.iter().all(|(_, opened)| opened.is_err()) {
+        page.miss(
+            "a graphics adapter that opens: update its driver (in software: package mesa-vulkan-drivers)",
         );
     }
-    let auto = device::describe_auto();
-    let software = if auto.software { ", software" } else { "" };
-    let _ = writeln!(out, "device that auto picks\n  {}{software}: {}", auto.name, auto.reason);
-    let _ = writeln!(out, "ffmpeg libraries\n  {}", video::decode::ffmpeg_version());
+    Ok(())
+}
+
+fn described(a: &AdapterReport) -> String {
+    let software = if a.software && a.kind != "software" { ", software" } else { "" };
+    format!("{} ({}, {}{software}) {}", a.name, a.backend, a.kind, a.driver)
+}
+
+/// Runs the embedded model on the CPU, and on a GPU where one is picked.
+fn model(page: &mut Page, choice: DeviceChoice) -> Result<(), CliError> {
+    let picked = match device::open(choice, None) {
+        Ok(picked) => Some(picked),
+        Err(e) => {
+            page.miss(e.to_string());
+            None
+        }
+    };
+    let name = |info: &DeviceInfo| {
+        format!("{}{}: {}", info.name, if info.software { ", software" } else { "" }, info.reason)
+    };
+    let text = picked.as_ref().map_or_else(|| "none".to_owned(), |(_, info)| name(info));
+    page.head("device that the model runs on", &text)?;
+    page.line("\nembedded model, 8 frames (another with --model DIR)")?;
+    if let Ok((cpu, info)) = device::open(DeviceChoice::Cpu, None) {
+        page.line(&format!("  {}: {}", info.name, passes(&cpu)))?;
+    }
+    match picked.filter(|(_, info)| info.gpu) {
+        Some((gpu, info)) => {
+            let told = passes(&gpu);
+            page.line(&format!("  {}: {told}", info.name))?;
+            if let Some(why) = device::lost(None) {
+                page.miss(format!("a GPU that holds: it was lost while the model ran ({why})"));
+            }
+        }
+        None if choice == DeviceChoice::Auto => {
+            let software = device::adapters().into_iter().find(|a| a.software);
+            let told = software.map_or_else(
+                || "no GPU to run it on".to_owned(),
+                |a| {
+                    format!(
+                        "{}: not tried, the CPU is faster than a software adapter (--device gpu tries it)",
+                        a.name
+                    )
+                },
+            );
+            page.line(&format!("  {told}"))?;
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// The first pass compiles what the second finds ready.
+fn passes(device: &Device) -> String {
+    let run = || -> Result<String, String> {
+        let model = ModelFiles::embedded().load(device).map_err(|e| e.to_string())?;
+        let (frames, side) = (model.head_config.frames, model.config.image_size);
+        let mut seconds = [0.0; 2];
+        for taken in &mut seconds {
+            let began = Instant::now();
+            let tokens = model.clip.vision_model.forward(Tensor::zeros([frames, 3, side, side], device));
+            let clip = tokens.unsqueeze_dim::<4>(0);
+            let embedding = model.head.forward(clip, &model.clip.visual_projection).embedding;
+            let values = embedding.try_into_vec_as::<f32>().map_err(|e| e.to_string())?;
+            if values.iter().any(|v| !v.is_finite()) {
+                return Err("it computes values that are not finite".to_owned());
+            }
+            *taken = began.elapsed().as_secs_f64();
+        }
+        Ok(format!("first pass {:.3} s, second {:.3} s", seconds[0], seconds[1]))
+    };
+    device::guarded(run).unwrap_or_else(|why| format!("FAILS: {why}"))
+}
+
+fn display(page: &mut Page) -> Result<(), CliError> {
     let display = window::display();
-    let _ = writeln!(out, "display\n  {}", display.as_deref().unwrap_or("none"));
+    page.head("display", display.as_deref().unwrap_or("none"))?;
     if display.is_none() {
-        missing.push("a display: without one only the commands work (or use xvfb-run)".to_owned());
+        page.miss("a display: without one only the commands work (or use xvfb-run)");
+    } else if std::env::var_os("WAYLAND_DISPLAY").is_some() && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        page.miss("the variable XDG_RUNTIME_DIR: a window on Wayland needs it");
     }
-    if cfg!(all(unix, not(target_os = "macos"))) && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
-        missing.push("the variable XDG_RUNTIME_DIR: a window on Wayland needs it".to_owned());
-    }
-    out.push_str("model\n  embedded in the program; another with --model DIR\n");
+    Ok(())
+}
+
+fn clips(page: &mut Page) -> Result<(), CliError> {
     match window::bundled_clip() {
-        Some(clip) => {
-            let _ = writeln!(out, "bundled clip\n  {}", clip.display());
+        Some(clip) => page.head("bundled clip", &clip.display().to_string()),
+        None => {
+            page.miss("the bundled clips (assets/clips beside the program): name a video of your own");
+            page.head("bundled clip", "none")
         }
-        None => missing.push("the bundled clips (assets/clips beside the program)".to_owned()),
     }
-    match directories::ProjectDirs::from("", "", "motionlens") {
-        Some(dirs) => {
-            let folder = dirs.cache_dir();
-            let state = if folder.is_dir() { "" } else { " (not made yet)" };
-            let _ = writeln!(out, "cache folder\n  {}{state}", folder.display());
+}
+
+fn folders(page: &mut Page) -> Result<(), CliError> {
+    let cache = directories::ProjectDirs::from("", "", "motionlens").map(|d| d.cache_dir().to_owned());
+    let nowhere = format!("a home folder: nothing is kept ({} names another)", keep::FOLDER_VARIABLE);
+    folder(page, "what is kept between runs", keep::folder(), &nowhere)?;
+    folder(page, "cache of training features", cache, "a home folder: name one with --cache")
+}
+
+fn folder(page: &mut Page, title: &str, folder: Option<PathBuf>, without: &str) -> Result<(), CliError> {
+    let Some(folder) = folder else {
+        page.miss(without);
+        return page.head(title, "nowhere");
+    };
+    let state = match writable(&folder) {
+        Ok(true) => String::new(),
+        Ok(false) => " (not made yet)".to_owned(),
+        Err(why) => {
+            page.miss(format!("write access to {}: {why}", folder.display()));
+            format!(" (cannot be written: {why})")
         }
-        None => missing.push("a home folder: nothing can be cached".to_owned()),
+    };
+    page.head(title, &format!("{}{state}", folder.display()))
+}
+
+/// Whether files can be made in `folder`, or in the folder that it would be made in; `false`: it is not there yet.
+fn writable(folder: &Path) -> std::io::Result<bool> {
+    let there = folder.ancestors().find(|f| f.is_dir()).unwrap_or(folder);
+    let probe = there.join(format!(".motionlens-doctor-{}", std::process::id()));
+    std::fs::File::create_new(&probe)?;
+    std::fs::remove_file(&probe)?;
+    Ok(there == folder)
+}
+
+fn open_window(page: &mut Page, arguments: &Arguments) -> Result<(), CliError> {
+    if window::display().is_none() {
+        return page.head("window", "not tried: there is no display");
     }
-    out.push_str("missing\n");
-    if missing.is_empty() {
-        out.push_str("  nothing\n");
+    let options =
+        WindowOptions { device: arguments.device, state: keep::folder(), ..WindowOptions::default() };
+    let seen = ui::window::check(options, Duration::from_secs(arguments.limit))?;
+    let on = seen.adapter.as_ref().map_or_else(|| "nothing known".to_owned(), described);
+    let device = seen.device.map_or_else(String::new, |d| format!(" on {}: {}", d.name, d.reason));
+    page.head("window", &format!("drawn after {:.1} s on {on}", seen.drawn))?;
+    page.line(&format!("  first scores after {:.1} s{device}", seen.scored))?;
+    if let Some(restart) = seen.restarted {
+        page.line(&format!(
+            "  started again, time {} in a row: the GPU was lost ({})",
+            restart.count, restart.reason
+        ))?;
     }
-    for item in missing {
-        let _ = writeln!(out, "  {item}");
-    }
-    out
+    Ok(())
 }

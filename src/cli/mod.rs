@@ -22,8 +22,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// The prompt set that goes with the bundled clips and the embedded model.
-pub const BUNDLED_PROMPTS: &str = include_str!("../../assets/prompts/moving-shapes.json");
+pub use crate::ui::bundled::PROMPTS as BUNDLED_PROMPTS;
 
 /// See why a zero-shot video action model says what it says.
 ///
@@ -48,7 +47,7 @@ enum Command {
     /// Measure a model
     Eval(eval::EvalArgs),
     /// Say what this machine has and what is missing
-    Doctor,
+    Doctor(doctor::Arguments),
 }
 
 /// Which model and which device; the same for every command that runs one.
@@ -111,7 +110,7 @@ pub fn run() -> ExitCode {
         Some(Command::Synth(arguments)) => synth::run(&arguments),
         Some(Command::Train(arguments)) => train::run(&arguments),
         Some(Command::Eval(arguments)) => eval::run(&arguments),
-        Some(Command::Doctor) => doctor::run(),
+        Some(Command::Doctor(arguments)) => doctor::run(&arguments),
         None => window::run(&arguments.window),
     };
     match result {

@@ -1,7 +1,7 @@
 //! No command: the window, or a report folder where there is no display to open one on.
 
 use super::{CliError, ModelArguments, analyze};
-use crate::ui::{self, WindowOptions};
+use crate::ui::{self, WindowOptions, keep};
 use std::path::PathBuf;
 
 #[derive(clap::Args, Clone, Debug)]
@@ -22,7 +22,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
             model: arguments.model.source(),
             prompts: arguments.prompts.clone(),
             device: arguments.model.device,
+            state: keep::folder(),
         };
+        if options.state.is_none() {
+            eprintln!(
+                "There is no home folder, so nothing is kept between runs ({} names another).",
+                keep::FOLDER_VARIABLE
+            );
+        }
         return ui::run(options).map_err(CliError::from);
     }
     let video = match &arguments.video {

@@ -1,5 +1,6 @@
 //! What crosses the border of the model thread: plain data, no tensors.
 
+pub use crate::device::DeviceInfo;
 use crate::score::Scores;
 use crate::video::{Pts, VideoDigest};
 use std::path::PathBuf;
@@ -41,18 +42,6 @@ pub struct ModelInfo {
     pub parameters: usize,
     /// The templates that this model was trained with, where it says so.
     pub templates: Option<crate::prompt::Templates>,
-}
-
-/// Which device runs the model, in words for the badge and the report.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceInfo {
-    /// For example "CPU (Flex)" or "NVIDIA H100 (Vulkan)".
-    pub name: String,
-    /// A software rasteriser such as llvmpipe.
-    pub software: bool,
-    pub gpu: bool,
-    /// Why this device was picked.
-    pub reason: String,
 }
 
 /// Values over the patch grid for every frame: `data[(t * rows + r) * cols + c]`.

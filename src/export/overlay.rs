@@ -5,7 +5,7 @@ use crate::engine::{Analysis, CropRect, Map, Maps};
 use crate::video::RgbImage;
 
 /// Colours for magnitudes, and one for signed values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Colormap {
     #[default]
     Inferno,
@@ -73,7 +73,7 @@ impl Normalise {
 }
 
 /// What lies over the picture, in the window as in a report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Layer {
     #[default]
     Input,

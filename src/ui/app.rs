@@ -2,24 +2,31 @@
 //! the engine says, [`App::poll`] for what the player and other threads bring.
 
 mod analysis;
+mod kept;
 mod opening;
 mod output;
 
 use super::command::Command;
 use super::dialogs::Desk;
 use super::edit::{History, PromptEdit};
+use super::keep::{self, Keep, Recent};
 use super::messages::{Kind, Messages};
 use super::overlay::View;
 use super::pictures::Pictures;
 use super::state::{Analysed, Loading, Playback, State, VideoFile, Work};
 use super::{bundled, inspector, keys, messages, prompt_panel, stage, theme, topbar, transport};
+use crate::device::SharedGpu;
 use crate::engine::{Engine, Event};
 use crate::prompt::PromptSet;
-use crate::video::{Player, Pts, Wake};
+use crate::video::{Player, Pts, VideoInfo, Wake};
 use eframe::egui_wgpu::RenderState;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// At the end of the program a thread that reads a video is waited for so long.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// The window's contents.
 pub struct App {
@@ -38,6 +45,16 @@ pub struct App {
     play_on_open: bool,
     hinted: bool,
     reported: Option<String>,
+    keep: Keep,
+    /// A video that is to be shown where the run before this one left it.
+    reopen: Option<keep::Open>,
+    /// The folder of the model that was asked for last, and of the one in use; `None`: the embedded one.
+    model_asked: Option<PathBuf>,
+    model_open: Option<PathBuf>,
+    /// The device that draws the window; where it is lost the window closes.
+    gpu: Option<SharedGpu>,
+    gpu_lost: bool,
+    ctx: egui::Context,
 }
 
 impl App {
@@ -75,6 +92,8 @@ impl App {
             inspector: None,
             path_field: None,
             time_field: None,
+            recent: Recent::default(),
+            panel_widths: (None, None),
             stage_rect: egui::Rect::NOTHING,
         };
         Self {
@@ -90,7 +109,25 @@ impl App {
             play_on_open: false,
             hinted: false,
             reported: None,
+            keep: Keep::nothing(),
+            reopen: None,
+            model_asked: None,
+            model_open: None,
+            gpu: None,
+            gpu_lost: false,
+            ctx: ctx.clone(),
         }
+    }
+
+    /// The device that draws the window. Where it is lost nothing more can be drawn, and the window closes.
+    pub fn watch(&mut self, gpu: SharedGpu) {
+        let wake = self.wake.clone();
+        gpu.on_loss(Box::new(move || wake()));
+        self.gpu = Some(gpu);
+    }
+
+    pub fn gpu(&self) -> Option<&SharedGpu> {
+        self.gpu.as_ref()
     }
 
     pub fn state(&self) -> &State {
@@ -119,8 +156,13 @@ impl App {
             Command::OpenVideo(path) => self.open_video(path),
             Command::OpenModel(source) => self.open_model(source),
             Command::LoadPrompts(path) => self.desk.read_prompts(path),
-            Command::SavePrompts(path) => self.desk.write_prompts(path, s.prompts().clone()),
+            Command::SavePrompts(path) => {
+                Recent::note(&mut s.recent.prompts, &path);
+                self.desk.write_prompts(path, s.prompts().clone());
+            }
+            Command::BundledPrompts => self.edit(&PromptEdit::Replace(bundled::prompts())),
             Command::PromptsRead(path, Ok(set)) => {
+                Recent::note(&mut s.recent.prompts, &path);
                 s.prompts_file = Some(path);
                 self.edit(&PromptEdit::Replace(set));
             }
@@ -177,11 +219,13 @@ impl App {
             Command::Edit(edit) => self.edit(&edit),
             Command::Undo => {
                 if s.history.undo() {
+                    self.keep.typed(Instant::now());
                     self.send_prompts();
                 }
             }
             Command::Redo => {
                 if s.history.redo() {
+                    self.keep.typed(Instant::now());
                     self.send_prompts();
                 }
             }
@@ -216,6 +260,7 @@ impl App {
         match event {
             Event::ModelLoading { what, fraction } => s.loading = Some(Loading { what, fraction }),
             Event::ModelLoaded { info, device } => {
+                self.note_model();
                 self.adopt_templates(info.templates.clone().unwrap_or_default());
                 let s = &mut self.state;
                 s.device = Some(device);
@@ -268,8 +313,13 @@ impl App {
         if let Some(p) = &mut self.player {
             p.update(now);
             let b = &mut self.state.playback;
-            if b.info.as_ref().map(|i| i.frames.is_some()) != p.info().map(|i| i.frames.is_some()) {
+            let found = |i: &VideoInfo| (i.frames.is_some(), i.fault.is_some());
+            if b.info.as_ref().map(found) != p.info().map(found) {
                 b.info = p.info().cloned();
+                if let Some(fault) = b.info.as_ref().and_then(|i| i.fault.clone()) {
+                    let name = self.state.video.as_ref().map_or("The video", |v| v.name.as_str());
+                    self.state.messages.add(Kind::Problem, format!("{name}: {fault}"));
+                }
             }
             if let Some(frame) = p.frame() {
                 self.pictures.show_frame(frame);
@@ -301,6 +351,7 @@ impl App {
                     p.play();
                 });
             }
+            self.reopened();
         }
         if self.state.follow && self.state.work.is_none() && self.state.model.is_some() {
             let w = self.follow_window();
@@ -309,19 +360,27 @@ impl App {
             }
         }
         let s = &self.state;
-        if let (Some(v), Some(a), Some(_)) = (&s.video, &s.analysed, &self.player)
+        if let (Some(a), Some(player)) = (&s.analysed, &self.player)
             && !(s.follow && s.playback.playing)
         {
-            self.pictures.thumbnails.want(&self.desk, &v.path, &a.analysis.frames);
+            self.pictures.thumbnails.want(&self.desk, player.source(), &a.analysis.frames);
         }
         if let Some(wait) = self.state.messages.expire(now) {
             ctx.request_repaint_after(wait);
         }
+        if let Some(wait) = self.keep_due(ctx, now) {
+            ctx.request_repaint_after(wait);
+        }
+        if !self.gpu_lost && self.gpu.as_ref().is_some_and(|gpu| gpu.lost().is_some()) {
+            self.gpu_lost = true;
+            ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+        }
     }
 
     fn seek(&mut self, to: Pts) {
-        let to = to.clamp(Pts(0), self.state.playback.duration().max(Pts(0)));
-        self.with_player(|p| p.seek(to));
+        // While the length is not known, the player finds the end.
+        let end = self.state.playback.info.as_ref().and_then(|i| i.duration).unwrap_or(Pts(i64::MAX));
+        self.with_player(|p| p.seek(to.clamp(Pts(0), end.max(Pts(0)))));
     }
 
     fn with_player(&mut self, f: impl FnOnce(&mut Player)) {
@@ -332,6 +391,7 @@ impl App {
 
     fn edit(&mut self, edit: &PromptEdit) {
         if self.state.history.edit(edit) {
+            self.keep.typed(Instant::now());
             self.send_prompts();
         }
     }
@@ -380,10 +440,26 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self) {
+        let players = self.player.take().into_iter().chain(self.opening.take().map(|(_, player)| player));
+        for player in players {
+            player.close(CLOSING);
+        }
+        self.keep_last();
         // Joined here, while the window's device still lives.
-        self.player = None;
-        self.opening = None;
+        if self.gpu.as_ref().is_some_and(|gpu| gpu.lost().is_some()) {
+            // Its threads may wait for that GPU for ever (cubecl's own polling ends with it); the process ends anyway.
+            std::mem::forget(self.engine.take());
+        }
         self.engine = None;
+    }
+}
+
+impl Drop for App {
+    /// A panic on the window's own thread: what was typed is kept all the same.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.keep_last();
+        }
     }
 }
 
@@ -399,17 +475,19 @@ impl App {
             .frame(theme::panel_frame())
             .show(ui, |ui| transport::show(ui, s, &mut out));
         let (full, width) = (ctx.content_rect().width(), ui.available_width());
-        egui::Panel::left("prompts")
+        let panel = egui::Panel::left("prompts")
             .frame(theme::panel_frame())
-            .default_size((width * 0.3).clamp(300.0, 440.0))
+            .default_size(s.panel_widths.0.unwrap_or((width * 0.3).clamp(300.0, 440.0)))
             .size_range(260.0..=(width * 0.45).max(280.0))
             .show(ui, |ui| prompt_panel::show(ui, s, &mut out));
+        s.panel_widths.0 = Some(panel.response.rect.width());
         if s.shows_inspector(full) {
-            egui::Panel::right("inspector")
+            let panel = egui::Panel::right("inspector")
                 .frame(theme::panel_frame())
-                .default_size((width * 0.18).clamp(210.0, 300.0))
+                .default_size(s.panel_widths.1.unwrap_or((width * 0.18).clamp(210.0, 300.0)))
                 .size_range(190.0..=(width * 0.35).max(200.0))
                 .show(ui, |ui| inspector::show(ui, s, &mut self.pictures, &mut out));
+            s.panel_widths.1 = Some(panel.response.rect.width());
         }
         egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::STAGE)).show(ui, |ui| {
             s.stage_rect = ui.max_rect();

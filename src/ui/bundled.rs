@@ -1,7 +1,19 @@
 //! The clips that come with the program: found beside it, in the folder it was started from, or
 //! in the source folder that it was built from.
 
+use crate::prompt::PromptSet;
 use std::path::{Path, PathBuf};
+
+/// The prompt set that goes with the clips and the embedded model.
+pub const PROMPTS: &str = include_str!("../../assets/prompts/moving-shapes.json");
+
+/// [`PROMPTS`]; a test holds that it can be read.
+pub fn prompts() -> PromptSet {
+    PromptSet::from_bytes(PROMPTS.as_bytes()).unwrap_or_else(|why| {
+        log::error!("the bundled prompt set: {why}");
+        PromptSet::from_names(Vec::<String>::new())
+    })
+}
 
 /// One bundled clip.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use super::edit::PromptEdit;
 use super::overlay::View;
 use crate::engine::ModelSource;
 use crate::prompt::PromptSet;
-use crate::video::Pts;
+use crate::video::{Pts, SourceId};
 use std::path::PathBuf;
 
 /// One request; [`super::app::App::apply`] carries it out.
@@ -16,6 +16,8 @@ pub enum Command {
     OpenModel(ModelSource),
     LoadPrompts(PathBuf),
     SavePrompts(PathBuf),
+    /// Back to the set that comes with the program.
+    BundledPrompts,
     /// A prompt file has been read on another thread.
     PromptsRead(PathBuf, Result<PromptSet, String>),
     /// Opens a file dialog on another thread.
@@ -62,7 +64,7 @@ pub enum Command {
     /// Writes the report folder of the present analysis.
     Report(PathBuf),
     /// Small pictures of sampled frames have been read.
-    Thumbnails(PathBuf, Vec<(Pts, egui::ColorImage)>),
+    Thumbnails(SourceId, Vec<(Pts, egui::ColorImage)>),
     /// Work on another thread is done: what to tell, good or bad.
     Told(Result<String, String>),
     Dismiss(u64),

@@ -1,15 +1,36 @@
-//! File dialogs and file reading on threads of their own: the window goes on while a dialog is open.
+//! File dialogs and file reading on threads of their own: the window goes on while a dialog is open. Jobs that write are
+//! waited for when the window closes, so that a file that was asked for is there.
 
 use super::command::{Command, Dialog};
 use crate::prompt::PromptSet;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Starts work elsewhere; its outcome comes back as a [`Command`].
 pub struct Desk {
     tx: Sender<Command>,
     rx: Receiver<Command>,
     ctx: egui::Context,
+    writing: Arc<Writing>,
+}
+
+/// How many jobs that write are under way.
+#[derive(Default)]
+struct Writing {
+    count: Mutex<usize>,
+    done: Condvar,
+}
+
+/// One job that writes, until it is dropped.
+pub struct WritingJob(Arc<Writing>);
+
+impl Drop for WritingJob {
+    fn drop(&mut self) {
+        *self.0.count.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.done.notify_all();
+    }
 }
 
 const VIDEO_TYPES: [&str; 16] = [
@@ -20,7 +41,7 @@ const VIDEO_TYPES: [&str; 16] = [
 impl Desk {
     pub fn new(ctx: egui::Context) -> Self {
         let (tx, rx) = unbounded();
-        Self { tx, rx, ctx }
+        Self { tx, rx, ctx, writing: Arc::default() }
     }
 
     /// The next outcome, if one has come.
@@ -41,6 +62,33 @@ impl Desk {
         if let Err(e) = spawned {
             let _ = self.tx.send(Command::Told(Err(format!("Cannot start a thread: {e}"))));
         }
+    }
+
+    /// As [`Desk::start`], for work that writes a file: [`Desk::finish`] waits for it.
+    pub fn write(&self, name: &str, work: impl FnOnce() -> Option<Command> + Send + 'static) {
+        let job = (self.writer())();
+        self.start(name, move || {
+            let command = work();
+            drop(job);
+            command
+        });
+    }
+
+    /// Makes the token of a job that writes, from any thread; held while it writes.
+    pub fn writer(&self) -> impl Fn() -> WritingJob + Send + 'static {
+        let writing = self.writing.clone();
+        move || {
+            *writing.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+            WritingJob(writing.clone())
+        }
+    }
+
+    /// Waits until every job that writes is done, for at most `limit`; `false`: one is not. For the close of the window
+    /// only.
+    pub fn finish(&self, limit: Duration) -> bool {
+        let count = self.writing.count.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.writing.done.wait_timeout_while(count, limit, |count| *count > 0);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 == 0
     }
 
     /// A way to tell an outcome from a callback on another thread. The callback runs where the window's frames
@@ -93,7 +141,7 @@ impl Desk {
 
     /// Writes a prompt file.
     pub fn write_prompts(&self, path: PathBuf, set: PromptSet) {
-        self.start("prompts", move || {
+        self.write("prompts", move || {
             let told = set.save(&path).map(|()| format!("Prompt set written to {}", path.display()));
             Some(Command::Told(told.map_err(|e| e.to_string())))
         });

@@ -125,7 +125,8 @@ fn facts(ui: &mut Ui, s: &State) {
     if let Some(i) = &s.playback.info {
         rows.push(("size", format!("{}×{}", i.width, i.height)));
         rows.push(("format", i.format.clone()));
-        rows.push(("length", clock(i.duration)));
+        rows.push(("length", i.duration.map_or_else(|| "being read".to_owned(), clock)));
+        rows.extend(i.fault.clone().map(|fault| ("fault", fault)));
     }
     if let Some(a) = &s.analysed {
         rows.push(("window", format!("{} to {}", clock(a.window().0), clock(a.window().1))));

@@ -9,7 +9,7 @@ use egui::{Color32, ColorImage};
 use std::sync::OnceLock;
 
 /// How the stage is divided.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Arrangement {
     #[default]
     Single,
@@ -36,7 +36,8 @@ impl Arrangement {
 pub const PALETTES: [Colormap; 4] = [Colormap::Inferno, Colormap::Viridis, Colormap::Magma, Colormap::Gray];
 
 /// How the stage shows things. Small and copied: a panel edits a copy and sends it back whole.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct View {
     pub layer: Layer,
     pub arrangement: Arrangement,

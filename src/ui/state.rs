@@ -2,6 +2,7 @@
 
 use super::bundled;
 use super::edit::History;
+use super::keep::Recent;
 use super::messages::Messages;
 use super::overlay::{self, Moment, View};
 use crate::engine::{Analysis, AnalysisWindow, DeviceInfo, ModelInfo, PromptNote};
@@ -50,15 +51,16 @@ impl Default for Playback {
 }
 
 impl Playback {
+    /// The length of the video; 0 while it is not known.
     pub fn duration(&self) -> Pts {
-        self.info.as_ref().map_or(Pts(0), |i| i.duration)
+        self.info.as_ref().and_then(|i| i.duration).unwrap_or(Pts(0))
     }
 
     /// Number of the displayed frame (from 0) and how many there are, once the file has been scanned.
     pub fn frame_number(&self) -> Option<(usize, usize)> {
         let frames = self.info.as_ref()?.frames.as_ref()?;
         let at = self.shown.unwrap_or(self.position);
-        Some((frames.partition_point(|p| *p <= at).saturating_sub(1), frames.len()))
+        Some((frames.place(at)?, frames.times.len()))
     }
 }
 
@@ -150,6 +152,10 @@ pub struct State {
     /// The text of the path field while it is open; likewise for the time.
     pub path_field: Option<String>,
     pub time_field: Option<String>,
+    /// For the Open menu.
+    pub recent: Recent,
+    /// Of the prompts and of the inspector, in points, once they have been drawn.
+    pub panel_widths: (Option<f32>, Option<f32>),
     /// Where the stage was drawn last, in points.
     pub stage_rect: egui::Rect,
 }

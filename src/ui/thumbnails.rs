@@ -3,10 +3,10 @@
 
 use super::command::Command;
 use super::dialogs::Desk;
-use crate::video::{Cancel, ClipReader, Pts};
+use crate::video::{Cancel, FrameReader, Pts, RgbImage, Source, SourceId};
 use egui::{ColorImage, TextureHandle, TextureOptions};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Longest side in pixels.
 const SIDE: u32 = 128;
@@ -16,7 +16,7 @@ const MOST: usize = 256;
 /// See the module.
 #[derive(Default)]
 pub struct Thumbnails {
-    video: Option<PathBuf>,
+    video: Option<SourceId>,
     pictures: HashMap<Pts, TextureHandle>,
     /// Frames that were asked for and have not come, or cannot be read.
     asked: Vec<Pts>,
@@ -29,9 +29,9 @@ impl Thumbnails {
     }
 
     /// Starts reading those of `frames` that are missing, one job at a time.
-    pub fn want(&mut self, desk: &Desk, video: &Path, frames: &[Pts]) {
-        if self.video.as_deref() != Some(video) {
-            *self = Self { video: Some(video.to_owned()), reading: self.reading, ..Self::default() };
+    pub fn want(&mut self, desk: &Desk, video: &Arc<Source>, frames: &[Pts]) {
+        if self.video.as_ref() != Some(video.id()) {
+            *self = Self { video: Some(video.id().clone()), reading: self.reading, ..Self::default() };
         }
         let known = |p: &Pts| self.pictures.contains_key(p) || self.asked.contains(p);
         let mut missing: Vec<Pts> = frames.iter().filter(|p| !known(p)).copied().collect();
@@ -41,17 +41,17 @@ impl Thumbnails {
         }
         self.reading = true;
         self.asked.clone_from(&missing);
-        let video = video.to_owned();
+        let video = video.clone();
         desk.start("thumbnails", move || {
             let pictures = read(&video, &missing);
-            Some(Command::Thumbnails(video, pictures))
+            Some(Command::Thumbnails(video.id().clone(), pictures))
         });
     }
 
     /// Takes what was read; pictures of another video are dropped.
-    pub fn take(&mut self, ctx: &egui::Context, video: &Path, pictures: Vec<(Pts, ColorImage)>) {
+    pub fn take(&mut self, ctx: &egui::Context, video: &SourceId, pictures: Vec<(Pts, ColorImage)>) {
         self.reading = false;
-        if self.video.as_deref() != Some(video) {
+        if self.video.as_ref() != Some(video) {
             return;
         }
         if self.pictures.len() + pictures.len() > MOST {
@@ -64,30 +64,23 @@ impl Thumbnails {
 }
 
 /// What of it can be read; a file that is at fault has told so elsewhere.
-fn read(video: &Path, frames: &[Pts]) -> Vec<(Pts, ColorImage)> {
+fn read(video: &Arc<Source>, frames: &[Pts]) -> Vec<(Pts, ColorImage)> {
     let mut small = Vec::new();
-    let read = ClipReader::open(video)
-        .and_then(|mut reader| reader.read_frames(frames, &|_| true, &Cancel::default(), &mut |_, _| {}));
-    let clip = match read {
-        Ok(clip) => clip,
-        Err(e) => {
-            log::debug!("no thumbnails: {e}");
-            return small;
-        }
-    };
-    for frame in clip.frames {
-        let Some(picture) = frame.image else { continue };
-        let whole = image::ImageBuffer::<image::Rgb<u8>, &[u8]>::from_raw(
-            picture.width,
-            picture.height,
-            picture.data.as_slice(),
-        );
-        let Some(whole) = whole else { continue };
-        let scale = f64::from(SIDE) / f64::from(picture.width.max(picture.height).max(1));
-        let side = |n: u32| ((f64::from(n) * scale.min(1.0)).round() as u32).max(1);
-        let thumb = image::imageops::thumbnail(&whole, side(picture.width), side(picture.height));
-        let size = [thumb.width() as usize, thumb.height() as usize];
-        small.push((frame.pts, ColorImage::from_rgb(size, thumb.as_raw())));
+    let cancel = Cancel::default();
+    let mut keep = |at, picture: RgbImage| small.extend(thumbnail(&picture).map(|thumb| (at, thumb)));
+    let read = FrameReader::open(video, &cancel)
+        .and_then(|mut reader| reader.read(frames, &cancel, &mut |_, _| {}, &mut keep));
+    if let Err(e) = read {
+        log::debug!("thumbnails are missing: {e}");
     }
     small
+}
+
+fn thumbnail(picture: &RgbImage) -> Option<ColorImage> {
+    let (width, height, data) = (picture.width, picture.height, picture.data.as_slice());
+    let whole = image::ImageBuffer::<image::Rgb<u8>, &[u8]>::from_raw(width, height, data)?;
+    let scale = f64::from(SIDE) / f64::from(width.max(height).max(1));
+    let side = |n: u32| ((f64::from(n) * scale.min(1.0)).round() as u32).max(1);
+    let thumb = image::imageops::thumbnail(&whole, side(width), side(height));
+    Some(ColorImage::from_rgb([thumb.width() as usize, thumb.height() as usize], thumb.as_raw()))
 }

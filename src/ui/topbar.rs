@@ -59,13 +59,47 @@ fn open_menu(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
                 }
             });
         }
+        if !s.recent.videos.is_empty() {
+            ui.menu_button("Recent videos", |ui| {
+                for path in &s.recent.videos {
+                    item(ui, &short(path), &path.display().to_string(), Command::OpenVideo(path.clone()));
+                }
+            });
+        }
         ui.separator();
         item(ui, "Model folder…", "A CLIP folder in the Hugging Face layout", Command::Ask(Dialog::Model));
         item(ui, "Embedded model", "The model in the program", Command::OpenModel(ModelSource::Embedded));
+        if !s.recent.models.is_empty() {
+            ui.menu_button("Recent models", |ui| {
+                for path in &s.recent.models {
+                    item(ui, &short(path), &path.display().to_string(), Command::Open(path.clone()));
+                }
+            });
+        }
         ui.separator();
         item(ui, "Prompt set…", "JSON, a list of names, or id,name CSV", Command::Ask(Dialog::LoadPrompts));
+        item(
+            ui,
+            "Bundled prompts",
+            "The set that comes with the program; Undo leads back",
+            Command::BundledPrompts,
+        );
+        if !s.recent.prompts.is_empty() {
+            ui.menu_button("Recent prompt sets", |ui| {
+                for path in &s.recent.prompts {
+                    item(ui, &short(path), &path.display().to_string(), Command::LoadPrompts(path.clone()));
+                }
+            });
+        }
         item(ui, "Path…", "Type the path of a video, model folder or prompt set", Command::PathField(true));
     });
+}
+
+/// The last two parts of a path: enough to tell files of one name apart.
+fn short(path: &std::path::Path) -> String {
+    let parts: Vec<_> = path.iter().collect();
+    let last = &parts[parts.len().saturating_sub(2)..];
+    last.iter().collect::<PathBuf>().display().to_string()
 }
 
 fn export_menu(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {

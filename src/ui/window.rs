@@ -1,12 +1,19 @@
-//! Opens the native window, with a device that the model may share.
+//! Opens the native window, with a device that the model may share, and starts the program again where that device is
+//! lost.
 
 use super::app::App;
+use super::bundled;
 use super::command::Command;
-use crate::device::{DeviceChoice, SharedGpu};
+use super::keep::{Found, Keep};
+use super::restart::{self, Restart};
+use crate::device::gpu::{open_adapter, requests};
+use crate::device::{self, AdapterReport, DeviceChoice, DeviceInfo, SharedGpu};
 use crate::engine::{Engine, ModelSource};
-use crate::prompt::PromptSet;
+use eframe::egui_wgpu::{WgpuConfiguration, WgpuError, WgpuSetup, WgpuSetupCreateNew};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 /// What the command line says about the window.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +22,8 @@ pub struct WindowOptions {
     pub model: ModelSource,
     pub prompts: Option<PathBuf>,
     pub device: DeviceChoice,
+    /// Where prompts and arrangement are kept between runs; `None`: nowhere.
+    pub state: Option<PathBuf>,
 }
 
 /// Why there is no window.
@@ -22,30 +31,140 @@ pub struct WindowOptions {
 pub enum WindowError {
     #[error("cannot open a window: {0}. With no display, use `motionlens analyze VIDEO --out FOLDER`")]
     Native(String),
+    #[error(
+        "no graphics adapter can draw the window: {0}. Install or update the graphics driver (in software: package \
+         mesa-vulkan-drivers), or name another adapter with WGPU_ADAPTER_NAME; without a window, use `motionlens \
+         analyze VIDEO --out FOLDER`"
+    )]
+    Graphics(String),
+    #[error(
+        "the GPU that draws the window was lost again and again: {0}. What you typed is kept. Update the graphics \
+         driver, or name another adapter with WGPU_ADAPTER_NAME (`motionlens doctor` lists them)"
+    )]
+    Lost(String),
+    #[error(
+        "the GPU that draws the window was lost ({reason}), and the program cannot start again: {source}. What you \
+             typed is kept"
+    )]
+    Restart { reason: String, source: std::io::Error },
+    #[error("the window opened, and after {0} s it had no scores of its clip: {1}")]
+    Check(u64, String),
+}
+
+/// What a window that checks itself has seen.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    pub adapter: Option<AdapterReport>,
+    /// Where the model ran.
+    pub device: Option<DeviceInfo>,
+    /// The run before this one lost its GPU.
+    pub restarted: Option<Restart>,
+    /// Seconds from the start of the program to the first drawn frame and to the first scores.
+    pub drawn: f64,
+    pub scored: f64,
+    failed: Option<String>,
 }
 
 /// Opens the window and returns when it is closed.
 ///
 /// # Errors
-/// Where there is no display, or no device that can draw.
+/// Where there is no display, no device that can draw, or one that is lost again and again.
 pub fn run(options: WindowOptions) -> Result<(), WindowError> {
+    open(options, None)
+}
+
+/// Opens the window, waits until it has drawn itself and scored its clip, and closes it.
+///
+/// # Errors
+/// As [`run`], and where that does not come about within `limit`.
+pub fn check(options: WindowOptions, limit: Duration) -> Result<Seen, WindowError> {
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    open(options, Some((seen.clone(), limit)))?;
+    let seen = lock(&seen).clone();
+    match &seen.failed {
+        Some(told) => Err(WindowError::Check(limit.as_secs(), told.clone())),
+        None => Ok(seen),
+    }
+}
+
+fn open(options: WindowOptions, check: Option<(Arc<Mutex<Seen>>, Duration)>) -> Result<(), WindowError> {
+    let began = Instant::now();
+    let restart = Restart::from_environment();
+    if let Some(restart) = &restart {
+        device::remember_loss(restart.reason.clone());
+    }
+    let (keep, found) =
+        Keep::open(options.state.clone(), bundled::prompts(), fresh(&options, restart.as_ref()));
     let viewport = egui::ViewportBuilder::default()
         .with_title("MotionLens")
         .with_app_id("motionlens")
-        .with_inner_size([1280.0, 800.0])
+        .with_inner_size(found.kept.size.unwrap_or([1280.0, 800.0]))
         .with_min_inner_size([900.0, 600.0])
         .with_icon(icon());
+    let other_adapter = restart.as_ref().is_some_and(Restart::takes_another_adapter);
     let native = eframe::NativeOptions {
         viewport,
-        wgpu_options: eframe::egui_wgpu::WgpuConfiguration { wgpu_setup: setup(), ..Default::default() },
+        wgpu_options: WgpuConfiguration { wgpu_setup: setup(other_adapter), ..Default::default() },
         ..Default::default()
     };
-    eframe::run_native("MotionLens", native, Box::new(move |cc| Ok(Box::new(start(cc, options)))))
-        .map_err(|e| WindowError::Native(e.to_string()))
+    let gpu: Arc<OnceLock<SharedGpu>> = Arc::default();
+    let shared = gpu.clone();
+    let before = restart.clone();
+    let create: eframe::AppCreator<'_> = Box::new(move |cc| {
+        let app = begin(cc, options, before.as_ref(), keep, found);
+        if let Some(gpu) = app.gpu() {
+            if let Some(after) = restart::loses_gpu_after(before.as_ref()) {
+                let gpu = gpu.clone();
+                std::thread::spawn(move || {
+                    std::thread::sleep(after);
+                    gpu.destroy();
+                });
+            }
+            shared.get_or_init(|| gpu.clone());
+        }
+        Ok(match check {
+            Some((seen, limit)) => {
+                Box::new(Checked { app, seen, limit, began, before, frames: 0 }) as Box<dyn eframe::App>
+            }
+            None => Box::new(app),
+        })
+    });
+    // A drawing call on a lost GPU may panic before the app has noticed the loss.
+    let ended = catch_unwind(AssertUnwindSafe(|| eframe::run_native("MotionLens", native, create)));
+    if let Some(reason) = gpu.get().and_then(SharedGpu::lost) {
+        let Some(next) = Restart::after(restart.as_ref(), reason.clone(), began.elapsed()) else {
+            return Err(WindowError::Lost(reason));
+        };
+        let rescue = restart::rescue_folder();
+        let state = rescue.is_dir().then_some(rescue.as_path());
+        return next.go(state).map_err(|source| WindowError::Restart { reason, source });
+    }
+    ended.unwrap_or_else(|panic| resume_unwind(panic)).map_err(|e| match e {
+        eframe::Error::Wgpu(WgpuError::CustomNativeAdapterSelectionError(why)) => WindowError::Graphics(why),
+        eframe::Error::Wgpu(e) => WindowError::Graphics(e.to_string()),
+        other => WindowError::Native(other.to_string()),
+    })
+}
+
+/// The person has named prompts: a draft is not read.
+fn fresh(options: &WindowOptions, restart: Option<&Restart>) -> bool {
+    options.prompts.is_some() && restart.is_none()
 }
 
 /// The app with its engine, and what the command line asked for under way.
 pub fn start(cc: &eframe::CreationContext<'_>, options: WindowOptions) -> App {
+    let (keep, found) = Keep::open(options.state.clone(), bundled::prompts(), fresh(&options, None));
+    begin(cc, options, None, keep, found)
+}
+
+/// `restart`: the run before this one lost its GPU, and what it had open counts, not the command line.
+fn begin(
+    cc: &eframe::CreationContext<'_>,
+    options: WindowOptions,
+    restart: Option<&Restart>,
+    keep: Keep,
+    found: Found,
+) -> App {
     let ctx = cc.egui_ctx.clone();
     let wake = {
         let ctx = ctx.clone();
@@ -53,33 +172,138 @@ pub fn start(cc: &eframe::CreationContext<'_>, options: WindowOptions) -> App {
     };
     let gpu = cc.wgpu_render_state.clone();
     let shared = gpu.clone().map(|g| SharedGpu::new(g.instance, g.adapter, g.device, g.queue));
-    let engine = Engine::spawn(options.device, shared, wake);
+    let device = if restart.is_some() { DeviceChoice::Cpu } else { options.device };
+    let engine = Engine::spawn(device, shared.clone(), wake);
     let mut app = App::new(&ctx, gpu, Some(engine));
+    if let Some(shared) = shared {
+        app.watch(shared);
+    }
+    app.start_with(bundled::prompts());
+    let (before, sorted) = (found.kept.open.clone(), found.kept.sort_by_score);
+    app.restore(&ctx, keep, found);
+    if let Some(restart) = restart {
+        app.apply(
+            &ctx,
+            Command::OpenModel(before.model.clone().map_or(ModelSource::Embedded, ModelSource::Folder)),
+        );
+        app.reopen(&before);
+        app.tell_restart(&restart.reason);
+        return app;
+    }
     app.apply(&ctx, Command::OpenModel(options.model));
     match options.video {
         Some(path) => app.apply(&ctx, Command::OpenVideo(path)),
         None => app.open_bundled(),
     }
-    match options.prompts {
-        Some(path) => app.apply(&ctx, Command::LoadPrompts(path)),
-        None => app.start_with(PromptSet::from_bytes(crate::cli::BUNDLED_PROMPTS.as_bytes())),
+    if let Some(path) = options.prompts {
+        // In the order of the file, unless the person has said otherwise.
+        app.apply(&ctx, Command::SortByScore(sorted.unwrap_or(false)));
+        app.apply(&ctx, Command::LoadPrompts(path));
     }
     app
 }
 
-/// The model may run on the window's device, and asks for what the adapter has. Mappable primary buffers are left
-/// out: on a card with its own memory they make every buffer slow.
-fn setup() -> eframe::egui_wgpu::WgpuSetup {
-    let mut create = eframe::egui_wgpu::WgpuSetupCreateNew::without_display_handle();
-    create.device_descriptor = Arc::new(|adapter| wgpu::DeviceDescriptor {
-        label: Some("motionlens"),
-        required_features: adapter.features() - wgpu::Features::MAPPABLE_PRIMARY_BUFFERS,
-        required_limits: adapter.limits(),
-        ..Default::default()
+/// The window's device: the best adapter that can draw on this display and whose driver grants a device, and as much of
+/// it as is granted, so that the model can share it. Software adapters come last, or first. `WGPU_ADAPTER_NAME` (a part
+/// of the name), `WGPU_BACKEND` and `WGPU_POWER_PREF` are heard.
+pub fn setup(software_first: bool) -> WgpuSetup {
+    let mut create = WgpuSetupCreateNew::without_display_handle();
+    let low_power = create.power_preference == wgpu::PowerPreference::LowPower;
+    let granted: Arc<Mutex<Option<wgpu::DeviceDescriptor<'static>>>> = Arc::default();
+    let asked = granted.clone();
+    create.native_adapter_selector = Some(Arc::new(move |adapters, surface| {
+        let (adapter, request) = choose(adapters, surface, software_first, low_power)?;
+        *lock(&asked) = Some(request);
+        Ok(adapter)
+    }));
+    create.device_descriptor = Arc::new(move |adapter| {
+        let most = || requests(adapter.features(), &adapter.limits()).swap_remove(0);
+        lock(&granted).take().unwrap_or_else(most)
     });
     create.into()
 }
 
+/// The first adapter that grants anything, with what it grants; the device is opened to find out, and again by eframe.
+fn choose(
+    adapters: &[wgpu::Adapter],
+    surface: Option<&wgpu::Surface<'_>>,
+    software_first: bool,
+    low_power: bool,
+) -> Result<(wgpu::Adapter, wgpu::DeviceDescriptor<'static>), String> {
+    let named = std::env::var("WGPU_ADAPTER_NAME").ok().map(|n| n.to_lowercase()).filter(|n| !n.is_empty());
+    let mut known: Vec<_> = adapters.iter().map(|a| (device::report(&a.get_info()), a)).collect();
+    let fits = |report: &AdapterReport, adapter: &wgpu::Adapter| {
+        surface.is_none_or(|s| adapter.is_surface_supported(s))
+            && named.as_ref().is_none_or(|n| report.name.to_lowercase().contains(n))
+    };
+    let all: Vec<String> = known.iter().map(|(r, _)| format!("{} ({})", r.name, r.backend)).collect();
+    known.retain(|(report, adapter)| fits(report, adapter));
+    known.sort_by_key(|(report, _)| {
+        let (software, kind, open_gl) = report.rank();
+        // With low power the card in the processor comes before one of its own.
+        (software != software_first, if low_power && kind < 2 { 1 - kind } else { kind }, open_gl)
+    });
+    let mut refusals = Vec::new();
+    for (report, adapter) in known {
+        match open_adapter(adapter) {
+            Ok((request, _)) => return Ok((adapter.clone(), request)),
+            Err(why) => refusals.push(format!("{} refuses a device ({why})", report.name)),
+        }
+    }
+    Err(match (refusals.is_empty(), all.is_empty()) {
+        (false, _) => refusals.join("; "),
+        (true, true) => "none was found".to_owned(),
+        (true, false) => format!("none of {} draws on this display", all.join(", ")),
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The window that closes itself when it has seen what it was opened for.
+struct Checked {
+    app: App,
+    seen: Arc<Mutex<Seen>>,
+    limit: Duration,
+    began: Instant,
+    before: Option<Restart>,
+    frames: u32,
+}
+
+impl eframe::App for Checked {
+    fn logic(&mut self, ctx: &egui::Context, frame: &mut eframe::Frame) {
+        eframe::App::logic(&mut self.app, ctx, frame);
+        let ran = self.began.elapsed();
+        let mut seen = lock(&self.seen);
+        // The first frame has been shown when the third is begun.
+        if self.frames >= 2 && seen.drawn == 0.0 {
+            seen.drawn = ran.as_secs_f64();
+        }
+        let s = self.app.state();
+        if s.scores.is_some() && s.scores_fresh && seen.drawn > 0.0 {
+            seen.adapter = self.app.gpu().map(SharedGpu::report);
+            seen.device.clone_from(&s.device);
+            seen.restarted.clone_from(&self.before);
+            seen.scored = ran.as_secs_f64();
+            ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+        } else if ran > self.limit {
+            let told: Vec<&str> = s.messages.all().iter().map(|m| m.text.as_str()).collect();
+            seen.failed = Some(if told.is_empty() { "nothing was told".to_owned() } else { told.join("; ") });
+            ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+        }
+        ctx.request_repaint_after(Duration::from_millis(20));
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+        self.frames = self.frames.saturating_add(1);
+        eframe::App::ui(&mut self.app, ui, frame);
+    }
+
+    fn on_exit(&mut self) {
+        eframe::App::on_exit(&mut self.app);
+    }
+}
 /// Three frames of a moving square: old ones fainter, a lens around the newest.
 fn icon() -> egui::IconData {
     const N: u32 = 64;

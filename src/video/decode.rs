@@ -5,14 +5,15 @@ mod open;
 mod picture;
 mod scan;
 mod seek;
+#[cfg(test)]
+mod trouble;
 
 use super::frame::Frame;
+use super::times::FrameTimes;
 use super::{Cancel, Pts, VideoError};
 use ffmpeg_next as ff;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-pub use scan::FrameTimes;
 
 /// So many read or decode errors in a row end the stream.
 const MAX_ERRORS: usize = 1000;
@@ -34,6 +35,7 @@ pub fn ffmpeg_version() -> String {
 pub struct Decoder {
     path: PathBuf,
     input: ff::format::context::Input,
+    watch: open::Watch,
     stream: usize,
     codec: ff::decoder::Video,
     cancel: Cancel,
@@ -56,6 +58,8 @@ pub struct Decoder {
     draining: bool,
     errors: usize,
     last_error: Option<ff::Error>,
+    /// Where in the file the packet read last stands, in bytes.
+    read_to: usize,
 }
 
 /// What turns the stream's timestamps into [`Pts`].
@@ -94,7 +98,11 @@ impl Decoder {
     /// Only the file itself is read: its bytes are handed to ffmpeg, which may open nothing else, and playlist
     /// formats are refused. Gives up after some seconds, or when `cancel` is called.
     pub fn open(path: &Path, cancel: &Cancel) -> Result<Self, VideoError> {
-        let opened = open::open(path, cancel)?;
+        Self::start(path, open::open(path, cancel)?, cancel)
+    }
+
+    /// Decodes the first frame of what was opened.
+    fn start(path: &Path, opened: open::Opened, cancel: &Cancel) -> Result<Self, VideoError> {
         let codec = open::decoder(path, &opened)?;
         let mut decoder = Self {
             path: path.to_owned(),
@@ -114,11 +122,13 @@ impl Decoder {
             draining: false,
             errors: 0,
             last_error: None,
+            read_to: 0,
             input: opened.input,
+            watch: opened.watch,
         };
         let first = decoder.first_frame();
-        opened.watch.opened();
-        let first = first.map_err(|e| opened.watch.explain(e))?;
+        decoder.watch.opened();
+        let first = first.map_err(|e| decoder.watch.explain(e))?;
         decoder.first_pts = first.pts;
         decoder.next = Some(first);
         Ok(decoder)
@@ -162,11 +172,11 @@ impl Decoder {
         (!self.still).then_some(rate).filter(|fps| *fps <= 1000.0)
     }
 
-    /// What the container says of the length; the packet scan ([`Decoder::scanner`]) knows it exactly.
+    /// What the container says of the length, if it says so; the packet scan ([`Decoder::scanner`]) knows it exactly.
     pub fn stated_duration(&self) -> Option<Pts> {
-        let stream = self.input.stream(self.stream)?;
-        let from_stream = Some(stream.duration()).filter(|d| *d > 0).map(|d| Pts(self.timing.nanoseconds(d)));
-        from_stream.or_else(|| Some(Pts(self.input.duration().saturating_mul(1000))).filter(|d| d.0 > 0))
+        let whole = open::stated_duration(&self.input)?;
+        let ticks = self.input.stream(self.stream)?.duration();
+        Some(if ticks > 0 { Pts(self.timing.nanoseconds(ticks)) } else { whole })
     }
 
     /// For example "h264 (High), yuv420p, bt709, limited".
@@ -192,7 +202,8 @@ impl Decoder {
         scan::Scanner::new(&self.path, self.stream, self.timing)
     }
 
-    /// The next frame in presentation order; `None` at the end. Damaged packets are passed over.
+    /// The next frame in presentation order; `None` at the end. Damaged packets are passed over; where the disk refuses
+    /// to give the bytes, the frames up to there come first, then the error.
     pub fn next_frame(&mut self) -> Result<Option<Arc<Frame>>, VideoError> {
         let frame = match self.next.take() {
             Some(frame) => Some(frame),
@@ -211,7 +222,7 @@ impl Decoder {
                 return Ok(Some(frame));
             }
         }
-        Ok(None)
+        self.watch.fault().map(|()| None)
     }
 
     /// The decoder's next picture, feeding it packets as it asks.
@@ -259,6 +270,7 @@ impl Decoder {
             match packet.read(&mut self.input) {
                 Ok(()) if packet.stream() != self.stream => {}
                 Ok(()) => {
+                    self.read_to = packet.position().max(0) as usize;
                     if self.wants_key {
                         if !packet.is_key() {
                             continue;

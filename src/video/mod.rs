@@ -2,17 +2,23 @@
 //! its presentation time, never by index × 1/fps.
 //!
 //! ```text
+//! source (one per open file: its frames' times, its digest; every handle below knows it)
 //! decode ──> frame ──> player (decode thread + clock) ──> the window
 //!    │         └─────> convert (RGB in software)
-//!    └──> sampling (its own handle) ──> clips ──> preprocess ──> the model
+//!    └──> reader (its own handle) ──> pictures of a clip's frames ──> preprocess ──> the model
 //! encode: RGB pictures ──> mp4
 //! ```
 //! Only [`decode`] (reading) and [`encode`] (writing) know ffmpeg.
 
-use std::path::PathBuf;
+use serde::{Deserialize, Serialize};
+use std::any::Any;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+pub mod clip;
 pub mod clock;
 mod convert;
 pub mod decode;
@@ -20,17 +26,24 @@ pub mod encode;
 pub mod frame;
 pub mod player;
 pub mod preprocess;
+mod reader;
 pub mod resample;
 pub mod sampling;
+pub mod source;
+pub mod times;
 
+pub use clip::{ClipError, ClipSpec, Freeze, Order, Rule, Span};
 pub use encode::Mp4Writer;
 pub use frame::Frame;
-pub use player::{Player, VideoInfo, Wake};
+pub use player::{Player, VideoInfo};
 pub use preprocess::Preprocess;
+pub use reader::FrameReader;
 pub use sampling::ClipReader;
+pub use source::{Source, SourceId};
+pub use times::FrameTimes;
 
 /// A presentation time in nanoseconds from the start of the video (the first frame's PTS is 0 or later).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Pts(pub i64);
 
 impl Pts {
@@ -73,6 +86,9 @@ pub struct Clip {
     /// T frames in time order; a frame may repeat where the window has fewer than T.
     pub frames: Vec<ClipFrame>,
 }
+
+/// Wakes the window when there is something new; called from worker threads.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// Stops work on another thread: clones share one flag.
 #[derive(Clone, Debug, Default)]
@@ -119,4 +135,28 @@ pub enum VideoError {
     /// Not shown: whoever cancelled knows.
     #[error("cancelled")]
     Cancelled,
+}
+
+impl VideoError {
+    /// A caught panic as an error that can be read.
+    fn panicked(path: &Path, panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Self::Panicked { path: path.to_owned(), message: text.to_owned() }
+    }
+}
+
+/// Waits for a thread that has been told to end, `limit` at most; whether it has ended. For the end of the program
+/// only: nothing else waits for a thread.
+fn wait_for(thread: JoinHandle<()>, limit: Duration) -> bool {
+    let start = Instant::now();
+    while !thread.is_finished() {
+        if start.elapsed() >= limit {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // A panic there has been reported by the thread itself.
+    let _ = thread.join();
+    true
 }

@@ -9,9 +9,10 @@
 mod worker;
 
 use super::clock::Clock;
+use super::source::Source;
+use super::times::FrameTimes;
 use super::{Cancel, Frame, Pts, VideoError};
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -22,29 +23,31 @@ const BACK_BYTES: usize = 32 << 20;
 /// The clock waits for the decoder when the frame that is due is so late.
 const MAX_LAG: Pts = Pts(250_000_000);
 
-/// Wakes the window when there is something new; called from worker threads.
-pub type Wake = Arc<dyn Fn() + Send + Sync>;
-
 /// What is known of an open video.
 #[derive(Clone, Debug)]
 pub struct VideoInfo {
     /// Display size in square pixels, after rotation.
     pub width: u32,
     pub height: u32,
-    /// PTS of the last frame plus its duration (what the container says, until the file has been scanned).
-    pub duration: Pts,
+    /// PTS of the last frame plus its duration (what the container says, until the file has been scanned). `None`: the
+    /// container does not say, and only the scan will tell.
+    pub duration: Option<Pts>,
     /// Average rate in frames per second; `None` for a still.
     pub fps: Option<f64>,
     /// Frame durations differ; known once the file has been scanned.
     pub variable_rate: bool,
     /// For example "h264 (High), yuv420p, bt709, limited".
     pub format: String,
-    /// Every frame's PTS in order, once the file has been scanned (frame numbers are positions in it).
-    pub frames: Option<Arc<Vec<Pts>>>,
+    /// Every frame's time, once the file has been scanned (frame numbers are positions in it).
+    pub frames: Option<Arc<FrameTimes>>,
+    /// What is wrong with the file, in words: it is cut off or has holes, or its frames cannot be listed. It is played
+    /// as far as it goes all the same.
+    pub fault: Option<String>,
 }
 
 /// One open video being played.
 pub struct Player {
+    source: Arc<Source>,
     shared: Arc<Shared>,
     cancel: Cancel,
     thread: Option<JoinHandle<()>>,
@@ -70,16 +73,17 @@ struct Seek {
 }
 
 impl Player {
-    /// Starts opening `path` on a decode thread; returns at once. Paused at the first frame.
-    pub fn open(path: &Path, wake: Wake) -> Self {
+    /// Starts opening the source's file on a decode thread; returns at once. Paused at the first frame.
+    pub fn open(source: &Arc<Source>) -> Self {
         let cancel = Cancel::default();
         let shared = Arc::new(Shared::default());
-        let thread = worker::spawn(path, shared.clone(), cancel.clone(), wake);
+        let thread = worker::spawn(source.clone(), shared.clone(), cancel.clone());
         let (thread, error) = match thread {
             Ok(thread) => (Some(thread), None),
-            Err(e) => (None, Some(VideoError::Io { path: path.to_owned(), reason: e.to_string() })),
+            Err(e) => (None, Some(VideoError::Io { path: source.path().to_owned(), reason: e.to_string() })),
         };
         Self {
+            source: source.clone(),
             shared,
             cancel,
             thread,
@@ -93,6 +97,15 @@ impl Player {
             current: None,
             back: VecDeque::new(),
         }
+    }
+
+    /// Ends playback and the source's work, and waits for their threads, `limit` each at most (for the end of the
+    /// program); whether they have ended.
+    pub fn close(mut self, limit: Duration) -> bool {
+        self.cancel.cancel();
+        self.shared.quit();
+        let ended = self.thread.take().is_none_or(|thread| super::wait_for(thread, limit));
+        self.source.close(limit) && ended
     }
 
     /// Takes what the decode thread has sent and advances the clock.
@@ -128,6 +141,11 @@ impl Player {
         };
         let out = self.clock.loop_range().map(|(_, out)| out).filter(|out| *out > self.position());
         self.clock.until(out.map_or(next, |out| out.min(next)), now)
+    }
+
+    /// What is played.
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
     }
 
     /// `None` until the file is open.
@@ -184,10 +202,7 @@ impl Player {
     /// Exact: shows the last frame whose PTS is ≤ `to` (the first frame if there is none).
     pub fn seek(&mut self, to: Pts) {
         let to = to.max(Pts(0));
-        let to = match &self.info {
-            Some(info) if info.frames.is_some() => to.min(info.duration),
-            _ => to,
-        };
+        let to = self.scanned_end().map_or(to, |end| to.min(end));
         if self.seeking.is_none() && self.show_neighbour(to) {
             self.clock.jump(to, self.now);
         } else {
@@ -235,13 +250,16 @@ impl Player {
 
     /// Where the video ends, as far as is known.
     fn end(&self) -> Pts {
-        let shown = self.current.as_ref().map_or(Pts(0), |f| Pts(f.pts.0.saturating_add(f.duration.0)));
-        match &self.info {
-            Some(info) if info.frames.is_some() => {
-                info.duration.max(self.current.as_ref().map_or(Pts(0), |f| f.pts))
-            }
-            _ => shown,
+        let shown = self.current.as_ref();
+        match self.scanned_end() {
+            Some(end) => end.max(shown.map_or(Pts(0), |f| f.pts)),
+            None => shown.map_or(Pts(0), |f| Pts(f.pts.0.saturating_add(f.duration.0))),
         }
+    }
+
+    /// Where the video ends, once it has been scanned.
+    fn scanned_end(&self) -> Option<Pts> {
+        Some(self.info.as_ref()?.frames.as_ref()?.end)
     }
 
     /// PTS of the video's first frame.
@@ -262,20 +280,24 @@ impl Player {
 
     /// Takes what the decode thread has sent.
     fn receive(&mut self) {
-        let (opened, error, scanned, landed) = {
+        let (opened, error, landed) = {
             let mut state = self.shared.lock();
-            (state.opened.take(), state.error.take(), state.scanned.take(), state.landed.take())
+            (state.opened.take(), state.error.take(), state.landed.take())
         };
         if let Some(info) = opened {
             self.info = Some(info);
         }
-        if let (Some(times), Some(info)) = (scanned, &mut self.info) {
-            info.duration = times.end;
-            info.variable_rate = times.is_variable();
-            if times.times.len() < 2 {
-                info.fps = None;
+        if let Some(info) = &mut self.info
+            && info.frames.is_none()
+            && info.fault.is_none()
+        {
+            match self.source.try_frames() {
+                Some(Ok(times)) => info.scanned(times),
+                // The source was closed: so is this player, soon.
+                Some(Err(VideoError::Cancelled)) => {}
+                Some(Err(error)) => info.fault = Some(format!("its frames cannot be listed ({error})")),
+                None => {}
             }
-            info.frames = Some(Arc::new(times.times.clone()));
         }
         if let Some(error) = error {
             self.error = Some(error);
@@ -393,13 +415,22 @@ impl Player {
     }
 }
 
+impl VideoInfo {
+    fn scanned(&mut self, times: Arc<FrameTimes>) {
+        self.duration = Some(times.end);
+        self.variable_rate = times.is_variable();
+        if times.times.len() < 2 {
+            self.fps = None;
+        }
+        self.fault.clone_from(&times.damaged);
+        self.frames = Some(times);
+    }
+}
+
 impl Drop for Player {
     fn drop(&mut self) {
+        // The thread ends by itself soon; the ui thread, which is here, does not wait for it.
         self.cancel.cancel();
         self.shared.quit();
-        if let Some(thread) = self.thread.take() {
-            // A panic there has been reported already.
-            let _ = thread.join();
-        }
     }
 }

@@ -1,11 +1,11 @@
 //! Cutting clips out of a video (METHOD §1 "Frames"): which frames, and their pictures, read with a handle of its
 //! own so that analysis never disturbs playback.
 
-use super::decode::{Decoder, FrameTimes};
+use super::decode::Decoder;
+use super::source::digest;
+use super::times::FrameTimes;
 use super::{Cancel, Clip, ClipFrame, Pts, RgbImage, VideoDigest, VideoError};
 use rand::Rng;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,25 +28,6 @@ pub fn sample_indices_random(n: usize, t: usize, rng: &mut impl Rng) -> Vec<usiz
         rng.random_range(start..end)
     };
     (0..t).map(pick).collect()
-}
-
-/// BLAKE3 of the file's bytes, read as a stream.
-pub fn digest(path: &Path, cancelled: &dyn Fn() -> bool) -> Result<VideoDigest, VideoError> {
-    let io = |e: std::io::Error| VideoError::Io { path: path.to_owned(), reason: e.to_string() };
-    let mut file = File::open(path).map_err(io)?;
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        if cancelled() {
-            return Err(VideoError::Cancelled);
-        }
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(VideoDigest(hasher.finalize().to_hex()[..32].into())),
-            Ok(n) => hasher.update(&buffer[..n]),
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(io(e)),
-        };
-    }
 }
 
 /// What a clip is cut from and how.
@@ -106,7 +87,7 @@ impl ClipReader {
     /// The PTS of the frames that `request` samples, by the test-time rule.
     pub fn sample(&mut self, request: ClipRequest, cancel: &Cancel) -> Result<Vec<Pts>, VideoError> {
         let times = self.frame_times(cancel)?;
-        let window = window(&times.times, request.start, request.end);
+        let window = times.within(request.start, request.end);
         Ok(sample_indices(window.len(), request.frames).into_iter().map(|i| window[i]).collect())
     }
 
@@ -168,17 +149,6 @@ impl ClipReader {
     }
 }
 
-/// The times within start..=end, or the one shown at `start`.
-fn window(times: &[Pts], start: Pts, end: Pts) -> &[Pts] {
-    let from = times.partition_point(|t| *t < start);
-    let to = times.partition_point(|t| *t <= end);
-    if from < to {
-        return &times[from..to];
-    }
-    let shown = times.partition_point(|t| *t <= start).saturating_sub(1);
-    times.get(shown..=shown).unwrap_or(&[])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,17 +163,6 @@ mod tests {
         assert_eq!(sample_indices(1, 4), [0, 0, 0, 0]);
         assert!(sample_indices(0, 8).is_empty());
         assert!(sample_indices(8, 0).is_empty());
-    }
-
-    #[test]
-    fn windows() {
-        let times = [0, 10, 20, 30].map(Pts);
-        assert_eq!(window(&times, Pts(10), Pts(20)), [Pts(10), Pts(20)]);
-        assert_eq!(window(&times, Pts(-5), Pts(99)), times);
-        assert_eq!(window(&times, Pts(11), Pts(19)), [Pts(10)], "the frame shown at the start");
-        assert_eq!(window(&times, Pts(50), Pts(60)), [Pts(30)], "after the end");
-        assert_eq!(window(&times, Pts(20), Pts(10)), [Pts(20)], "turned round");
-        assert_eq!(window(&[], Pts(0), Pts(10)), []);
     }
 
     proptest! {

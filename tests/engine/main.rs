@@ -1,6 +1,5 @@
 //! The engine from outside, as the window and the commands use it, on the embedded model and small videos made here.
 
-mod device;
 mod flow;
 mod hostile_model;
 

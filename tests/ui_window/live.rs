@@ -23,7 +23,7 @@ fn clip() -> PathBuf {
 
 fn open(video: PathBuf, wgpu: bool) -> Window {
     let builder = egui_kittest::Harness::builder().with_size([1280.0, 800.0]).with_step_dt(0.02);
-    let builder = if wgpu { builder.wgpu() } else { builder };
+    let builder = if wgpu { builder.renderer(super::support::renderer()) } else { builder };
     let options = WindowOptions { video: Some(video), device: DeviceChoice::Cpu, ..Default::default() };
     builder.build_eframe(|cc| start(cc, options))
 }
@@ -111,6 +111,27 @@ fn a_broken_file_is_told_and_the_last_good_picture_stays() {
     assert_eq!(h.query_all_by_label_contains("broken.mp4").count(), 1, "the message names the file");
     let s = h.state().state();
     assert!(s.analysed.is_some() && s.playback.shown.is_some() && s.opening.is_none());
+}
+
+/// As browsers record it: the header does not say how long it is.
+#[test]
+fn a_file_without_a_length_is_analysed_once_its_length_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("live.webm");
+    let args = "-v error -y -f lavfi -i testsrc2=size=160x120:rate=25:duration=3 -c:v libvpx -b:v 500k -deadline realtime -f webm -live 1";
+    let run = std::process::Command::new("ffmpeg").args(args.split(' ')).arg(&path).output();
+    if !run.is_ok_and(|run| run.status.success()) {
+        eprintln!("skipped: the ffmpeg command cannot make it");
+        return;
+    }
+    let mut h = open(path, false);
+    wait(&mut h, "scores", scored);
+    let s = h.state().state();
+    let end = s.playback.duration();
+    assert!((end.secs() - 3.0).abs() < 0.1, "{end:?}");
+    let (start, analysed) = s.analysed.as_ref().unwrap().window();
+    assert_eq!((start, analysed), (motionlens::video::Pts(0), end));
+    assert!(s.messages.all().is_empty(), "nothing is wrong with it");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use motionlens::ui::App;
 use motionlens::ui::command::Command;
 use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::state::{Playback, VideoFile};
-use motionlens::video::{Pts, VideoDigest, VideoInfo};
+use motionlens::video::{FrameTimes, Pts, VideoDigest, VideoInfo};
 use std::sync::Arc;
 
 pub const FRAME: i64 = 40_000_000;
@@ -20,10 +20,15 @@ const GRID: usize = 8;
 
 pub type Window = Harness<'static, App>;
 
+/// The window's own device, on a software adapter where there is one: its pictures are the same everywhere.
+pub fn renderer() -> egui_kittest::wgpu::WgpuTestRenderer {
+    egui_kittest::wgpu::WgpuTestRenderer::from_setup(motionlens::ui::window::setup(true))
+}
+
 /// A window without engine or player, with a clip of 100 frames (25 fps, 320×240), a loaded model and two classes.
 pub fn window(size: [f32; 2], wgpu: bool) -> Window {
     let builder = Harness::builder().with_size(size).with_max_steps(12);
-    let builder = if wgpu { builder.wgpu() } else { builder };
+    let builder = if wgpu { builder.renderer(renderer()) } else { builder };
     let mut h = builder.build_eframe(|cc| App::new(&cc.egui_ctx, cc.wgpu_render_state.clone(), None));
     let ctx = h.ctx.clone();
     let app = h.state_mut();
@@ -52,11 +57,15 @@ pub fn info() -> VideoInfo {
     VideoInfo {
         width: 320,
         height: 240,
-        duration: Pts(FRAME * FRAMES),
+        duration: Some(Pts(FRAME * FRAMES)),
         fps: Some(25.0),
         variable_rate: false,
         format: "h264 (High), yuv420p, bt709, limited".into(),
-        frames: Some(Arc::new((0..FRAMES).map(|i| Pts(i * FRAME)).collect())),
+        frames: Some(Arc::new(FrameTimes::new(
+            (0..FRAMES).map(|i| Pts(i * FRAME)).collect(),
+            Pts(FRAME * FRAMES),
+        ))),
+        fault: None,
     }
 }
 

@@ -4,9 +4,10 @@ use super::App;
 use crate::engine::ModelSource;
 use crate::prompt::PromptSet;
 use crate::ui::edit::History;
+use crate::ui::keep::Recent;
 use crate::ui::messages::Kind;
 use crate::ui::state::{Loading, Playback, VideoFile};
-use crate::video::Player;
+use crate::video::{Player, Source};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -26,6 +27,9 @@ impl App {
                 e.set_video(Some(&file.path));
             }
             s.opening = None;
+            if !file.bundled {
+                Recent::note(&mut s.recent.videos, &file.path);
+            }
             s.video = Some(file);
             s.playback = Playback { info: player.info().cloned(), ..Playback::default() };
             s.analysed = None;
@@ -55,12 +59,13 @@ impl App {
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into());
         let bundled = self.state.bundled.iter().any(|c| c.path == path);
-        let player = Player::open(&path, self.wake.clone());
+        let player = Player::open(&Source::open(&path, self.wake.clone()));
         self.state.opening = Some(name.clone());
         self.opening = Some((VideoFile { path, name, bundled }, player));
     }
 
     pub(super) fn open_model(&mut self, source: ModelSource) {
+        self.ask_model(&source);
         let what = match &source {
             ModelSource::Embedded => "loading the embedded model".to_owned(),
             ModelSource::Folder(path) => format!("loading {}", path.display()),
@@ -80,15 +85,10 @@ impl App {
     }
 
     /// The prompts to begin with; not a step that undo takes back.
-    pub fn start_with(&mut self, prompts: Result<PromptSet, String>) {
-        match prompts {
-            Ok(set) => {
-                // More classes than fit on a screen: the likely ones first.
-                self.state.sort_by_score = true;
-                self.state.history = History::new(set);
-            }
-            Err(why) => self.state.messages.add(Kind::Problem, format!("The bundled prompt set: {why}")),
-        }
+    pub fn start_with(&mut self, prompts: PromptSet) {
+        // More classes than fit on a screen: the likely ones first.
+        self.state.sort_by_score = true;
+        self.state.history = History::new(prompts);
         self.send_prompts();
     }
 }

@@ -7,7 +7,8 @@ use crate::export::{json, report};
 use crate::prompt::PromptSet;
 use crate::score::Scores;
 use crate::ui::command::Command;
-use crate::video::{Cancel, ClipReader};
+use crate::video::{Cancel, FrameReader, Source};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,9 +18,13 @@ impl App {
         let clip = self.state.video.as_ref().map_or("stage", |v| v.name.as_str());
         let at = self.state.playback.shown.unwrap_or(self.state.playback.position);
         let name = format!("motionlens-{clip}-{:.3}s.png", at.secs());
-        let tell = self.desk.teller();
+        let (tell, writer) = (self.desk.teller(), self.desk.writer());
         let save = move |image: Arc<egui::ColorImage>| {
-            std::thread::spawn(move || tell(save_png(&image.region(&rect, Some(scale)), &name)));
+            let job = writer();
+            std::thread::spawn(move || {
+                tell(save_png(&image.region(&rect, Some(scale)), &name));
+                drop(job);
+            });
         };
         ctx.send_viewport_cmd(egui::ViewportCommand::Screenshot(egui::ScreenshotCallback::new(save)));
     }
@@ -27,10 +32,10 @@ impl App {
     /// Writes the report of the present analysis on a thread.
     pub(super) fn report(&mut self, folder: PathBuf) {
         let s = &self.state;
-        let (Some(video), Some(a), Some(scores)) = (&s.video, &s.analysed, &s.scores) else { return };
+        let (Some(player), Some(a), Some(scores)) = (&self.player, &s.analysed, &s.scores) else { return };
         let (Some(model), Some(device)) = (&s.model, &s.device) else { return };
         let report = Report {
-            video: video.path.clone(),
+            video: player.source().clone(),
             analysis: a.analysis.clone(),
             scores: scores.clone(),
             prompts: s.prompts().clone(),
@@ -40,13 +45,13 @@ impl App {
             device: device.clone(),
             style: Style { magnitudes: s.view.palette, opacity: s.view.opacity, smooth: s.view.smooth },
         };
-        self.desk.start("report", move || Some(Command::Told(report.write(&folder))));
+        self.desk.write("report", move || Some(Command::Told(report.write(&folder))));
     }
 }
 
 /// What a report is made of, taken from the state when it was asked for.
 struct Report {
-    video: PathBuf,
+    video: Arc<Source>,
     analysis: Arc<Analysis>,
     scores: Arc<Scores>,
     prompts: PromptSet,
@@ -62,13 +67,17 @@ struct Report {
 impl Report {
     fn write(&self, folder: &Path) -> Result<String, String> {
         let cancel = Cancel::default();
-        let mut reader = ClipReader::open(&self.video).map_err(|e| e.to_string())?;
-        let times = reader.frame_times(&cancel).map_err(|e| e.to_string())?;
-        let clip = reader.read_frames(&self.analysis.frames, &|_| true, &cancel, &mut |_, _| {});
-        let pictures: Vec<_> =
-            clip.map_err(|e| e.to_string())?.frames.into_iter().filter_map(|f| f.image).collect();
+        let times = self.video.frames(&cancel).map_err(|e| e.to_string())?;
+        let mut read = HashMap::new();
+        let mut reader = FrameReader::open(&self.video, &cancel).map_err(|e| e.to_string())?;
+        reader
+            .read(&self.analysis.frames, &cancel, &mut |_, _| {}, &mut |at, picture| {
+                read.insert(at, Arc::new(picture));
+            })
+            .map_err(|e| e.to_string())?;
+        let pictures: Vec<_> = self.analysis.frames.iter().filter_map(|at| read.get(at).cloned()).collect();
         let video = json::Video {
-            path: self.video.display().to_string(),
+            path: self.video.path().display().to_string(),
             digest: self.analysis.video.0.to_string(),
             duration_s: times.end.secs(),
             width: pictures.first().map_or(0, |p| p.width),

@@ -9,10 +9,10 @@ use crate::video::{Cancel, Pts, VideoError};
 use ff::media::Type as Media;
 use ffmpeg_next as ff;
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Opening and the first picture together may take so long.
@@ -40,12 +40,15 @@ pub(super) struct Watch {
     cancel: Cancel,
     started: Instant,
     opening: Arc<AtomicBool>,
+    /// The first error of reading the file.
+    fault: Arc<OnceLock<String>>,
 }
 
 impl Watch {
     fn new(path: &Path, cancel: &Cancel) -> Self {
         let opening = Arc::new(AtomicBool::new(true));
-        Self { path: path.into(), cancel: cancel.clone(), started: Instant::now(), opening }
+        let (cancel, fault) = (cancel.clone(), Arc::default());
+        Self { path: path.into(), cancel, started: Instant::now(), opening, fault }
     }
 
     fn is_late(&self) -> bool {
@@ -57,6 +60,15 @@ impl Watch {
         self.opening.store(false, Ordering::Relaxed);
     }
 
+    /// What the disk said, if it refused to give some of the bytes: most demuxers take that for the end.
+    pub(super) fn fault(&self) -> Result<(), VideoError> {
+        let interrupted = |reason: &String| VideoError::Interrupted {
+            path: self.path.to_path_buf(),
+            reason: reason.clone(),
+        };
+        self.fault.get().map_or(Ok(()), |reason| Err(interrupted(reason)))
+    }
+
     /// A cancellation that nobody asked for was the time limit.
     pub(super) fn explain(&self, error: VideoError) -> VideoError {
         match error {
@@ -65,6 +77,30 @@ impl Watch {
             }
             other => other,
         }
+    }
+}
+
+/// A file's bytes on their way to ffmpeg.
+struct Bytes<R> {
+    inner: R,
+    fault: Arc<OnceLock<String>>,
+}
+
+impl<R: Read> Read for Bytes<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let got = self.inner.read(buffer);
+        if let Err(e) = &got
+            && e.kind() != ErrorKind::Interrupted
+        {
+            let _ = self.fault.set(e.to_string());
+        }
+        got
+    }
+}
+
+impl<R: Seek> Seek for Bytes<R> {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.inner.seek(to)
     }
 }
 
@@ -79,13 +115,22 @@ pub(super) struct Opened {
 }
 
 pub(super) fn open(path: &Path, cancel: &Cancel) -> Result<Opened, VideoError> {
+    open_bytes(path, regular_file(path)?, cancel)
+}
+
+/// As [`open`], with the file's bytes from `bytes`.
+pub(super) fn open_bytes(
+    path: &Path,
+    bytes: impl Read + Seek + Send + 'static,
+    cancel: &Cancel,
+) -> Result<Opened, VideoError> {
     static INIT: Once = Once::new();
     INIT.call_once(|| {
         // Its messages would be mixed with ours; every failure comes back as an error code.
         ff::log::set_level(ff::log::Level::Quiet);
     });
-    let file = regular_file(path)?;
     let watch = Watch::new(path, cancel);
+    let bytes = Bytes { inner: bytes, fault: watch.fault.clone() };
     let options: ff::Dictionary = [
         ("format_whitelist", FORMATS),
         // Not a protocol: nothing may be opened by name.
@@ -96,7 +141,7 @@ pub(super) fn open(path: &Path, cancel: &Cancel) -> Result<Opened, VideoError> {
     ]
     .into_iter()
     .collect();
-    let io = ff::format::context::StreamIo::from_read_seek_with_capacity(file, READ_SIZE)
+    let io = ff::format::context::StreamIo::from_read_seek_with_capacity(bytes, READ_SIZE)
         .map_err(|e| VideoError::Io { path: path.to_owned(), reason: e.to_string() })?;
     let poll = watch.clone();
     let input = ff::format::input_from_stream_with_interrupt(io, None, Some(options), move || {
@@ -220,6 +265,18 @@ fn sample_aspect(stream: &ff::Stream) -> (u32, u32) {
     // data that nothing writes while the context is borrowed.
     let ratio = unsafe { (*stream.as_ptr()).sample_aspect_ratio };
     (ratio.num.max(0) as u32, ratio.den.max(0) as u32)
+}
+
+/// What the container says of its length; `None` where it says nothing, or where ffmpeg made a length up from the bit
+/// rate (raw streams), which can be off by any factor. ffmpeg-next has no call for the difference.
+#[allow(unsafe_code)]
+pub(super) fn stated_duration(input: &ff::format::context::Input) -> Option<Pts> {
+    // SAFETY: an `Input` owns the format context that `as_ptr` gives; the field is plain data that nothing writes
+    // while it is borrowed.
+    let method = unsafe { (*input.as_ptr()).duration_estimation_method };
+    let is_guess = method == ff::ffi::AVDurationEstimationMethod::AVFMT_DURATION_FROM_BITRATE;
+    let microseconds = Some(input.duration()).filter(|d| *d > 0 && !is_guess)?;
+    Some(Pts(microseconds.saturating_mul(1000)))
 }
 
 /// A rational as a positive number.

@@ -2,8 +2,8 @@
 //! picture asked for lies before that key packet's time, the jump is repeated from farther back (in the end from the
 //! start of the file). So a frame is the same picture whether it was reached by playing or by seeking.
 
-use super::{Decoder, FrameTimes, open};
-use crate::video::{Frame, Pts, VideoError};
+use super::{Decoder, open};
+use crate::video::{Frame, FrameTimes, Pts, VideoError};
 use ffmpeg_next::codec::Id;
 use std::sync::Arc;
 
@@ -46,8 +46,8 @@ impl Decoder {
         if !matches!(self.codec.id(), Id::H264 | Id::MPEG1VIDEO | Id::MPEG2VIDEO | Id::MPEG4) {
             return self.first_pts;
         }
-        let target = times.times.partition_point(|t| *t <= to).saturating_sub(1);
-        times.times.get(target.saturating_sub(COMPLETE)).copied().unwrap_or(self.first_pts)
+        let first = times.place(to).and_then(|target| times.nth(target.saturating_sub(COMPLETE)));
+        first.unwrap_or(self.first_pts)
     }
 
     /// The last frame whose PTS is ≤ `to`, or the first frame if there is none; [`Decoder::next_frame`] goes on
@@ -59,14 +59,19 @@ impl Decoder {
         on_frame: &mut dyn FnMut(&Arc<Frame>) -> bool,
     ) -> Result<Option<Arc<Frame>>, VideoError> {
         let to = to.max(self.first_pts);
-        if let Some(last) = self.last.clone()
-            && last.pts <= to
+        let last = self.last.clone().filter(|last| last.pts <= to);
+        if let Some(last) = &last
             && to.0 - last.pts.0 < NEAR.0
         {
-            return self.forward(last, to, on_frame).map(|reached| Some(reached.frame));
+            return self.forward(last.clone(), to, on_frame).map(|reached| Some(reached.frame));
         }
         self.skip_before = Some(self.complete_from(to));
-        let found = self.seek_far(to, on_frame);
+        // A jump would come back to a key frame behind the last frame given.
+        let on_the_way = |last: &Arc<Frame>| self.times.as_ref().is_some_and(|t| t.is_one_run(last.pts, to));
+        let found = match last.filter(on_the_way) {
+            Some(last) => self.forward(last, to, on_frame).map(|reached| Some(reached.frame)),
+            None => self.seek_far(to, on_frame),
+        };
         self.skip_before = None;
         found
     }
@@ -158,7 +163,7 @@ impl Decoder {
     fn rewind(&mut self) -> Result<(), VideoError> {
         let opened = open::open(&self.path, &self.cancel)?;
         opened.watch.opened();
-        self.input = opened.input;
+        (self.input, self.watch) = (opened.input, opened.watch);
         self.reset();
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! The decode thread and what it shares with the window. It does one of three things: answer the latest request,
 //! decode ahead while there is room, or wait.
 
-use super::{VideoInfo, Wake};
-use crate::video::decode::{Decoder, FrameTimes};
+use super::VideoInfo;
+use crate::video::decode::Decoder;
+use crate::video::source::Source;
 use crate::video::{Cancel, Frame, Pts, VideoError};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -49,9 +49,6 @@ pub(super) struct State {
     /// PTS of the video's first frame.
     pub(super) first: Option<Pts>,
     pub(super) opened: Option<VideoInfo>,
-    pub(super) scanned: Option<Arc<FrameTimes>>,
-    /// The same, for the decoder.
-    times: Option<Arc<FrameTimes>>,
     pub(super) landed: Option<Landed>,
     pub(super) error: Option<VideoError>,
 }
@@ -117,35 +114,26 @@ impl Shared {
 
 /// Starts the decode thread.
 pub(super) fn spawn(
-    path: &Path,
+    source: Arc<Source>,
     shared: Arc<Shared>,
     cancel: Cancel,
-    wake: Wake,
 ) -> std::io::Result<JoinHandle<()>> {
-    let path = path.to_owned();
     std::thread::Builder::new().name("decode".into()).spawn(move || {
-        let worker = Worker { path: &path, shared: &shared, cancel: &cancel, wake: &wake };
+        let worker = Worker { source: &source, shared: &shared, cancel: &cancel };
         let error = match catch_unwind(AssertUnwindSafe(|| worker.run())) {
             Ok(Ok(()) | Err(VideoError::Cancelled)) => return,
             Ok(Err(error)) => error,
-            Err(panic) => VideoError::Panicked { path: path.clone(), message: panic_message(&*panic) },
+            Err(panic) => VideoError::panicked(source.path(), &*panic),
         };
         shared.lock().error = Some(error);
-        wake();
+        (source.wake())();
     })
 }
 
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text =
-        panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("no message").to_owned()
-}
-
 struct Worker<'a> {
-    path: &'a PathBuf,
+    source: &'a Arc<Source>,
     shared: &'a Arc<Shared>,
     cancel: &'a Cancel,
-    wake: &'a Wake,
 }
 
 enum Job {
@@ -156,7 +144,7 @@ enum Job {
 
 impl Worker<'_> {
     fn run(&self) -> Result<(), VideoError> {
-        let mut decoder = Decoder::open(self.path, self.cancel)?;
+        let mut decoder = Decoder::open(self.source.path(), self.cancel)?;
         let first = decoder.next_frame()?;
         let info = first.as_ref().map(|frame| info(&decoder, frame));
         {
@@ -168,33 +156,8 @@ impl Worker<'_> {
             state.landed =
                 Some(Landed { generation: 0, done, moves_head: done, frame: first, before: Vec::new() });
         }
-        (self.wake)();
-        let scan = self.scan(&decoder);
-        let result = self.serve(&mut decoder);
-        self.cancel.cancel();
-        if let Some(scan) = scan {
-            let _ = scan.join();
-        }
-        result
-    }
-
-    /// Lists the frames beside playback. Without the list the video plays all the same, so a failure is only logged.
-    fn scan(&self, decoder: &Decoder) -> Option<JoinHandle<()>> {
-        let (scanner, shared) = (decoder.scanner(), self.shared.clone());
-        let (cancel, wake) = (self.cancel.clone(), self.wake.clone());
-        let scan = move || match catch_unwind(AssertUnwindSafe(|| scanner.run(&cancel))) {
-            Ok(Ok(times)) => {
-                let times = Arc::new(times);
-                let mut state = shared.lock();
-                (state.scanned, state.times) = (Some(times.clone()), Some(times));
-                drop(state);
-                wake();
-            }
-            Ok(Err(VideoError::Cancelled)) => {}
-            Ok(Err(error)) => log::warn!("the frames could not be listed: {error}"),
-            Err(_) => log::warn!("the frames could not be listed: a fault inside the demuxer"),
-        };
-        std::thread::Builder::new().name("scan".into()).spawn(scan).ok()
+        (self.source.wake())();
+        self.serve(&mut decoder)
     }
 
     fn serve(&self, decoder: &mut Decoder) -> Result<(), VideoError> {
@@ -218,7 +181,7 @@ impl Worker<'_> {
                         }
                     }
                     drop(state);
-                    (self.wake)();
+                    (self.source.wake())();
                 }
                 Job::Ahead { generation } => {
                     let next = decoder.next_frame();
@@ -239,7 +202,7 @@ impl Worker<'_> {
                     let awaited = awaited && state.playing || state.error.is_some();
                     drop(state);
                     if awaited {
-                        (self.wake)();
+                        (self.source.wake())();
                     }
                 }
             }
@@ -264,7 +227,7 @@ impl Worker<'_> {
     }
 
     fn answer(&self, decoder: &mut Decoder, target: Target, generation: u64) -> Result<Landed, VideoError> {
-        if let Some(times) = self.shared.lock().times.take() {
+        if let Some(Ok(times)) = self.source.try_frames() {
             decoder.know(times);
         }
         let mut recent = Recent::default();
@@ -348,14 +311,15 @@ impl Recent {
 
 fn info(decoder: &Decoder, first: &Frame) -> VideoInfo {
     let (width, height) = first.display_size();
-    let stated = decoder.stated_duration().unwrap_or(Pts(0));
+    let first_end = Pts(first.pts.0.saturating_add(first.duration.0));
     VideoInfo {
         width,
         height,
-        duration: stated.max(Pts(first.pts.0.saturating_add(first.duration.0))),
+        duration: decoder.stated_duration().map(|stated| stated.max(first_end)),
         fps: decoder.fps(),
         variable_rate: false,
         format: decoder.format(first),
         frames: None,
+        fault: None,
     }
 }

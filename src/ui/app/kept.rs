@@ -1,0 +1,156 @@
+//! What of the state is kept between runs, and how it comes back.
+
+use super::App;
+use crate::engine::ModelSource;
+use crate::prompt::{PromptSet, Templates};
+use crate::ui::command::Command;
+use crate::ui::edit::PromptEdit;
+use crate::ui::keep::{Found, Keep, Kept, Open, Recent};
+use crate::ui::messages::Kind;
+use crate::ui::{bundled, restart};
+use crate::video::Pts;
+use std::time::{Duration, Instant};
+
+/// Jobs that write are waited for this long when the window closes.
+const LAST_WRITES: Duration = Duration::from_secs(10);
+
+impl App {
+    /// Takes over what the last run kept, and keeps what changes from now on. Called when the prompts to begin with are
+    /// set: Undo leads from the draft back to them.
+    pub fn restore(&mut self, ctx: &egui::Context, keep: Keep, found: Found) {
+        let Kept { recent, view, sort_by_score, inspector, prompts_width, inspector_width, zoom, .. } =
+            found.kept;
+        let s = &mut self.state;
+        s.recent = recent;
+        s.view = view;
+        s.inspector = inspector;
+        s.panel_widths = (prompts_width, inspector_width);
+        s.sort_by_score = sort_by_score.unwrap_or(s.sort_by_score);
+        ctx.set_zoom_factor(zoom);
+        for problem in found.problems {
+            s.messages.add(Kind::Problem, problem);
+        }
+        if let Some(draft) = found.draft.filter(|d| d != s.prompts()) {
+            s.messages.add(
+                Kind::Done,
+                "Your prompts of last time are back. Undo, or Open, Bundled prompts, leads to those of the program.",
+            );
+            self.edit(&PromptEdit::Replace(draft));
+        }
+        self.keep = keep;
+    }
+
+    /// The video and where the play head was, for a window that was started again.
+    pub fn reopen(&mut self, open: &Open) {
+        if let Some(video) = open.video.clone().filter(|v| v.exists()) {
+            self.open_video(video);
+            self.reopen = Some(open.clone());
+        } else {
+            self.open_bundled();
+        }
+    }
+
+    /// The video that is started again with has been opened.
+    pub(super) fn reopened(&mut self) {
+        if let Some(open) = self.reopen.take() {
+            let (from, to) = open.range;
+            self.set_range((from.map(Pts::from_secs), to.map(Pts::from_secs)));
+            self.seek(Pts::from_secs(open.position));
+        }
+    }
+
+    /// A model was loaded.
+    pub(super) fn note_model(&mut self) {
+        self.model_open.clone_from(&self.model_asked);
+        if let Some(folder) = &self.model_open {
+            Recent::note(&mut self.state.recent.models, folder);
+        }
+    }
+
+    pub(super) fn ask_model(&mut self, source: &ModelSource) {
+        self.model_asked = match source {
+            ModelSource::Embedded => None,
+            ModelSource::Folder(folder) => Some(folder.clone()),
+        };
+    }
+
+    /// Writes what is due; says when to look again.
+    pub(super) fn keep_due(&mut self, ctx: &egui::Context, now: Instant) -> Option<Duration> {
+        let mut keep = std::mem::replace(&mut self.keep, Keep::nothing());
+        let wait = keep.tick(now, &self.desk, || self.draft(), || self.kept(ctx));
+        self.keep = keep;
+        wait
+    }
+
+    /// Writes the last of it and waits for every job that writes, for a bounded time.
+    pub(super) fn keep_last(&mut self) {
+        // A person has chosen where to save, and the window has not looked since.
+        while let Some(command) = self.desk.take() {
+            if matches!(command, Command::SavePrompts(_) | Command::Report(_)) {
+                let ctx = self.ctx.clone();
+                self.apply(&ctx, command);
+            }
+        }
+        let lost = self.gpu.as_ref().is_some_and(|gpu| gpu.lost().is_some());
+        let (draft, kept) = (self.draft(), self.kept(&self.ctx));
+        let mut keep = std::mem::replace(&mut self.keep, Keep::nothing());
+        keep.close(&self.desk, draft.clone(), kept.clone(), lost);
+        self.finish();
+        if lost && !keep.works() {
+            // The program that starts again looks there.
+            let (mut keep, _) = Keep::open(Some(restart::rescue_folder()), bundled::prompts(), true);
+            keep.close(&self.desk, draft, kept, true);
+            self.finish();
+        }
+    }
+
+    fn finish(&self) {
+        if !self.desk.finish(LAST_WRITES) {
+            log::error!("a file was still being written when the window closed");
+        }
+    }
+
+    /// Says why the window is a new one.
+    pub fn tell_restart(&mut self, reason: &str) {
+        self.state.messages.add(
+            Kind::Problem,
+            format!(
+                "The GPU was lost ({reason}). The program has started again with what was open; the model runs on the \
+                 CPU now, and what could be undone before cannot be any more."
+            ),
+        );
+    }
+
+    /// The prompts as they are kept: templates that are the model's own are not a person's.
+    fn draft(&self) -> PromptSet {
+        let mut set = self.state.prompts().clone();
+        let own = self.state.model.as_ref().and_then(|m| m.templates.as_ref());
+        if own == Some(&set.templates) {
+            set.templates = Templates::default();
+        }
+        set
+    }
+
+    fn kept(&self, ctx: &egui::Context) -> Kept {
+        let s = &self.state;
+        let size = ctx.input(|i| i.viewport().inner_rect).map(|r| r.size() * ctx.zoom_factor());
+        let path = |p: &std::path::PathBuf| p.to_str().is_some().then(|| p.clone());
+        Kept {
+            recent: s.recent.clone(),
+            view: s.view,
+            sort_by_score: Some(s.sort_by_score),
+            inspector: s.inspector,
+            prompts_width: s.panel_widths.0,
+            inspector_width: s.panel_widths.1,
+            zoom: ctx.zoom_factor(),
+            size: size.map(|s| [s.x.round(), s.y.round()]),
+            open: Open {
+                video: s.video.as_ref().and_then(|v| path(&v.path)),
+                model: self.model_open.as_ref().and_then(path),
+                position: s.playback.position.secs(),
+                range: (s.range.0.map(Pts::secs), s.range.1.map(Pts::secs)),
+            },
+            ..Kept::default()
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The pictures of given frames, for the model, the filmstrip and the report: a handle of its own on a source, so that
+//! reading never disturbs playback.
+
+use super::decode::Decoder;
+use super::source::Source;
+use super::{Cancel, Pts, RgbImage, VideoError};
+use std::sync::Arc;
+
+/// See the module.
+pub struct FrameReader {
+    source: Arc<Source>,
+    decoder: Decoder,
+    /// The decoder has been told the frames' times.
+    knows: bool,
+}
+
+impl FrameReader {
+    /// Opens the file once more; bounded in time (see [`Decoder::open`]). `cancel` ends whatever this reader does, now
+    /// and later.
+    pub fn open(source: &Arc<Source>, cancel: &Cancel) -> Result<Self, VideoError> {
+        let decoder = Decoder::open(source.path(), cancel)?;
+        Ok(Self { source: source.clone(), decoder, knows: false })
+    }
+
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// The decoder, for what is known of the video.
+    pub fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+
+    /// Gives each of `frames` and its picture, the one that the player shows for that PTS, to `each`, in rising order
+    /// whatever the order asked; every frame is decoded once. `progress(done, total)` counts them. `cancel` takes
+    /// effect within one frame's time; the reader is as good as before then.
+    pub fn read(
+        &mut self,
+        frames: &[Pts],
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(usize, usize),
+        each: &mut dyn FnMut(Pts, RgbImage),
+    ) -> Result<(), VideoError> {
+        if !self.knows
+            && let Some(Ok(times)) = self.source.try_frames()
+        {
+            self.decoder.know(times);
+            self.knows = true;
+        }
+        let mut rising = frames.to_vec();
+        rising.sort_unstable();
+        rising.dedup();
+        progress(0, rising.len());
+        for (done, at) in rising.iter().enumerate() {
+            each(*at, self.picture(*at, cancel)?);
+            progress(done + 1, rising.len());
+        }
+        Ok(())
+    }
+
+    /// The picture on show at `at`.
+    fn picture(&mut self, at: Pts, cancel: &Cancel) -> Result<RgbImage, VideoError> {
+        let frame = self.decoder.seek(at, &mut |_| !cancel.is_cancelled())?;
+        if cancel.is_cancelled() {
+            return Err(VideoError::Cancelled);
+        }
+        let nothing = || VideoError::Undecodable {
+            path: self.decoder.path().to_owned(),
+            reason: format!("nothing at {:.3} s", at.secs()),
+        };
+        Ok(frame.ok_or_else(nothing)?.to_rgb())
+    }
+}
