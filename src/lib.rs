@@ -12,10 +12,10 @@
 //! A prompt edit never re-runs the vision tower; a seek never re-encodes a prompt. The headless commands in
 //! [`cli`] are the same two flows through the same engine with the window taken away.
 //!
-//! Threads: `ui` owns the play head and the state and never waits; `decode` owns the video being played;
-//! `sample` owns a second handle on it and cuts clips; `model` owns every tensor. Imports run one way:
-//! [`score`] and [`prompt`] know nothing of ours, [`model`] knows Burn, [`video`] knows ffmpeg, [`engine`]
-//! joins them, and `ui`, [`cli`], [`train`] and [`eval`] stand on top.
+//! Threads: `ui` owns the play head and the state and never waits; `source` lists an open file's frames and hashes its
+//! bytes, once for everybody; `decode` owns the video being played; `sample` owns a second handle on it and cuts
+//! clips; `model` owns every tensor. Imports run one way: [`score`] and [`prompt`] know nothing of ours, [`model`]
+//! knows Burn, [`video`] knows ffmpeg, [`engine`] joins them, and `ui`, [`cli`], [`train`] and [`eval`] stand on top.
 //!
 //! "METHOD §4" in a comment is section 4 of `docs/method.md`, the specification of what is computed.
 

@@ -369,11 +369,11 @@ fn wrong_usage_exits_with_two() {
         &["analyze", "a.mp4", "--class", "a", "--prompts", "b"],
         &["analyze", "a.mp4", "--alpha", "-1"],
         &["analyze", "a.mp4", "--start-s", "2", "--end-s", "1"],
-        &["eval", "synth", "--seeds", "0"],
         &["--nonsense"],
     ] {
         assert_error(&motionlens(args), 2, "sage");
     }
+    assert_error(&motionlens(&["eval", "synth", "--seeds", "0"]), 2, "1..=1000");
     let help = motionlens(&["--help"]);
     assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("analyze"));
 }
@@ -385,10 +385,10 @@ fn doctor_says_what_there_is() {
     let text = String::from_utf8(out.stdout).unwrap();
     for part in [
         "graphics adapters",
-        "device that auto picks",
+        "device that the model runs on",
         "libavcodec",
         "display\n  none",
-        "cache folder",
+        "cache of training features",
         "missing",
     ] {
         assert!(text.contains(part), "{part}: {text}");

@@ -74,9 +74,9 @@ fn run(path: &Path) -> End {
     }
     let source = Source::open(path, Arc::new(|| {}));
     // Whatever it is, it comes to an end: a list or a reason.
-    let frames = source.frames(&cancel);
+    let listed = source.frames(&cancel);
     assert!(source.digest(&cancel).is_ok());
-    if let Ok(times) = &frames {
+    if let Ok(times) = &listed {
         let spec = ClipSpec::segments(Span::new(Pts(0), Pts::from_secs(10.0)));
         let clip = spec.frames(times, 4).expect("a list has frames");
         if let Ok(mut reader) = FrameReader::open(&source, &cancel) {

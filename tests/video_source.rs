@@ -58,7 +58,10 @@ fn everything_is_read_once() {
     let before = reads();
     let wakes = Arc::new(AtomicUsize::new(0));
     let count = wakes.clone();
-    let source = Source::open(&path, Arc::new(move || drop(count.fetch_add(1, Ordering::Relaxed))));
+    let wake = move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    };
+    let source = Source::open(&path, Arc::new(wake));
     assert_eq!(source.path(), path);
     let mut player = Player::open(&source);
     // The player, two samplers, the filmstrip and the report, all at once.
@@ -195,7 +198,9 @@ fn a_file_that_was_cut_off_says_so() {
         let mut player = Player::open(&source);
         let times = source.frames(&Cancel::default()).expect(name);
         assert!((30..140).contains(&times.times.len()), "{name}: {} frames", times.times.len());
-        assert_eq!(times.times[..], whole.times[..times.times.len()], "{name}: a beginning of the whole");
+        // The last frames may lean on one that is not there; what comes before them is whole.
+        let sure = times.times.len() - 4;
+        assert_eq!(times.times[..sure], whole.times[..sure], "{name}: a beginning of the whole");
         let said = times.damaged.clone().unwrap_or_default();
         println!("{name}: {said}");
         assert!(said.starts_with("cut off"), "{name}: {said:?}");

@@ -217,12 +217,10 @@ mod tests {
     #[test]
     fn a_seed_is_an_order_for_good() {
         // Kept in experiment files: these must never change.
-        assert_eq!(shuffled(8, 0), SEED_0);
-        assert_eq!(shuffled(8, 1), SEED_1);
+        assert_eq!(shuffled(8, 0), [7, 2, 1, 6, 0, 4, 3, 5]);
+        assert_eq!(shuffled(8, 1), [5, 6, 2, 4, 1, 7, 0, 3]);
         assert_eq!((shuffled(0, 5), shuffled(1, 5)), (vec![], vec![0]));
     }
-    const SEED_0: [usize; 8] = [0; 8];
-    const SEED_1: [usize; 8] = [0; 8];
 
     #[test]
     fn a_grid_needs_a_step() {

@@ -82,10 +82,9 @@ fn an_interruption_or_a_fault_is_not_the_end() {
         let Err(VideoError::Interrupted { reason, .. }) = &fault else { panic!("{part}: {fault:?}") };
         assert!(reason.contains("bad sector"), "{reason}");
         let cut = scan(&path, at, Trouble::End).expect("a list").expect("times");
-        assert!(
-            cut.times.len() > 10 && cut.times[..] == whole.times[..cut.times.len()],
-            "{part}: a beginning"
-        );
+        // The last frames may lean on one that is not there; what comes before them is whole.
+        let sure = cut.times.len() - 4;
+        assert!(sure > 10 && cut.times[..sure] == whole.times[..sure], "{part}: a beginning");
         let said = cut.damaged.expect("it says so");
         assert!(said.starts_with("cut off"), "{part}: {said}");
     }
