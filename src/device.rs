@@ -75,7 +75,8 @@ const VIRTUAL: &str = "virtual GPU";
 /// GPU has been lost ([`lost`]) every choice is answered with the CPU, and the reason says so.
 pub fn open(choice: DeviceChoice, shared: Option<&SharedGpu>) -> Result<(Device, DeviceInfo), DeviceError> {
     if let Some(why) = lost(shared) {
-        return Ok(cpu(format!("the GPU was lost: {why}")));
+        let (device, info) = cpu(format!("the GPU was lost: {why}"));
+        return Ok((device, DeviceInfo { name: format!("{}, GPU lost", info.name), ..info }));
     }
     match choice {
         DeviceChoice::Cpu => Ok(cpu("asked for".to_owned())),
@@ -121,14 +122,6 @@ pub fn remember_loss(why: String) {
 pub fn lost(shared: Option<&SharedGpu>) -> Option<String> {
     let own = || OWN.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(SharedGpu::lost);
     EARLIER_LOSS.get().cloned().or_else(|| shared.and_then(SharedGpu::lost)).or_else(own)
-}
-
-/// What [`DeviceChoice::Auto`] would take without a window, from the list of adapters alone: nothing is opened.
-pub fn describe_auto() -> DeviceInfo {
-    match real_adapter(&adapters()) {
-        Ok(adapter) => gpu_info(&adapter, "a GPU was found"),
-        Err(reason) => cpu(reason).1,
-    }
 }
 
 /// Every adapter that wgpu sees through Vulkan, Metal or DirectX 12; an empty list when there is none or asking fails.

@@ -134,6 +134,10 @@ fn a_lost_gpu_is_noticed_and_the_cpu_takes_over() {
         for choice in [DeviceChoice::Auto, DeviceChoice::Gpu, DeviceChoice::Cpu] {
             let (_, info) = device::open(choice, Some(&shared)).expect("the CPU");
             assert!(!info.gpu && info.reason.contains("the GPU was lost"), "{info:?}");
+            assert!(
+                info.name.contains("CPU") && info.name.contains("GPU lost"),
+                "the badge says it: {info:?}"
+            );
         }
         assert!(device::lost(Some(&shared)).is_some());
         assert_eq!(device::lost(None), None, "our own device is another one");

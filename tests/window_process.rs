@@ -1,20 +1,52 @@
 //! The program with a real window, in a virtual display (Xvfb): it opens, draws, scores its clip, and starts again where
 //! its GPU is lost. `.ci/second-driver` runs this on a newer graphics driver too.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+/// A virtual display, for as long as this lives.
+struct Display {
+    server: Child,
+    name: String,
+}
+
+impl Display {
+    /// `None`: there is no Xvfb.
+    fn open() -> Option<Self> {
+        let mut xvfb = Command::new("Xvfb");
+        xvfb.args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"]);
+        let Ok(mut server) = xvfb.stdout(Stdio::piped()).stderr(Stdio::null()).spawn() else {
+            eprintln!("skipped: Xvfb is not installed, so no window can be opened");
+            return None;
+        };
+        let mut number = String::new();
+        BufReader::new(server.stdout.take().expect("piped"))
+            .read_line(&mut number)
+            .expect("Xvfb says its number");
+        assert!(!number.trim().is_empty(), "Xvfb does not start");
+        Some(Self { server, name: format!(":{}", number.trim()) })
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
 
 /// Runs `motionlens doctor --window` in a display of its own, with its files in `state`; `None`: there is no Xvfb.
 fn window(state: &Path, lose: Option<&str>) -> Option<Output> {
-    let there = Command::new("xvfb-run").arg("--help").output().is_ok_and(|o| o.status.success());
-    if !there {
-        eprintln!("skipped: xvfb-run is not installed, so no window can be opened");
-        return None;
-    }
-    let mut command = Command::new("xvfb-run");
+    // One at a time: servers that start together can choose the same number.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let display = Display::open()?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_motionlens"));
     command
-        .args(["-a", "-s", "-screen 0 1280x800x24", env!("CARGO_BIN_EXE_motionlens"), "doctor", "--window"])
-        .args(["--limit", "240"])
+        .args(["doctor", "--window", "--limit", "240"])
+        .env("DISPLAY", &display.name)
         .env("MOTIONLENS_STATE_DIR", state)
         .env("XDG_RUNTIME_DIR", state)
         .env_remove("WAYLAND_DISPLAY")
@@ -23,7 +55,7 @@ fn window(state: &Path, lose: Option<&str>) -> Option<Output> {
     if let Some(lose) = lose {
         command.env("MOTIONLENS_LOSE_GPU", lose);
     }
-    let output = command.output().expect("xvfb-run runs");
+    let output = command.output().expect("it runs");
     println!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     Some(output)
 }

@@ -79,7 +79,10 @@ fn adapters(page: &mut Page) -> Result<(), CliError> {
     }
     if tried.is_empty() {
         page.line("  none")?;
-        page.miss("a graphics adapter: the window needs one (in software: package mesa-vulkan-drivers)");
+        page.miss(
+            "a driver for Vulkan, Metal or DirectX 12: the model has no GPU, and the window can only try OpenGL (in \
+             software: package mesa-vulkan-drivers)",
+        );
     } else if tried.iter().all(|(_, opened)| opened.is_err()) {
         page.miss(
             "a graphics adapter that opens: update its driver (in software: package mesa-vulkan-drivers)",

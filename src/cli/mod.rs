@@ -98,9 +98,12 @@ enum CliError {
     Output(std::io::Error),
 }
 
+/// Only errors are logged; eframe's own are told by us.
+const QUIET: &str = "error,eframe::native::run=off";
+
 /// Parses the arguments and runs the window or a command.
 pub fn run() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("error")).init();
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(QUIET)).init();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),

@@ -9,6 +9,7 @@ use super::{AdapterReport, guarded, report, works};
 use burn::tensor::Device;
 use burn::tensor::wgpu::WgpuSetup;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use wgpu::{Features, Limits};
 
 /// The features of an adapter that change what Burn does.
@@ -123,6 +124,26 @@ struct Loss {
     tell: OnceLock<OnLoss>,
 }
 
+impl Loss {
+    fn note(&self, why: String) {
+        if self.reason.set(why).is_ok()
+            && let Some(tell) = self.tell.get()
+        {
+            tell();
+        }
+    }
+
+    /// Until the loss is noted, for a moment.
+    fn wait(&self) {
+        for _ in 0..50 {
+            if self.reason.get().is_some() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
 /// A wgpu device that draws the window, runs the model, or both. Clones name the same one; Burn learns of it once, when
 /// it is first asked for.
 #[derive(Clone)]
@@ -159,6 +180,12 @@ impl SharedGpu {
         self.0.loss.reason.get().cloned()
     }
 
+    /// As [`SharedGpu::lost`], where something has just failed on the device: the news of its loss may be a moment behind.
+    pub fn lost_lately(&self) -> Option<String> {
+        self.0.loss.wait();
+        self.lost()
+    }
+
     /// `tell` is called when the device is lost, from whichever thread notices; at once where it is lost already. Only the
     /// first one given counts.
     pub fn on_loss(&self, tell: OnLoss) {
@@ -170,14 +197,9 @@ impl SharedGpu {
 
     /// Loses the device as a broken driver would, for tests.
     pub fn destroy(&self) {
-        let device = &self.0.setup.device;
-        device.destroy();
-        // wgpu tells of it when it is next polled and all work is done; a driver that falls over tells at once.
-        while self.lost().is_none() {
-            if device.poll(wgpu::PollType::wait_indefinitely()).is_err() {
-                std::thread::yield_now();
-            }
-        }
+        // Where a driver falls over wgpu tells at once; of this it would tell only after all work that is under way.
+        self.0.setup.device.destroy();
+        self.0.loss.note("it was destroyed".to_owned());
     }
 
     /// Burn's device on this one. A small product is computed on it each time, so a device that does not work is found
@@ -209,16 +231,16 @@ fn watch(device: &wgpu::Device, loss: &Arc<Loss>) {
     device.set_device_lost_callback(move |reason, message| {
         let words = if message.trim().is_empty() { format!("{reason:?}").to_lowercase() } else { message };
         log::error!("the GPU was lost: {words}");
-        if noted.reason.set(words).is_ok()
-            && let Some(tell) = noted.tell.get()
-        {
-            tell();
-        }
+        noted.note(words);
     });
     let noted = loss.clone();
-    device.on_uncaptured_error(Arc::new(move |error| match noted.reason.get() {
-        Some(_) => log::debug!("an error of a lost GPU: {error}"),
-        None => panic!("wgpu: {error}"),
+    device.on_uncaptured_error(Arc::new(move |error| {
+        // wgpu marks a device as lost before it says so; what fails on another thread in between is not our fault.
+        noted.wait();
+        match noted.reason.get() {
+            Some(_) => log::debug!("an error of a lost GPU: {error}"),
+            None => panic!("wgpu: {error}"),
+        }
     }));
 }
 

@@ -444,12 +444,8 @@ impl eframe::App for App {
         for player in players {
             player.close(CLOSING);
         }
-        self.keep_last();
+        self.leave();
         // Joined here, while the window's device still lives.
-        if self.gpu.as_ref().is_some_and(|gpu| gpu.lost().is_some()) {
-            // Its threads may wait for that GPU for ever (cubecl's own polling ends with it); the process ends anyway.
-            std::mem::forget(self.engine.take());
-        }
         self.engine = None;
     }
 }
@@ -458,7 +454,7 @@ impl Drop for App {
     /// A panic on the window's own thread: what was typed is kept all the same.
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.keep_last();
+            self.leave();
         }
     }
 }

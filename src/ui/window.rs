@@ -129,9 +129,11 @@ fn open(options: WindowOptions, check: Option<(Arc<Mutex<Seen>>, Duration)>) -> 
             None => Box::new(app),
         })
     });
-    // A drawing call on a lost GPU may panic before the app has noticed the loss.
+    // A drawing call on a lost GPU panics inside the toolkit, often before the app has noticed the loss.
+    quiet_when_lost(gpu.clone());
     let ended = catch_unwind(AssertUnwindSafe(|| eframe::run_native("MotionLens", native, create)));
-    if let Some(reason) = gpu.get().and_then(SharedGpu::lost) {
+    let lost = if ended.is_err() { SharedGpu::lost_lately } else { SharedGpu::lost };
+    if let Some(reason) = gpu.get().and_then(lost) {
         let Some(next) = Restart::after(restart.as_ref(), reason.clone(), began.elapsed()) else {
             return Err(WindowError::Lost(reason));
         };
@@ -144,6 +146,15 @@ fn open(options: WindowOptions, check: Option<(Arc<Mutex<Seen>>, Duration)>) -> 
         eframe::Error::Wgpu(e) => WindowError::Graphics(e.to_string()),
         other => WindowError::Native(other.to_string()),
     })
+}
+
+/// What is told of a lost GPU is the loss, not where the toolkit stumbled over it.
+fn quiet_when_lost(gpu: Arc<OnceLock<SharedGpu>>) {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| match gpu.get().and_then(SharedGpu::lost_lately) {
+        Some(_) => log::warn!("{info}"),
+        None => usual(info),
+    }));
 }
 
 /// The person has named prompts: a draft is not read.
@@ -250,10 +261,13 @@ fn choose(
             Err(why) => refusals.push(format!("{} refuses a device ({why})", report.name)),
         }
     }
-    Err(match (refusals.is_empty(), all.is_empty()) {
-        (false, _) => refusals.join("; "),
-        (true, true) => "none was found".to_owned(),
-        (true, false) => format!("none of {} draws on this display", all.join(", ")),
+    Err(match (&named, all.is_empty()) {
+        _ if !refusals.is_empty() => refusals.join("; "),
+        (_, true) => "none was found".to_owned(),
+        (Some(name), false) => {
+            format!("none of {} has \"{name}\" in its name and draws here", all.join(", "))
+        }
+        (None, false) => format!("none of {} draws on this display", all.join(", ")),
     })
 }
 

@@ -1,6 +1,7 @@
 //! What of the state is kept between runs, and how it comes back.
 
 use super::App;
+use crate::device::SharedGpu;
 use crate::engine::ModelSource;
 use crate::prompt::{PromptSet, Templates};
 use crate::ui::command::Command;
@@ -82,8 +83,8 @@ impl App {
         wait
     }
 
-    /// Writes the last of it and waits for every job that writes, for a bounded time.
-    pub(super) fn keep_last(&mut self) {
+    /// Writes the last of what is kept, and waits for every job that writes, for a bounded time.
+    pub(super) fn leave(&mut self) {
         // A person has chosen where to save, and the window has not looked since.
         while let Some(command) = self.desk.take() {
             if matches!(command, Command::SavePrompts(_) | Command::Report(_)) {
@@ -91,7 +92,8 @@ impl App {
                 self.apply(&ctx, command);
             }
         }
-        let lost = self.gpu.as_ref().is_some_and(|gpu| gpu.lost().is_some());
+        let lately = if std::thread::panicking() { SharedGpu::lost_lately } else { SharedGpu::lost };
+        let lost = self.gpu.as_ref().and_then(lately).is_some();
         let (draft, kept) = (self.draft(), self.kept(&self.ctx));
         let mut keep = std::mem::replace(&mut self.keep, Keep::nothing());
         keep.close(&self.desk, draft.clone(), kept.clone(), lost);
@@ -101,6 +103,10 @@ impl App {
             let (mut keep, _) = Keep::open(Some(restart::rescue_folder()), bundled::prompts(), true);
             keep.close(&self.desk, draft, kept, true);
             self.finish();
+        }
+        if lost {
+            // Its threads may wait for that GPU for ever (cubecl's polling ends with it); the program is replaced anyway.
+            std::mem::forget(self.engine.take());
         }
     }
 
