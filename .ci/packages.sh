@@ -34,7 +34,7 @@ elif command -v dnf >/dev/null; then
     wanted=$(missing gcc gcc-c++ make pkgconf-pkg-config clang clang-devel vulkan-loader mesa-vulkan-drivers \
         libxkbcommon-x11 libwayland-client libX11 libX11-xcb libXcursor libXi xorg-x11-server-Xvfb \
         ffmpeg-free 'pkgconfig(libavcodec)' 'pkgconfig(libavformat)' 'pkgconfig(libavutil)' \
-        'pkgconfig(libavdevice)' 'pkgconfig(libswscale)' 'pkgconfig(libswresample)')
+        'pkgconfig(libswscale)')
     # RPM Fusion's ffmpeg does as well as Fedora's own.
     if command -v ffmpeg >/dev/null; then wanted=$(echo "$wanted" | sed 's/ffmpeg-free //'); fi
     [ -z "$wanted" ] && exit 0

@@ -7,12 +7,13 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use motionlens::data::captions;
 use motionlens::data::world::{Motion, Scene, rng};
 use motionlens::device::DeviceChoice;
-use motionlens::engine::{AnalysisWindow, Engine, Event, ModelSource};
+use motionlens::engine::{Engine, Event, Question, Rank};
 use motionlens::model::weights::{Precision, save};
-use motionlens::model::{Clip, ClipConfig};
+use motionlens::model::{Clip, ClipConfig, Surgery};
 use motionlens::prompt::PromptSet;
 use motionlens::prompt::tokenizer::word_tokenizer_json;
-use motionlens::video::Pts;
+use motionlens::session::ModelSource;
+use motionlens::video::{ClipSpec, Pts, Source, Span};
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
@@ -31,37 +32,43 @@ fn random_b16(folder: &Path) {
     std::fs::write(folder.join("tokenizer.json"), tokenizer).expect("tokenizer.json");
 }
 
-fn next(engine: &Engine, mut wanted: impl FnMut(&Event) -> bool) {
+fn next<T>(engine: &Engine, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
     loop {
         let event = engine.wait_event(Duration::from_secs(600)).expect("an event");
-        if let Event::ModelFailed { message } | Event::AnalysisFailed { message } = &event {
+        if let Event::ModelFailed { message } | Event::Failed { message, .. } = &event {
             panic!("{message}");
         }
-        if wanted(&event) {
-            return;
+        if let Some(found) = wanted(&event) {
+            return found;
         }
     }
 }
 
-fn is_scored(event: &Event) -> bool {
-    matches!(event, Event::Scored { scores, .. } if !scores.classes.is_empty())
-}
-
 /// Eight classes with the default templates; an edit changes one positive prompt, to eight words not seen before (ten tokens
 /// with the start and the end).
-fn edits(c: &mut Criterion, name: &str, source: ModelSource) {
+fn edits(c: &mut Criterion, name: &str, model: ModelSource) {
     let folder = tempfile::tempdir().expect("a folder");
     let still = folder.path().join("still.png");
     let picture = image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8 * 3, y as u8 * 3, 90]));
     picture.save(&still).expect("a picture");
-    let engine = Engine::spawn(DeviceChoice::Cpu, None, Arc::new(|| {}));
-    engine.load_model(source);
-    next(&engine, |e| matches!(e, Event::ModelLoaded { .. }));
+    let source = Source::open(&still, Arc::new(|| {}));
+    let engine = Engine::spawn(DeviceChoice::Cpu, None, None, Arc::new(|| {}));
+    engine.load_model(model);
+    let (info, device) = next(&engine, |e| match e {
+        Event::ModelLoaded { info, device } => Some((info.clone(), device.name.clone())),
+        _ => None,
+    });
     let mut set = PromptSet::from_names((0..8).map(|i| format!("w{i}")));
-    engine.set_video(Some(&still));
-    engine.set_prompts(set.clone());
-    engine.analyse(AnalysisWindow { start: Pts(0), end: Pts(0) });
-    next(&engine, is_scored);
+    let question = Question {
+        source: source.id().clone(),
+        clip: ClipSpec::segments(Span::new(Pts(0), Pts(0))),
+        frames: info.frames,
+        model: info.identity.clone(),
+        device,
+        surgery: Surgery::default(),
+    };
+    engine.ask(&source, question, Rank::Screen);
+    next(&engine, |e| matches!(e, Event::Answered { .. }).then_some(()));
     let mut edit = 0u64;
     let mut one = || {
         edit += 1;
@@ -69,8 +76,8 @@ fn edits(c: &mut Criterion, name: &str, source: ModelSource) {
         let text = (0..8).map(digits).collect::<Vec<_>>().join(" ");
         set.classes[3].positive = Some(vec![text]);
         let start = Instant::now();
-        engine.set_prompts(set.clone());
-        next(&engine, is_scored);
+        engine.set_prompts(edit, Arc::new(set.clone()), None);
+        next(&engine, |e| matches!(e, Event::Scored(s) if s.revision == edit).then_some(()));
         start.elapsed()
     };
     c.bench_function(name, |b| b.iter_custom(|n| (0..n).map(|_| one()).sum()));

@@ -2,16 +2,19 @@
 //! GPU does with it, and what player and engine do on their threads, is not in it.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use motionlens::engine::{Analysis, AnalysisWindow, CropRect, Event, Map, Maps};
+use motionlens::engine::{Answer, Question, Scored};
 use motionlens::export::overlay::Layer;
+use motionlens::model::Surgery;
 use motionlens::prompt::PromptSet;
 use motionlens::score::{ClassScore, Scores};
+use motionlens::session::{Evidence, Map, Maps};
 use motionlens::ui::App;
 use motionlens::ui::command::Command;
 use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::overlay::{Arrangement, View};
 use motionlens::ui::state::{Playback, VideoFile};
-use motionlens::video::{FrameTimes, Pts, VideoDigest, VideoInfo};
+use motionlens::video::preprocess::CropRect;
+use motionlens::video::{ClipSpec, FrameTimes, Pts, SourceId, Span, VideoInfo};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -23,30 +26,41 @@ fn map(seed: usize) -> Map {
     Map { frames: FRAMES, rows: GRID, cols: GRID, data }
 }
 
-fn analysis() -> Analysis {
-    Analysis {
-        video: VideoDigest(Arc::from("00")),
-        window: AnalysisWindow { start: Pts(0), end: Pts(10_000_000_000) },
+fn answer() -> Answer {
+    let question = Question {
+        source: SourceId::from("clip".to_owned()),
+        clip: ClipSpec::segments(Span::new(Pts(0), Pts(10_000_000_000))),
+        frames: FRAMES,
+        model: "00".into(),
+        device: "CPU".into(),
+        surgery: Surgery::default(),
+    };
+    Answer {
+        id: question.id(),
+        question: Arc::new(question),
         frames: (0..FRAMES as i64).map(|i| Pts(i * 1_250_000_000)).collect(),
         crop: CropRect { x0: 0.2, y0: 0.0, x1: 0.8, y1: 1.0 },
-        maps: Maps {
-            motion: map(0),
-            static_energy: map(1),
-            static_rgb: [map(2), map(3), map(4)],
-            signed: map(5),
-            evidence: map(6),
-            gates: (0..2).map(|b| (0..8).map(|h| map(b * 8 + h)).collect()).collect(),
-            gate: map(7),
-            levels: vec![map(8), map(9), map(10)],
+        evidence: Evidence {
+            embedding: vec![1.0],
+            v_s: vec![1.0],
+            v_m: vec![0.0],
+            maps: Maps {
+                motion: map(0),
+                static_energy: map(1),
+                static_rgb: [map(2), map(3), map(4)],
+                signed: map(5),
+                evidence: map(6),
+                gates: (0..2).map(|b| (0..8).map(|h| map(b * 8 + h)).collect()).collect(),
+                gate: map(7),
+                levels: vec![map(8), map(9), map(10)],
+            },
         },
-        embedding: vec![1.0],
-        model_digest: "00".into(),
         seconds: 1.0,
         encoded_frames: FRAMES,
     }
 }
 
-fn scored(n: usize) -> Event {
+fn scored(app: &App, n: usize) -> Scored {
     let class = |i: usize| ClassScore {
         name: format!("action {i}"),
         s_pos: Some(0.2 + i as f32 * 1e-3),
@@ -56,9 +70,13 @@ fn scored(n: usize) -> Event {
         logit: Some(20.0),
         p: 1.0 / n as f32,
         yes: 0.9,
+        positives: vec![0.2; 4],
+        negatives: vec![0.1],
+        nearest: vec![0],
     };
     let scores = Scores { classes: (0..n).map(class).collect(), none: 0.1, alpha: 0.5 };
-    Event::Scored { scores: Arc::new(scores), notes: Arc::new(Vec::new()), seconds: 1e-3 }
+    let revision = app.state().revision;
+    Scored { question: answer().id, revision, scores: Arc::new(scores), seconds: 1e-3 }
 }
 
 fn window(ctx: &egui::Context, classes: usize) -> App {
@@ -76,12 +94,12 @@ fn window(ctx: &egui::Context, classes: usize) -> App {
         ))),
         fault: None,
     };
-    let file = VideoFile { path: "clip.mp4".into(), name: "clip.mp4".into(), bundled: true };
+    let file = VideoFile { path: "clip.mp4".into(), source: None, name: "clip.mp4".into(), bundled: true };
     app.show_playback(Some(file), Playback { info: Some(info), shown: Some(Pts(0)), ..Playback::default() });
     let set = PromptSet::from_names((0..classes).map(|i| format!("action {i}")));
     app.apply(ctx, Command::Edit(PromptEdit::Replace(set)));
-    app.on_event(Event::Analysed(Arc::new(analysis())));
-    app.on_event(scored(classes));
+    let scored = scored(&app, classes);
+    app.show_answer(Arc::new(answer()), Some(scored));
     app
 }
 
@@ -113,12 +131,13 @@ fn frames(c: &mut Criterion) {
     let ctx = egui::Context::default();
     let mut app = window(&ctx, 51);
     let mut time = 0.0;
-    let analyses = [Arc::new(analysis()), Arc::new(analysis())];
+    let answers = [Arc::new(answer()), Arc::new(answer())];
+    let scored = scored(&app, 51);
     let mut i = 0;
-    group.bench_function("single, 51 classes, a new analysis in every frame", |b| {
+    group.bench_function("single, 51 classes, a new answer in every frame", |b| {
         b.iter(|| {
             i += 1;
-            app.on_event(Event::Analysed(analyses[i % 2].clone()));
+            app.show_answer(answers[i % 2].clone(), Some(scored.clone()));
             black_box(draw(&ctx, &mut app, &mut time))
         });
     });

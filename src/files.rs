@@ -7,6 +7,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// The program's folder for what can be computed again, if this machine has a place for it.
+pub fn cache_folder() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "motionlens").map(|dirs| dirs.cache_dir().to_owned())
+}
+
 /// Writes `content` to `path` by way of a temporary file beside it and a rename.
 ///
 /// A link is followed, so that the file it points at is replaced and not the link. A file that is marked

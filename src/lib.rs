@@ -1,21 +1,49 @@
 //! MotionLens opens a video, runs a CLIP-based zero-shot action model on the local device, and shows why
 //! the model says what it says.
 //!
-//! Two straight flows meet in two places only, the [`engine`] (the score) and the `ui` (the drawing):
+//! Two straight flows, joined by questions:
 //!
 //! ```text
-//! file ──> video ──> clip ──> model ──> maps ──────────> ui (stage)
-//!                               │ video embedding
-//! prompts ──> tokens ──> text embedding ──> score ─────> ui (prompts, scores)
+//! file ──> source ──> clip ──> session ──> evidence ──────────> ui (stage, filmstrip)
+//!                                             │ embedding
+//! prompts ──> texts ──────────> session ──> scores ───────────> ui (prompts)
 //! ```
 //!
-//! A prompt edit never re-runs the vision tower; a seek never re-encodes a prompt. The headless commands in
-//! [`cli`] are the same two flows through the same engine with the window taken away.
+//! They meet in two places only: [`engine`] (the scores) and `ui` (the drawing). A prompt edit never re-runs the vision
+//! tower; a seek never re-encodes a prompt. The headless commands in [`cli`], [`train`] and [`eval`] are the same flows with
+//! the window taken away.
 //!
-//! Threads: `ui` owns the play head and the state and never waits; `source` lists an open file's frames and hashes its
-//! bytes, once for everybody; `decode` owns the video being played; `sample` owns a second handle on it and cuts
-//! clips; `model` owns every tensor. Imports run one way: [`score`] and [`prompt`] know nothing of ours, [`model`]
-//! knows Burn, [`video`] knows ffmpeg, [`engine`] joins them, and `ui`, [`cli`], [`train`] and [`eval`] stand on top.
+//! **Everything that is asked of the model is a [question](engine::Question) with an identity; everything shown belongs to one.**
+//!
+//! | | |
+//! |---|---|
+//! | [`Source`](video::Source) | one per open file, shared by player, reader, thumbnails and report: its frames' times and its digest, each found out once |
+//! | [`ClipSpec`](video::ClipSpec) | which frames of a source, in which order (span and rule; or reversed, shuffled, frozen, by hand) |
+//! | [`Surgery`](model::Surgery) | what is altered inside the model |
+//! | [`Question`](engine::Question) | source, clip, T, model, device, surgery: all that changes the answer |
+//! | [`Answer`](engine::Answer) | the question, its frames, and the [`Evidence`](session::Evidence): embedding and maps |
+//! | [`Scores`](score::Scores) | a pure function of evidence and prompts |
+//!
+//! The engine holds answers and tokens in a store bounded in bytes, and works off its queue by rank: a new model and prompt
+//! edits first, then what is on screen, then what follows the play head, then the rest. Scores name the answer and the
+//! revision of the prompts that they are of, so they can never stand beside maps of something else.
+//!
+//! Threads, all named, and no async runtime:
+//!
+//! | thread | owns | hears | says |
+//! |---|---|---|---|
+//! | main | the play head and the window's state; never waits, decodes, or runs the model | events | commands |
+//! | `decode` | the video being played | seek, play | frames |
+//! | `source` | the scan and the digest of one file | – | both, once |
+//! | `sample` | a second handle on the video; one clip ahead of the model | questions | pictures at the model's size |
+//! | `model` | every tensor, the weights, the device | clips, prompts, models | events that name their question |
+//! | jobs | one piece of file work each | – | its outcome |
+//!
+//! Imports run one way. [`video`], [`score`] and [`prompt`] know nothing of the engine; [`model`] knows Burn and neither video
+//! nor windows; [`session`] joins model, device and prompts and is the only forward path; [`engine`] joins session and
+//! video; [`train`] stands on session, [`eval`] on both; `ui` and [`cli`] are on top and never on each other.
+//! `unsafe` is in `video/decode/open.rs` and `files/map.rs` alone. Words: "window" is the one on the desktop, a stretch of time is a
+//! *span*, a *clip* is frames, the CLIP model is *the towers*.
 //!
 //! "METHOD §4" in a comment is section 4 of `docs/method.md`, the specification of what is computed.
 
@@ -29,6 +57,7 @@ pub mod files;
 pub mod model;
 pub mod prompt;
 pub mod score;
+pub mod session;
 pub mod train;
 pub mod ui;
 pub mod video;

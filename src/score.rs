@@ -1,23 +1,35 @@
 //! Pure arithmetic from embeddings to scores (METHOD §6): no tensors, no device, no allocation worth naming,
 //! so a prompt edit is as cheap as it looks.
 
+use std::sync::Arc;
+
 /// The text side of one class, after DA_j: unit vectors of width E, absent where the class has no such prompts.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClassEmbedding {
     pub name: String,
     /// t⁺ (E), unit norm.
-    pub positive: Option<Vec<f32>>,
+    pub positive: Option<Arc<[f32]>>,
     /// Every t⁻ (E), unit norm: one for the negatives that the templates give, and one for each other prompt.
-    pub negatives: Vec<Vec<f32>>,
+    pub negatives: Vec<Arc<[f32]>>,
+    /// Each positive prompt alone (E), unit norm, in the order of `PromptSet::positive_prompts`.
+    pub positive_prompts: Vec<Arc<[f32]>>,
+    /// Each negative prompt alone, in the order of `PromptSet::negative_prompts`, with the place in `negatives` of the t⁻ that
+    /// it belongs to.
+    pub negative_prompts: Vec<(usize, Arc<[f32]>)>,
 }
 
 impl ClassEmbedding {
-    /// The negative that fits the clip best: s⁻ is its cosine (METHOD §6). One mean of all prompts would not do: prompts
-    /// that say different things have no meaningful mean. With that, an unrelated negative moved p by more than 0.1 in
+    /// The place of the negative that fits the clip best: s⁻ is its cosine (METHOD §6). One mean of all would not do:
+    /// prompts that say different things have no meaningful mean. With that, an unrelated negative moved p by more than 0.1 in
     /// three clips of four (`tests/prompt_edits.rs`). With the templates' negatives alone both are the same.
+    fn nearest(&self, video: &[f32]) -> Option<(usize, f64)> {
+        let all = self.negatives.iter().map(|t| dot(video, t)).enumerate();
+        all.max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// The negative that fits the clip best.
     pub fn nearest_negative(&self, video: &[f32]) -> Option<&[f32]> {
-        let all = self.negatives.iter().map(Vec::as_slice);
-        all.max_by(|a, b| dot(video, a).total_cmp(&dot(video, b)))
+        self.nearest(video).map(|(place, _)| &*self.negatives[place])
     }
 }
 
@@ -39,6 +51,12 @@ pub struct ClassScore {
     pub p: f32,
     /// σ(τ(s⁺ − s⁻)); 1 for a class without negatives.
     pub yes: f32,
+    /// The cosine of the clip with each positive prompt alone, in the order of `PromptSet::positive_prompts`; with each
+    /// negative one likewise.
+    pub positives: Vec<f32>,
+    pub negatives: Vec<f32>,
+    /// The negative prompts (places in `negatives`) whose t⁻ set s⁻: one, or those of the templates together.
+    pub nearest: Vec<usize>,
 }
 
 /// The scores of one clip against one prompt set.
@@ -89,7 +107,8 @@ pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) ->
     let tau64 = f64::from(tau);
     let cosine = |t: &[f32]| dot(video, t);
     let positive: Vec<Option<f64>> = classes.iter().map(|c| c.positive.as_deref().map(cosine)).collect();
-    let negative: Vec<Option<f64>> = classes.iter().map(|c| c.nearest_negative(video).map(cosine)).collect();
+    let nearest: Vec<Option<(usize, f64)>> = classes.iter().map(|c| c.nearest(video)).collect();
+    let negative: Vec<Option<f64>> = nearest.iter().map(|n| n.map(|(_, s)| s)).collect();
 
     let having: Vec<f64> = negative.iter().flatten().copied().collect();
     let mean_negative = having.iter().sum::<f64>() / having.len().max(1) as f64;
@@ -115,25 +134,42 @@ pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) ->
                 (Some(s_pos), Some(s_neg)) => sigmoid(tau64 * (s_pos - s_neg)),
             };
             none += p[c] * (1.0 - yes);
-            let nearest = class.positive.as_ref().and_then(|t| Some(dot(t, class.nearest_negative(t)?)));
+            let text_cos = class.positive.as_ref().and_then(|t| class.nearest(t));
+            let single = |t: &Arc<[f32]>| cosine(t) as f32;
+            let of_nearest = |(i, (group, _)): (usize, &(usize, Arc<[f32]>))| {
+                nearest[c].filter(|(place, _)| place == group).map(|_| i)
+            };
             ClassScore {
                 name: class.name.clone(),
                 s_pos: s_pos.map(|s| s as f32),
                 s_neg: s_neg.map(|s| s as f32),
                 margin: s_pos.map(|s| (s - s_neg.unwrap_or(0.0)) as f32),
-                text_cos: nearest.map(|c| c as f32),
+                text_cos: text_cos.map(|(_, c)| c as f32),
                 logit: logits[c].map(|z| z as f32),
                 p: p[c] as f32,
                 yes: yes as f32,
+                positives: class.positive_prompts.iter().map(single).collect(),
+                negatives: class.negative_prompts.iter().map(|(_, t)| single(t)).collect(),
+                nearest: class.negative_prompts.iter().enumerate().filter_map(of_nearest).collect(),
             }
         })
         .collect();
     Scores { classes: scored, none: none as f32, alpha }
 }
 
-/// Inner product in double precision: sums of hundreds of terms stay well within METHOD §11's 1e-6.
+/// Inner product in double precision: sums of hundreds of terms stay well within METHOD §11's 1e-6. Eight sums side by side
+/// let the processor add them at once.
 fn dot(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
+    let product = |x: &f32, y: &f32| f64::from(*x) * f64::from(*y);
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut sums = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..8 {
+            sums[i] += product(&a[i], &b[i]);
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(x, y)| product(x, y)).sum();
+    sums.iter().sum::<f64>() + rest
 }
 
 fn sigmoid(x: f64) -> f64 {

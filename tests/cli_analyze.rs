@@ -267,31 +267,34 @@ fn the_command_of_a_report_gives_the_same_scores() {
     let set = r#"{"version": 1, "classes": [{"name": "moving left", "negative": ["a </pre> <b>bold</b> square"]},
         {"name": "still", "positive": ["a still object"], "negative": []}, {"name": "moving up"}]}"#;
     std::fs::write(&prompts, set).unwrap();
+    let clip = r#"{"span":{"start":100000000,"end":900000000},"rule":"segments","order":"reversed"}"#;
     let span = ["--start-s", "0.123456789", "--end-s", "0.8", "--alpha", "0.35"];
-    let mut args = vec!["--prompts", prompts.to_str().unwrap(), "--out", dir.path().to_str().unwrap()];
-    args.extend(span);
-    let folder = report_folder(&analyze(&video, &args));
-    let page = std::fs::read_to_string(folder.join("index.html")).unwrap();
-    assert!(page.contains("a &lt;/pre&gt; &lt;b&gt;bold"), "prompts are on the page");
-    let command = page.split_once("<pre id=\"command\">").unwrap().1.split_once("</pre>").unwrap().0;
-    let command = html_escape::decode_html_entities(command);
-    assert!(
-        command.starts_with("motionlens analyze ") && command.contains("--prompts prompts.json"),
-        "{command}"
-    );
-
+    let altered = ["--clip", clip, "--surgery", r#"{"no_motion":true}"#];
     let program = Path::new(env!("CARGO_BIN_EXE_motionlens")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    let again = Command::new("sh")
-        .args(["-c", &format!("{command} --json -")])
-        .env("PATH", path)
-        .current_dir(&folder)
-        .output()
-        .unwrap();
-    let (again, before) = (json(&again), std::fs::read(folder.join("scores.json")).unwrap());
-    let before: Value = serde_json::from_slice(&before).unwrap();
-    for key in ["scope", "frames", "alpha", "classes", "none"] {
-        assert_eq!(again[key], before[key], "{key}");
+    for asked in [&span[..], &altered] {
+        let mut args = vec!["--prompts", prompts.to_str().unwrap(), "--out", dir.path().to_str().unwrap()];
+        args.extend(asked);
+        let folder = report_folder(&analyze(&video, &args));
+        let page = std::fs::read_to_string(folder.join("index.html")).unwrap();
+        assert!(page.contains("a &lt;/pre&gt; &lt;b&gt;bold"), "prompts are on the page");
+        let command = page.split_once("<pre id=\"command\">").unwrap().1.split_once("</pre>").unwrap().0;
+        let command = html_escape::decode_html_entities(command);
+        assert!(
+            command.starts_with("motionlens analyze ") && command.contains("--prompts prompts.json"),
+            "{command}"
+        );
+        let again = Command::new("sh")
+            .args(["-c", &format!("{command} --json -")])
+            .env("PATH", &path)
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        let (again, before) = (json(&again), std::fs::read(folder.join("scores.json")).unwrap());
+        let before: Value = serde_json::from_slice(&before).unwrap();
+        for key in ["scope", "frames", "alpha", "classes", "none", "maps"] {
+            assert_eq!(again[key], before[key], "{key}");
+        }
     }
 }
 

@@ -103,7 +103,7 @@ fn a_broken_or_newer_file_is_set_aside_and_told() {
 #[test]
 fn a_file_of_an_earlier_build_loads_and_odd_values_make_no_unusable_window() {
     let dir = tempfile::tempdir().unwrap();
-    let old = r#"{ "version": 1, "zoom": 1e30, "size": [3, 1e9], "view": { "opacity": -4, "palette": "Diverging" } }"#;
+    let old = r#"{ "version": 1, "zoom": 1e30, "size": [3, 1e9], "view": { "opacity": -4, "palette": "diverging" } }"#;
     std::fs::write(dir.path().join("window.json"), old).unwrap();
     let (_keep, found) = open(dir.path());
     assert!(found.problems.is_empty(), "{:?}", found.problems);

@@ -2,29 +2,30 @@
 //! class wins, naming the true motion as a negative lowers its class, and an unrelated negative hardly matters.
 //! The rates are printed; `cargo test --release --test prompt_edits -- --nocapture` shows them.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use motionlens::data::world::{Direction, Manner, Motion, Scene, rng};
-use motionlens::eval::zero_shot::{TextSide, embed_tokens};
-use motionlens::model::{Model, ModelFiles};
-use motionlens::prompt::Templates;
+use motionlens::model::Surgery;
+use motionlens::prompt::{PromptSet, Templates};
 use motionlens::score::{ClassEmbedding, ClassScore, score};
-use motionlens::train::features::{encode, preprocess, world_pixels};
+use motionlens::session::{ModelSource, Session};
+use motionlens::train::features::world_pixels;
 use motionlens::train::head::world_templates;
 
 /// A data seed of this test alone.
 const SEED: u64 = 77_000_001;
 const ROUNDS: u64 = 3;
 
-fn embeddings(model: &Model, device: &Device) -> Vec<(Motion, Vec<f32>)> {
-    let frames = model.head_config.frames;
+fn embeddings(session: &Session) -> Vec<(Motion, Vec<f32>)> {
+    let (frames, size) = (session.info.frames, session.info.image_size);
     let mut all = Vec::new();
     for round in 0..ROUNDS {
         for (i, motion) in Motion::all().into_iter().enumerate() {
             let scene = Scene::random(&mut rng(SEED, round * 32 + i as u64), motion);
-            let tokens = encode(model, world_pixels(&scene, frames, &preprocess(model)), device).unwrap();
-            let shape = [1, frames, model.config.tokens(), model.config.vision.width];
-            let x = Tensor::<4>::from_data(TensorData::new(tokens, shape), device);
-            all.push((motion, embed_tokens(&model.head, model, x).unwrap().remove(0)));
+            let pixels = world_pixels(&scene, frames, &session.preprocess);
+            let each: Vec<&[f32]> = pixels.chunks_exact(3 * size * size).collect();
+            let tokens = session.encode_frames(&each).unwrap();
+            let f = session.embed(session.clips(&tokens, frames), &Surgery::default()).unwrap().remove(0);
+            all.push((motion, f));
         }
     }
     all
@@ -49,19 +50,22 @@ fn winner(classes: &[ClassScore]) -> usize {
 
 #[test]
 fn editing_prompts_does_what_a_person_expects() {
-    let device = Device::flex();
-    let model = ModelFiles::embedded().load(&device).unwrap();
-    if !model.head_trained {
+    let mut session = Session::load(&ModelSource::Embedded, &Device::flex(), &|_, _| ()).unwrap();
+    let info = session.info.clone();
+    if !info.head_trained {
         eprintln!("skipped: the embedded model is untrained");
         return;
     }
     let names: Vec<String> = Motion::all().iter().map(|m| m.name()).collect();
-    let templates = model.templates.clone().unwrap_or_else(world_templates);
-    let classes = TextSide::encode(&model, &names, &templates, &device).unwrap().joint(&model.head).unwrap();
+    let mut encode = |templates: Templates| {
+        let set = PromptSet { templates, ..PromptSet::from_names(&names) };
+        session.classes(&set, &|| false).unwrap().0
+    };
+    let classes = encode(info.templates.clone().unwrap_or_else(world_templates));
     let place = |motion: Motion| names.iter().position(|n| *n == motion.name()).unwrap();
     // A class after a person has typed one more negative prompt beside those from the templates.
     let bare = Templates { positive: vec!["{}".into()], negative: vec!["not {}".into()] };
-    let typed = TextSide::encode(&model, &names, &bare, &device).unwrap().joint(&model.head).unwrap();
+    let typed = encode(bare);
     let with_negative = |class: Motion, added: Motion| -> ClassEmbedding {
         let mut edited = classes[place(class)].clone();
         edited.negatives.extend(typed[place(added)].positive.clone());
@@ -70,19 +74,19 @@ fn editing_prompts_does_what_a_person_expects() {
     let edited: Vec<[ClassEmbedding; 2]> =
         Motion::all().into_iter().map(|m| [with_negative(m, m), with_negative(m, unrelated(m))]).collect();
 
-    let clips = embeddings(&model, &device);
+    let clips = embeddings(&session);
     // Prompts only count at an α above 0; `yes` counts at any.
-    let alpha = if model.alpha > 0.0 { model.alpha } else { 1.0 };
+    let alpha = if info.alpha > 0.0 { info.alpha } else { 1.0 };
     let (mut wins, mut lowered, mut unmoved, mut same_winner, mut drops) = (0, 0, 0, 0, [0.0; 2]);
     for (motion, f) in &clips {
         let own = place(*motion);
-        let before = score(f, &classes, model.tau, alpha);
+        let before = score(f, &classes, info.tau, alpha);
         let best = winner(&before.classes);
         wins += usize::from(best == own);
         let after = |edit: usize| {
             let mut classes = classes.clone();
             classes[own] = edited[own][edit].clone();
-            score(f, &classes, model.tau, alpha).classes
+            score(f, &classes, info.tau, alpha).classes
         };
         let (truth, other) = (after(0), after(1));
         same_winner += usize::from(winner(&other) == best);

@@ -2,12 +2,18 @@
 
 use motionlens::score::{ClassEmbedding, Scores, mean_of_normalised, normalise, score};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 const TOLERANCE: f32 = 1e-6;
 const WIDTH: usize = 12;
 
 fn class(name: &str, positive: Option<Vec<f32>>, negative: Option<Vec<f32>>) -> ClassEmbedding {
-    ClassEmbedding { name: name.to_owned(), positive, negatives: negative.into_iter().collect() }
+    ClassEmbedding {
+        name: name.to_owned(),
+        positive: positive.map(Into::into),
+        negatives: negative.into_iter().map(Into::into).collect(),
+        ..ClassEmbedding::default()
+    }
 }
 
 /// Plain CLIP: softmax of τ·cos, in double precision and by another route (log-sum-exp).
@@ -73,9 +79,9 @@ proptest! {
     #[test]
     fn shifting_all_negatives_changes_no_probability(video in unit(), list in classes(9),
                                                      shift in -1.0_f32..1.0, alpha in 0.0_f32..2.0) {
-        let lengthen = |v: &Option<Vec<f32>>, x: f32| v.clone().map(|mut v| { v.push(x); v });
+        let lengthen = |v: Option<&Arc<[f32]>>, x: f32| v.map(|v| [&v[..], &[x]].concat());
         let with = |x: f32| -> Vec<_> {
-            list.iter().map(|c| class(&c.name, lengthen(&c.positive, 0.0), lengthen(&c.negatives.first().cloned(), x))).collect()
+            list.iter().map(|c| class(&c.name, lengthen(c.positive.as_ref(), 0.0), lengthen(c.negatives.first(), x))).collect()
         };
         let mut video = video;
         video.push(1.0);
@@ -153,8 +159,8 @@ proptest! {
         prop_assume!(at < list.len());
         let before = score(&video, &list, 10.0, alpha);
         let (mut more, mut alone) = (list.clone(), list.clone());
-        more[at].negatives.push(extra.clone());
-        alone[at].negatives = vec![extra];
+        more[at].negatives.push(extra.clone().into());
+        alone[at].negatives = vec![extra.into()];
         let (more, alone) = (score(&video, &more, 10.0, alpha), score(&video, &alone, 10.0, alpha));
         let worse = before.classes[at].s_neg.is_some_and(|s| s >= alone.classes[at].s_neg.unwrap());
         let expected = if worse { before } else { alone };

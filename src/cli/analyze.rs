@@ -1,16 +1,16 @@
 //! `motionlens analyze`: scores and maps of one video as a table, JSON, or a report folder.
 
-use super::drive::{Outcome, Request, analyse};
+use super::drive::{Outcome, Request, ask};
 use super::{BUNDLED_PROMPTS, CliError, ModelArguments};
-use crate::engine::AnalysisWindow;
 use crate::export::ExportError;
 use crate::export::json::{Record, Video};
 use crate::export::overlay::Style;
 use crate::export::report::Report;
 use crate::files::write_atomic;
+use crate::model::Surgery;
 use crate::prompt::{PromptSet, PromptSetError};
-use crate::video::{Cancel, ClipReader, Pts, RgbImage};
-use std::collections::HashSet;
+use crate::video::{Cancel, ClipSpec, FrameReader, Pts, RgbImage, Source, Span};
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,6 +33,12 @@ pub(super) struct Arguments {
     /// End of the span in seconds [default: the last frame]
     #[arg(long = "end-s", alias = "end", value_name = "S", value_parser = not_negative)]
     pub(super) end: Option<f64>,
+    /// Frames and their order as JSON, instead of a span: what a report's command says where they are no plain span
+    #[arg(long, value_name = "JSON", value_parser = from_json::<ClipSpec>, conflicts_with_all = ["start", "end"])]
+    pub(super) clip: Option<ClipSpec>,
+    /// What is altered inside the model as JSON: what a report's command says where something is
+    #[arg(long, value_name = "JSON", value_parser = from_json::<Surgery>)]
+    pub(super) surgery: Option<Surgery>,
     /// Write scores and maps as JSON; - is the standard output
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
@@ -56,6 +62,10 @@ fn not_negative(text: &str) -> Result<f64, String> {
     }
 }
 
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|e| e.to_string())
+}
+
 impl Arguments {
     /// Everything but the video as the command line's defaults have it.
     pub(super) fn new(video: PathBuf, model: ModelArguments) -> Self {
@@ -66,6 +76,8 @@ impl Arguments {
             class: Vec::new(),
             start: None,
             end: None,
+            clip: None,
+            surgery: None,
             json: None,
             out: None,
             embeddings: false,
@@ -94,37 +106,41 @@ pub(super) fn run(arguments: &Arguments) -> Result<Option<PathBuf>, CliError> {
     let mut notes = prompts.problems();
 
     let cancel = Cancel::default();
-    let mut reader = ClipReader::open(&arguments.video)?;
-    let times = reader.frame_times(&cancel)?;
-    let outcome = analyse(Request {
+    let source = Source::open(&arguments.video, Arc::new(|| {}));
+    let times = source.frames(&cancel)?;
+    let start = arguments.start.map_or(Pts(0), Pts::from_secs);
+    let end = arguments.end.map_or(times.end, Pts::from_secs);
+    let outcome = ask(Request {
         device: arguments.model.device,
         model: arguments.model.source(),
-        video: &arguments.video,
-        window: AnalysisWindow {
-            start: arguments.start.map_or(Pts(0), Pts::from_secs),
-            end: arguments.end.map_or(times.end, Pts::from_secs),
-        },
+        video: &source,
+        clip: arguments.clip.clone().unwrap_or_else(|| ClipSpec::segments(Span::new(start, end))),
+        surgery: arguments.surgery.clone().unwrap_or_default(),
         prompts: prompts.clone(),
         alpha: arguments.alpha.map(|a| a as f32),
+        scale: arguments.out.is_some(),
     })?;
     notes.extend(outcome.notes());
 
     // One picture says the size of all; a report wants them all.
-    let wanted = if arguments.out.is_some() { outcome.analysis.frames.len() } else { 1 };
-    let sampled = outcome.analysis.frames.iter().take(wanted).copied().collect::<Vec<_>>();
-    let clip = reader.read_frames(&sampled, &|_| true, &cancel, &mut |_, _| {})?;
-    let pictures: Vec<Arc<RgbImage>> = clip.frames.into_iter().filter_map(|f| f.image).collect();
+    let wanted = if arguments.out.is_some() { outcome.answer.frames.len() } else { 1 };
+    let sampled = &outcome.answer.frames[..wanted.min(outcome.answer.frames.len())];
+    let mut read: HashMap<Pts, Arc<RgbImage>> = HashMap::new();
+    FrameReader::open(&source, &cancel)?.read(sampled, &cancel, &mut |_, _| {}, &mut |at, picture| {
+        read.insert(at, Arc::new(picture));
+    })?;
+    let pictures: Vec<Arc<RgbImage>> = sampled.iter().filter_map(|at| read.get(at).cloned()).collect();
     let record = Record::new(
         Video {
             path: arguments.video.display().to_string(),
-            digest: outcome.analysis.video.0.to_string(),
+            digest: source.digest(&cancel)?.0.to_string(),
             duration_s: times.end.secs(),
             width: pictures.first().map_or(0, |p| p.width),
             height: pictures.first().map_or(0, |p| p.height),
         },
         &outcome.model,
         &outcome.device,
-        &outcome.analysis,
+        &outcome.answer,
         &outcome.scores,
         notes,
         arguments.embeddings.then_some(&outcome.embeddings[..]),
@@ -136,10 +152,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Option<PathBuf>, CliError> {
     if let Some(folder) = &arguments.out {
         let report = Report {
             record: &record,
-            analysis: &outcome.analysis,
+            answer: &outcome.answer,
             pictures: &pictures,
             prompts: &prompts.or_templates(outcome.model.templates.as_ref()),
-            style: Style::default(),
+            style: Style { motion: outcome.scale.as_ref().map(|scale| scale.motion), ..Style::default() },
             model: arguments.model.model.as_deref(),
             on_gpu: outcome.device.gpu,
         };

@@ -1,14 +1,16 @@
-//! One analysis through the engine, as the window does it, waited for.
+//! One question through the engine, as the window asks it, waited for.
 
 use super::CliError;
-use crate::device::DeviceChoice;
-use crate::engine::{
-    Analysis, AnalysisWindow, DeviceInfo, Engine, Event, ModelInfo, ModelSource, PromptNote,
-};
+use crate::device::{DeviceChoice, DeviceInfo};
+use crate::engine::{Answer, Engine, Event, Question, Rank, Scored};
+use crate::files;
+use crate::model::Surgery;
+use crate::model::folder::MotionScale;
 use crate::prompt::PromptSet;
 use crate::score::{ClassEmbedding, Scores};
+use crate::session::{ModelInfo, ModelSource, PromptNote};
+use crate::video::{ClipSpec, Source};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,35 +18,39 @@ use std::time::Duration;
 pub(super) struct Request<'a> {
     pub device: DeviceChoice,
     pub model: ModelSource,
-    pub video: &'a Path,
-    pub window: AnalysisWindow,
+    pub video: &'a Arc<Source>,
+    pub clip: ClipSpec,
+    pub surgery: Surgery,
     pub prompts: PromptSet,
     /// `None`: the model's own.
     pub alpha: Option<f32>,
+    /// The motion scale is wanted too, which takes a moment where the model's folder has none.
+    pub scale: bool,
 }
 
 /// What it answered.
 pub(super) struct Outcome {
     pub model: Arc<ModelInfo>,
     pub device: DeviceInfo,
-    pub analysis: Arc<Analysis>,
+    pub answer: Arc<Answer>,
     pub scores: Arc<Scores>,
     pub notes: Arc<Vec<PromptNote>>,
     /// Of the classes of `scores`, after DA_j.
     pub embeddings: Arc<Vec<ClassEmbedding>>,
+    pub scale: Option<Arc<MotionScale>>,
 }
 
-/// Loads the model, analyses one window and scores it; progress goes to stderr when that is a terminal.
-pub(super) fn analyse(request: Request) -> Result<Outcome, CliError> {
+/// Loads the model, asks one question and scores the answer; progress goes to stderr when that is a terminal.
+pub(super) fn ask(request: Request) -> Result<Outcome, CliError> {
     // Events are waited for in the engine's own channel, so nobody has to be woken.
-    let engine = Engine::spawn(request.device, None, Arc::new(|| {}));
+    let engine = Engine::spawn(request.device, None, files::cache_folder(), Arc::new(|| {}));
     let bar = progress_bar();
-    let outcome = ask(&engine, &bar, request);
+    let outcome = drive(&engine, &bar, request);
     bar.finish_and_clear();
     outcome
 }
 
-fn ask(engine: &Engine, bar: &ProgressBar, request: Request) -> Result<Outcome, CliError> {
+fn drive(engine: &Engine, bar: &ProgressBar, request: Request) -> Result<Outcome, CliError> {
     engine.load_model(request.model);
     let (model, device) = wait(engine, bar, |event| match event {
         Event::ModelLoaded { info, device } => Some(Ok((info, device))),
@@ -52,25 +58,52 @@ fn ask(engine: &Engine, bar: &ProgressBar, request: Request) -> Result<Outcome, 
         _ => None,
     })?;
 
-    engine.set_alpha(request.alpha);
-    engine.set_prompts(request.prompts.or_templates(model.templates.as_ref()));
-    engine.set_video(Some(request.video));
-    engine.analyse(request.window);
-    let mut analysed = None;
-    let (analysis, scores, notes) = wait(engine, bar, |event| match event {
-        Event::Analysed(analysis) => {
-            analysed = Some(analysis);
-            None
+    let prompts = request.prompts.or_templates(model.templates.as_ref());
+    engine.set_prompts(0, Arc::new(prompts), request.alpha);
+    let question = |model: &ModelInfo, device: &DeviceInfo| Question {
+        source: request.video.id().clone(),
+        clip: request.clip.clone(),
+        frames: model.frames,
+        model: model.identity.clone(),
+        device: device.name.clone(),
+        surgery: request.surgery.clone(),
+    };
+    engine.ask(request.video, question(&model, &device), Rank::Screen);
+    let mut running = (model, device);
+    let mut scale = running.0.scale.clone().map(Arc::new);
+    let (mut texts, mut answered, mut scored): (
+        Option<(Arc<_>, Arc<_>)>,
+        Option<Arc<Answer>>,
+        Option<Scored>,
+    ) = (None, None, None);
+    wait(engine, bar, |event| {
+        match event {
+            Event::Answered { answer, scored: with } => {
+                answered = Some(answer);
+                scored = with.or(scored.take());
+            }
+            Event::Scored(s) => scored = Some(s),
+            Event::Texts { classes, notes, .. } => texts = Some((classes, notes)),
+            Event::Scale { scale: measured, .. } => scale = Some(measured),
+            // The model had to move to another device: the same is asked of it there.
+            Event::ModelLoaded { info, device } => {
+                engine.ask(request.video, question(&info, &device), Rank::Screen);
+                running = (info, device);
+            }
+            Event::Failed { message, .. }
+            | Event::PromptsFailed { message, .. }
+            | Event::ModelFailed { message } => return Some(Err(CliError::Engine(message))),
+            _ => {}
         }
-        // Scores that come before the analysis are empty: they only bring the notes on the prompts.
-        Event::Scored { scores, notes, .. } => analysed.clone().map(|analysis| Ok((analysis, scores, notes))),
-        Event::AnalysisFailed { message }
-        | Event::PromptsFailed { message }
-        | Event::ModelFailed { message } => Some(Err(CliError::Engine(message))),
-        _ => None,
+        let fits = scored.as_ref().zip(answered.as_ref()).is_some_and(|(s, a)| s.question == a.id);
+        (fits && texts.is_some() && (scale.is_some() || !request.scale)).then_some(Ok(()))
     })?;
-    let embeddings = engine.class_embeddings().unwrap_or_default();
-    Ok(Outcome { model, device, analysis, scores, notes, embeddings })
+    let ((model, device), Some(answer), Some(scored), Some((embeddings, notes))) =
+        (running, answered, scored, texts)
+    else {
+        return Err(CliError::Engine("the engine gave an answer without scores".to_owned()));
+    };
+    Ok(Outcome { model, device, answer, scores: scored.scores, notes, embeddings, scale })
 }
 
 /// Blocks until `done` makes something of an event.
@@ -88,7 +121,7 @@ fn wait<T>(
             Event::ModelLoading { what, fraction } => {
                 show(bar, what, fraction.map(|f| ((f * 100.0) as usize, 100)));
             }
-            Event::Progress { stage, done, total } => show(bar, stage, Some((*done, *total))),
+            Event::Progress { stage, done, total, .. } => show(bar, stage, Some((*done, *total))),
             _ => {}
         }
         if let Some(result) = done(event) {

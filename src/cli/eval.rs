@@ -4,8 +4,8 @@ use super::{CliError, ModelArguments};
 use crate::eval::metrics::Summary;
 use crate::eval::synth::{self, FIRST_SEED, SynthReport};
 use crate::files::write_atomic;
-use crate::model::ModelFiles;
 use crate::model::folder::{CARD, Card};
+use crate::session::Session;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use std::collections::BTreeMap;
@@ -56,16 +56,14 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
 
 fn synth(args: &SynthArgs) -> Result<(), CliError> {
     let (device, _) = crate::device::open(args.model.device, None)?;
-    let files = match &args.model.model {
-        Some(folder) => ModelFiles::read(folder)?,
-        None => ModelFiles::embedded(),
-    };
-    let model = files.load(&device)?;
+    let session = Session::load(&args.model.source(), &device, &|_, _| ())
+        .map_err(|e| CliError::Engine(e.to_string()))?;
     let seeds: Vec<u64> = (0..args.seeds).map(|i| FIRST_SEED + i).collect();
     let bar = super::train::progress_bar(seeds.len() * args.clips_per_class * 32, "clips");
-    let report = synth::run(&model, &seeds, args.clips_per_class, &device, &mut |done, _| {
+    let report = synth::run(session, &seeds, args.clips_per_class, &mut |done, _| {
         bar.set_position(done as u64);
-    })?;
+    })
+    .map_err(|e| CliError::Engine(e.to_string()))?;
     bar.finish_and_clear();
     if let Some(folder) = args.model.model.as_deref().filter(|_| args.record) {
         record(&report, &folder.join(CARD))?;
@@ -113,6 +111,7 @@ fn record(report: &SynthReport, path: &Path) -> Result<(), CliError> {
         |reason: String| CliError::Engine(format!("cannot record figures in {}: {reason}", path.display()));
     let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
     let mut card: Card = serde_json::from_slice(&bytes).map_err(|e| fail(e.to_string()))?;
+    card.scale = Some(report.scale.clone());
     card.figures = serde_json::to_value(report).map_err(|e| fail(e.to_string()))?;
     let json = serde_json::to_vec_pretty(&card).map_err(|e| fail(e.to_string()))?;
     write_atomic(path, &json).map_err(|e| fail(e.to_string()))

@@ -11,10 +11,10 @@ mod window;
 
 use crate::data::synth::SynthError;
 use crate::device::{DeviceChoice, DeviceError};
-use crate::engine::ModelSource;
 use crate::export::ExportError;
 use crate::model::ModelError;
 use crate::prompt::PromptSetError;
+use crate::session::ModelSource;
 use crate::train::RunError;
 use crate::ui::WindowError;
 use crate::video::VideoError;

@@ -1,22 +1,25 @@
-//! The engine: one thread that owns the tensors, latest-wins requests, and events.
+//! The engine: questions go in, answers come out, and each answer names its question.
 //!
 //! ```text
-//! handle ──requests──> sample ──clips──> model ──events──> handle
-//!                 └────────prompts, models────┘
+//! handle ──questions──> queue ──> reader ──clips──> worker ──events──> handle
+//!                         └─────── prompts, models ───┘ │
+//!                                                     store
 //! ```
 //!
-//! A window in work is finished before the newest that has come meanwhile is begun: during playback, when windows come
-//! faster than they can be done, there is always a result, and always the next one is of now. A prompt edit is answered
-//! between two steps of a clip.
+//! A [`Question`] holds everything that changes its answer, so two equal questions have one answer, an answer that is held
+//! need not be computed again, and scores can never stand beside maps of something else. The [`queue`](self) is worked off
+//! by rank: a new model and prompt edits first, then what is on screen, then what follows the play head, then the rest.
+//! Every question that was asked ends in exactly one of [`Event::Answered`], [`Event::Failed`] and [`Event::Dropped`].
 
-mod cache;
-pub mod handle;
-mod loaded;
-pub mod maps;
-mod requests;
-mod sample;
-pub mod types;
+mod event;
+mod handle;
+mod question;
+mod queue;
+mod reader;
+mod store;
 mod worker;
 
+pub use crate::session::ModelSource;
+pub use event::{Answer, Event, Scored};
 pub use handle::Engine;
-pub use types::*;
+pub use question::{Question, QuestionId, Rank};

@@ -1,79 +1,92 @@
-//! The `model` thread: the only one that touches tensors. Between the steps of a clip it looks up: a prompt edit is
-//! answered at once, a cancelled clip is dropped, a new model interrupts.
+//! The worker, on the `model` thread: the only one that touches tensors. Between the steps of a clip it looks up: a prompt edit
+//! is answered at once, a question that nobody waits for any more is dropped, a new model interrupts.
 
-use super::cache::{Features, FrameKey};
-use super::loaded::{Loaded, WorkError, not_finite};
-use super::maps;
-use super::requests::{ClipJob, PromptJob, Requests, Stamp, Task, WindowJob, lock};
-use super::types::*;
-use crate::device::{self, DeviceChoice, SharedGpu, panic_message};
+use super::event::{Answer, Event, Scored};
+use super::queue::{ClipJob, Job, Loaded, PromptJob, Queue, Task};
+use super::store::{Features, FrameKey};
+use crate::device::{self, DeviceChoice, DeviceInfo, SharedGpu, panic_message};
+use crate::files::write_atomic;
+use crate::model::folder::MotionScale;
 use crate::score::{ClassEmbedding, score};
-use crate::video::{Pts, RgbImage};
+use crate::session::{Basis, ModelSource, PromptNote, Session, WorkError};
+use crate::video::Pts;
+use crate::video::SourceId;
 use burn::tensor::Device;
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The text side of the present prompts, and the notes on them.
-struct TextSide {
+/// The text side of the present prompts.
+struct Texts {
     classes: Arc<Vec<ClassEmbedding>>,
-    notes: Arc<Vec<PromptNote>>,
+    alpha: Option<f32>,
+    revision: u64,
+}
+
+/// A session, the device that it is on, and how to have it again.
+struct Running {
+    session: Session,
+    source: ModelSource,
+    device: DeviceInfo,
+    identity: Arc<str>,
 }
 
 pub struct Worker {
-    requests: Arc<Requests>,
+    queue: Arc<Queue>,
     choice: DeviceChoice,
     shared: Option<SharedGpu>,
+    /// Where what was measured of a model is kept; `None`: nowhere.
+    cache: Option<PathBuf>,
     device: Option<(Device, DeviceInfo)>,
-    loaded: Option<Loaded>,
+    running: Option<Running>,
     /// `None` until the present prompts have been encoded.
-    texts: Option<TextSide>,
-    /// f of the last clip, and the video it is of.
-    embedding: Option<(u64, Vec<f32>)>,
+    texts: Option<Texts>,
+    /// The static stream's colours of the video that was looked at last.
+    basis: Option<(SourceId, Basis)>,
+    /// The model's motion scale is known, or cannot be had.
+    scaled: bool,
 }
 
 impl Worker {
-    pub fn new(requests: Arc<Requests>, choice: DeviceChoice, shared: Option<SharedGpu>) -> Self {
-        Self { requests, choice, shared, device: None, loaded: None, texts: None, embedding: None }
+    pub fn new(
+        queue: Arc<Queue>,
+        choice: DeviceChoice,
+        shared: Option<SharedGpu>,
+        cache: Option<PathBuf>,
+    ) -> Self {
+        let scaled = true;
+        Self { queue, choice, shared, cache, device: None, running: None, texts: None, basis: None, scaled }
     }
 
     /// Runs until the engine is closed.
     pub fn run(mut self) {
         loop {
-            match self.requests.next_task() {
+            match self.queue.next_task(!self.scaled) {
                 Task::Quit => return,
-                Task::Load { generation, source } => self.load(generation, &source),
+                Task::Load(source) => self.load(source),
                 Task::Prompts(job) => self.prompts(&job),
-                Task::Clip(job) => self.clip(*job),
+                Task::Held(job, answer) => self.held(&job, answer),
+                Task::Clip(clip) => self.clip(*clip),
+                Task::Idle => self.measure_scale(),
             }
         }
     }
 
     /// A model that is refused leaves the one before in place.
-    fn load(&mut self, generation: u64, source: &ModelSource) {
-        let stamp = Stamp::Model(generation);
-        match guarded(|| self.open_model(source, stamp)) {
-            Ok((loaded, device)) => {
-                let info = loaded.info.clone();
-                let facts = (loaded.digest.clone(), info.frames);
-                self.loaded = Some(loaded);
-                self.texts = None;
-                self.embedding = None;
-                self.requests.emit(stamp, Event::ModelLoaded { info, device });
-                self.requests.loaded(generation, Some(facts));
-            }
+    fn load(&mut self, source: ModelSource) {
+        match guarded(|| self.open(source)) {
+            Ok(running) => self.start(running),
             Err(message) => {
-                self.requests.emit(stamp, Event::ModelFailed { message });
-                self.requests.loaded(generation, None);
+                self.queue.loaded(None);
+                self.queue.emit(Event::ModelFailed { message });
             }
         }
     }
 
-    fn open_model(&mut self, source: &ModelSource, stamp: Stamp) -> Result<(Loaded, DeviceInfo), String> {
+    fn open(&mut self, source: ModelSource) -> Result<Running, String> {
         let stage = |what: &str, fraction: f32| {
-            let event = Event::ModelLoading { what: what.to_owned(), fraction: Some(fraction) };
-            self.requests.emit(stamp, event);
+            self.queue.emit(Event::ModelLoading { what: what.to_owned(), fraction: Some(fraction) });
         };
         let (device, info) = match &self.device {
             Some(open) => open.clone(),
@@ -82,181 +95,252 @@ impl Worker {
                 device::open(self.choice, self.shared.as_ref()).map_err(|e| e.to_string())?
             }
         };
-        let loaded = Loaded::load(source, &device, &stage).map_err(|e| e.to_string())?;
+        let session = Session::load(&source, &device, &stage).map_err(|e| e.to_string())?;
         self.device = Some((device, info.clone()));
-        Ok((loaded, info))
+        let identity = session.info.identity.as_str().into();
+        Ok(Running { session, source, device: info, identity })
+    }
+
+    fn start(&mut self, running: Running) {
+        let (info, device) = (running.session.info.clone(), running.device.clone());
+        self.texts = None;
+        self.basis = None;
+        self.scaled = info.scale.is_some();
+        let loaded = Loaded {
+            identity: running.identity.clone(),
+            device: device.name.as_str().into(),
+            preprocess: running.session.preprocess,
+        };
+        self.running = Some(running);
+        self.queue.emit(Event::ModelLoaded { info, device });
+        self.queue.loaded(Some(loaded));
+    }
+
+    /// Where the device that the model runs on has been lost, moves the model to the CPU; `true` if it did. The question in
+    /// work is dropped with the device that it names, and whoever asked hears of the new one.
+    fn moved_off_lost_device(&mut self) -> bool {
+        let on_gpu = self.running.as_ref().is_some_and(|r| r.device.gpu);
+        if !on_gpu || device::lost(self.shared.as_ref()).is_none() {
+            return false;
+        }
+        let Some(running) = self.running.take() else { return false };
+        let source = running.source.clone();
+        // Its tensors go with the device; dropping them may fail as everything on it does.
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(running)));
+        if dropped.is_err() {
+            log::warn!("letting go of a lost device failed");
+        }
+        self.device = None;
+        self.load(source);
+        true
     }
 
     /// New prompts or a new α: the text tower sees new strings only, the vision tower nothing.
     fn prompts(&mut self, job: &PromptJob) {
-        let start = Instant::now();
-        let requests = self.requests.clone();
-        let stamp = Stamp::Scores { prompts: job.generation, video: requests.video_generation() };
-        let interrupted = || requests.has_newer_prompts() || requests.is_interrupted();
+        let queue = self.queue.clone();
+        let interrupted = || queue.has_newer_prompts() || queue.is_interrupted();
         let result = guarded(|| {
-            let Some(loaded) = &mut self.loaded else { return Ok(None) };
-            match loaded.classes(&job.set, &interrupted) {
+            let Some(running) = &mut self.running else { return Ok(None) };
+            match running.session.classes(&job.set, &interrupted) {
                 Ok(texts) => Ok(Some(texts)),
                 Err(WorkError::Interrupted) => Ok(None),
                 Err(WorkError::Failed(message)) => Err(message),
             }
         });
         match result {
-            Ok(Some((classes, notes))) => {
-                let texts = TextSide { classes: Arc::new(classes), notes: Arc::new(notes) };
-                requests.set_classes(texts.classes.clone());
-                self.texts = Some(texts);
-                self.rescore(job, stamp, start);
-            }
-            Ok(None) => requests.prompts_again(),
+            Ok(Some((classes, notes))) => self.encoded(job, classes, notes),
+            Ok(None) => queue.prompts_again(),
             Err(message) => {
                 self.texts = None;
-                requests.emit(stamp, Event::PromptsFailed { message });
+                if self.moved_off_lost_device() {
+                    queue.prompts_again();
+                } else {
+                    queue.emit(Event::PromptsFailed { revision: job.revision, message });
+                }
             }
         }
     }
 
-    /// METHOD §6 on what is there. Without a clip the scores are empty and only the notes count.
-    fn rescore(&self, job: &PromptJob, stamp: Stamp, start: Instant) {
-        let (Some(loaded), Some(texts)) = (&self.loaded, &self.texts) else { return };
-        let video = self.requests.video_generation();
-        let scores = match &self.embedding {
-            Some((of, embedding)) if *of == video => {
-                score(embedding, &texts.classes, loaded.info.tau, job.alpha.unwrap_or(loaded.info.alpha))
-            }
-            _ => Default::default(),
-        };
-        let seconds = start.elapsed().as_secs_f32();
-        let (scores, notes) = (Arc::new(scores), texts.notes.clone());
-        self.requests.emit(stamp, Event::Scored { scores, notes, seconds });
+    fn encoded(&mut self, job: &PromptJob, classes: Vec<ClassEmbedding>, notes: Vec<PromptNote>) {
+        let Some(running) = &self.running else { return };
+        let classes = Arc::new(classes);
+        self.texts = Some(Texts { classes: classes.clone(), alpha: job.alpha, revision: job.revision });
+        self.queue.emit(Event::Texts {
+            revision: job.revision,
+            model: running.session.info.identity.clone(),
+            classes,
+            notes: Arc::new(notes),
+        });
+        let shown = self.queue.shown();
+        if let Some(scored) = shown.and_then(|answer| self.score(&answer, job.since)) {
+            self.queue.emit(Event::Scored(scored));
+        }
     }
 
-    fn clip(&mut self, job: ClipJob) {
-        let ClipJob { window, clip, known } = job;
-        if self.loaded.as_ref().is_none_or(|loaded| loaded.digest != window.model) {
-            // Cut for the model before this one.
-            return self.requests.put_back(&window);
+    /// METHOD §6 on an answer of this model.
+    fn score(&self, answer: &Answer, since: Instant) -> Option<Scored> {
+        let (running, texts) = (self.running.as_ref()?, self.texts.as_ref()?);
+        if *running.identity != *answer.question.model {
+            return None;
         }
-        let start = Instant::now();
-        let stamp = Stamp::Clip(window.generation);
-        let result = guarded(|| match self.analyse(&window, &clip, known) {
-            Ok(analysis) => Ok(Some(analysis)),
+        let info = &running.session.info;
+        let alpha = texts.alpha.unwrap_or(info.alpha);
+        let scores = Arc::new(score(&answer.evidence.embedding, &texts.classes, info.tau, alpha));
+        let seconds = since.elapsed().as_secs_f32();
+        Some(Scored { question: answer.id, revision: texts.revision, scores, seconds })
+    }
+
+    /// Gives a held answer with its scores of now.
+    fn held(&self, job: &Job, answer: Arc<Answer>) {
+        let scored = self.score(&answer, Instant::now());
+        self.queue.answer(job, answer, scored);
+    }
+
+    fn clip(&mut self, clip: ClipJob) {
+        let job = clip.job.clone();
+        let result = guarded(|| match self.answer(clip) {
+            Ok(answer) => Ok(Some(Arc::new(answer))),
             Err(WorkError::Interrupted) => Ok(None),
             Err(WorkError::Failed(message)) => Err(message),
         });
         match result {
-            Ok(Some(mut analysis)) => {
-                analysis.seconds = start.elapsed().as_secs_f32();
-                self.embedding = Some((window.video, analysis.embedding.clone()));
-                self.requests.finish(&window);
-                self.requests.emit(stamp, Event::Analysed(Arc::new(analysis)));
-                // Prompts that are waiting are scored with this clip when they are taken.
-                if let Some(job) = self.requests.prompts().filter(|_| !self.requests.has_newer_prompts()) {
-                    let stamp = Stamp::Scores { prompts: job.generation, video: window.video };
-                    self.rescore(&job, stamp, Instant::now());
+            Ok(Some(answer)) => self.held(&job, answer),
+            Ok(None) => self.queue.give_up(&job),
+            Err(message) => {
+                if self.moved_off_lost_device() {
+                    self.queue.give_up(&job);
+                } else {
+                    self.queue.fail(&job, message);
                 }
             }
-            Ok(None) => self.requests.put_back(&window),
-            Err(message) => self.requests.fail(&window, message),
         }
     }
 
-    fn analyse(
-        &mut self,
-        window: &WindowJob,
-        clip: &crate::video::Clip,
-        mut known: HashMap<Pts, Features>,
-    ) -> Result<Analysis, WorkError> {
-        let progress = |requests: &Requests, stage, done, total| {
-            requests.emit(Stamp::Clip(window.generation), Event::Progress { stage, done, total });
+    fn answer(&mut self, clip: ClipJob) -> Result<Answer, WorkError> {
+        let ClipJob { job, frames, mut known, new } = clip;
+        let start = Instant::now();
+        let progress = |queue: &Queue, stage, done, total| {
+            queue.emit(Event::Progress { question: job.id, stage, done, total });
         };
-        let new = new_frames(clip, &known)?;
-        let gpu = self.device.as_ref().is_some_and(|(_, info)| info.gpu);
+        let gpu = self.running()?.device.gpu;
+        progress(&self.queue, "vision tower", 0, new.len());
         let mut done = 0;
-        progress(&self.requests, "vision tower", 0, new.len());
-        for batch in new.chunks(self.loaded()?.vision_batch(gpu)) {
-            self.look_up(window)?;
-            let loaded = self.loaded()?;
-            let images: Vec<&RgbImage> = batch.iter().map(|(_, image)| *image).collect();
-            let tokens = loaded.encode_frames(&images)?;
-            self.requests.count_vision_frames(batch.len());
-            for ((pts, image), tokens) in batch.iter().zip(tokens) {
-                let crop = loaded.preprocess.crop_rect(image.width, image.height);
-                let features = Features { tokens, crop };
-                let key = FrameKey { video: clip.video.clone(), pts: *pts, model: loaded.digest.clone() };
-                lock(&self.requests.features).put(key, features.clone());
-                known.insert(*pts, features);
+        for batch in new.chunks(self.running()?.session.vision_batch(gpu)) {
+            self.look_up(&job)?;
+            let running = self.running()?;
+            let pixels: Vec<&[f32]> = batch.iter().map(|frame| &*frame.pixels).collect();
+            let tokens = running.session.encode_frames(&pixels)?;
+            self.queue.count_vision_frames(batch.len());
+            let mut store = self.queue.store();
+            for (frame, tokens) in batch.iter().zip(tokens) {
+                let features = Features { tokens, crop: frame.crop };
+                let key = FrameKey {
+                    source: job.source.id().clone(),
+                    pts: frame.pts,
+                    model: running.identity.clone(),
+                    device: running.device.name.as_str().into(),
+                };
+                store.frames.put(key, features.clone());
+                known.insert(frame.pts, features);
             }
+            drop(store);
             done += batch.len();
-            progress(&self.requests, "vision tower", done, new.len());
+            progress(&self.queue, "vision tower", done, new.len());
         }
-        self.look_up(window)?;
-        progress(&self.requests, "motion head", 0, 1);
-        let frames: Vec<Pts> = clip.frames.iter().map(|f| f.pts).collect();
-        let features: Vec<&Features> = frames.iter().filter_map(|pts| known.get(pts)).collect();
-        let loaded = self.loaded()?;
-        let tokens: Vec<Arc<[f32]>> = features.iter().map(|f| f.tokens.clone()).collect();
-        let (Some(first), true) = (features.first(), tokens.len() == window.frames) else {
+        self.look_up(&job)?;
+        progress(&self.queue, "motion head", 0, 1);
+        let features: Vec<&Features> = frames.iter().filter_map(|pts: &Pts| known.get(pts)).collect();
+        let (Some(first), true) = (features.first(), features.len() == job.question.frames) else {
             return Err(WorkError::Failed(format!(
-                "{}: there is no frame in this window",
-                window.path.display()
+                "{}: there is no frame in this span",
+                job.source.path().display()
             )));
         };
-        let model = loaded.model();
-        let output = model.head.forward(loaded.clip_tensor(&tokens), &model.clip.visual_projection);
-        let (maps, embedding) =
-            maps::read(&model.head, &output, loaded.config().grid(), model.head_config.heads)
-                .map_err(WorkError::Failed)?;
-        if embedding.iter().any(|v| !v.is_finite()) {
-            return Err(not_finite("the motion head"));
-        }
-        Ok(Analysis {
-            video: clip.video.clone(),
-            window: window.window,
+        let tokens: Vec<&[f32]> = features.iter().map(|f| &*f.tokens).collect();
+        let session = &self.running()?.session;
+        let x = session.clips(&tokens, tokens.len());
+        let basis =
+            self.basis.as_ref().filter(|(source, _)| source == job.source.id()).map(|(_, basis)| basis);
+        let (evidence, basis) = session.evidence(x, &job.question.surgery, basis)?;
+        let crop = first.crop;
+        self.basis = Some((job.source.id().clone(), basis));
+        Ok(Answer {
+            id: job.id,
+            question: job.question,
             frames,
-            crop: first.crop,
-            maps,
-            embedding,
-            model_digest: loaded.info.digest.clone(),
-            seconds: 0.0,
+            crop,
+            evidence,
+            seconds: start.elapsed().as_secs_f32(),
             encoded_frames: done,
         })
     }
 
-    fn loaded(&self) -> Result<&Loaded, WorkError> {
-        self.loaded.as_ref().ok_or_else(|| WorkError::Failed("no model is loaded".to_owned()))
+    fn running(&self) -> Result<&Running, WorkError> {
+        self.running.as_ref().ok_or_else(|| WorkError::Failed("no model is loaded".to_owned()))
     }
 
     /// What may not wait until the clip is done.
-    fn look_up(&mut self, window: &WindowJob) -> Result<(), WorkError> {
-        if window.cancel.is_cancelled() || self.requests.is_interrupted() {
+    fn look_up(&mut self, job: &Job) -> Result<(), WorkError> {
+        if job.stop.is_cancelled() || self.queue.is_interrupted() {
             return Err(WorkError::Interrupted);
         }
-        if let Some(job) = self.requests.take_prompts() {
-            self.prompts(&job);
+        if let Some(prompts) = self.queue.take_prompts() {
+            self.prompts(&prompts);
+        }
+        while let Some((job, answer)) = self.queue.take_held() {
+            self.held(&job, answer);
         }
         Ok(())
     }
-}
 
-/// The frames to encode, each once, in time order.
-fn new_frames<'a>(
-    clip: &'a crate::video::Clip,
-    known: &HashMap<Pts, Features>,
-) -> Result<Vec<(Pts, &'a RgbImage)>, WorkError> {
-    let mut new: Vec<(Pts, &RgbImage)> = Vec::new();
-    for frame in clip.frames.iter().filter(|f| !known.contains_key(&f.pts)) {
-        let Some(image) = &frame.image else {
-            return Err(WorkError::Failed(format!(
-                "the picture at {:.3} s is missing; analyse the window again",
-                frame.pts.secs()
-            )));
+    /// The scale of a model whose folder has none: from the user's cache, or measured while nobody waits.
+    fn measure_scale(&mut self) {
+        let Some(running) = &self.running else { return };
+        let identity = running.session.info.identity.clone();
+        let kept = self.cache.as_ref().map(|cache| cache.join("scales").join(format!("{identity}.json")));
+        let read = kept.as_ref().and_then(|path| std::fs::read(path).ok());
+        let held: Option<MotionScale> = read.and_then(|json| serde_json::from_slice(&json).ok());
+        let fresh = held.is_none();
+        let measured = guarded(|| match held.map_or_else(|| self.floor(running), Ok) {
+            Ok(scale) => Ok(Some(scale)),
+            Err(WorkError::Interrupted) => Ok(None),
+            Err(WorkError::Failed(message)) => Err(message),
+        });
+        let scale = match measured {
+            Ok(Some(scale)) => scale,
+            // Somebody waits; next time that nobody does.
+            Ok(None) => return,
+            Err(message) => {
+                log::warn!("the motion scale cannot be measured: {message}");
+                self.scaled = true;
+                return;
+            }
         };
-        if new.last().is_none_or(|(pts, _)| *pts != frame.pts) {
-            new.push((frame.pts, image));
+        self.scaled = true;
+        if let (true, Some(path)) = (fresh, kept) {
+            let json = serde_json::to_vec_pretty(&scale).unwrap_or_default();
+            let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+            // A cache that cannot be written costs time and nothing else.
+            if let Err(e) = written.and_then(|()| write_atomic(&path, &json)) {
+                log::warn!("cannot keep {}: {e}", path.display());
+            }
         }
+        self.queue.emit(Event::Scale { model: identity, scale: Arc::new(scale) });
     }
-    Ok(new)
+
+    fn floor(&self, running: &Running) -> Result<MotionScale, WorkError> {
+        let batch = running.session.vision_batch(running.device.gpu);
+        running.session.measure_floor(&mut |session, pixels| {
+            let mut tokens = Vec::with_capacity(pixels.len());
+            for batch in pixels.chunks(batch) {
+                if self.queue.is_busy() {
+                    return Err(WorkError::Interrupted);
+                }
+                tokens.extend(session.encode_frames(batch)?);
+            }
+            Ok(tokens)
+        })
+    }
 }
 
 /// Runs `f`; a panic becomes an error that a person can read.
@@ -268,61 +352,66 @@ fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::queue::NewFrame;
+    use super::super::{Question, Rank};
     use super::*;
-    use crate::video::{Cancel, Clip, ClipFrame, VideoDigest};
-    use crossbeam_channel::unbounded;
+    use crate::model::Surgery;
+    use crate::video::Source;
+    use crate::video::clip::{ClipSpec, Span};
+    use crate::video::preprocess::CropRect;
+    use crossbeam_channel::{Receiver, unbounded};
+    use std::collections::HashMap;
 
-    fn job(worker: &Worker, loaded: &Loaded) -> ClipJob {
-        let image = Arc::new(RgbImage { width: 64, height: 64, data: vec![90; 3 * 64 * 64] });
-        let frame = |i| ClipFrame { pts: Pts(i), image: Some(image.clone()) };
-        let window = WindowJob {
-            generation: 0,
-            path: "memory".into(),
-            video: worker.requests.video_generation(),
-            window: AnalysisWindow { start: Pts(0), end: Pts(7) },
-            cancel: Cancel::default(),
-            closed: Cancel::default(),
-            model: loaded.digest.clone(),
-            frames: loaded.info.frames,
-        };
-        let clip = Clip { video: VideoDigest("v".into()), frames: (0..8).map(frame).collect() };
-        ClipJob { window, clip, known: HashMap::new() }
+    fn worker() -> (Worker, Receiver<Event>) {
+        let (send, events) = unbounded();
+        let mut worker =
+            Worker::new(Arc::new(Queue::new(send, Arc::new(|| {}))), DeviceChoice::Cpu, None, None);
+        worker.load(ModelSource::Embedded);
+        (worker, events)
     }
 
-    /// Runs one clip and gives the event that ended it.
-    fn outcome(worker: &mut Worker, events: &crossbeam_channel::Receiver<(Stamp, Event)>) -> Event {
-        let loaded = worker.loaded.as_ref().expect("a model");
-        let job = job(worker, loaded);
-        worker.clip(job);
-        let ended = |e: &Event| matches!(e, Event::Analysed(_) | Event::AnalysisFailed { .. });
-        events.try_iter().map(|(_, event)| event).find(ended).expect("an end")
+    /// Runs one clip of eight pictures with pixels of this value, and gives the event that ended it.
+    fn outcome(worker: &mut Worker, events: &Receiver<Event>, value: f32, side: usize) -> Event {
+        let running = worker.running.as_ref().expect("a model");
+        let question = Question {
+            source: SourceId::from("memory".to_owned()),
+            clip: ClipSpec::segments(Span::new(Pts(0), Pts(7))),
+            frames: running.session.info.frames,
+            model: running.identity.to_string(),
+            device: running.device.name.clone(),
+            surgery: Surgery::default(),
+        };
+        let source = Source::open("/nowhere".as_ref(), Arc::new(|| {}));
+        worker.queue.ask(&source, question, Rank::Screen);
+        let (job, _) = worker.queue.next_to_read().expect("a question");
+        let frames: Vec<Pts> = (0..8).map(Pts).collect();
+        let crop = CropRect { x0: 0.0, y0: 0.0, x1: 1.0, y1: 1.0 };
+        let new = frames.iter().map(|pts| NewFrame { pts: *pts, pixels: vec![value; 3 * side * side], crop });
+        let new = new.collect();
+        worker.queue.hand_over(ClipJob { job, frames, known: HashMap::new(), new });
+        let Task::Clip(clip) = worker.queue.next_task(false) else { panic!("no clip") };
+        worker.clip(*clip);
+        let ended = |e: &Event| matches!(e, Event::Answered { .. } | Event::Failed { .. });
+        events.try_iter().find(ended).expect("an end")
     }
 
     #[test]
     fn a_panic_is_told_in_words_and_the_thread_works_on() {
-        let (send, events) = unbounded();
-        let requests = Arc::new(Requests::new(send, Arc::new(|| {})));
-        let mut worker = Worker::new(requests, DeviceChoice::Cpu, None);
-        worker.load(0, &ModelSource::Embedded);
-        // A picture side that is no multiple of the patch: the tower panics on the shape.
-        let size = worker.loaded.as_ref().expect("a model").preprocess.size;
-        worker.loaded.as_mut().expect("a model").preprocess.size = size + 3;
-        match outcome(&mut worker, &events) {
-            Event::AnalysisFailed { message } => assert!(message.contains("report"), "{message}"),
+        let (mut worker, events) = worker();
+        let side = worker.running.as_ref().expect("a model").session.info.image_size;
+        match outcome(&mut worker, &events, 0.1, side + 3) {
+            Event::Failed { message, .. } => assert!(message.contains("report"), "{message}"),
             other => panic!("{other:?}"),
         }
-        worker.loaded.as_mut().expect("a model").preprocess.size = size;
-        assert!(matches!(outcome(&mut worker, &events), Event::Analysed(_)));
+        assert!(matches!(outcome(&mut worker, &events, 0.1, side), Event::Answered { .. }));
     }
 
     #[test]
     fn what_is_not_finite_is_an_error() {
-        let (send, events) = unbounded();
-        let mut worker = Worker::new(Arc::new(Requests::new(send, Arc::new(|| {}))), DeviceChoice::Cpu, None);
-        worker.load(0, &ModelSource::Embedded);
-        worker.loaded.as_mut().expect("a model").preprocess.std[1] = 0.0;
-        match outcome(&mut worker, &events) {
-            Event::AnalysisFailed { message } => assert!(message.contains("not finite"), "{message}"),
+        let (mut worker, events) = worker();
+        let side = worker.running.as_ref().expect("a model").session.info.image_size;
+        match outcome(&mut worker, &events, f32::INFINITY, side) {
+            Event::Failed { message, .. } => assert!(message.contains("not finite"), "{message}"),
             other => panic!("{other:?}"),
         }
     }

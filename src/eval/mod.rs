@@ -2,4 +2,3 @@
 
 pub mod metrics;
 pub mod synth;
-pub mod zero_shot;

@@ -5,20 +5,23 @@
 //! 95% interval is that of the mean over all clips.
 
 use super::metrics::{Summary, auroc};
-use super::zero_shot::{TextSide, embed_tokens, predict};
 use crate::data::world::{self, Motion, Scene};
-use crate::engine::maps;
-use crate::model::Model;
-use crate::model::head::{HeadConfig, MotionHead};
+use crate::model::Surgery;
+use crate::model::folder::{MotionScale, Reach};
+use crate::model::head::HeadConfig;
+use crate::prompt::PromptSet;
 use crate::score::{ClassEmbedding, score};
-use crate::train::RunError;
-use crate::train::features::{encode, preprocess, world_pixels};
+use crate::session::maps::quantile;
+use crate::session::{LoadError, Map, Maps, Session, WorkError};
+use crate::train::features::world_pixels;
 use crate::train::head::world_templates;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use crate::train::zero_shot::predict;
+use burn::tensor::Tensor;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Data seeds start here; training uses small ones.
 pub const FIRST_SEED: u64 = 9_000_001;
@@ -42,6 +45,8 @@ pub struct SynthReport {
     pub alpha: f32,
     pub seeds: Vec<u64>,
     pub clips_per_class: usize,
+    /// What the colours of the motion maps mean for this model; `--record` puts it into the model's card.
+    pub scale: MotionScale,
     #[serde(flatten)]
     pub figures: BTreeMap<&'static str, Figure>,
 }
@@ -128,97 +133,140 @@ impl Truth {
     }
 }
 
+/// Why an examination ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum EvalError {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Work(#[from] WorkError),
+}
+
 /// Runs the examination on clips of `seeds`, `per_class` of each class. `report` hears (clips done, clips in all).
 pub fn run(
-    model: &Model,
+    mut session: Session,
     seeds: &[u64],
     per_class: usize,
-    device: &Device,
     report: &mut dyn FnMut(usize, usize),
-) -> Result<SynthReport, RunError> {
+) -> Result<SynthReport, EvalError> {
     let motions = Motion::all();
-    let names: Vec<String> = motions.iter().map(|m| m.name()).collect();
-    let templates = model.templates.clone().unwrap_or_else(world_templates);
-    let text = TextSide::encode(model, &names, &templates, device)?;
+    let set = PromptSet {
+        templates: session.info.templates.clone().unwrap_or_else(world_templates),
+        ..PromptSet::from_names(motions.iter().map(|m| m.name()))
+    };
+    let config = session.config();
     let untrained = HeadConfig {
-        frames: model.head_config.frames,
-        ..HeadConfig::new(model.config.vision.width, model.config.joint, model.config.vision.heads)
-    }
-    .init(device);
+        frames: session.info.frames,
+        ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
+    };
+    let mut vanilla = session.with_head(untrained.init(session.device()))?;
+    let (classes, _) = session.classes(&set, &|| false)?;
+    let (vanilla_classes, _) = vanilla.classes(&set, &|| false)?;
     let exam = Exam {
-        model,
-        device,
         seen: (0..motions.len()).filter(|&c| !motions[c].is_unseen()).collect(),
         unseen: (0..motions.len()).filter(|&c| motions[c].is_unseen()).collect(),
         all: (0..motions.len()).collect(),
-        classes: text.joint(&model.head)?,
-        vanilla_classes: text.joint(&untrained)?,
-        untrained,
+        classes,
+        vanilla_classes,
+        session,
+        vanilla,
         motions,
     };
     let mut tally = Tally::default();
+    let mut brightest = Brightest::default();
     let total = seeds.len() * per_class * exam.motions.len();
     let mut done = 0;
     for (i, &seed) in seeds.iter().enumerate() {
         tally.seed = i;
         for round in 0..per_class {
-            exam.round(seed, round, &mut tally)?;
+            exam.round(seed, round, &mut tally, &mut brightest)?;
             done += exam.motions.len();
             report(done, total);
         }
     }
+    let scale = exam.scale(&brightest)?;
+    let info = &exam.session.info;
     Ok(SynthReport {
-        model: model.name.clone(),
-        model_digest: model.digest.clone(),
-        head: if model.head_trained { "trained" } else { "untrained" },
-        alpha: model.alpha,
+        model: info.name.clone(),
+        model_digest: info.digest.clone(),
+        head: if info.head_trained { "trained" } else { "untrained" },
+        alpha: info.alpha,
         seeds: seeds.to_vec(),
         clips_per_class: per_class,
+        scale,
         figures: tally.figures(),
     })
 }
 
-struct Exam<'a> {
-    model: &'a Model,
-    device: &'a Device,
+/// The motion maps of some clips, for the model's reference.
+#[derive(Default)]
+struct Brightest {
+    motion: Vec<Map>,
+    /// By level.
+    levels: Vec<Vec<Map>>,
+}
+
+impl Brightest {
+    /// Clips that the reference is of: more do not change it.
+    const CLIPS: usize = 256;
+
+    fn add(&mut self, maps: &Maps) {
+        if self.motion.len() < Self::CLIPS {
+            self.motion.push(maps.motion.clone());
+            self.levels.resize(maps.levels.len(), Vec::new());
+            self.levels.iter_mut().zip(&maps.levels).for_each(|(all, map)| all.push(map.clone()));
+        }
+    }
+}
+
+struct Exam {
+    session: Session,
+    /// The same towers under an untrained head.
+    vanilla: Session,
     motions: Vec<Motion>,
     seen: Vec<usize>,
     unseen: Vec<usize>,
     all: Vec<usize>,
     classes: Vec<ClassEmbedding>,
     vanilla_classes: Vec<ClassEmbedding>,
-    untrained: MotionHead,
 }
 
-impl Exam<'_> {
+impl Exam {
     /// One clip of every class.
-    fn round(&self, seed: u64, round: usize, tally: &mut Tally) -> Result<(), RunError> {
-        let (frames, alpha) = (self.model.head_config.frames, self.model.alpha);
-        let (size, grid) = (self.model.config.image_size, self.model.config.grid());
-        let preprocess = preprocess(self.model);
+    fn round(
+        &self,
+        seed: u64,
+        round: usize,
+        tally: &mut Tally,
+        brightest: &mut Brightest,
+    ) -> Result<(), EvalError> {
+        let session = &self.session;
+        let (frames, alpha) = (session.info.frames, session.info.alpha);
+        let (size, grid) = (session.info.image_size, session.info.grid);
         let index = |class: usize| (round * self.motions.len() + class) as u64;
         let drawn: Vec<(Scene, Vec<f32>)> = self
             .all
             .par_iter()
             .map(|&class| {
                 let scene = Scene::random(&mut world::rng(seed, index(class)), self.motions[class]);
-                let pixels = world_pixels(&scene, frames, &preprocess);
+                let pixels = world_pixels(&scene, frames, &session.preprocess);
                 (scene, pixels)
             })
             .collect();
-        let mut tokens = Vec::new();
+        // Per clip the tokens of its frames.
+        let mut clips: Vec<Vec<Arc<[f32]>>> = Vec::new();
         for (_, pixels) in &drawn {
-            tokens.extend(encode(self.model, pixels.clone(), self.device)?);
+            let each: Vec<&[f32]> = pixels.chunks_exact(3 * size * size).collect();
+            clips.push(session.encode_frames(&each)?);
         }
-        let shape = [drawn.len(), frames, self.model.config.tokens(), self.model.config.vision.width];
-        let x = Tensor::<4>::from_data(TensorData::new(tokens, shape), self.device);
-
-        let f = embed_tokens(&self.model.head, self.model, x.clone())?;
-        let vanilla = embed_tokens(&self.untrained, self.model, x.clone())?;
-        let reversed = self.retimed(&x, &(0..frames).rev().collect::<Vec<_>>())?;
         let mut order: Vec<usize> = (0..frames).collect();
         order.shuffle(&mut world::rng(seed, u64::MAX - round as u64));
-        let shuffled = self.retimed(&x, &order)?;
+
+        let plain: Vec<usize> = (0..frames).collect();
+        let f = self.embed(&self.session, &clips, &plain)?;
+        let vanilla = self.embed(&self.vanilla, &clips, &plain)?;
+        let reversed = self.embed(&self.session, &clips, &plain.iter().rev().copied().collect::<Vec<_>>())?;
+        let shuffled = self.embed(&self.session, &clips, &order)?;
 
         for (class, motion) in self.motions.iter().enumerate() {
             let predicted = |f: &[Vec<f32>], space: &[usize]| predict(&f[class], &self.classes, space, alpha);
@@ -238,37 +286,47 @@ impl Exam<'_> {
             tally.right("reversed_mirror_top1", self.motions[back] == motion.reversed());
             tally.right("shuffled_top1", predicted(&shuffled, &self.all) == class);
             if unseen {
-                let scores = score(&f[class], &self.classes, self.model.tau, alpha).classes;
+                let scores = score(&f[class], &self.classes, session.info.tau, alpha).classes;
                 tally.add(
                     "yes_auroc_unseen",
                     auroc(scores.iter().enumerate().map(|(i, c)| (c.margin.unwrap_or(0.0), i == class))),
                 );
             }
-            let clip = x.clone().narrow(0, class, 1);
-            self.maps(&drawn[class].0, clip, &Truth::of(&drawn[class].0, frames, size, grid), tally)?;
+            let scene = &drawn[class].0;
+            let truth = Truth::of(scene, frames, size, grid);
+            self.maps(scene, &clips[class], &truth, tally, brightest)?;
         }
         Ok(())
     }
 
-    /// Embeddings of the clips with their frames in another order.
-    fn retimed(&self, x: &Tensor<4>, order: &[usize]) -> Result<Vec<Vec<f32>>, RunError> {
-        embed_tokens(&self.model.head, self.model, self.reorder(x, order))
+    /// Embeddings of the clips with their frames in this order.
+    fn embed(
+        &self,
+        session: &Session,
+        clips: &[Vec<Arc<[f32]>>],
+        order: &[usize],
+    ) -> Result<Vec<Vec<f32>>, WorkError> {
+        let tokens: Vec<&Arc<[f32]>> =
+            clips.iter().flat_map(|clip| order.iter().map(move |&t| &clip[t])).collect();
+        session.embed(session.clips(&tokens, order.len()), &Surgery::default())
     }
 
-    fn reorder(&self, x: &Tensor<4>, order: &[usize]) -> Tensor<4> {
-        let order: Vec<i32> = order.iter().map(|&t| t as i32).collect();
-        x.clone().select(1, Tensor::<1, Int>::from_data(TensorData::from(order.as_slice()), self.device))
-    }
-
-    /// What the maps of one clip (1, T, n, D) are worth against the truth.
-    fn maps(&self, scene: &Scene, x: Tensor<4>, truth: &Truth, tally: &mut Tally) -> Result<(), RunError> {
-        let read = |head: &MotionHead, x: Tensor<4>| {
-            let out = head.forward(x, &self.model.clip.visual_projection);
-            maps::read(head, &out, self.model.config.grid(), self.model.head_config.heads)
-                .map(|(maps, _)| maps)
+    /// What the maps of one clip are worth against the truth.
+    fn maps(
+        &self,
+        scene: &Scene,
+        clip: &[Arc<[f32]>],
+        truth: &Truth,
+        tally: &mut Tally,
+        brightest: &mut Brightest,
+    ) -> Result<(), WorkError> {
+        let read = |session: &Session, x: Tensor<4>| {
+            session.evidence(x, &Surgery::default(), None).map(|(evidence, _)| evidence.maps)
         };
-        let trained = read(&self.model.head, x.clone()).map_err(RunError::Other)?;
-        let haar = read(&self.untrained, x.clone()).map_err(RunError::Other)?;
+        let frames = clip.len();
+        let trained = read(&self.session, self.session.clips(clip, frames))?;
+        let haar = read(&self.vanilla, self.vanilla.clips(clip, frames))?;
+        brightest.add(&trained);
         let not_swept: Vec<bool> = truth.swept.iter().map(|s| !s).collect();
         tally.add("motion_auroc", Truth::auroc(&trained.motion.data, &truth.swept));
         tally.add("haar_motion_auroc", Truth::auroc(&haar.motion.data, &truth.swept));
@@ -293,13 +351,28 @@ impl Exam<'_> {
                 }
             }
         }
-        let middle = self.model.head_config.frames / 2;
-        let frozen = self.reorder(&x, &vec![middle; self.model.head_config.frames]);
-        let frozen = read(&self.model.head, frozen).map_err(RunError::Other)?;
+        let frozen = vec![&clip[frames / 2]; frames];
+        let frozen = read(&self.session, self.session.clips(&frozen, frames))?;
         let everywhere = vec![true; truth.swept.len()];
         let energy = |map: &[f32]| Truth::mean(map, &everywhere).unwrap_or(0.0);
         tally
             .add("frozen_motion_ratio", energy(&frozen.motion.data) / energy(&trained.motion.data).max(1e-9));
         Ok(())
+    }
+
+    /// The scale of the motion maps: the floor measured on still footage, the reference on the clips seen here; none of it
+    /// where the head is untrained but the floor.
+    fn scale(&self, brightest: &Brightest) -> Result<MotionScale, WorkError> {
+        let floors = self.session.measure_floor(&mut |session, pixels| session.encode_frames(pixels))?;
+        let reference = |maps: &[Map]| self.session.info.head_trained.then(|| quantile(maps.iter(), 0.99));
+        Ok(MotionScale {
+            motion: Reach { reference: reference(&brightest.motion), ..floors.motion },
+            levels: floors
+                .levels
+                .iter()
+                .zip(&brightest.levels)
+                .map(|(floor, maps)| Reach { reference: reference(maps), ..*floor })
+                .collect(),
+        })
     }
 }

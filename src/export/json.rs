@@ -1,8 +1,10 @@
 //! One analysis as JSON. The keys are a promise: they are documented in the README, and a test holds them.
 
-use crate::engine::{Analysis, DeviceInfo, Map, ModelInfo};
+use crate::device::DeviceInfo;
+use crate::engine::Answer;
 use crate::score::{ClassEmbedding, ClassScore, Scores};
-use crate::video::Pts;
+use crate::session::{Map, ModelInfo};
+use crate::video::{Pts, Span};
 use serde::Serialize;
 
 /// What `analyze --json` writes.
@@ -136,17 +138,18 @@ impl Record {
         video: Video,
         model: &ModelInfo,
         device: &DeviceInfo,
-        analysis: &Analysis,
+        answer: &Answer,
         scores: &Scores,
         mut notes: Vec<String>,
         embeddings: Option<&[ClassEmbedding]>,
     ) -> Self {
-        notes.extend(far_apart(&analysis.frames));
+        notes.extend(far_apart(&answer.frames));
+        let Span { start, end } = answer.question.clip.span;
         let classes = scores.classes.iter().enumerate().map(|(i, c)| {
             let text = embeddings.and_then(|list| list.get(i));
             Class {
-                text_pos: text.map(|t| t.positive.clone()),
-                text_neg: text.map(|t| t.nearest_negative(&analysis.embedding).map(<[f32]>::to_vec)),
+                text_pos: text.map(|t| t.positive.as_deref().map(<[f32]>::to_vec)),
+                text_neg: text.map(|t| t.nearest_negative(&answer.evidence.embedding).map(<[f32]>::to_vec)),
                 ..Class::new(c)
             }
         });
@@ -159,24 +162,20 @@ impl Record {
                 head: if model.head_trained { "trained" } else { "untrained" },
             },
             device: format!("{}{software}", device.name),
-            scope: Scope {
-                start_s: analysis.window.start.secs(),
-                end_s: analysis.window.end.secs(),
-                frames: analysis.frames.len(),
-            },
-            frames: analysis.frames.iter().map(|pts| Frame { pts_s: pts.secs() }).collect(),
+            scope: Scope { start_s: start.secs(), end_s: end.secs(), frames: answer.frames.len() },
+            frames: answer.frames.iter().map(|pts| Frame { pts_s: pts.secs() }).collect(),
             alpha: scores.alpha,
             classes: classes.collect(),
             none: scores.none,
             notes,
             pinned: None,
             maps: Maps {
-                motion: rows(&analysis.maps.motion),
-                static_energy: rows(&analysis.maps.static_energy),
-                gate: rows(&analysis.maps.gate),
-                evidence: rows(&analysis.maps.evidence),
+                motion: rows(&answer.evidence.maps.motion),
+                static_energy: rows(&answer.evidence.maps.static_energy),
+                gate: rows(&answer.evidence.maps.gate),
+                evidence: rows(&answer.evidence.maps.evidence),
             },
-            video_embedding: embeddings.is_some().then(|| analysis.embedding.clone()),
+            video_embedding: embeddings.is_some().then(|| answer.evidence.embedding.clone()),
         }
     }
 
@@ -193,6 +192,8 @@ const FAR_APART_S: f64 = 2.0;
 
 /// A sentence where the sampled frames are too far apart in time for "motion" to mean motion.
 fn far_apart(frames: &[Pts]) -> Option<String> {
+    let mut frames = frames.to_vec();
+    frames.sort();
     let gap = frames.windows(2).map(|pair| pair[1].secs() - pair[0].secs()).fold(0.0, f64::max);
     (gap > FAR_APART_S).then(|| {
         format!("the sampled frames are up to {gap:.1} s apart: then motion is change of scene; choose a shorter span")

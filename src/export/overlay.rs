@@ -1,11 +1,17 @@
 //! A map laid over the picture it was computed from, in software: numbers to 0–1 over the clip, 0–1 to colours,
 //! the patch grid to the crop rectangle that the model saw, and a blend. Numbers are interpolated, never colours.
 
-use crate::engine::{Analysis, CropRect, Map, Maps};
+use crate::engine::Answer;
+use crate::model::folder::Reach;
+use crate::session::maps::quantile;
+use crate::session::{Map, Maps};
 use crate::video::RgbImage;
+use crate::video::preprocess::CropRect;
+use serde::{Deserialize, Serialize};
 
 /// Colours for magnitudes, and one for signed values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Colormap {
     #[default]
     Inferno,
@@ -44,6 +50,30 @@ impl Colormap {
     }
 }
 
+/// A map of motion whose brightest patches are no more than so many times what the model reads into still footage has next to
+/// no motion.
+const STILL: f32 = 1.5;
+/// The least that a clip's own scale spans, in the same measure: noise then stays in its lowest quarter.
+const LEAST: f32 = 4.0;
+
+/// The range of a map of motion (or of one of its levels) that means the same for every clip: up to the model's reference
+/// where it has one (trained models), else up to the clip's largest value, but never so little that noise looks like motion.
+pub fn motion_range(map: &Map, reach: Option<Reach>) -> Normalise {
+    let largest = map.range().1;
+    let hi = match reach {
+        Some(Reach { reference: Some(reference), .. }) => reference,
+        Some(Reach { floor, .. }) => largest.max(LEAST * floor),
+        None => largest,
+    };
+    Normalise { lo: 0.0, hi }
+}
+
+/// Next to no motion: the model reads little more into the clip than into still footage.
+pub fn is_still(map: &Map, reach: Option<Reach>) -> bool {
+    let brightest = quantile(std::iter::once(map), 0.99);
+    brightest <= reach.map_or(0.0, |reach| STILL * reach.floor)
+}
+
 /// The range of numbers that the colours span.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalise {
@@ -73,7 +103,8 @@ impl Normalise {
 }
 
 /// What lies over the picture, in the window as in a report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Layer {
     #[default]
     Input,
@@ -161,14 +192,16 @@ impl Layer {
         }
     }
 
-    /// The range over the clip: gates on the fixed 0–1, evidence from 0, signed values symmetric about 0.
-    pub fn normalise(self, map: &Map) -> Normalise {
+    /// The range of the colours: motion on the model's scale, gates on the fixed 0–1, evidence from 0, signed values
+    /// symmetric about 0, over the clip.
+    pub fn normalise(self, map: &Map, motion: Option<Reach>) -> Normalise {
         let over = Normalise::over(&map.data);
         match self {
+            Layer::Motion => motion_range(map, motion),
             Layer::Gate => Normalise { lo: 0.0, hi: 1.0 },
             Layer::Evidence => Normalise { lo: 0.0, ..over },
             Layer::Signed => over.symmetric(),
-            Layer::Input | Layer::Motion | Layer::Static => over,
+            Layer::Input | Layer::Static => over,
         }
     }
 
@@ -186,26 +219,29 @@ pub struct Style {
     pub opacity: f32,
     /// Bilinear between patch centres; otherwise each patch is one flat square.
     pub smooth: bool,
+    /// The model's scale of motion, where it is known.
+    pub motion: Option<Reach>,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Self { magnitudes: Colormap::Inferno, opacity: 0.6, smooth: true }
+        Self { magnitudes: Colormap::Inferno, opacity: 0.6, smooth: true, motion: None }
     }
 }
 
 /// The picture of sampled frame `t` in one view. `picture` is that frame in display orientation, of any size.
-pub fn draw(view: Layer, analysis: &Analysis, t: usize, picture: &RgbImage, style: Style) -> RgbImage {
-    match (view, view.map(&analysis.maps)) {
+pub fn draw(view: Layer, answer: &Answer, t: usize, picture: &RgbImage, style: Style) -> RgbImage {
+    let (maps, crop) = (&answer.evidence.maps, answer.crop);
+    match (view, view.map(maps)) {
         (Layer::Static, _) => {
-            let frames = analysis.maps.static_rgb.each_ref().map(|map| Grid::new(map, t, style.smooth));
+            let frames = maps.static_rgb.each_ref().map(|map| Grid::new(map, t, style.smooth));
             let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
-            lay(picture, analysis.crop, style.opacity, |x, y| frames.each_ref().map(|g| byte(g.at(x, y))))
+            lay(picture, crop, style.opacity, |x, y| frames.each_ref().map(|g| byte(g.at(x, y))))
         }
         (_, Some(map)) => {
-            let (range, colors) = (view.normalise(map), view.colormap(style.magnitudes));
+            let (range, colors) = (view.normalise(map, style.motion), view.colormap(style.magnitudes));
             let grid = Grid::new(map, t, style.smooth);
-            lay(picture, analysis.crop, style.opacity, |x, y| colors.color(range.unit(grid.at(x, y))))
+            lay(picture, crop, style.opacity, |x, y| colors.color(range.unit(grid.at(x, y))))
         }
         (_, None) => picture.clone(),
     }
@@ -309,7 +345,22 @@ mod tests {
         assert_eq!(Normalise::over(&[]).unit(7.0), 0.5);
         let s = Normalise { lo: -1.0, hi: 2.0 }.symmetric();
         assert_eq!((s.unit(-2.0), s.unit(0.0), s.unit(2.0)), (0.0, 0.5, 1.0));
-        assert_eq!(Layer::Gate.normalise(&map(1, 1, 1, &[0.4])), Normalise { lo: 0.0, hi: 1.0 });
+        assert_eq!(Layer::Gate.normalise(&map(1, 1, 1, &[0.4]), None), Normalise { lo: 0.0, hi: 1.0 });
+    }
+
+    #[test]
+    fn motion_has_one_scale_for_every_clip_and_noise_is_none() {
+        let (noise, mover) = (map(1, 1, 4, &[0.01, 0.02, 0.01, 0.02]), map(1, 1, 4, &[0.01, 0.02, 0.4, 0.3]));
+        let trained = Some(Reach { floor: 0.02, reference: Some(0.5) });
+        let untrained = Some(Reach { floor: 0.02, reference: None });
+        for m in [&noise, &mover] {
+            assert_eq!(motion_range(m, trained), Normalise { lo: 0.0, hi: 0.5 });
+        }
+        assert_eq!(motion_range(&noise, untrained).hi, 0.08);
+        assert_eq!(motion_range(&mover, untrained).hi, 0.4);
+        assert_eq!(motion_range(&mover, None).hi, 0.4);
+        assert!(is_still(&noise, untrained) && !is_still(&mover, untrained) && !is_still(&noise, None));
+        assert!(is_still(&map(1, 1, 2, &[0.0, 0.0]), None), "equal frames have exactly no motion");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::json::Record;
 use super::overlay::{Layer, Style, draw};
 use super::page::{self, Row};
 use super::{ExportError, repeat};
-use crate::engine::Analysis;
+use crate::engine::Answer;
 use crate::files::write_atomic;
 use crate::prompt::PromptSet;
 use crate::video::RgbImage;
@@ -26,8 +26,8 @@ pub const PROMPTS: &str = "prompts.json";
 /// Everything that a report says.
 pub struct Report<'a> {
     pub record: &'a Record,
-    pub analysis: &'a Analysis,
-    /// The sampled frames in display orientation, as many as `analysis.frames`.
+    pub answer: &'a Answer,
+    /// The sampled frames in display orientation, as many as `answer.frames`.
     pub pictures: &'a [Arc<RgbImage>],
     /// What the scores are of, with the templates that were filled.
     pub prompts: &'a PromptSet,
@@ -47,7 +47,7 @@ impl Report<'_> {
         for layer in Layer::ALL {
             let mut cells = Vec::with_capacity(pictures.len());
             for (t, picture) in pictures.iter().enumerate() {
-                let drawn = draw(layer, self.analysis, t, picture, self.style);
+                let drawn = draw(layer, self.answer, t, picture, self.style);
                 let path = folder.join(format!("{}-{t:02}.png", layer.word()));
                 write_atomic(&path, &png(&drawn, &path)?).map_err(at(&path))?;
                 cells.push(scale_to_width(&drawn, CELL_WIDTH));
@@ -65,11 +65,12 @@ impl Report<'_> {
         let path = folder.join("index.html");
         let rows = rows.iter().map(|(layer, cells)| {
             let pictures = cells.iter().map(|cell| png(cell, &path)).collect::<Result<_, _>>()?;
-            let scale = layer.map(&self.analysis.maps).map(|map| layer.normalise(map));
+            let scale =
+                layer.map(&self.answer.evidence.maps).map(|map| layer.normalise(map, self.style.motion));
             Ok(Row { layer: *layer, pictures, scale })
         });
         let rows = rows.collect::<Result<Vec<_>, ExportError>>()?;
-        let command = repeat::command(self.record, self.model, self.on_gpu);
+        let command = repeat::command(self.record, &self.answer.question, self.model, self.on_gpu);
         let legend = |layer: Layer| png(&page::legend(layer, self.style.magnitudes), &path);
         let page = page::page(self.record, self.prompts, &rows, &legend, &command)?;
         write_atomic(&path, page.as_bytes()).map_err(at(&path))?;

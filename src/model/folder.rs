@@ -47,12 +47,32 @@ pub struct Card {
     pub alpha: f32,
     #[serde(default)]
     pub templates: Option<Templates>,
+    /// What the colours of its motion maps mean; absent in models of the first build.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<MotionScale>,
     /// How and on what it was trained.
     #[serde(default)]
     pub training: serde_json::Value,
     /// Its measured figures.
     #[serde(default)]
     pub figures: serde_json::Value,
+}
+
+/// The scale of the motion maps, the same for every clip: that of ‖M‖/‖X‖, and that of ‖d‖/‖X‖ for each level.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MotionScale {
+    pub motion: Reach,
+    pub levels: Vec<Reach>,
+}
+
+/// Where a scale begins to mean something, and where it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reach {
+    /// What 99% of the patches of still footage with a sensor's noise stay below: next to no motion.
+    pub floor: f32,
+    /// What 99% of the patches of the model's validation clips stay below; absent where it was not trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<f32>,
 }
 
 /// `preprocessor_config.json`, as far as it matters here; other fields are ignored.
@@ -92,11 +112,14 @@ pub struct ModelFiles {
     head: Option<(Vec<u8>, Weights)>,
 }
 
-/// A loaded model. Tensors are on the device it was loaded to.
+/// A loaded model. Tensors are on the device it was loaded to; a clone shares them.
+#[derive(Clone)]
 pub struct Model {
     pub name: String,
     /// BLAKE3 over the weight files, 32 hex digits.
     pub digest: String,
+    /// BLAKE3 over everything that changes an answer, 32 hex digits: weights, sizes, preprocessing, tokenizer.
+    pub identity: String,
     /// BLAKE3 over the CLIP's weight file alone, 32 hex digits: what the frozen towers give depends on nothing else.
     pub clip_digest: String,
     pub config: ClipConfig,
@@ -112,6 +135,8 @@ pub struct Model {
     pub tau: f32,
     pub alpha: f32,
     pub templates: Option<Templates>,
+    /// What the colours of its motion maps mean, where the card says so.
+    pub scale: Option<MotionScale>,
 }
 
 impl ModelFiles {
@@ -220,14 +245,23 @@ impl ModelFiles {
                 (Some(card), head)
             }
         };
+        let digest = short(&digest);
+        let mut identity = blake3::Hasher::new();
+        identity.update(digest.as_bytes());
+        for file in [&self.config, &self.tokenizer, &format!("{normalisation:?}").into_bytes()] {
+            identity.update(&(file.len() as u64).to_le_bytes()).update(file);
+        }
+        identity.update(format!("{:?}", card.as_ref().map(|c| &c.head)).as_bytes());
         let logit_scale = clip.logit_scale.val().into_scalar::<f32>();
         Ok(Model {
             name: card.as_ref().map_or(self.name, |c| c.name.clone()),
-            digest: short(&digest),
+            digest,
+            identity: short(&identity),
             clip_digest,
             head_trained: card.is_some(),
             head_config: card.as_ref().map_or(untrained, |c| c.head.clone()),
             alpha: card.as_ref().map_or(0.0, |c| c.alpha),
+            scale: card.as_ref().and_then(|c| c.scale.clone()),
             templates: card.and_then(|c| c.templates),
             tau: logit_scale.exp().min(100.0),
             tokenizer: self.tokenizer,

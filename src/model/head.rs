@@ -8,6 +8,7 @@
 use super::adapter::{Adapter, AdapterConfig};
 use super::mab::{CoLocated, Mab, MabConfig, unit};
 use super::msm::{Msm, MsmConfig, MsmOutput};
+use super::surgery::Surgery;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::softmax;
@@ -184,11 +185,21 @@ pub struct HeadOutput {
 impl MotionHead {
     /// `x (B,T,n,D)`: CLIP tokens after `post_layernorm`, T a multiple of 2^L; `visual_projection`: CLIP's, (D to E).
     pub fn forward(&self, x: Tensor<4>, visual_projection: &Linear) -> HeadOutput {
-        let streams = self.separate(x);
+        self.forward_with(x, visual_projection, &Surgery::default())
+    }
+
+    /// As [`MotionHead::forward`], with the parts altered that `surgery` names.
+    pub fn forward_with(&self, x: Tensor<4>, visual_projection: &Linear, surgery: &Surgery) -> HeadOutput {
+        let x = surgery.freeze(x);
+        let x = if surgery.no_vision_adapter { x } else { self.da_v.forward(x) };
+        let streams = self.msm.forward_with(x, surgery.no_lifting);
         let c = streams.approximation();
         let [batch, _, _, width] = c.dims();
         let class_token = c.clone().narrow(2, 0, 1).mean_dim(1).reshape([batch, width]);
-        let v_s = visual_projection.forward(class_token);
+        let mut v_s = visual_projection.forward(class_token);
+        if surgery.no_static {
+            v_s = v_s.zeros_like();
+        }
 
         let mut gates = Vec::new();
         let Some(path) = &self.motion else {
@@ -197,13 +208,18 @@ impl MotionHead {
             return HeadOutput { embedding, v_s, v_m, streams, gates, pool: None, motion: None };
         };
         let (mut motion, still, along) = self.motion_tokens(path, &streams);
-        for block in &path.blocks {
-            let out = block.forward(motion, still.clone(), along.clone());
+        let blocks = if surgery.no_attention { &[][..] } else { &path.blocks };
+        for (i, block) in blocks.iter().enumerate() {
+            let held = if surgery.gates.is_empty() { Vec::new() } else { surgery.held(i, block.heads()) };
+            let out = block.forward_with(motion, still.clone(), along.clone(), &held);
             motion = out.motion;
             gates.push(out.gates);
         }
         let (pooled, pool) = path.pool(motion.clone());
-        let v_m = path.project.forward(pooled);
+        let mut v_m = path.project.forward(pooled);
+        if surgery.no_motion {
+            v_m = v_m.zeros_like();
+        }
         let embedding = self.joint(v_s.clone() + v_m.clone());
         HeadOutput { embedding, v_s, v_m, streams, gates, pool: Some(pool), motion: Some((motion, along)) }
     }
@@ -216,6 +232,11 @@ impl MotionHead {
     /// S_T (B,T,n,D), for the maps; the motion stream is `streams.approximations[0] − S_T`.
     pub fn static_stream(&self, streams: &MsmOutput) -> Tensor<4> {
         self.msm.static_stream(streams.approximation())
+    }
+
+    /// As [`MotionHead::static_stream`], of what [`MotionHead::forward_with`] gave.
+    pub fn static_stream_with(&self, streams: &MsmOutput, surgery: &Surgery) -> Tensor<4> {
+        self.msm.static_stream_with(streams.approximation(), surgery.no_lifting)
     }
 
     /// DA_j and normalisation, the same weights for video and text: `(C,E)` to unit rows. Of a text embedding METHOD §6

@@ -2,6 +2,7 @@
 //! head, and what they take is stripped of the component along the static token in the same place, so that static
 //! content informs motion without being mixed back into it.
 
+use super::surgery::hold;
 use burn::module::{Initializer, Module};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::{gelu, sigmoid, softmax};
@@ -72,10 +73,25 @@ impl MabConfig {
 }
 
 impl Mab {
+    pub(super) fn heads(&self) -> usize {
+        self.heads
+    }
+
     /// `motion (B,K,n,D)`, `still (B,Nk,D)`: the static tokens as keys and values, `along`: see [`CoLocated`].
     pub fn forward(&self, motion: Tensor<4>, still: Tensor<3>, along: CoLocated) -> MabOutput {
+        self.forward_with(motion, still, along, &[])
+    }
+
+    /// As [`Mab::forward`]; `held`: a head's gate at that value (see [`super::Surgery`]).
+    pub(super) fn forward_with(
+        &self,
+        motion: Tensor<4>,
+        still: Tensor<3>,
+        along: CoLocated,
+        held: &[Option<f32>],
+    ) -> MabOutput {
         let [batch, steps, tokens, _] = motion.dims();
-        let (delta, gates) = self.take(motion.clone(), still);
+        let (delta, gates) = self.take_with(motion.clone(), still, held);
         let motion = motion + without_component(delta, along);
         let ffn = self.ffn_out.forward(gelu(self.ffn_in.forward(self.norm_ffn.forward(motion.clone()))));
         let gates = gates.reshape([batch, steps, tokens, self.heads]).permute([0, 3, 1, 2]);
@@ -84,6 +100,10 @@ impl Mab {
 
     /// Δ (B,K,n,D), what the motion tokens take from the static ones before the projection, and the gates (B,K·n,h).
     pub fn take(&self, motion: Tensor<4>, still: Tensor<3>) -> (Tensor<4>, Tensor<3>) {
+        self.take_with(motion, still, &[])
+    }
+
+    fn take_with(&self, motion: Tensor<4>, still: Tensor<3>, held: &[Option<f32>]) -> (Tensor<4>, Tensor<3>) {
         let [batch, steps, tokens, width] = motion.dims();
         let queries = steps * tokens;
         let normed = self.norm_motion.forward(motion).reshape([batch, queries, width]);
@@ -91,13 +111,13 @@ impl Mab {
         let weights = self.weights(normed.clone(), still.clone());
         let value = self.split(self.value.forward(still));
         let taken = weights.matmul(value).swap_dims(1, 2);
-        let (taken, gates) = match &self.gate {
-            Some(gate) => {
-                let gates = sigmoid(gate.forward(normed));
-                (taken * gates.clone().unsqueeze_dim::<4>(3), gates)
-            }
-            None => (taken, Tensor::ones([batch, queries, self.heads], &normed.device())),
+        let gates = match &self.gate {
+            Some(gate) => sigmoid(gate.forward(normed)),
+            None => Tensor::ones([batch, queries, self.heads], &normed.device()),
         };
+        let gates = hold(gates, held);
+        let ungated = self.gate.is_none() && held.is_empty();
+        let taken = if ungated { taken } else { taken * gates.clone().unsqueeze_dim::<4>(3) };
         (self.out.forward(taken.reshape([batch, steps, tokens, width])), gates)
     }
 

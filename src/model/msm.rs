@@ -75,6 +75,11 @@ struct Lifting {
 }
 
 impl Lifting {
+    /// The plain Haar step.
+    fn haar() -> Self {
+        Self { predict: None, update: None }
+    }
+
     /// `c (B,T,n,D)` to the approximation and the detail, both (B,T/2,n,D).
     fn forward(&self, c: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
         let [batch, frames, tokens, width] = c.dims();
@@ -150,9 +155,16 @@ impl Msm {
     /// The predictor of a level that has one step left (T = 2^ℓ) sees no difference over time: it has no effect there and
     /// gets no gradient.
     pub fn forward(&self, x: Tensor<4>) -> MsmOutput {
+        self.forward_with(x, false)
+    }
+
+    /// As [`Msm::forward`]; `haar`: the plain Haar transform in place of the learned one.
+    pub(super) fn forward_with(&self, x: Tensor<4>, haar: bool) -> MsmOutput {
+        let plain = Lifting::haar();
         let mut approximations = vec![x];
         let mut details = Vec::with_capacity(self.levels.len());
         for (i, level) in self.levels.iter().enumerate() {
+            let level = if haar { &plain } else { level };
             let (c, d) = level.forward(approximations[i].clone());
             approximations.push(c);
             details.push(d);
@@ -167,8 +179,15 @@ impl Msm {
 
     /// The static stream S_T (B,T,n,D): the inverse with every detail zero. The motion stream is M_T = X − S_T.
     pub fn static_stream(&self, approximation: Tensor<4>) -> Tensor<4> {
+        self.static_stream_with(approximation, false)
+    }
+
+    /// As [`Msm::static_stream`], of what [`Msm::forward_with`] gave.
+    pub(super) fn static_stream_with(&self, approximation: Tensor<4>, haar: bool) -> Tensor<4> {
+        let plain = Lifting::haar();
         self.levels.iter().rev().fold(approximation, |c, level| {
             let still = c.zeros_like();
+            let level = if haar { &plain } else { level };
             level.inverse(c, still)
         })
     }

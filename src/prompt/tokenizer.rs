@@ -92,6 +92,11 @@ impl Tokenizer {
         self.largest as usize + 1
     }
 
+    /// The vocabulary is one of whole words: a word outside it is unknown, and not made of pieces.
+    pub fn is_word_level(&self) -> bool {
+        matches!(self.inner.get_model(), ModelWrapper::WordLevel(_))
+    }
+
     /// Encodes one prompt; never fails on strange text.
     ///
     /// What does not fit the context is cut as Hugging Face does: the start token and as many tokens as fit are

@@ -7,9 +7,9 @@
 
 use super::features::{Features, Progress, Source};
 use super::losses::{Lambdas, Targets, objective};
+use super::zero_shot::{TextSide, embed, top1};
 use super::{Run, RunError, Schedule, adamw, clip_gradients};
 use crate::data::world::Motion;
-use crate::eval::zero_shot::{TextSide, embed, top1};
 use crate::files::write_atomic;
 use crate::model::Model;
 use crate::model::clip::normalise;
@@ -405,6 +405,7 @@ fn save_folder(
         write_atomic(&path, bytes).map_err(|e| RunError::Write { path, reason: e.to_string() })
     };
     let card = Card {
+        scale: None,
         version: 1,
         name: settings.name.clone(),
         head: settings.head.clone(),

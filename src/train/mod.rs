@@ -9,6 +9,7 @@ pub mod head;
 pub mod losses;
 mod run;
 mod store;
+pub mod zero_shot;
 
 use burn::optim::{AdamWConfig, ModuleOptimizer};
 pub use run::{Run, RunError, clip_gradients};

@@ -13,10 +13,11 @@ use super::keep::{self, Keep, Recent};
 use super::messages::{Kind, Messages};
 use super::overlay::View;
 use super::pictures::Pictures;
-use super::state::{Analysed, Loading, Playback, State, VideoFile, Work};
+use super::scope::{self, Scope};
+use super::state::{Loading, Playback, Shown, State, VideoFile};
 use super::{bundled, inspector, keys, messages, prompt_panel, stage, theme, topbar, transport};
 use crate::device::SharedGpu;
-use crate::engine::{Engine, Event};
+use crate::engine::{Answer, Engine, Event, Scored};
 use crate::prompt::PromptSet;
 use crate::video::{Player, Pts, VideoInfo, Wake};
 use eframe::egui_wgpu::RenderState;
@@ -39,8 +40,10 @@ pub struct App {
     desk: Desk,
     wake: Wake,
     commands: Vec<Command>,
-    /// A window is to be asked for as soon as the duration is known.
-    analyse_on_open: bool,
+    /// The scope of the video just opened is to be chosen as soon as its length is known.
+    scope_on_open: bool,
+    /// Where the play head is, and since when it has not moved.
+    rested_at: (Pts, Instant),
     /// The clip that the window opens on plays by itself, again and again.
     play_on_open: bool,
     hinted: bool,
@@ -74,16 +77,20 @@ impl App {
             loading: None,
             device: None,
             work: None,
-            analysed: None,
-            requested: None,
+            shown: None,
+            asked: None,
+            scope: Scope::default(),
             range: (None, None),
             follow: false,
-            follow_length: 2.0,
+            around: scope::AROUND,
+            anchor: Pts(0),
+            order: Default::default(),
+            surgery: Default::default(),
+            scale: None,
             history: History::new(PromptSet::from_names(Vec::<String>::new())),
             prompts_file: None,
-            scores: None,
-            scores_fresh: false,
-            score_seconds: 0.0,
+            scored: None,
+            revision: 0,
             notes: HashMap::new(),
             view: View::default(),
             sort_by_score: false,
@@ -105,7 +112,8 @@ impl App {
             desk: Desk::new(ctx.clone()),
             wake,
             commands: Vec::new(),
-            analyse_on_open: false,
+            scope_on_open: false,
+            rested_at: (Pts(0), Instant::now()),
             play_on_open: false,
             hinted: false,
             reported: None,
@@ -138,6 +146,12 @@ impl App {
     pub fn show_playback(&mut self, file: Option<VideoFile>, playback: Playback) {
         self.state.video = file;
         self.state.playback = playback;
+    }
+
+    /// Shows an answer that nobody asked for (tests and benches).
+    pub fn show_answer(&mut self, answer: Arc<Answer>, scored: Option<Scored>) {
+        self.state.shown = Some(Shown::new(answer));
+        self.state.scored = scored;
     }
 
     pub fn pictures(&self) -> &Pictures {
@@ -197,23 +211,23 @@ impl App {
             Command::ClearRange => self.set_range((None, None)),
             Command::TimeField(open) => s.time_field = open.then(String::new),
 
-            Command::Follow(on) => s.follow = on,
-            Command::FollowLength(seconds) => s.follow_length = seconds.clamp(0.2, 60.0),
-            Command::AnalyseRange => {
-                s.follow = false;
-                let w = s.whole_or_range();
-                self.analyse_now(w);
+            Command::Scope(scope) => self.set_scope(scope),
+            Command::Follow(on) => {
+                if on {
+                    self.set_scope(Scope::Around);
+                }
+                self.state.follow = on;
             }
-            Command::AnalyseHere => {
-                let w = self.follow_window();
-                self.analyse_now(w);
-            }
+            Command::Around(seconds) => s.around = seconds.clamp(0.2, 60.0),
+            Command::AskAgain => self.ask_again(),
             Command::CancelWork => {
                 s.follow = false;
                 if let Some(e) = &self.engine {
                     e.cancel();
                 }
             }
+            Command::Order(order) => s.order = order,
+            Command::Surgery(surgery) => s.surgery = surgery,
 
             Command::SetView(view) => s.view = view,
             Command::Edit(edit) => self.edit(&edit),
@@ -230,8 +244,8 @@ impl App {
                 }
             }
             Command::Pin => {
-                if let Some(scores) = s.scores.clone() {
-                    s.history.pin(Some(scores));
+                if let Some(scores) = s.scores().cloned() {
+                    s.history.pin(Some(Arc::new(scores)));
                 }
             }
             Command::Unpin => {
@@ -265,39 +279,46 @@ impl App {
                 let s = &mut self.state;
                 s.device = Some(device);
                 s.loading = None;
+                s.scale = info.scale.clone().map(|scale| (info.identity.clone(), Arc::new(scale)));
                 s.model = Some(info);
-                // A window in work is begun again by the engine; one that was done is asked for again.
-                if let (Some(w), None) = (s.requested, &s.work) {
-                    self.analyse(w);
-                }
                 self.hint();
             }
             Event::ModelFailed { message } => {
                 s.loading = None;
                 s.messages.add(Kind::Problem, message);
             }
-            Event::Progress { stage, done, total } => {
-                let since = s.work.as_ref().map_or_else(Instant::now, |w| w.since);
-                s.work = Some(Work { stage: stage.to_owned(), done, total, since });
+            Event::Scale { model, scale } => {
+                if s.model.as_ref().is_some_and(|m| m.identity == model) {
+                    s.scale = Some((model, scale));
+                }
             }
-            Event::Analysed(analysis) => {
-                s.work = None;
-                s.analysed = Some(Analysed::new(analysis));
+            Event::Progress { question, stage, done, total } => {
+                if let Some(work) = s.work.as_mut().filter(|w| w.question == question) {
+                    (work.stage, work.done, work.total) = (stage.to_owned(), done, total);
+                }
             }
-            Event::AnalysisFailed { message } => {
-                s.work = None;
+            Event::Answered { answer, scored } => {
+                s.ended(answer.id);
+                if s.wants(&answer) {
+                    s.shown = Some(Shown::new(answer));
+                    s.scored = scored;
+                }
+            }
+            Event::Failed { question, message } => {
+                s.ended(question);
                 s.follow = false;
                 s.messages.add(Kind::Problem, message);
             }
-            Event::AnalysisCancelled => s.work = None,
-            Event::Scored { scores, notes, seconds } => {
-                // Without a clip there are only the notes on the prompts.
-                s.scores = Some(scores).filter(|s| !s.classes.is_empty());
-                s.scores_fresh = true;
-                s.score_seconds = seconds;
+            Event::Dropped { question } => s.ended(question),
+            Event::Texts { notes, .. } => {
                 s.notes = notes.iter().map(|n| (n.text.clone(), n.clone())).collect();
             }
-            Event::PromptsFailed { message } => s.messages.add(Kind::Problem, message),
+            Event::Scored(scored) => {
+                if s.shown.as_ref().is_some_and(|shown| shown.answer.id == scored.question) {
+                    s.scored = Some(scored);
+                }
+            }
+            Event::PromptsFailed { message, .. } => s.messages.add(Kind::Problem, message),
         }
     }
 
@@ -318,12 +339,14 @@ impl App {
                 b.info = p.info().cloned();
                 if let Some(fault) = b.info.as_ref().and_then(|i| i.fault.clone()) {
                     let name = self.state.video.as_ref().map_or("The video", |v| v.name.as_str());
-                    self.state.messages.add(Kind::Problem, format!("{name}: {fault}"));
+                    let text = format!("{name}: {fault}. What there is of it is shown; try another copy.");
+                    self.state.messages.add(Kind::Problem, text);
                 }
             }
             if let Some(frame) = p.frame() {
                 self.pictures.show_frame(frame);
             }
+            b.scanning = p.source().progress();
             b.position = p.position();
             b.shown = p.frame().map(|f| f.pts);
             b.playing = p.is_playing();
@@ -341,9 +364,11 @@ impl App {
                 ctx.request_repaint_after(wait);
             }
         }
-        if self.analyse_on_open && self.state.playback.duration() > Pts(0) {
-            self.analyse_on_open = false;
-            self.analyse_first();
+        if self.scope_on_open
+            && let Some(end) = self.state.playback.end()
+        {
+            self.scope_on_open = false;
+            self.set_scope(Scope::for_length(end));
             if std::mem::take(&mut self.play_on_open) {
                 let end = self.state.playback.duration();
                 self.with_player(|p| {
@@ -353,17 +378,13 @@ impl App {
             }
             self.reopened();
         }
-        if self.state.follow && self.state.work.is_none() && self.state.model.is_some() {
-            let w = self.follow_window();
-            if self.state.requested != Some(w) && w.end > w.start {
-                self.analyse(w);
-            }
-        }
+        self.ask_when_changed(now);
         let s = &self.state;
-        if let (Some(a), Some(player)) = (&s.analysed, &self.player)
+        let source = s.video.as_ref().and_then(|v| v.source.as_ref());
+        if let (Some(source), Some(shown)) = (source, &s.shown)
             && !(s.follow && s.playback.playing)
         {
-            self.pictures.thumbnails.want(&self.desk, player.source(), &a.analysis.frames);
+            self.pictures.thumbnails.want(&self.desk, source, &shown.answer.frames);
         }
         if let Some(wait) = self.state.messages.expire(now) {
             ctx.request_repaint_after(wait);
@@ -375,6 +396,11 @@ impl App {
             self.gpu_lost = true;
             ctx.send_viewport_cmd(egui::ViewportCommand::Close);
         }
+    }
+
+    /// Draws again after this time.
+    fn wake_after(&self, wait: Duration) {
+        self.ctx.request_repaint_after(wait);
     }
 
     fn seek(&mut self, to: Pts) {
@@ -397,9 +423,9 @@ impl App {
     }
 
     fn send_prompts(&mut self) {
-        self.state.scores_fresh = false;
+        self.state.revision += 1;
         if let Some(e) = &self.engine {
-            e.set_prompts(self.state.prompts().clone());
+            e.set_prompts(self.state.revision, Arc::new(self.state.prompts().clone()), None);
         }
     }
 

@@ -2,8 +2,11 @@
 
 use super::edit::PromptEdit;
 use super::overlay::View;
-use crate::engine::ModelSource;
+use super::scope::Scope;
+use crate::model::Surgery;
 use crate::prompt::PromptSet;
+use crate::session::ModelSource;
+use crate::video::clip::Order;
 use crate::video::{Pts, SourceId};
 use std::path::PathBuf;
 
@@ -40,14 +43,18 @@ pub enum Command {
     /// Shows or hides the field that takes a time.
     TimeField(bool),
 
-    /// The analysis moves with the play head.
+    /// Which part of the video the scores are of.
+    Scope(Scope),
+    /// The part around the play head goes with it also while the video plays.
     Follow(bool),
-    /// Length of the moving window in seconds.
-    FollowLength(f64),
-    /// Analyses the in/out range.
-    AnalyseRange,
-    /// Analyses a window around the play head once.
-    AnalyseHere,
+    /// Its length in seconds.
+    Around(f64),
+    /// Asks again for what is selected, after it was cancelled or failed.
+    AskAgain,
+    /// In which order the model sees the frames.
+    Order(Order),
+    /// What is altered inside the model.
+    Surgery(Surgery),
     CancelWork,
 
     SetView(View),

@@ -4,7 +4,7 @@
 use super::command::Command;
 use super::overlay::{Source, View};
 use super::pictures::Pictures;
-use super::state::{Analysed, State, clock};
+use super::state::{Shown, State, clock};
 use super::theme;
 use crate::export::overlay::Layer;
 use egui::{
@@ -14,11 +14,11 @@ use egui::{
 pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Command>) {
     egui::ScrollArea::vertical().id_salt("inspector").auto_shrink([false, false]).show(ui, |ui| {
         heading(ui, "Sampled frames");
-        match &s.analysed {
+        match &s.shown {
             Some(a) => filmstrip(ui, s, a, pictures, out),
             None => weak(ui, "The frames that the model sees appear here when a clip has been analysed."),
         }
-        if let Some(a) = &s.analysed {
+        if let Some(a) = &s.shown {
             ui.add_space(8.0);
             heading(ui, "Gates");
             gates(ui, s, a, out);
@@ -37,24 +37,25 @@ fn weak(ui: &mut Ui, text: &str) {
     ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
 }
 
-fn filmstrip(ui: &mut Ui, s: &State, a: &Analysed, pictures: &mut Pictures, out: &mut Vec<Command>) {
+fn filmstrip(ui: &mut Ui, s: &State, a: &Shown, pictures: &mut Pictures, out: &mut Vec<Command>) {
     let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
-    let Some(source) = Source::of(layer, &s.view, &a.analysis) else { return };
+    let Some(source) = Source::of(layer, &s.view, &a.answer.evidence.maps) else { return };
     let gap = 4.0;
     let columns = 4.0;
     let side = ((ui.available_width() - gap * (columns - 1.0)) / columns).clamp(30.0, 90.0);
     let near = s.moment();
     ui.spacing_mut().item_spacing = vec2(gap, gap);
     ui.horizontal_wrapped(|ui| {
-        for (t, pts) in a.analysis.frames.iter().enumerate() {
+        for (t, pts) in a.answer.frames.iter().enumerate() {
             let (rect, r) = ui.allocate_exact_size(vec2(side, side + 14.0), Sense::click());
             let tile = Rect::from_min_size(rect.min, vec2(side, side));
-            let id = pictures.map(ui.ctx(), &a.analysis, source, &s.view, t, true);
+            let range = source.range(&s.view, &a.answer.evidence.maps, s.motion_scale(), t);
+            let id = pictures.map(ui.ctx(), &a.answer, source, &s.view, range, t, true);
             let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
             let painter = ui.painter();
             let tint = match pictures.thumbnails.get(*pts) {
                 Some(picture) => {
-                    let c = a.analysis.crop;
+                    let c = a.answer.crop;
                     let crop = Rect::from_min_max(pos2(c.x0, c.y0), pos2(c.x1, c.y1));
                     painter.image(picture.id(), tile, crop, Color32::WHITE);
                     Color32::from_white_alpha((s.view.opacity * 255.0) as u8)
@@ -86,7 +87,7 @@ fn filmstrip(ui: &mut Ui, s: &State, a: &Analysed, pictures: &mut Pictures, out:
     weak(ui, &format!("{} of each; click one to go there", layer.name().to_lowercase()));
 }
 
-fn gates(ui: &mut Ui, s: &State, a: &Analysed, out: &mut Vec<Command>) {
+fn gates(ui: &mut Ui, s: &State, a: &Shown, out: &mut Vec<Command>) {
     weak(ui, "Mean over the clip, line: spread. Click one to see its map.");
     for (b, heads) in a.gates.iter().enumerate() {
         ui.horizontal(|ui| {
@@ -125,15 +126,16 @@ fn facts(ui: &mut Ui, s: &State) {
     if let Some(i) = &s.playback.info {
         rows.push(("size", format!("{}×{}", i.width, i.height)));
         rows.push(("format", i.format.clone()));
-        rows.push(("length", i.duration.map_or_else(|| "being read".to_owned(), clock)));
+        let reading = || format!("being read, {:.0} %", 100.0 * s.playback.scanning.unwrap_or(1.0));
+        rows.push(("length", i.duration.map_or_else(reading, clock)));
         rows.extend(i.fault.clone().map(|fault| ("fault", fault)));
     }
-    if let Some(a) = &s.analysed {
-        rows.push(("window", format!("{} to {}", clock(a.window().0), clock(a.window().1))));
-        let n = a.analysis.frames.len();
+    if let Some(a) = &s.shown {
+        rows.push(("span", format!("{} to {}", clock(a.span().start), clock(a.span().end))));
+        let n = a.answer.frames.len();
         rows.push((
             "analysed",
-            format!("in {:.2} s, {} of {n} frames new", a.analysis.seconds, a.analysis.encoded_frames),
+            format!("in {:.2} s, {} of {n} frames new", a.answer.seconds, a.answer.encoded_frames),
         ));
     }
     if let Some(m) = s.model.as_ref() {

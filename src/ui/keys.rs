@@ -75,7 +75,7 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Command>) {
         on(Modifiers::NONE, Key::I, Command::SetIn);
         on(Modifiers::NONE, Key::O, Command::SetOut);
         on(Modifiers::NONE, Key::G, Command::TimeField(true));
-        on(Modifiers::NONE, Key::A, Command::AnalyseRange);
+        on(Modifiers::NONE, Key::A, Command::AskAgain);
         on(shift, Key::F, Command::Follow(!s.follow));
         on(Modifiers::NONE, Key::F, Command::Fullscreen);
         on(Modifiers::NONE, Key::F11, Command::Fullscreen);

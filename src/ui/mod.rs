@@ -19,6 +19,7 @@ pub mod overlay;
 pub mod pictures;
 pub mod prompt_panel;
 pub mod restart;
+pub mod scope;
 pub mod score_row;
 pub mod stage;
 pub mod state;

@@ -1,15 +1,18 @@
 //! From a map to a picture and a legend, without a window: which numbers a view shows, over which range they are
 //! normalised, which colour each gets, and which sampled frame belongs to the play head.
 
-use crate::engine::{Analysis, Map};
-use crate::export::overlay::Layer;
-use crate::export::overlay::{Colormap, Grid, Normalise};
+use crate::export::overlay::{Colormap, Grid, Layer, Normalise, motion_range};
+use crate::model::folder::{MotionScale, Reach};
+use crate::session::{Map, Maps};
 use crate::video::Pts;
+use crate::video::clip::Span;
 use egui::{Color32, ColorImage};
+use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 
 /// How the stage is divided.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Arrangement {
     #[default]
     Single,
@@ -35,8 +38,34 @@ impl Arrangement {
 /// The colours to choose from for magnitudes. Signed values always get the diverging ones.
 pub const PALETTES: [Colormap; 4] = [Colormap::Inferno, Colormap::Viridis, Colormap::Magma, Colormap::Gray];
 
+/// What the ends of the colours are, for motion; the other layers have the clip's range, or a fixed one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    /// The model's own, the same for every clip.
+    #[default]
+    Model,
+    /// The largest value of the clip.
+    Clip,
+    /// The largest value of the frame, for every layer.
+    Frame,
+    /// From 0 to a value that a person has set.
+    Locked(f32),
+}
+
+impl Scale {
+    pub fn name(self) -> &'static str {
+        match self {
+            Scale::Model => "model's scale",
+            Scale::Clip => "this clip",
+            Scale::Frame => "this frame",
+            Scale::Locked(_) => "locked",
+        }
+    }
+}
+
 /// How the stage shows things. Small and copied: a panel edits a copy and sends it back whole.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct View {
     pub layer: Layer,
@@ -46,8 +75,7 @@ pub struct View {
     pub palette: Colormap,
     /// Interpolate between patches.
     pub smooth: bool,
-    /// Normalise over each frame and not over the clip.
-    pub per_frame: bool,
+    pub scale: Scale,
     /// The static stream as energy and not as colours.
     pub static_energy: bool,
     /// Lifting level of the motion view; `None`: all together.
@@ -68,7 +96,7 @@ impl Default for View {
             opacity: 0.6,
             palette: Colormap::default(),
             smooth: true,
-            per_frame: false,
+            scale: Scale::Model,
             static_energy: false,
             level: None,
             gate: None,
@@ -93,8 +121,7 @@ pub enum Source {
 
 impl Source {
     /// The numbers that `layer` shows under `view`; `None` for the input, and for what this model has not.
-    pub fn of(layer: Layer, view: &View, analysis: &Analysis) -> Option<Source> {
-        let maps = &analysis.maps;
+    pub fn of(layer: Layer, view: &View, maps: &Maps) -> Option<Source> {
         Some(match layer {
             Layer::Input => return None,
             Layer::Motion => match view.level.filter(|l| *l < maps.levels.len()) {
@@ -113,8 +140,7 @@ impl Source {
     }
 
     /// The map behind it; `None` for the static colours, which are three.
-    pub fn map(self, analysis: &Analysis) -> Option<&Map> {
-        let maps = &analysis.maps;
+    pub fn map(self, maps: &Maps) -> Option<&Map> {
         match self {
             Source::Motion => Some(&maps.motion),
             Source::Level(l) => maps.levels.get(l),
@@ -128,20 +154,35 @@ impl Source {
     }
 
     /// Rows and columns of the patch grid.
-    pub fn grid(self, analysis: &Analysis) -> (usize, usize) {
-        let map = self.map(analysis).unwrap_or(&analysis.maps.static_rgb[0]);
+    pub fn grid(self, maps: &Maps) -> (usize, usize) {
+        let map = self.map(maps).unwrap_or(&maps.static_rgb[0]);
         (map.rows, map.cols)
     }
 
-    /// The range of the colours at frame `t`: over the clip unless the view says per frame; gates on 0–1 unless
-    /// stretched; signed values symmetric about 0; evidence from 0.
-    pub fn scale(self, view: &View, analysis: &Analysis, t: usize) -> Normalise {
+    /// Where the model's scale of these numbers begins and ends; `None` where they are no motion, or it is not known.
+    pub fn reach(self, scale: Option<&MotionScale>) -> Option<Reach> {
+        match self {
+            Source::Motion => scale.map(|s| s.motion),
+            Source::Level(l) => scale.and_then(|s| s.levels.get(l)).copied(),
+            _ => None,
+        }
+    }
+
+    /// The range of the colours at frame `t`: see [`Scale`]; gates on 0–1 unless stretched, signed values symmetric about 0,
+    /// evidence from 0.
+    pub fn range(self, view: &View, maps: &Maps, scale: Option<&MotionScale>, t: usize) -> Normalise {
         let gate = matches!(self, Source::GateMean | Source::Gate(..));
-        let Some(map) = self.map(analysis).filter(|_| !gate || view.gate_stretch) else {
+        let Some(map) = self.map(maps).filter(|_| !gate || view.gate_stretch) else {
             return Normalise { lo: 0.0, hi: 1.0 };
         };
-        let over = Normalise::over(if view.per_frame { frame_or_empty(map, t) } else { &map.data });
+        let frame = view.scale == Scale::Frame;
+        let over = Normalise::over(if frame { frame_or_empty(map, t) } else { &map.data });
         match self {
+            Source::Motion | Source::Level(_) => match view.scale {
+                Scale::Model => motion_range(map, self.reach(scale)),
+                Scale::Clip | Scale::Frame => Normalise { lo: 0.0, ..over },
+                Scale::Locked(hi) => Normalise { lo: 0.0, hi },
+            },
             Source::Signed => over.symmetric(),
             Source::Evidence => Normalise { lo: 0.0, ..over },
             _ => over,
@@ -157,7 +198,7 @@ impl Source {
     pub fn quantity(self) -> String {
         match self {
             Source::Motion => "motion energy ‖M‖/‖X‖, relative".to_owned(),
-            Source::Level(l) => format!("motion energy ‖d‖ of level {}, relative", l + 1),
+            Source::Level(l) => format!("motion energy ‖d‖/‖X‖ of level {}, relative", l + 1),
             Source::StaticEnergy => "static energy ‖S‖, relative".to_owned(),
             Source::StaticColours => "static stream as colours: equal colour, equal content".to_owned(),
             Source::GateMean => "gate, mean of blocks and heads".to_owned(),
@@ -176,16 +217,16 @@ pub struct Moment {
     pub pts: Pts,
     /// The displayed frame is that sampled frame.
     pub exact: bool,
-    /// The play head is outside the analysed window.
+    /// The play head is outside the span that was asked about.
     pub outside: bool,
 }
 
 /// The sampled frame nearest to the displayed one; `None` without sampled frames.
-pub fn moment(frames: &[Pts], window: (Pts, Pts), displayed: Pts) -> Option<Moment> {
+pub fn moment(frames: &[Pts], span: Span, displayed: Pts) -> Option<Moment> {
     let distance = |p: &Pts| (p.0.saturating_sub(displayed.0)).unsigned_abs();
     let (t, pts) = frames.iter().enumerate().min_by_key(|(_, p)| distance(p))?;
     let exact = *pts == displayed;
-    let outside = !exact && (displayed < window.0 || displayed > window.1);
+    let outside = !exact && (!span.contains(displayed));
     Some(Moment { t, pts: *pts, exact, outside })
 }
 
@@ -204,8 +245,15 @@ pub fn colours(map: Colormap) -> &'static [Color32; 256] {
 
 /// The picture of one frame of a source. `fine` interpolates the numbers (not the colours) between patch centres;
 /// otherwise one pixel a patch.
-pub fn picture(source: Source, view: &View, analysis: &Analysis, t: usize, fine: bool) -> ColorImage {
-    let (rows, cols) = source.grid(analysis);
+pub fn picture(
+    source: Source,
+    palette: Colormap,
+    range: Normalise,
+    maps: &Maps,
+    t: usize,
+    fine: bool,
+) -> ColorImage {
+    let (rows, cols) = source.grid(maps);
     if rows == 0 || cols == 0 {
         return ColorImage::filled([1, 1], Color32::TRANSPARENT);
     }
@@ -217,14 +265,14 @@ pub fn picture(source: Source, view: &View, analysis: &Analysis, t: usize, fine:
             (0..width * height).map(|i| f(place(i % width, width), place(i / width, height))).collect();
         ColorImage::new([width, height], pixels)
     };
-    match source.map(analysis) {
+    match source.map(maps) {
         Some(map) => {
-            let (grid, scale) = (Grid::new(map, t, fine), source.scale(view, analysis, t));
-            let table = colours(source.colormap(view.palette));
-            each(&|x, y| table[(scale.unit(grid.at(x, y)) * 255.0).round() as usize])
+            let grid = Grid::new(map, t, fine);
+            let table = colours(source.colormap(palette));
+            each(&|x, y| table[(range.unit(grid.at(x, y)) * 255.0).round() as usize])
         }
         None => {
-            let grids = analysis.maps.static_rgb.each_ref().map(|map| Grid::new(map, t, fine));
+            let grids = maps.static_rgb.each_ref().map(|map| Grid::new(map, t, fine));
             let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
             each(&|x, y| {
                 let [r, g, b] = grids.each_ref().map(|grid| byte(grid.at(x, y)));
@@ -247,15 +295,15 @@ mod tests {
     #[test]
     fn the_nearest_sampled_frame_is_found_and_named_as_of_another_time() {
         let frames = [Pts(100), Pts(300), Pts(500)];
-        let window = (Pts(0), Pts(600));
+        let span = Span::new(Pts(0), Pts(600));
         assert_eq!(
-            moment(&frames, window, Pts(300)),
+            moment(&frames, span, Pts(300)),
             Some(Moment { t: 1, pts: Pts(300), exact: true, outside: false })
         );
-        let m = moment(&frames, window, Pts(440)).unwrap();
+        let m = moment(&frames, span, Pts(440)).unwrap();
         assert!((m.t, m.exact, m.outside) == (2, false, false));
-        assert!(moment(&frames, window, Pts(601)).unwrap().outside);
-        assert_eq!(moment(&[], window, Pts(0)), None);
+        assert!(moment(&frames, span, Pts(601)).unwrap().outside);
+        assert_eq!(moment(&[], span, Pts(0)), None);
     }
 
     #[test]

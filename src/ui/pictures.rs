@@ -1,11 +1,11 @@
-//! Textures of the window: the video picture and the maps. A map's texture is made once for (analysis, source,
-//! look, frame) and kept until the analysis goes; nothing is made per drawn frame.
+//! Textures of the window: the video picture and the maps. A map's texture is made once for (answer, source,
+//! look, frame) and kept until the answer goes; nothing is made per drawn frame.
 
 use super::overlay::{self, Source, View};
 use super::thumbnails::Thumbnails;
 use super::video_paint::VideoRenderer;
-use crate::engine::Analysis;
-use crate::export::overlay::Colormap;
+use crate::engine::Answer;
+use crate::export::overlay::{Colormap, Normalise};
 use crate::video::Frame;
 use eframe::egui_wgpu::RenderState;
 use egui::{TextureHandle, TextureId, TextureOptions};
@@ -17,19 +17,19 @@ struct Key {
     source: Source,
     t: usize,
     palette: Colormap,
-    per_frame: bool,
-    stretch: bool,
+    /// The bits of both ends.
+    range: [u32; 2],
     smooth: bool,
     tile: bool,
 }
 
-/// Kept map textures; an analysis of 32 frames in four views fits.
+/// Kept map textures; an answer of 32 frames in four views fits.
 const MOST: usize = 256;
 
 /// See the module.
 #[derive(Default)]
 pub struct Pictures {
-    analysis: Option<Arc<Analysis>>,
+    answer: Option<Arc<Answer>>,
     maps: HashMap<Key, TextureHandle>,
     /// Made in total, for tests: drawing the same thing again must not add to it.
     pub made: usize,
@@ -77,22 +77,22 @@ impl Pictures {
     pub fn map(
         &mut self,
         ctx: &egui::Context,
-        analysis: &Arc<Analysis>,
+        answer: &Arc<Answer>,
         source: Source,
         view: &View,
+        range: Normalise,
         t: usize,
         tile: bool,
     ) -> TextureId {
-        if !self.analysis.as_ref().is_some_and(|a| Arc::ptr_eq(a, analysis)) {
-            self.analysis = Some(analysis.clone());
+        if !self.answer.as_ref().is_some_and(|a| Arc::ptr_eq(a, answer)) {
+            self.answer = Some(answer.clone());
             self.maps.clear();
         }
         let key = Key {
             source,
             t,
             palette: view.palette,
-            per_frame: view.per_frame,
-            stretch: view.gate_stretch,
+            range: [range.lo.to_bits(), range.hi.to_bits()],
             smooth: view.smooth,
             tile,
         };
@@ -102,7 +102,8 @@ impl Pictures {
         let made = &mut self.made;
         let texture = self.maps.entry(key).or_insert_with(|| {
             *made += 1;
-            let image = overlay::picture(source, view, analysis, t, view.smooth && !tile);
+            let image =
+                overlay::picture(source, view.palette, range, &answer.evidence.maps, t, view.smooth && !tile);
             let options = if view.smooth { TextureOptions::LINEAR } else { TextureOptions::NEAREST };
             ctx.load_texture("map", image, options)
         });

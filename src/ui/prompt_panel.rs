@@ -5,8 +5,8 @@ use super::command::{Command, Dialog};
 use super::edit::{PromptEdit, Side};
 use super::icon::{self, Icon};
 use super::state::State;
-use super::{score_row, theme};
-use crate::engine::PromptNote;
+use super::{scope, score_row, theme};
+use crate::session::PromptNote;
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Align, Color32, Id, Layout, RichText, Sense, Stroke, Ui, pos2, vec2};
 use std::sync::Arc;
@@ -16,8 +16,9 @@ const SMALL: egui::Vec2 = vec2(18.0, 18.0);
 
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     header(ui, s, out);
+    scope::line(ui, s);
     ui.separator();
-    let foot = if s.scores.is_some() { 50.0 } else { 22.0 };
+    let foot = if s.scores().is_some() { 50.0 } else { 22.0 };
     let height = (ui.available_height() - foot).max(80.0);
     egui::ScrollArea::vertical().id_salt("classes").max_height(height).auto_shrink([false, false]).show(ui, |ui| {
         if s.prompts().classes.is_empty() {
@@ -27,7 +28,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
                         negative prompts what it is not. Add one, or open a prompt set.";
             ui.label(RichText::new(text).color(theme::WEAK));
         }
-        let reach = s.scores.as_deref().map_or(1.0, score_row::reach);
+        let reach = s.scores().map_or(1.0, score_row::reach);
         for c in order(ui, s) {
             card(ui, s, c, reach, out);
             ui.add_space(4.0);
@@ -70,7 +71,7 @@ fn header(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
         }
         let pinned = s.history.present().pinned.is_some();
         let pin =
-            ui.add_enabled(s.scores.is_some(), egui::Button::new(if pinned { "Pin again" } else { "Pin" }));
+            ui.add_enabled(s.scores().is_some(), egui::Button::new(if pinned { "Pin again" } else { "Pin" }));
         if pin.on_hover_text("Keep these scores as the baseline; Δ shows the change against it (P)").clicked()
         {
             out.push(Command::Pin);
@@ -142,7 +143,7 @@ fn card_body(ui: &mut Ui, s: &State, c: usize, reach: f32, out: &mut Vec<Command
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             class_menu(ui, c, &class.name, !s.sort_by_score, out);
             if let Some(x) = score {
-                score_row::share(ui, x, s.pinned(c), s.scores_fresh);
+                score_row::share(ui, x, s.pinned(c), s.scores_fresh());
             }
             let mut text = class.name.clone();
             let edit = egui::TextEdit::singleline(&mut text)
@@ -155,7 +156,7 @@ fn card_body(ui: &mut Ui, s: &State, c: usize, reach: f32, out: &mut Vec<Command
         });
     });
     if let Some(x) = score {
-        score_row::show(ui, x, s.pinned(c), reach, s.scores_fresh);
+        score_row::show(ui, x, s.pinned(c), reach, s.scores_fresh());
         if x.s_pos.is_none() {
             ui.label(
                 RichText::new("No positive prompt: this class has no s+ and no share.").color(theme::WARN),
@@ -395,9 +396,9 @@ fn templates(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
 
 /// "None of these", and how the scores were made.
 fn foot_row(ui: &mut Ui, s: &State) {
-    let Some(scores) = &s.scores else {
+    let Some(scores) = s.scores() else {
         let text =
-            if s.analysed.is_some() { "no scores yet" } else { "Scores come when a clip has been analysed." };
+            if s.shown.is_some() { "no scores yet" } else { "Scores come when a clip has been analysed." };
         ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
         return;
     };
@@ -408,8 +409,8 @@ fn foot_row(ui: &mut Ui, s: &State) {
         let width = (ui.available_width() - 2.0).max(40.0);
         score_row::meter(ui, width, scores.none, Color32::from_rgb(104, 84, 48), "None of these".into(), tip);
     });
-    let state = if s.scores_fresh { "" } else { ", new ones are coming" };
-    let time = match s.score_seconds * 1e3 {
+    let state = if s.scores_fresh() { "" } else { ", new ones are coming" };
+    let time = match s.scored.as_ref().map_or(0.0, |s| s.seconds) * 1e3 {
         ms if ms < 0.1 => "less than 0.1 ms".to_owned(),
         ms => format!("{ms:.1} ms"),
     };

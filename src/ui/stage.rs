@@ -5,12 +5,13 @@
 
 use super::command::Command;
 use super::icon::{self, Icon};
-use super::overlay::{self, Arrangement, Moment, PALETTES, Source, View};
+use super::overlay::{self, Arrangement, Moment, PALETTES, Scale, Source, View};
 use super::pictures::Pictures;
-use super::state::{Analysed, State, clock};
+use super::state::{Shown, State, clock};
 use super::theme;
-use crate::engine::CropRect;
 use crate::export::overlay::Layer;
+use crate::video::clip::Span;
+use crate::video::preprocess::CropRect;
 use egui::{
     Align2, Color32, CornerRadius, Galley, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
     pos2, vec2,
@@ -47,9 +48,12 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Comma
             }
         }
         Arrangement::Grid => {
-            let layers = [Layer::Input, Layer::Motion, Layer::Static, Layer::Gate];
-            for (r, layer) in split(rect, 4, aspect(s)).into_iter().zip(layers) {
+            for (r, layer) in split(rect, 4, aspect(s)).into_iter().zip(four(s.view.layer)) {
                 pane(ui, s, pictures, r, layer, None);
+                if layer == s.view.layer {
+                    let line = Stroke::new(1.5, theme::ACCENT);
+                    ui.painter().rect_stroke(r, CornerRadius::same(2), line, StrokeKind::Inside);
+                }
             }
         }
     }
@@ -97,17 +101,15 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
         .accessible_name("Colours")
         .on_hover_text("Colours of magnitudes; signed values are blue to red");
     ui.checkbox(&mut v.smooth, "Smooth").on_hover_text("Interpolate between patches");
-    ui.checkbox(&mut v.per_frame, "Per frame").on_hover_text(
-        "Scale the colours to each frame. Off: one scale for the clip, so frames can be compared",
-    );
-    let shown = |l: Layer| v.layer == l || v.arrangement == Arrangement::Grid;
+    scale(ui, s, v);
+    let shown = |l: Layer| v.layer == l || (v.arrangement == Arrangement::Grid && four(v.layer).contains(&l));
     let (motion, fixed, gate) = (shown(Layer::Motion), shown(Layer::Static), shown(Layer::Gate));
-    if motion && let Some(a) = &s.analysed {
+    if motion && let Some(shown) = &s.shown {
         let name = |l: Option<usize>| l.map_or("all levels".to_owned(), |l| format!("level {}", l + 1));
         let combo = egui::ComboBox::from_id_salt("level").width(84.0).selected_text(name(v.level)).show_ui(
             ui,
             |ui| {
-                for l in std::iter::once(None).chain((0..a.analysis.maps.levels.len()).map(Some)) {
+                for l in std::iter::once(None).chain((0..shown.answer.evidence.maps.levels.len()).map(Some)) {
                     ui.selectable_value(&mut v.level, l, name(l));
                 }
             },
@@ -118,14 +120,14 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
         ui.checkbox(&mut v.static_energy, "Static as energy")
             .on_hover_text("Instead of colours; it has little contrast");
     }
-    if gate && let Some(a) = &s.analysed {
+    if gate && let Some(shown) = &s.shown {
         let name = |g: Option<(usize, usize)>| {
             g.map_or("mean gate".to_owned(), |(b, h)| format!("block {} head {}", b + 1, h + 1))
         };
         let combo =
             egui::ComboBox::from_id_salt("gate").width(112.0).selected_text(name(v.gate)).show_ui(ui, |ui| {
                 ui.selectable_value(&mut v.gate, None, name(None));
-                for (b, heads) in a.gates.iter().enumerate() {
+                for (b, heads) in shown.gates.iter().enumerate() {
                     for h in 0..heads.len() {
                         ui.selectable_value(&mut v.gate, Some((b, h)), name(Some((b, h))));
                     }
@@ -133,6 +135,36 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
             });
         combo.response.accessible_name("Gate").on_hover_text("Block and head of the gate");
         ui.checkbox(&mut v.gate_stretch, "Stretch gate").on_hover_text("Off: fixed scale from 0 to 1");
+    }
+}
+
+/// What the ends of the colours are.
+fn scale(ui: &mut Ui, s: &State, v: &mut View) {
+    let present = s.shown.as_ref().map_or(0.5, |shown| {
+        let maps = &shown.answer.evidence.maps;
+        Source::of(Layer::Motion, v, maps).map_or(0.5, |source| source.range(v, maps, s.motion_scale(), 0).hi)
+    });
+    let combo =
+        egui::ComboBox::from_id_salt("scale").width(104.0).selected_text(v.scale.name()).show_ui(ui, |ui| {
+            for (scale, tip) in [
+                (Scale::Model, "The same for every clip, so clips can be compared"),
+                (
+                    Scale::Clip,
+                    "Up to the largest value of this clip: faint motion becomes visible, and so does noise",
+                ),
+                (Scale::Frame, "Up to the largest value of each frame: frames cannot be compared"),
+                (Scale::Locked(present), "Up to the value at its side, whatever is shown"),
+            ] {
+                let chosen = std::mem::discriminant(&scale) == std::mem::discriminant(&v.scale);
+                if ui.selectable_label(chosen, scale.name()).on_hover_text(tip).clicked() && !chosen {
+                    v.scale = scale;
+                }
+            }
+        });
+    combo.response.accessible_name("Scale").on_hover_text("What the brightest colour of motion stands for");
+    if let Scale::Locked(hi) = &mut v.scale {
+        let drag = egui::DragValue::new(hi).range(1e-4..=10.0).speed(0.005).max_decimals(4);
+        ui.add(drag).accessible_name("Locked at").on_hover_text("The value of the brightest colour, ‖M‖/‖X‖");
     }
 }
 
@@ -158,6 +190,12 @@ fn empty(ui: &mut Ui, s: &State, rect: Rect, out: &mut Vec<Command>) {
             }
         });
     });
+}
+
+/// The layers of the 2×2 view; the chosen one is always among them.
+fn four(chosen: Layer) -> [Layer; 4] {
+    let usual = [Layer::Input, Layer::Motion, Layer::Static, Layer::Gate];
+    if usual.contains(&chosen) { usual } else { [usual[0], usual[1], usual[2], chosen] }
 }
 
 fn aspect(s: &State) -> f32 {
@@ -237,20 +275,22 @@ fn pane(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, layer: Laye
         pos2(picture.right(), picture.bottom() + CAPTION),
     );
     let strip = strip.intersect(rect);
-    let Some(a) = &s.analysed else {
+    let Some(a) = &s.shown else {
         let text = if layer == Layer::Input { "Input" } else { "no map yet" };
         caption_text(ui, strip, text, theme::WEAK);
         return;
     };
-    let crop = crop_rect(picture, a.analysis.crop);
+    let maps = &a.answer.evidence.maps;
+    let crop = crop_rect(picture, a.answer.crop);
     outside_crop(&painter, picture, crop);
-    let (Some(source), Some(moment)) = (Source::of(layer, &s.view, &a.analysis), s.moment()) else {
+    let (Some(source), Some(moment)) = (Source::of(layer, &s.view, maps), s.moment()) else {
         caption_text(ui, strip, layer.name(), theme::TEXT);
         return;
     };
     let dim = if moment.exact && !s.playback.playing { 1.0 } else { DIMMED };
     if !moment.outside {
-        let id = pictures.map(ui.ctx(), &a.analysis, source, &s.view, moment.t, false);
+        let range = source.range(&s.view, maps, s.motion_scale(), moment.t);
+        let id = pictures.map(ui.ctx(), &a.answer, source, &s.view, range, moment.t, false);
         let alpha = (s.view.opacity * dim * 255.0).round() as u8;
         let tint = Color32::from_white_alpha(alpha);
         match from {
@@ -258,8 +298,20 @@ fn pane(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, layer: Laye
             Some(x) => painter.with_clip_rect(rect.with_min_x(x)).image(id, crop, WHOLE, tint),
         };
     }
+    if layer == Layer::Motion && s.is_still() {
+        badge(&painter, picture, "next to no motion");
+    }
     let hover = hover(ui, s, source, crop, picture, moment);
     caption(ui, s, strip, layer, source, moment, hover);
+}
+
+/// Words at the top of a picture that its map must not be read without.
+fn badge(painter: &egui::Painter, picture: Rect, text: &str) {
+    let galley = painter.layout_no_wrap(text.into(), theme::small(), theme::STRONG);
+    let at = pos2(picture.center().x, picture.top() + 6.0);
+    let back = Align2::CENTER_TOP.anchor_size(at, galley.size()).expand2(vec2(6.0, 2.0));
+    painter.rect_filled(back, CornerRadius::same(3), Color32::from_black_alpha(190));
+    painter.galley(back.min + vec2(6.0, 2.0), galley, theme::STRONG);
 }
 
 fn crop_rect(picture: Rect, c: CropRect) -> Rect {
@@ -313,8 +365,8 @@ fn hover(ui: &mut Ui, s: &State, source: Source, crop: Rect, picture: Rect, mome
     if moment.outside {
         return None;
     }
-    let a = &s.analysed.as_ref()?.analysis;
-    let (rows, cols) = source.grid(a);
+    let maps = &s.shown.as_ref()?.answer.evidence.maps;
+    let (rows, cols) = source.grid(maps);
     if rows == 0 || cols == 0 {
         return None;
     }
@@ -325,12 +377,11 @@ fn hover(ui: &mut Ui, s: &State, source: Source, crop: Rect, picture: Rect, mome
     let patch = Rect::from_min_size(crop.min + vec2(c as f32 * size.x, r as f32 * size.y), size);
     ui.painter().rect_stroke(patch, CornerRadius::ZERO, Stroke::new(1.0, Color32::WHITE), StrokeKind::Inside);
     let at = |m| overlay::frame_or_empty(m, moment.t).get(r * cols + c).copied();
-    let value = source.map(a).and_then(at);
+    let value = source.map(maps).and_then(at);
     let number = match value {
         Some(v) => number(v),
         None => {
-            let rgb: Vec<String> =
-                a.maps.static_rgb.iter().filter_map(at).map(|v| format!("{v:.2}")).collect();
+            let rgb: Vec<String> = maps.static_rgb.iter().filter_map(at).map(|v| format!("{v:.2}")).collect();
             format!("colour {}", rgb.join(" "))
         }
     };
@@ -372,10 +423,10 @@ fn caption(
     };
     let narrow = strip.width() < 380.0;
     let mut right = strip.right() - 2.0;
-    if let Some(a) = &s.analysed
+    if let Some(shown) = &s.shown
         && source != Source::StaticColours
     {
-        let scale = source.scale(&s.view, &a.analysis, moment.t);
+        let scale = source.range(&s.view, &shown.answer.evidence.maps, s.motion_scale(), moment.t);
         let hi = lay(&number(scale.hi), theme::TEXT);
         right -= hi.size().x;
         put(right, hi);
@@ -412,8 +463,12 @@ fn caption(
 /// Says which frame the map belongs to.
 fn whose(s: &State, m: Moment) -> (String, Color32) {
     if m.outside {
-        let w = s.analysed.as_ref().map_or((m.pts, m.pts), Analysed::window);
-        let text = format!("play head outside the analysed window ({} to {})", clock(w.0), clock(w.1));
+        let of = s.shown.as_ref().map_or(Span::new(m.pts, m.pts), Shown::span);
+        let text = format!(
+            "play head outside the part that was asked about ({} to {})",
+            clock(of.start),
+            clock(of.end)
+        );
         (text, theme::WARN)
     } else if m.exact {
         ("map of this frame".to_owned(), theme::GOOD)
@@ -452,6 +507,13 @@ mod tests {
             assert!((r.width() / r.height() - aspect).abs() < 1e-3);
             assert!(rect.expand(0.01).contains_rect(r) && (r.center() - rect.center()).length() < 0.01);
             assert!((r.width() - rect.width()).abs() < 0.01 || (r.height() - rect.height()).abs() < 0.01);
+        }
+    }
+
+    #[test]
+    fn the_chosen_layer_is_among_the_four() {
+        for layer in Layer::ALL {
+            assert!(four(layer).contains(&layer), "{layer:?}");
         }
     }
 

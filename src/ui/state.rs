@@ -5,19 +5,27 @@ use super::edit::History;
 use super::keep::Recent;
 use super::messages::Messages;
 use super::overlay::{self, Moment, View};
-use crate::engine::{Analysis, AnalysisWindow, DeviceInfo, ModelInfo, PromptNote};
+use super::scope::Scope;
+use crate::device::DeviceInfo;
+use crate::engine::{Answer, Question, QuestionId, Scored};
+use crate::model::Surgery;
+use crate::model::folder::MotionScale;
 use crate::prompt::Class;
 use crate::score::{ClassScore, Scores};
-use crate::video::{Pts, VideoInfo};
+use crate::session::{ModelInfo, PromptNote};
+use crate::video::clip::{Order, Span};
+use crate::video::{Pts, Source, VideoInfo};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// The open video file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct VideoFile {
     pub path: PathBuf,
+    /// What everything that reads it shares; absent where nothing is read (tests).
+    pub source: Option<Arc<Source>>,
     pub name: String,
     /// One of the clips that come with the program.
     pub bundled: bool,
@@ -27,6 +35,8 @@ pub struct VideoFile {
 #[derive(Clone, Debug)]
 pub struct Playback {
     pub info: Option<VideoInfo>,
+    /// How much of the file has been scanned, 0–1; `None` when the scan is over.
+    pub scanning: Option<f32>,
     pub position: Pts,
     /// PTS of the displayed frame.
     pub shown: Option<Pts>,
@@ -40,6 +50,7 @@ impl Default for Playback {
     fn default() -> Self {
         Self {
             info: None,
+            scanning: None,
             position: Pts(0),
             shown: None,
             playing: false,
@@ -51,9 +62,14 @@ impl Default for Playback {
 }
 
 impl Playback {
-    /// The length of the video; 0 while it is not known.
+    /// The length of the video, as far as is known; 0 while it is not.
     pub fn duration(&self) -> Pts {
         self.info.as_ref().and_then(|i| i.duration).unwrap_or(Pts(0))
+    }
+
+    /// Where the video ends, once that is known for sure: the file has been scanned.
+    pub fn end(&self) -> Option<Pts> {
+        self.info.as_ref().filter(|i| i.frames.is_some())?.duration
     }
 
     /// Number of the displayed frame (from 0) and how many there are, once the file has been scanned.
@@ -71,9 +87,10 @@ pub struct Loading {
     pub fraction: Option<f32>,
 }
 
-/// Work on a clip that is under way.
+/// Work on a question that is under way.
 #[derive(Clone, Debug)]
 pub struct Work {
+    pub question: QuestionId,
     pub stage: String,
     pub done: usize,
     pub total: usize,
@@ -87,33 +104,34 @@ pub struct GateStat {
     pub std: f32,
 }
 
-/// An analysis with what the panels need of it again and again.
+/// The answer that is shown, with what the panels need of it again and again.
 #[derive(Clone, Debug)]
-pub struct Analysed {
-    pub analysis: Arc<Analysis>,
+pub struct Shown {
+    pub answer: Arc<Answer>,
     /// By block, then head.
     pub gates: Vec<Vec<GateStat>>,
 }
 
-impl Analysed {
-    pub fn new(analysis: Arc<Analysis>) -> Self {
+impl Shown {
+    pub fn new(answer: Arc<Answer>) -> Self {
         let stat = |data: &[f32]| {
             let n = data.len().max(1) as f32;
             let mean = data.iter().sum::<f32>() / n;
             let std = (data.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>() / n).sqrt();
             GateStat { mean, std }
         };
-        let gates = analysis.maps.gates.iter().map(|b| b.iter().map(|h| stat(&h.data)).collect()).collect();
-        Self { analysis, gates }
+        let maps = &answer.evidence.maps;
+        let gates = maps.gates.iter().map(|b| b.iter().map(|h| stat(&h.data)).collect()).collect();
+        Self { answer, gates }
     }
 
-    /// Start and end of the analysed window.
-    pub fn window(&self) -> (Pts, Pts) {
-        (self.analysis.window.start, self.analysis.window.end)
+    /// The stretch of time that it is of.
+    pub fn span(&self) -> Span {
+        self.answer.question.clip.span
     }
 
     pub fn moment(&self, displayed: Pts) -> Option<Moment> {
-        overlay::moment(&self.analysis.frames, self.window(), displayed)
+        overlay::moment(&self.answer.frames, self.span(), displayed)
     }
 }
 
@@ -128,20 +146,29 @@ pub struct State {
     pub loading: Option<Loading>,
     pub device: Option<DeviceInfo>,
     pub work: Option<Work>,
-    pub analysed: Option<Analysed>,
-    /// The newest window asked for.
-    pub requested: Option<AnalysisWindow>,
+    /// What maps and scores on screen are of.
+    pub shown: Option<Shown>,
+    /// What was asked last.
+    pub asked: Option<Question>,
+    pub scope: Scope,
     pub range: (Option<Pts>, Option<Pts>),
+    /// With [`Scope::Around`]: also while the video plays.
     pub follow: bool,
-    /// Seconds of the moving window.
-    pub follow_length: f64,
+    /// Seconds around the play head.
+    pub around: f64,
+    /// Where the play head rested last, or is (following).
+    pub anchor: Pts,
+    /// In which order the model sees the frames, and what is altered inside it.
+    pub order: Order,
+    pub surgery: Surgery,
+    /// The model's motion scale, and the identity of that model.
+    pub scale: Option<(String, Arc<MotionScale>)>,
     pub history: History,
     pub prompts_file: Option<PathBuf>,
-    pub scores: Option<Arc<Scores>>,
-    /// The scores belong to the prompts and the analysis as they are now.
-    pub scores_fresh: bool,
-    /// How long the last scoring took, in seconds.
-    pub score_seconds: f32,
+    /// The newest scores; see [`State::scores`].
+    pub scored: Option<Scored>,
+    /// Counts the changes of the prompts.
+    pub revision: u64,
     pub notes: HashMap<String, PromptNote>,
     pub view: View,
     pub sort_by_score: bool,
@@ -170,9 +197,26 @@ impl State {
         &self.history.present().prompts
     }
 
+    /// The scores of what is shown, and of nothing else.
+    pub fn scores(&self) -> Option<&Scores> {
+        let (scored, shown) = (self.scored.as_ref()?, self.shown.as_ref()?);
+        (scored.question == shown.answer.id && !scored.scores.classes.is_empty()).then_some(&*scored.scores)
+    }
+
+    /// The scores are those of the prompts as they are now.
+    pub fn scores_fresh(&self) -> bool {
+        self.scored.as_ref().is_some_and(|s| s.revision == self.revision)
+    }
+
+    /// The motion scale of the model that made what is shown.
+    pub fn motion_scale(&self) -> Option<&MotionScale> {
+        let (model, scale) = self.scale.as_ref()?;
+        (*model == self.shown.as_ref()?.answer.question.model).then_some(&**scale)
+    }
+
     /// The score of class `c`, by place, or by name where the order has changed since.
     pub fn score(&self, c: usize) -> Option<&ClassScore> {
-        find(self.scores.as_deref()?, c, &self.prompts().classes)
+        find(self.scores()?, c, &self.prompts().classes)
     }
 
     /// The score of class `c` in the pinned baseline.
@@ -181,20 +225,33 @@ impl State {
     }
 
     /// The in/out range, the whole video where it is not set.
-    pub fn whole_or_range(&self) -> AnalysisWindow {
-        let start = self.range.0.unwrap_or(Pts(0));
-        let end = self.range.1.unwrap_or(self.playback.duration());
-        AnalysisWindow { start: start.min(end), end: end.max(start) }
+    pub fn whole_or_range(&self) -> Span {
+        Span::new(self.range.0.unwrap_or(Pts(0)), self.range.1.unwrap_or(self.playback.duration()))
+    }
+
+    /// Work on a question has ended, well or not.
+    pub fn ended(&mut self, question: QuestionId) {
+        self.work.take_if(|work| work.question == question);
+    }
+
+    /// Whether an answer is to be shown: it is the one that was asked for last, or, while the span follows the play head, one
+    /// that was asked for on the way.
+    pub fn wants(&self, answer: &Answer) -> bool {
+        let Some(asked) = &self.asked else { return false };
+        let given = &*answer.question;
+        let same = || Question { clip: asked.clip.clone(), ..given.clone() } == *asked;
+        given == asked || (self.follow && self.scope == Scope::Around && same())
     }
 
     /// The sampled frame that belongs to the displayed one.
     pub fn moment(&self) -> Option<Moment> {
         let shown = self.playback.shown.unwrap_or(self.playback.position);
-        let analysed = self.analysed.as_ref()?;
-        let moment = analysed.moment(shown)?;
-        // A window that follows the play head is always a little behind it; the newest map is still the one to show.
-        let behind = shown.secs() - analysed.window().1.secs();
-        let follows = self.follow && (0.0..self.follow_length.max(1.0)).contains(&behind);
+        let answered = self.shown.as_ref()?;
+        let moment = answered.moment(shown)?;
+        // A span that follows the play head is always a little behind it; the newest map is still the one to show.
+        let behind = shown.secs() - answered.span().end.secs();
+        let follows =
+            self.follow && self.scope == Scope::Around && (0.0..self.around.max(1.0)).contains(&behind);
         Some(Moment { outside: moment.outside && !follows, ..moment })
     }
 }

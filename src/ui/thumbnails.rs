@@ -21,6 +21,8 @@ pub struct Thumbnails {
     /// Frames that were asked for and have not come, or cannot be read.
     asked: Vec<Pts>,
     reading: bool,
+    /// Stops the reading when its video is closed.
+    cancel: Cancel,
 }
 
 impl Thumbnails {
@@ -31,6 +33,7 @@ impl Thumbnails {
     /// Starts reading those of `frames` that are missing, one job at a time.
     pub fn want(&mut self, desk: &Desk, video: &Arc<Source>, frames: &[Pts]) {
         if self.video.as_ref() != Some(video.id()) {
+            self.cancel.cancel();
             *self = Self { video: Some(video.id().clone()), reading: self.reading, ..Self::default() };
         }
         let known = |p: &Pts| self.pictures.contains_key(p) || self.asked.contains(p);
@@ -41,9 +44,9 @@ impl Thumbnails {
         }
         self.reading = true;
         self.asked.clone_from(&missing);
-        let video = video.clone();
+        let (video, cancel) = (video.clone(), self.cancel.clone());
         desk.start("thumbnails", move || {
-            let pictures = read(&video, &missing);
+            let pictures = read(&video, &missing, &cancel);
             Some(Command::Thumbnails(video.id().clone(), pictures))
         });
     }
@@ -64,12 +67,11 @@ impl Thumbnails {
 }
 
 /// What of it can be read; a file that is at fault has told so elsewhere.
-fn read(video: &Arc<Source>, frames: &[Pts]) -> Vec<(Pts, ColorImage)> {
+fn read(video: &Arc<Source>, frames: &[Pts], cancel: &Cancel) -> Vec<(Pts, ColorImage)> {
     let mut small = Vec::new();
-    let cancel = Cancel::default();
     let mut keep = |at, picture: RgbImage| small.extend(thumbnail(&picture).map(|thumb| (at, thumb)));
-    let read = FrameReader::open(video, &cancel)
-        .and_then(|mut reader| reader.read(frames, &cancel, &mut |_, _| {}, &mut keep));
+    let read = FrameReader::open(video, cancel)
+        .and_then(|mut reader| reader.read(frames, cancel, &mut |_, _| {}, &mut keep));
     if let Err(e) = read {
         log::debug!("thumbnails are missing: {e}");
     }

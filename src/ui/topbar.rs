@@ -3,7 +3,7 @@
 use super::command::{Command, Dialog};
 use super::state::{State, parse_clock};
 use super::theme;
-use crate::engine::ModelSource;
+use crate::session::ModelSource;
 use egui::{Align, Color32, Layout, RichText, Ui};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -113,7 +113,7 @@ fn export_menu(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
             }
         };
         item(ui, true, "Picture of the stage", "PNG in the pictures folder (S)", Command::Snapshot);
-        let ready = s.analysed.is_some();
+        let ready = s.shown.is_some();
         item(
             ui,
             ready,

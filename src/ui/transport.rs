@@ -4,6 +4,7 @@
 use super::command::Command;
 use super::icon::{self, Icon};
 use super::keys::SPEEDS;
+use super::scope::Scope;
 use super::state::{State, clock};
 use super::theme;
 use crate::video::Pts;
@@ -93,34 +94,42 @@ fn short(v: f64) -> String {
 }
 
 fn analysis(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
-    ui.label(RichText::new("Analyse").color(theme::WEAK));
+    ui.label(RichText::new("Scores of").color(theme::WEAK));
     if named(ui.button("In"), "Set in point", "In point at the play head (I)").clicked() {
         out.push(Command::SetIn);
     }
     if named(ui.button("Out"), "Set out point", "Out point at the play head (O)").clicked() {
         out.push(Command::SetOut);
     }
-    let w = s.whole_or_range();
     let set = s.range != (None, None);
     if set
         && icon::button(ui, Icon::Close, BUTTON, "Clear in and out", "Forget the in and out points").clicked()
     {
         out.push(Command::ClearRange);
     }
-    let tip = format!("Analyse {} to {} once (A)", clock(w.start), clock(w.end));
-    let text = if set { "This window" } else { "Whole video" };
-    if named(ui.add(egui::Button::selectable(!s.follow, text)), "Analyse this window", &tip).clicked() {
-        out.push(Command::AnalyseRange);
+    let span = s.whole_or_range();
+    let between = format!("From the in to the out point: {} to {}", clock(span.start), clock(span.end));
+    for (scope, on, name, tip) in [
+        (Scope::Whole, true, "Whole video", "All of it, by the field's test protocol: frames spread evenly"),
+        (Scope::Range, set, "In to out", between.as_str()),
+        (Scope::Around, true, "Around the play head", "So many seconds around the play head, when it rests"),
+    ] {
+        let chosen = s.scope == scope;
+        let button = ui.add_enabled(on, egui::Button::selectable(chosen, name));
+        let button = button.on_disabled_hover_text("Set an in or an out point first");
+        if named(button, name, tip).clicked() {
+            out.push(if chosen { Command::AskAgain } else { Command::Scope(scope) });
+        }
     }
-    let follow = ui.add(egui::Button::selectable(s.follow, "Follow play head"));
-    let tip = "The analysis window moves with the play head; the newest is done next (Shift+F)";
+    let follow = ui.add(egui::Button::selectable(s.follow, "Follow"));
+    let tip = "The span around the play head goes with it also while the video plays; the newest is done next (Shift+F)";
     if named(follow, "Follow play head", tip).clicked() {
         out.push(Command::Follow(!s.follow));
     }
-    let mut length = s.follow_length;
+    let mut length = s.around;
     let drag = egui::DragValue::new(&mut length).range(0.2..=60.0).speed(0.05).fixed_decimals(1).suffix(" s");
-    if named(ui.add(drag), "Length of the moving window", "Seconds before the play head").changed() {
-        out.push(Command::FollowLength(length));
+    if named(ui.add(drag), "Length of the span", "Seconds around the play head").changed() {
+        out.push(Command::Around(length));
     }
 }
 
@@ -176,12 +185,12 @@ fn seek_bar(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
         }
     }
     painter.rect_filled(span(0.0, position), radius, Color32::from_rgb(92, 124, 196).gamma_multiply(0.75));
-    if let Some(a) = &s.analysed {
-        let window = span(a.window().0.secs(), a.window().1.secs());
-        let below = window.translate(vec2(0.0, track.height() + 3.0)).with_max_y(track.bottom() + 6.0);
+    if let Some(shown) = &s.shown {
+        let of = span(shown.span().start.secs(), shown.span().end.secs());
+        let below = of.translate(vec2(0.0, track.height() + 3.0)).with_max_y(track.bottom() + 6.0);
         painter.rect_filled(below, CornerRadius::ZERO, theme::WEAK.gamma_multiply(0.5));
         let near = s.moment();
-        for (t, pts) in a.analysis.frames.iter().enumerate() {
+        for (t, pts) in shown.answer.frames.iter().enumerate() {
             let current = near.is_some_and(|m| m.t == t && !m.outside);
             let (colour, h) = if current { (theme::WARN, 9.0) } else { (theme::WEAK, 7.0) };
             let tip = pos2(x(pts.secs()), track.bottom() + 3.0);

@@ -8,7 +8,9 @@ use super::keep::{Found, Keep};
 use super::restart::{self, Restart};
 use crate::device::gpu::{open_adapter, requests};
 use crate::device::{self, AdapterReport, DeviceChoice, DeviceInfo, SharedGpu};
-use crate::engine::{Engine, ModelSource};
+use crate::engine::Engine;
+use crate::files;
+use crate::session::ModelSource;
 use eframe::egui_wgpu::{WgpuConfiguration, WgpuError, WgpuSetup, WgpuSetupCreateNew};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
@@ -184,7 +186,7 @@ fn begin(
     let gpu = cc.wgpu_render_state.clone();
     let shared = gpu.clone().map(|g| SharedGpu::new(g.instance, g.adapter, g.device, g.queue));
     let device = if restart.is_some() { DeviceChoice::Cpu } else { options.device };
-    let engine = Engine::spawn(device, shared.clone(), wake);
+    let engine = Engine::spawn(device, shared.clone(), files::cache_folder(), wake);
     let mut app = App::new(&ctx, gpu, Some(engine));
     if let Some(shared) = shared {
         app.watch(shared);
@@ -295,7 +297,7 @@ impl eframe::App for Checked {
             seen.drawn = ran.as_secs_f64();
         }
         let s = self.app.state();
-        if s.scores.is_some() && s.scores_fresh && seen.drawn > 0.0 {
+        if s.scores().is_some() && s.scores_fresh() && seen.drawn > 0.0 {
             seen.adapter = self.app.gpu().map(SharedGpu::report);
             seen.device.clone_from(&s.device);
             seen.restarted.clone_from(&self.before);

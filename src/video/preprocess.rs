@@ -2,7 +2,6 @@
 
 use super::RgbImage;
 use super::resample::{self, Filter};
-use crate::engine::CropRect;
 
 /// CLIP's pixel statistics.
 pub const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
@@ -10,6 +9,15 @@ pub const CLIP_STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 /// ImageNet's, which the X-CLIP family uses.
 pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// The part of the picture that the model saw, in fractions of the displayed picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CropRect {
+    pub x0: f32,
+    pub y0: f32,
+    pub x1: f32,
+    pub y1: f32,
+}
 
 /// How the shorter side gets to the picture side R.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -95,7 +95,7 @@ pub struct Source {
 struct Shared {
     found: Mutex<Found>,
     changed: Condvar,
-    /// How much of the scan is done, in thousandths.
+    /// How much of the scan is done, in percent.
     scanned: AtomicU32,
 }
 
@@ -177,7 +177,7 @@ impl Source {
     /// How much of the file has been scanned, 0–1 by bytes; `None` when the scan is over.
     pub fn progress(&self) -> Option<f32> {
         let scanning = self.shared.lock().frames.is_none();
-        scanning.then(|| self.shared.scanned.load(Ordering::Relaxed) as f32 / 1000.0)
+        scanning.then(|| self.shared.scanned.load(Ordering::Relaxed) as f32 / 100.0)
     }
 
     /// Stops the thread and waits for its end, `limit` at most (for the end of the program); whether it has ended.
@@ -223,7 +223,12 @@ fn find_out(path: &Path, cancel: &Cancel, shared: &Shared, wake: &Wake) {
     };
     let frames = guarded(path, || {
         let scanner = Decoder::open(path, cancel)?.scanner();
-        let mut progress = |part: f32| shared.scanned.store((part * 1000.0) as u32, Ordering::Relaxed);
+        let mut progress = |part: f32| {
+            let percent = (part * 100.0) as u32;
+            if shared.scanned.swap(percent, Ordering::Relaxed) != percent {
+                wake();
+            }
+        };
         scanner.run_with(cancel, &mut progress).map(Arc::new)
     });
     shared.tell(|found| found.frames = Some(frames));

@@ -35,6 +35,7 @@ pub fn random_head(heads: usize) -> (HeadConfig, MotionHead) {
 
 fn card(head: &HeadConfig) -> Value {
     let card = Card {
+        scale: None,
         version: 1,
         name: "test".into(),
         head: head.clone(),
@@ -235,10 +236,10 @@ fn cases() -> Vec<(&'static str, Break, Vec<&'static str>)> {
     cases
 }
 
-fn load(engine: &Engine, folder: &Path) -> Result<String, String> {
-    engine.load_model(ModelSource::Folder(folder.to_owned()));
+fn load(bench: &Bench, folder: &Path) -> Result<String, String> {
+    bench.engine.load_model(ModelSource::Folder(folder.to_owned()));
     loop {
-        match engine.wait_event(PATIENCE).expect("an answer in time") {
+        match bench.next(PATIENCE).expect("an answer in time") {
             Event::ModelLoaded { info, .. } => return Ok(info.digest.clone()),
             Event::ModelFailed { message } => return Err(message),
             _ => {}
@@ -250,9 +251,8 @@ fn load(engine: &Engine, folder: &Path) -> Result<String, String> {
 fn broken_folders_are_refused_by_name_and_the_model_before_works_on() {
     let place = tempfile::tempdir().unwrap();
     let engine = ready();
-    engine.set_video(Some(&video(place.path(), "clip.mp4", 16, true)));
-    engine.analyse(window(0.0, 1.0));
-    let before = analysed(&engine);
+    let clip = source(&video(place.path(), "clip.mp4", 16, true));
+    let before = engine.answer(&clip, span(0.0, 1.0));
     let head = random_head(4);
     let cases = cases();
     assert!(cases.len() >= 40);
@@ -271,9 +271,13 @@ fn broken_folders_are_refused_by_name_and_the_model_before_works_on() {
         assert!(!message.contains("panicked") && !message.contains("please report"), "{what}: {message}");
         fs::remove_dir_all(&folder).unwrap();
     }
-    engine.analyse(window(0.0, 1.0));
-    let after = analysed(&engine);
-    assert_eq!((before.embedding.clone(), 0), (after.embedding.clone(), after.encoded_frames));
+    // Another span of the same frames: asked of the model, and not held.
+    let after = engine.answer(&clip, span(0.0, 0.99));
+    assert_eq!(before.frames, after.frames);
+    assert_eq!(
+        (before.evidence.embedding.clone(), 0),
+        (after.evidence.embedding.clone(), after.encoded_frames)
+    );
 }
 
 #[test]

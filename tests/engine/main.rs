@@ -4,11 +4,14 @@ mod flow;
 mod hostile_model;
 
 use motionlens::device::DeviceChoice;
-use motionlens::engine::{Analysis, AnalysisWindow, Engine, Event, ModelSource};
+use motionlens::engine::{Answer, Engine, Event, Question, QuestionId, Rank};
+use motionlens::model::Surgery;
 use motionlens::prompt::PromptSet;
 use motionlens::score::Scores;
+use motionlens::session::{ModelInfo, ModelSource};
 use motionlens::video::encode::Mp4Writer;
-use motionlens::video::{Pts, RgbImage};
+use motionlens::video::{ClipSpec, Pts, RgbImage, Source, Span};
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,59 +41,128 @@ pub fn video(folder: &Path, name: &str, frames: usize, moving: bool) -> PathBuf 
     path
 }
 
-pub fn window(start: f64, end: f64) -> AnalysisWindow {
-    AnalysisWindow { start: Pts::from_secs(start), end: Pts::from_secs(end) }
+/// The frames between two times, in seconds, by the field's test rule.
+pub fn span(start: f64, end: f64) -> ClipSpec {
+    ClipSpec::segments(Span::new(Pts::from_secs(start), Pts::from_secs(end)))
+}
+
+pub fn source(path: &Path) -> Arc<Source> {
+    Source::open(path, Arc::new(|| {}))
 }
 
 pub fn prompts(names: &[&str]) -> PromptSet {
     PromptSet::from_names(names.iter().copied())
 }
 
-pub fn engine() -> Engine {
-    Engine::spawn(DeviceChoice::Cpu, None, Arc::new(|| {}))
+/// An engine with what the window would know of it.
+pub struct Bench {
+    pub engine: Engine,
+    pub model: RefCell<Option<(Arc<ModelInfo>, String)>>,
+    pub revision: Cell<u64>,
+}
+
+pub fn engine() -> Bench {
+    let engine = Engine::spawn(DeviceChoice::Cpu, None, None, Arc::new(|| {}));
+    Bench { engine, model: RefCell::default(), revision: Cell::new(0) }
 }
 
 /// An engine with the embedded model.
-pub fn ready() -> Engine {
-    let engine = engine();
-    engine.load_model(ModelSource::Embedded);
-    wait(&engine, |e| matches!(e, Event::ModelLoaded { .. }).then_some(()));
-    engine
+pub fn ready() -> Bench {
+    let bench = engine();
+    bench.load(ModelSource::Embedded);
+    bench
 }
 
-/// The first event that `pick` picks; any failure in between is one here as well.
-pub fn wait<T>(engine: &Engine, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
-    loop {
-        let event = engine.wait_event(PATIENCE).expect("an event in time");
-        if let Some(found) = pick(&event) {
-            return found;
-        }
-        match event {
-            Event::ModelFailed { message }
-            | Event::AnalysisFailed { message }
-            | Event::PromptsFailed { message } => {
-                panic!("failed: {message}")
-            }
-            _ => {}
+impl Bench {
+    pub fn load(&self, source: ModelSource) -> Arc<ModelInfo> {
+        self.engine.load_model(source);
+        self.wait(|e| match e {
+            Event::ModelLoaded { info, .. } => Some(info.clone()),
+            _ => None,
+        })
+    }
+
+    pub fn question(&self, source: &Arc<Source>, clip: ClipSpec) -> Question {
+        let model = self.model.borrow();
+        let (info, device) = model.as_ref().expect("a model");
+        Question {
+            source: source.id().clone(),
+            clip,
+            frames: info.frames,
+            model: info.identity.clone(),
+            device: device.clone(),
+            surgery: Surgery::default(),
         }
     }
-}
 
-pub fn analysed(engine: &Engine) -> Arc<Analysis> {
-    wait(engine, |e| match e {
-        Event::Analysed(analysis) => Some(analysis.clone()),
-        _ => None,
-    })
-}
+    /// Asks as the window does for what is on screen.
+    pub fn ask(&self, source: &Arc<Source>, clip: ClipSpec) -> QuestionId {
+        self.engine.ask(source, self.question(source, clip), Rank::Screen)
+    }
 
-pub fn scored(engine: &Engine) -> Arc<Scores> {
-    wait(engine, |e| match e {
-        Event::Scored { scores, .. } if !scores.classes.is_empty() => Some(scores.clone()),
-        _ => None,
-    })
-}
+    /// Asks for what nobody waits for.
+    pub fn ask_in_background(&self, source: &Arc<Source>, clip: ClipSpec) -> QuestionId {
+        self.engine.ask(source, self.question(source, clip), Rank::Background)
+    }
 
-/// Every event until none has come for a while.
-pub fn rest(engine: &Engine) -> Vec<Event> {
-    std::iter::from_fn(|| engine.wait_event(Duration::from_millis(1500))).collect()
+    /// Asks and waits for the answer.
+    pub fn answer(&self, source: &Arc<Source>, clip: ClipSpec) -> Arc<Answer> {
+        let id = self.ask(source, clip);
+        self.answered(id)
+    }
+
+    pub fn answered(&self, id: QuestionId) -> Arc<Answer> {
+        self.wait(|e| match e {
+            Event::Answered { answer, .. } if answer.id == id => Some(answer.clone()),
+            _ => None,
+        })
+    }
+
+    pub fn set_prompts(&self, set: PromptSet, alpha: Option<f32>) {
+        self.revision.set(self.revision.get() + 1);
+        self.engine.set_prompts(self.revision.get(), Arc::new(set), alpha);
+    }
+
+    /// The scores of that answer under the present prompts.
+    pub fn scored(&self, id: QuestionId) -> Arc<Scores> {
+        let revision = self.revision.get();
+        self.wait(|e| match e {
+            Event::Answered { scored: Some(s), .. } | Event::Scored(s)
+                if s.question == id && s.revision == revision =>
+            {
+                Some(s.scores.clone())
+            }
+            _ => None,
+        })
+    }
+
+    /// The next event; what it says of the model is noted.
+    pub fn next(&self, patience: Duration) -> Option<Event> {
+        let event = self.engine.wait_event(patience)?;
+        if let Event::ModelLoaded { info, device } = &event {
+            *self.model.borrow_mut() = Some((info.clone(), device.name.clone()));
+        }
+        Some(event)
+    }
+
+    /// The first event that `pick` picks; any failure in between is one here as well.
+    pub fn wait<T>(&self, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
+        loop {
+            let event = self.next(PATIENCE).expect("an event in time");
+            if let Some(found) = pick(&event) {
+                return found;
+            }
+            match event {
+                Event::ModelFailed { message }
+                | Event::Failed { message, .. }
+                | Event::PromptsFailed { message, .. } => panic!("failed: {message}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Every event until none has come for a while.
+    pub fn rest(&self) -> Vec<Event> {
+        std::iter::from_fn(|| self.next(Duration::from_millis(1500))).collect()
+    }
 }

@@ -2,6 +2,7 @@
 
 mod gradients;
 mod support;
+mod surgery;
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};

@@ -3,6 +3,7 @@
 use egui_kittest::kittest::Queryable;
 use motionlens::device::DeviceChoice;
 use motionlens::ui::command::Command;
+use motionlens::ui::messages::Kind;
 use motionlens::ui::state::State;
 use motionlens::ui::window::{WindowOptions, start};
 use std::path::{Path, PathBuf};
@@ -41,7 +42,7 @@ fn wait(h: &mut Window, what: &str, done: impl Fn(&State) -> bool) {
 }
 
 fn scored(s: &State) -> bool {
-    s.scores.is_some() && s.scores_fresh
+    s.scores().is_some() && s.scores_fresh() && !s.is_stale()
 }
 
 #[test]
@@ -50,7 +51,7 @@ fn a_clip_opens_is_analysed_and_prompts_move_the_scores_without_the_vision_tower
     wait(&mut h, "the first frame", |s| s.playback.shown.is_some());
     wait(&mut h, "scores", scored);
     let s = h.state().state();
-    let frames = s.analysed.as_ref().unwrap().analysis.frames.len();
+    let frames = s.shown.as_ref().unwrap().answer.frames.len();
     assert_eq!(frames, s.model.as_ref().unwrap().frames);
     let encoded = h.state().engine().unwrap().vision_frames();
     assert!(encoded >= 1 && encoded <= frames as u64);
@@ -64,7 +65,7 @@ fn a_clip_opens_is_analysed_and_prompts_move_the_scores_without_the_vision_tower
     h.step();
     h.get_by_label("Name of class 1").type_text(" down");
     h.step();
-    assert!(!h.state().state().scores_fresh, "an edit asks for new scores");
+    assert!(!h.state().state().scores_fresh(), "an edit asks for new scores");
     wait(&mut h, "new scores", scored);
     let after = h.state().state().score(0).cloned().unwrap();
     assert_ne!(before.s_pos, after.s_pos);
@@ -110,28 +111,55 @@ fn a_broken_file_is_told_and_the_last_good_picture_stays() {
     h.run_steps(2);
     assert_eq!(h.query_all_by_label_contains("broken.mp4").count(), 1, "the message names the file");
     let s = h.state().state();
-    assert!(s.analysed.is_some() && s.playback.shown.is_some() && s.opening.is_none());
+    assert!(s.shown.is_some() && s.playback.shown.is_some() && s.opening.is_none());
+}
+
+/// A film of six seconds made by the `ffmpeg` command; `None`, with a message, where it cannot.
+fn made(path: &Path, args: &str) -> Option<PathBuf> {
+    let source = "-v error -y -f lavfi -i testsrc2=size=160x120:rate=25:duration=6";
+    let run = std::process::Command::new("ffmpeg")
+        .args(source.split(' ').chain(args.split(' ')))
+        .arg(path)
+        .output();
+    let done = run.is_ok_and(|run| run.status.success());
+    if !done {
+        eprintln!("skipped: the ffmpeg command cannot make it");
+    }
+    done.then(|| path.to_owned())
 }
 
 /// As browsers record it: the header does not say how long it is.
 #[test]
 fn a_file_without_a_length_is_analysed_once_its_length_is_known() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("live.webm");
-    let args = "-v error -y -f lavfi -i testsrc2=size=160x120:rate=25:duration=3 -c:v libvpx -b:v 500k -deadline realtime -f webm -live 1";
-    let run = std::process::Command::new("ffmpeg").args(args.split(' ')).arg(&path).output();
-    if !run.is_ok_and(|run| run.status.success()) {
-        eprintln!("skipped: the ffmpeg command cannot make it");
-        return;
-    }
+    let args = "-c:v libvpx -b:v 500k -deadline realtime -f webm -live 1";
+    let Some(path) = made(&folder.path().join("live.webm"), args) else { return };
     let mut h = open(path, false);
     wait(&mut h, "scores", scored);
     let s = h.state().state();
     let end = s.playback.duration();
-    assert!((end.secs() - 3.0).abs() < 0.1, "{end:?}");
-    let (start, analysed) = s.analysed.as_ref().unwrap().window();
-    assert_eq!((start, analysed), (motionlens::video::Pts(0), end));
-    assert!(s.messages.all().is_empty(), "nothing is wrong with it");
+    assert!((end.secs() - 6.0).abs() < 0.1, "{end:?}");
+    let span = s.shown.as_ref().unwrap().span();
+    assert_eq!((span.start, span.end), (motionlens::video::Pts(0), end));
+    assert!(!s.messages.all().iter().any(|m| m.kind == Kind::Problem), "nothing is wrong with it");
+    assert_eq!(h.query_all_by_label_contains("fault").count(), 0);
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_shown_and_the_window_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = "-c:v libx264 -pix_fmt yuv420p -movflags +faststart";
+    let Some(path) = made(&folder.path().join("whole.mp4"), args) else { return };
+    let bytes = std::fs::read(path).unwrap();
+    let cut = folder.path().join("cut.mp4");
+    std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    let mut h = open(cut, false);
+    wait(&mut h, "scores", |s| scored(s) && !s.messages.all().is_empty());
+    h.run_steps(2);
+    assert!(h.query_all_by_label_contains("cut.mp4: cut off").count() >= 1, "a message");
+    let s = h.state().state();
+    assert!(s.playback.info.as_ref().is_some_and(|i| i.fault.is_some()), "and the facts");
+    assert!((1.0..5.0).contains(&s.playback.duration().secs()), "{:?}", s.playback.duration());
 }
 
 #[test]
@@ -139,16 +167,16 @@ fn the_window_follows_the_play_head() {
     let mut h = open(clip(), false);
     wait(&mut h, "scores", scored);
     let ctx = h.ctx.clone();
-    h.state_mut().apply(&ctx, Command::FollowLength(0.8));
+    h.state_mut().apply(&ctx, Command::Around(0.8));
     h.get_by_label("Follow play head").click();
     h.step();
     let end = h.state().state().playback.duration();
     h.state_mut().apply(&ctx, Command::Seek(end));
-    wait(&mut h, "a window at the end", |s| {
+    wait(&mut h, "a span at the end", |s| {
         s.work.is_none()
-            && s.analysed.as_ref().is_some_and(|a| {
-                let (from, to) = a.window();
-                from.secs() > end.secs() - 1.0 && (to.secs() - end.secs()).abs() < 0.2
+            && s.shown.as_ref().is_some_and(|shown| {
+                let span = shown.span();
+                span.start.secs() > end.secs() - 1.0 && (span.end.secs() - end.secs()).abs() < 0.2
             })
     });
 }

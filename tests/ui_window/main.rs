@@ -5,3 +5,5 @@ mod support;
 mod live;
 mod panels;
 mod pixels;
+mod scope;
+mod soak;

@@ -7,6 +7,12 @@ use motionlens::export::overlay::Layer;
 use motionlens::ui::overlay::Arrangement;
 use motionlens::video::Pts;
 
+/// The engine says new scores.
+fn rescore(h: &mut Window, s_pos: [f32; 2]) {
+    let event = Event::Scored(scored(h.state(), s_pos));
+    h.state_mut().on_event(event);
+}
+
 const SIZE: [f32; 2] = [1280.0, 800.0];
 
 #[test]
@@ -52,10 +58,8 @@ fn the_overlay_and_the_arrangement_follow_buttons_and_keys() {
         assert_eq!(h.state().state().view.arrangement, arrangement);
     }
     h.get_by_label("Single").click();
-    h.get_by_label("Per frame").click();
     h.run();
-    let view = h.state().state().view;
-    assert!(view.per_frame && view.arrangement == Arrangement::Single);
+    assert_eq!(h.state().state().view.arrangement, Arrangement::Single);
 }
 
 #[test]
@@ -148,7 +152,7 @@ fn a_pin_shows_the_change_and_can_be_undone() {
     let mut h = analysed(SIZE, false);
     h.get_by_label("Pin").click();
     h.run();
-    h.state_mut().on_event(scored([0.36, 0.12]));
+    rescore(&mut h, [0.36, 0.12]);
     h.run();
     // s+ and the margin of the first class have grown by 0.05.
     assert_eq!(h.get_all_by_label("Δ +0.050").count(), 2);
@@ -171,7 +175,7 @@ fn sorted_classes_change_places_only_while_nobody_types() {
     assert!(first_on_top(&h));
     h.get_by_label("Name of class 1").focus();
     h.run();
-    h.state_mut().on_event(scored([0.11, 0.42]));
+    rescore(&mut h, [0.11, 0.42]);
     h.run();
     assert!(first_on_top(&h), "the box that is typed in stays where it is");
     let ctx = h.ctx.clone();
@@ -189,7 +193,7 @@ fn scores_stay_with_their_class_when_the_order_changes() {
     h.run();
     let s = h.state().state();
     assert_eq!(s.score(0).and_then(|c| c.s_pos), Some(0.12));
-    assert!(!s.scores_fresh, "they are of before the edit");
+    assert!(!s.scores_fresh(), "they are of before the edit");
 }
 
 #[test]
@@ -211,10 +215,10 @@ fn a_renamed_class_keeps_its_scores_until_new_ones_come() {
 fn a_problem_is_shown_in_words_stays_and_can_be_dismissed() {
     let mut h = analysed(SIZE, false);
     let message = "broken.mp4: the file ends in the middle. Copy it again.";
-    h.state_mut().on_event(Event::AnalysisFailed { message: message.into() });
+    h.state_mut().on_event(Event::Failed { question: answer().id, message: message.into() });
     h.run();
     h.get_by_label(message);
-    assert!(h.state().state().analysed.is_some(), "what was there stays");
+    assert!(h.state().state().shown.is_some(), "what was there stays");
     h.get_by_label("Dismiss").click();
     h.run();
     assert!(h.query_by_label(message).is_none());

@@ -1,16 +1,19 @@
 //! A window that is told what player and engine would tell it: every number known, nothing to wait for.
 
 use egui_kittest::Harness;
-use motionlens::engine::{
-    Analysis, AnalysisWindow, CropRect, DeviceInfo, Event, Map, Maps, ModelInfo, PromptNote,
-};
+use motionlens::device::DeviceInfo;
+use motionlens::engine::{Answer, Event, Question, Scored};
+use motionlens::model::Surgery;
+use motionlens::model::folder::{MotionScale, Reach};
 use motionlens::prompt::PromptSet;
 use motionlens::score::{ClassScore, Scores};
+use motionlens::session::{Evidence, Map, Maps, ModelInfo, PromptNote};
 use motionlens::ui::App;
 use motionlens::ui::command::Command;
 use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::state::{Playback, VideoFile};
-use motionlens::video::{FrameTimes, Pts, VideoDigest, VideoInfo};
+use motionlens::video::preprocess::CropRect;
+use motionlens::video::{ClipSpec, FrameTimes, Pts, SourceId, Span, VideoInfo};
 use std::sync::Arc;
 
 pub const FRAME: i64 = 40_000_000;
@@ -43,14 +46,15 @@ pub fn window(size: [f32; 2], wgpu: bool) -> Window {
 /// The same after an analysis and its scores.
 pub fn analysed(size: [f32; 2], wgpu: bool) -> Window {
     let mut h = window(size, wgpu);
-    h.state_mut().on_event(Event::Analysed(Arc::new(analysis())));
-    h.state_mut().on_event(scored([0.31, 0.12]));
+    let scored = scored(h.state(), [0.31, 0.12]);
+    h.state_mut().show_answer(Arc::new(answer()), Some(scored));
+    h.state_mut().on_event(notes());
     h.run();
     h
 }
 
 pub fn clip() -> VideoFile {
-    VideoFile { path: "/clips/mover.mp4".into(), name: "mover.mp4".into(), bundled: true }
+    VideoFile { path: "/clips/mover.mp4".into(), source: None, name: "mover.mp4".into(), bundled: true }
 }
 
 pub fn info() -> VideoInfo {
@@ -79,6 +83,9 @@ pub fn model() -> Event {
         info: Arc::new(ModelInfo {
             name: "small".into(),
             digest: "0123456789abcdef0123456789abcdef".into(),
+            identity: "small".into(),
+            word_level: true,
+            scale: Some(scale()),
             head_trained: true,
             embedded: true,
             folder: None,
@@ -117,33 +124,60 @@ fn map(lo: f32, hi: f32) -> Map {
     Map { frames: T, rows: GRID, cols: GRID, data }
 }
 
-pub fn analysis() -> Analysis {
+pub fn scale() -> MotionScale {
+    let reach = Reach { floor: 0.01, reference: Some(0.5) };
+    MotionScale { motion: reach, levels: vec![reach; 3] }
+}
+
+pub fn answer() -> Answer {
+    answer_with(map(0.02, 0.61))
+}
+
+/// The answer for a clip whose motion map is this.
+pub fn answer_with(motion: Map) -> Answer {
     let gates: Vec<Vec<Map>> =
         (0..2).map(|b| (0..4).map(|h| map(0.1 + 0.05 * b as f32, 0.3 + 0.15 * h as f32)).collect()).collect();
-    Analysis {
-        video: VideoDigest(Arc::from("00")),
-        window: AnalysisWindow { start: Pts(0), end: Pts(95 * FRAME) },
+    let question = Question {
+        source: SourceId::from("mover".to_owned()),
+        clip: ClipSpec::segments(Span::new(Pts(0), Pts(95 * FRAME))),
+        frames: T,
+        model: "small".into(),
+        device: "CPU (Flex)".into(),
+        surgery: Surgery::default(),
+    };
+    Answer {
+        id: question.id(),
+        question: Arc::new(question),
         frames: (0..T as i64).map(|i| Pts((i * 12 + 6) * FRAME)).collect(),
         crop: CropRect { x0: 0.125, y0: 0.0, x1: 0.875, y1: 1.0 },
-        maps: Maps {
-            motion: map(0.02, 0.61),
-            static_energy: map(0.9, 0.5),
-            static_rgb: [map(0.2, 0.9), map(0.7, 0.3), map(0.4, 0.6)],
-            signed: map(-0.4, 0.5),
-            evidence: map(0.0, 0.012),
-            gates,
-            gate: map(0.2, 0.7),
-            levels: vec![map(0.0, 0.5), map(0.0, 0.4), map(0.0, 0.3)],
+        evidence: Evidence {
+            embedding: vec![1.0, 0.0],
+            v_s: vec![0.6, 0.0],
+            v_m: vec![0.4, 0.0],
+            maps: Maps {
+                motion,
+                static_energy: map(0.9, 0.5),
+                static_rgb: [map(0.2, 0.9), map(0.7, 0.3), map(0.4, 0.6)],
+                signed: map(-0.4, 0.5),
+                evidence: map(0.0, 0.012),
+                gates,
+                gate: map(0.2, 0.7),
+                levels: vec![map(0.0, 0.5), map(0.0, 0.4), map(0.0, 0.3)],
+            },
         },
-        embedding: vec![1.0, 0.0],
-        model_digest: "0123".into(),
         seconds: 0.42,
         encoded_frames: 8,
     }
 }
 
-/// Scores of the two classes with these s⁺.
-pub fn scored(s_pos: [f32; 2]) -> Event {
+pub fn notes() -> Event {
+    let notes =
+        vec![PromptNote { text: "not moving left".into(), cut: 0, unknown: std::iter::once(0..3).collect() }];
+    Event::Texts { revision: 0, model: "small".into(), classes: Arc::new(Vec::new()), notes: Arc::new(notes) }
+}
+
+/// Scores of the two classes with these s⁺, of the answer and the prompts as they are now.
+pub fn scored(app: &App, s_pos: [f32; 2]) -> Scored {
     let names = ["moving left", "moving right"];
     let total: f32 = s_pos.iter().sum();
     let class = |i: usize| ClassScore {
@@ -155,9 +189,15 @@ pub fn scored(s_pos: [f32; 2]) -> Event {
         logit: Some(s_pos[i] * 100.0),
         p: s_pos[i] / total,
         yes: 0.8,
+        positives: vec![s_pos[i]],
+        negatives: vec![0.1],
+        nearest: vec![0],
     };
     let scores = Scores { classes: vec![class(0), class(1)], none: 0.07, alpha: 0.5 };
-    let notes =
-        vec![PromptNote { text: "not moving left".into(), cut: 0, unknown: std::iter::once(0..3).collect() }];
-    Event::Scored { scores: Arc::new(scores), notes: Arc::new(notes), seconds: 0.0008 }
+    Scored {
+        question: answer().id,
+        revision: app.state().revision,
+        scores: Arc::new(scores),
+        seconds: 0.0008,
+    }
 }

@@ -1,59 +1,90 @@
-//! Which window of the video is analysed: the whole clip, the in/out range, or one that follows the play head.
+//! Asking: the window says what is selected ([`crate::ui::scope`]), and this asks for it when it has changed.
 
 use super::App;
-use crate::engine::AnalysisWindow;
+use crate::engine::{Question, Rank};
+use crate::ui::scope::Scope;
 use crate::ui::state::Work;
 use crate::video::Pts;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// A clip up to this long is analysed whole when it is opened; of a longer one, the first seconds.
-const WHOLE_UP_TO: f64 = 10.0;
-const FIRST_SECONDS: f64 = 3.0;
+/// The play head has come to rest when it has not moved for so long.
+const REST: Duration = Duration::from_millis(200);
 
 impl App {
-    pub(super) fn analyse(&mut self, window: AnalysisWindow) {
-        self.state.requested = Some(window);
-        // A window that follows the play head brings new scores all the time; they need no mark.
-        self.state.scores_fresh &= self.state.follow;
-        if let Some(e) = &self.engine {
-            e.analyse(window);
-            let stage = "waiting".to_owned();
-            self.state.work = Some(Work { stage, done: 0, total: 0, since: Instant::now() });
+    /// Asks for what is selected, if that is not what was asked last.
+    pub(super) fn ask_when_changed(&mut self, now: Instant) {
+        self.move_anchor(now);
+        if self.state.loading.is_some() {
+            return;
+        }
+        let Some(question) = self.state.question() else { return };
+        if self.state.asked.as_ref() != Some(&question) {
+            self.ask(question);
         }
     }
 
-    /// As [`App::analyse`], and drops the window that is in work: a person has asked for this one.
-    pub(super) fn analyse_now(&mut self, window: AnalysisWindow) {
-        if let Some(e) = &self.engine {
-            e.cancel();
+    fn ask(&mut self, question: Question) {
+        let s = &mut self.state;
+        let source = s.video.as_ref().and_then(|v| v.source.as_ref());
+        let (Some(engine), Some(source)) = (&self.engine, source) else { return };
+        let follows = s.follow && s.scope == Scope::Around;
+        let rank = if follows { Rank::Follow } else { Rank::Screen };
+        let id = engine.ask(source, question.clone(), rank);
+        s.asked = Some(question);
+        let since = s.work.take().filter(|_| follows).map_or_else(Instant::now, |w| w.since);
+        s.work = Some(Work { question: id, stage: "waiting".to_owned(), done: 0, total: 0, since });
+    }
+
+    /// Asks again for what is selected, also where it was cancelled or failed.
+    pub(super) fn ask_again(&mut self) {
+        self.state.asked = None;
+    }
+
+    /// The span around the play head goes with it: at once while it follows, else when it rests.
+    fn move_anchor(&mut self, now: Instant) {
+        let s = &mut self.state;
+        let at = s.playback.position;
+        if s.scope != Scope::Around {
+            return;
         }
-        self.analyse(window);
+        if s.follow {
+            s.anchor = at;
+            return;
+        }
+        if self.rested_at.0 != at || s.playback.playing || s.playback.seeking {
+            self.rested_at = (at, now);
+        }
+        if at != s.anchor {
+            let rested = now.saturating_duration_since(self.rested_at.1);
+            if rested >= REST {
+                s.anchor = at;
+            } else if !s.playback.playing {
+                self.wake_after(REST - rested);
+            }
+        }
     }
 
-    pub(super) fn analyse_first(&mut self) {
-        let duration = self.state.playback.duration();
-        let end = if duration.secs() <= WHOLE_UP_TO { duration } else { Pts::from_secs(FIRST_SECONDS) };
-        self.analyse(AnalysisWindow { start: Pts(0), end });
-    }
-
-    /// The moving window: the seconds up to the play head, on a grid of T steps a window, so that windows that
-    /// overlap sample the same frames and the engine need not encode them again.
-    pub(super) fn follow_window(&self) -> AnalysisWindow {
-        let s = &self.state;
-        let frames = s.model.as_ref().map_or(8, |i| i.frames).max(1);
-        let step = s.follow_length / frames as f64;
-        let duration = s.playback.duration().secs();
-        let length = s.follow_length.min(duration);
-        let end = ((s.playback.position.secs() / step).ceil() * step).clamp(length, duration.max(length));
-        AnalysisWindow { start: Pts::from_secs((end - length).max(0.0)), end: Pts::from_secs(end) }
+    pub(super) fn set_scope(&mut self, scope: Scope) {
+        let s = &mut self.state;
+        s.scope = scope;
+        s.follow &= scope == Scope::Around;
+        s.anchor = s.playback.position;
+        self.ask_again();
     }
 
     pub(super) fn set_range(&mut self, range: (Option<Pts>, Option<Pts>)) {
-        self.state.range = range;
-        let w = self.state.whole_or_range();
+        let s = &mut self.state;
+        s.range = range;
+        s.follow = false;
+        s.scope = if range == (None, None) {
+            s.playback.end().map_or(Scope::Whole, Scope::for_length)
+        } else {
+            Scope::Range
+        };
+        let span = s.whole_or_range();
         self.with_player(|p| {
             if p.loop_range().is_some() {
-                p.set_loop(Some((w.start, w.end)));
+                p.set_loop(Some((span.start, span.end)));
             }
         });
     }

@@ -2,8 +2,8 @@
 
 use super::App;
 use crate::device::SharedGpu;
-use crate::engine::ModelSource;
 use crate::prompt::{PromptSet, Templates};
+use crate::session::ModelSource;
 use crate::ui::command::Command;
 use crate::ui::edit::PromptEdit;
 use crate::ui::keep::{Found, Keep, Kept, Open, Recent};

@@ -1,8 +1,8 @@
 //! Opening videos, models and prompt files. What is open stays until the new one has shown that it works.
 
 use super::App;
-use crate::engine::ModelSource;
 use crate::prompt::PromptSet;
+use crate::session::ModelSource;
 use crate::ui::edit::History;
 use crate::ui::keep::Recent;
 use crate::ui::messages::Kind;
@@ -23,23 +23,23 @@ impl App {
             && let Some((file, player)) = self.opening.take()
         {
             let s = &mut self.state;
-            if let Some(e) = &self.engine {
-                e.set_video(Some(&file.path));
-            }
             s.opening = None;
             if !file.bundled {
                 Recent::note(&mut s.recent.videos, &file.path);
             }
             s.video = Some(file);
             s.playback = Playback { info: player.info().cloned(), ..Playback::default() };
-            s.analysed = None;
-            s.scores = None;
-            s.requested = None;
+            s.shown = None;
+            s.scored = None;
+            s.asked = None;
             s.work = None;
             s.range = (None, None);
+            if let Some(e) = &self.engine {
+                e.cancel();
+            }
             self.player = Some(player);
             self.reported = None;
-            self.analyse_on_open = true;
+            self.scope_on_open = true;
             self.hint();
         }
     }
@@ -59,9 +59,10 @@ impl App {
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into());
         let bundled = self.state.bundled.iter().any(|c| c.path == path);
-        let player = Player::open(&Source::open(&path, self.wake.clone()));
+        let source = Source::open(&path, self.wake.clone());
+        let player = Player::open(&source);
         self.state.opening = Some(name.clone());
-        self.opening = Some((VideoFile { path, name, bundled }, player));
+        self.opening = Some((VideoFile { path, source: Some(source), name, bundled }, player));
     }
 
     pub(super) fn open_model(&mut self, source: ModelSource) {

@@ -1,11 +1,13 @@
 //! What leaves the window: a picture of the stage, and the report of the present analysis. Both are written on threads.
 
 use super::App;
-use crate::engine::{Analysis, DeviceInfo, ModelInfo};
+use crate::device::DeviceInfo;
+use crate::engine::Answer;
 use crate::export::overlay::Style;
 use crate::export::{json, report};
 use crate::prompt::PromptSet;
 use crate::score::Scores;
+use crate::session::ModelInfo;
 use crate::ui::command::Command;
 use crate::video::{Cancel, FrameReader, Source};
 use std::collections::HashMap;
@@ -32,18 +34,23 @@ impl App {
     /// Writes the report of the present analysis on a thread.
     pub(super) fn report(&mut self, folder: PathBuf) {
         let s = &self.state;
-        let (Some(player), Some(a), Some(scores)) = (&self.player, &s.analysed, &s.scores) else { return };
+        let (Some(player), Some(shown), Some(scores)) = (&self.player, &s.shown, s.scores()) else { return };
         let (Some(model), Some(device)) = (&s.model, &s.device) else { return };
         let report = Report {
             video: player.source().clone(),
-            analysis: a.analysis.clone(),
+            answer: shown.answer.clone(),
             scores: scores.clone(),
             prompts: s.prompts().clone(),
             pinned: s.history.present().pinned.clone(),
-            edited: !s.scores_fresh,
+            edited: !s.scores_fresh(),
             model: model.clone(),
             device: device.clone(),
-            style: Style { magnitudes: s.view.palette, opacity: s.view.opacity, smooth: s.view.smooth },
+            style: Style {
+                magnitudes: s.view.palette,
+                opacity: s.view.opacity,
+                smooth: s.view.smooth,
+                motion: s.motion_scale().map(|scale| scale.motion),
+            },
         };
         self.desk.write("report", move || Some(Command::Told(report.write(&folder))));
     }
@@ -52,8 +59,8 @@ impl App {
 /// What a report is made of, taken from the state when it was asked for.
 struct Report {
     video: Arc<Source>,
-    analysis: Arc<Analysis>,
-    scores: Arc<Scores>,
+    answer: Arc<Answer>,
+    scores: Scores,
     prompts: PromptSet,
     /// The baseline that changes are shown against.
     pinned: Option<Arc<Scores>>,
@@ -71,14 +78,14 @@ impl Report {
         let mut read = HashMap::new();
         let mut reader = FrameReader::open(&self.video, &cancel).map_err(|e| e.to_string())?;
         reader
-            .read(&self.analysis.frames, &cancel, &mut |_, _| {}, &mut |at, picture| {
+            .read(&self.answer.frames, &cancel, &mut |_, _| {}, &mut |at, picture| {
                 read.insert(at, Arc::new(picture));
             })
             .map_err(|e| e.to_string())?;
-        let pictures: Vec<_> = self.analysis.frames.iter().filter_map(|at| read.get(at).cloned()).collect();
+        let pictures: Vec<_> = self.answer.frames.iter().filter_map(|at| read.get(at).cloned()).collect();
         let video = json::Video {
             path: self.video.path().display().to_string(),
-            digest: self.analysis.video.0.to_string(),
+            digest: self.video.digest(&cancel).map_err(|e| e.to_string())?.0.to_string(),
             duration_s: times.end.secs(),
             width: pictures.first().map_or(0, |p| p.width),
             height: pictures.first().map_or(0, |p| p.height),
@@ -93,12 +100,12 @@ impl Report {
         if self.edited {
             notes.push("The prompts were edited after these scores were computed.".to_owned());
         }
-        let (analysis, scores, model) = (&self.analysis, &self.scores, &self.model);
-        let mut record = json::Record::new(video, model, &self.device, analysis, scores, notes, None);
+        let (answer, scores, model) = (&self.answer, &self.scores, &self.model);
+        let mut record = json::Record::new(video, model, &self.device, answer, scores, notes, None);
         record.pinned = self.pinned.as_deref().map(json::Pinned::new);
         let report = report::Report {
             record: &record,
-            analysis,
+            answer,
             pictures: &pictures,
             prompts: &self.prompts,
             style: self.style,

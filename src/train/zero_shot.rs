@@ -1,11 +1,11 @@
 //! Zero-shot classification of embedded clips: text side, video side, and accuracy in a label space.
 
+use super::RunError;
+use super::features::Features;
 use crate::model::Model;
 use crate::model::head::MotionHead;
 use crate::prompt::{Templates, Tokenizer};
 use crate::score::{ClassEmbedding, mean_of_normalised, score};
-use crate::train::RunError;
-use crate::train::features::Features;
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// Clips that go through the head at once.
@@ -77,8 +77,9 @@ impl TextSide {
         Ok(rows
             .map(|(name, (p, n))| ClassEmbedding {
                 name: name.clone(),
-                positive: Some(p.to_vec()),
-                negatives: vec![n.to_vec()],
+                positive: Some(p.into()),
+                negatives: vec![n.into()],
+                ..ClassEmbedding::default()
             })
             .collect())
     }

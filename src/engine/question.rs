@@ -1,0 +1,110 @@
+//! What can be asked of a model about a video, and how urgent it is.
+
+use crate::model::Surgery;
+use crate::video::SourceId;
+use crate::video::clip::ClipSpec;
+use serde::{Deserialize, Serialize};
+
+/// Everything that changes the answer. Whatever is not in here must not change it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Question {
+    /// The file; of its frames the clip names which, and in which order.
+    pub source: SourceId,
+    pub clip: ClipSpec,
+    /// T, the frames that the model sees.
+    pub frames: usize,
+    /// [`crate::session::ModelInfo::identity`]: weights, sizes, preprocessing with its crop, tokenizer.
+    pub model: String,
+    /// [`crate::device::DeviceInfo::name`]: devices differ in the last digits.
+    pub device: String,
+    pub surgery: Surgery,
+}
+
+/// Names a question: equal questions have equal ids, also in another run of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct QuestionId([u8; 16]);
+
+impl Question {
+    /// BLAKE3 of the question as JSON.
+    pub fn id(&self) -> QuestionId {
+        // Plain data with string keys: it always has a JSON form.
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        let mut id = [0; 16];
+        id.copy_from_slice(&blake3::hash(&json).as_bytes()[..16]);
+        QuestionId(id)
+    }
+}
+
+impl std::fmt::Display for QuestionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// How urgent a question is; the order is that in which they are worked off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rank {
+    /// A person looks at it and waits. The newest replaces the one before, also one in work.
+    Screen,
+    /// It follows the play head. The newest waits for the one in work, so that there always is a result.
+    Follow,
+    /// The rest, in the order asked; put aside while something more urgent is done.
+    Background,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::GateClamp;
+    use crate::video::Pts;
+    use crate::video::clip::{Order, Rule, Span};
+
+    #[test]
+    fn whatever_changes_the_answer_changes_the_id() {
+        let base = Question {
+            source: SourceId::from("a".to_owned()),
+            clip: ClipSpec::segments(Span::new(Pts(0), Pts(1_000))),
+            frames: 8,
+            model: "m".into(),
+            device: "d".into(),
+            surgery: Surgery::default(),
+        };
+        let clip = |f: &dyn Fn(&mut ClipSpec)| {
+            let mut q = base.clone();
+            f(&mut q.clip);
+            q
+        };
+        let surgery = |f: &dyn Fn(&mut Surgery)| {
+            let mut q = base.clone();
+            f(&mut q.surgery);
+            q
+        };
+        let clamp = |thousandths| GateClamp { block: None, head: Some(1), thousandths };
+        let all = [
+            base.clone(),
+            Question { source: SourceId::from("b".to_owned()), ..base.clone() },
+            Question { frames: 16, ..base.clone() },
+            Question { model: "n".into(), ..base.clone() },
+            Question { device: "e".into(), ..base.clone() },
+            clip(&|c| c.span.end = Pts(1_001)),
+            clip(&|c| c.rule = Rule::Grid { step: Pts(10) }),
+            clip(&|c| c.rule = Rule::Grid { step: Pts(11) }),
+            clip(&|c| c.order = Order::Reversed),
+            clip(&|c| c.order = Order::Shuffled { seed: 1 }),
+            clip(&|c| c.order = Order::Shuffled { seed: 2 }),
+            surgery(&|s| s.no_motion = true),
+            surgery(&|s| s.no_static = true),
+            surgery(&|s| s.no_vision_adapter = true),
+            surgery(&|s| s.no_lifting = true),
+            surgery(&|s| s.no_attention = true),
+            surgery(&|s| s.gates = vec![clamp(0)]),
+            surgery(&|s| s.gates = vec![clamp(1)]),
+            surgery(&|s| s.frozen = vec![3]),
+        ];
+        let ids: std::collections::BTreeSet<QuestionId> = all.iter().map(Question::id).collect();
+        assert_eq!(ids.len(), all.len());
+        let json = serde_json::to_string(&base).unwrap();
+        let back: Question = serde_json::from_str(&json).unwrap();
+        assert_eq!((back.id(), back), (base.id(), base));
+    }
+}

@@ -1,0 +1,500 @@
+//! Where questions wait, most urgent first, and everything that is in work; the one state that the handle, the reader and
+//! the worker share.
+//!
+//! A question is in one of four places: `pending`, with the reader, `ready` for the worker, or with the worker. Whatever
+//! leaves the last place without an answer goes through [`Queue::give_up`], which alone decides between dropping it
+//! and putting it back.
+
+use super::event::{Answer, Event, Scored};
+use super::question::{Question, QuestionId, Rank};
+use super::store::{Features, Store};
+use crate::prompt::PromptSet;
+use crate::session::ModelSource;
+use crate::video::Source;
+use crate::video::preprocess::CropRect;
+use crate::video::{Cancel, Preprocess, Pts, Wake};
+use crossbeam_channel::Sender;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// A question on its way to an answer.
+#[derive(Clone)]
+pub struct Job {
+    pub id: QuestionId,
+    pub question: Arc<Question>,
+    pub source: Arc<Source>,
+    pub rank: Rank,
+    /// Tells it from an earlier time that the same was asked.
+    serial: u64,
+    /// The work on it is to stop now, to be dropped or to go on later.
+    pub stop: Cancel,
+    /// Nobody waits for it any more.
+    dropped: Cancel,
+}
+
+/// One frame for the vision tower.
+pub struct NewFrame {
+    pub pts: Pts,
+    /// (3,R,R), see [`crate::session::Session::pixels`].
+    pub pixels: Vec<f32>,
+    pub crop: CropRect,
+}
+
+/// A clip that has been read: its frames' tokens where they are held, the pictures of the others.
+pub struct ClipJob {
+    pub job: Job,
+    /// In the order in which the model sees them.
+    pub frames: Vec<Pts>,
+    /// Held here, so that the store may drop them before the worker gets to the clip.
+    pub known: HashMap<Pts, Features>,
+    pub new: Vec<NewFrame>,
+}
+
+/// The prompts to be scored.
+#[derive(Clone)]
+pub struct PromptJob {
+    pub revision: u64,
+    pub set: Arc<PromptSet>,
+    /// `None`: the model's own.
+    pub alpha: Option<f32>,
+    /// When it was asked for.
+    pub since: Instant,
+}
+
+/// What the reader has to know of the loaded model.
+#[derive(Clone)]
+pub struct Loaded {
+    pub identity: Arc<str>,
+    pub device: Arc<str>,
+    pub preprocess: Preprocess,
+}
+
+/// The next thing that the worker is to do, most urgent first.
+pub enum Task {
+    Quit,
+    Load(ModelSource),
+    Prompts(PromptJob),
+    /// A question whose answer is held.
+    Held(Job, Arc<Answer>),
+    Clip(Box<ClipJob>),
+    /// Nothing else is to be done.
+    Idle,
+}
+
+#[derive(Default)]
+struct State {
+    quit: bool,
+    load: Option<ModelSource>,
+    /// A model is asked for or being loaded.
+    loading: bool,
+    model: Option<Loaded>,
+    prompts: Option<PromptJob>,
+    /// Prompts, α, or what is shown have changed since they were last scored.
+    rescore: bool,
+    /// How many jobs there have been.
+    asked: u64,
+    /// By rank, and in the order asked within one.
+    pending: Vec<Job>,
+    reading: Option<Job>,
+    ready: Vec<Box<ClipJob>>,
+    /// Questions whose answer is held: the worker only has to score it.
+    held: Vec<(Job, Arc<Answer>)>,
+    working: Option<Job>,
+    /// The answer that was last given to [`Rank::Screen`] or [`Rank::Follow`]: prompt edits score it anew.
+    shown: Option<Arc<Answer>>,
+}
+
+/// See the module.
+pub struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+    store: Mutex<Store>,
+    vision_frames: AtomicU64,
+    events: Sender<Event>,
+    wake: Wake,
+}
+
+/// A lock that a panic elsewhere has not made useless: every write here leaves the state whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Queue {
+    pub fn new(events: Sender<Event>, wake: Wake) -> Self {
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            store: Mutex::default(),
+            vision_frames: AtomicU64::new(0),
+            events,
+            wake,
+        }
+    }
+
+    /// Changes the state, wakes both threads, and tells what `f` has put into its list.
+    fn change<T>(&self, f: impl FnOnce(&mut State, &mut Vec<Event>) -> T) -> T {
+        let mut events = Vec::new();
+        let result = f(&mut lock(&self.state), &mut events);
+        self.changed.notify_all();
+        events.into_iter().for_each(|event| self.emit(event));
+        result
+    }
+
+    pub fn emit(&self, event: Event) {
+        // Nobody listens while the engine is being closed.
+        let _ = self.events.send(event);
+        (self.wake)();
+    }
+
+    pub fn store(&self) -> MutexGuard<'_, Store> {
+        lock(&self.store)
+    }
+
+    pub fn count_vision_frames(&self, frames: usize) {
+        self.vision_frames.fetch_add(frames as u64, Ordering::Relaxed);
+    }
+
+    pub fn vision_frames(&self) -> u64 {
+        self.vision_frames.load(Ordering::Relaxed)
+    }
+
+    // What the handle asks for.
+
+    pub fn load_model(&self, source: ModelSource) {
+        self.change(|s, _| {
+            s.load = Some(source);
+            s.loading = true;
+            s.in_work().for_each(|job| job.stop.cancel());
+        });
+    }
+
+    pub fn ask(&self, source: &Arc<Source>, question: Question, rank: Rank) -> QuestionId {
+        let id = question.id();
+        let held = self.store().answers.get(&id);
+        self.change(|s, events| {
+            s.replace(id, rank, events);
+            if s.hurry(id, rank) {
+                return;
+            }
+            s.asked += 1;
+            let job = Job {
+                id,
+                serial: s.asked,
+                question: Arc::new(question),
+                source: source.clone(),
+                rank,
+                stop: Cancel::default(),
+                dropped: Cancel::default(),
+            };
+            match held {
+                Some(answer) => s.held.push((job, answer)),
+                None => s.insert(job),
+            }
+        });
+        id
+    }
+
+    pub fn set_prompts(&self, revision: u64, set: Arc<PromptSet>, alpha: Option<f32>) {
+        self.change(|s, _| {
+            s.prompts = Some(PromptJob { revision, set, alpha, since: Instant::now() });
+            s.rescore = true;
+        });
+    }
+
+    pub fn cancel(&self) {
+        self.change(|s, events| s.drop_all(events));
+    }
+
+    pub fn quit(&self) {
+        self.change(|s, events| {
+            s.quit = true;
+            s.drop_all(events);
+        });
+    }
+
+    // The reader.
+
+    /// Waits for a question to read the frames of; `None`: quit. It runs one clip ahead of the worker, or overtakes a less
+    /// urgent one.
+    pub fn next_to_read(&self) -> Option<(Job, Loaded)> {
+        let mut s = lock(&self.state);
+        loop {
+            if s.quit {
+                return None;
+            }
+            if !s.loading
+                && let Some(first) = s.pending.first()
+                && s.ready.first().is_none_or(|ready| first.rank < ready.job.rank)
+            {
+                let job = s.pending.remove(0);
+                let (model, device) = (&job.question.model, &job.question.device);
+                let loaded = s.model.clone();
+                match loaded.filter(|l| *l.identity == **model && *l.device == **device) {
+                    Some(loaded) => {
+                        s.reading = Some(job.clone());
+                        return Some((job, loaded));
+                    }
+                    None => {
+                        drop(s);
+                        self.emit(Event::Dropped { question: job.id });
+                        s = lock(&self.state);
+                        continue;
+                    }
+                }
+            }
+            s = self.changed.wait(s).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Hands a clip that has been read to the worker.
+    pub fn hand_over(&self, clip: ClipJob) {
+        let stopped = self.change(|s, _| {
+            if clip.job.stop.is_cancelled() {
+                return Some(clip.job);
+            }
+            let mut clip = clip;
+            clip.job.rank = s.forget(&clip.job);
+            let at = s.ready.partition_point(|r| r.job.rank <= clip.job.rank);
+            s.ready.insert(at, Box::new(clip));
+            // What is less urgent and in work makes way; its frames so far are held.
+            let first = s.ready[0].job.rank;
+            if let Some(working) = s.working.as_ref().filter(|w| w.rank == Rank::Background && first < w.rank)
+            {
+                working.stop.cancel();
+            }
+            None
+        });
+        if let Some(job) = stopped {
+            self.give_up(&job);
+        }
+    }
+
+    // The worker.
+
+    /// Waits for something to do; where there is nothing, returns [`Task::Idle`] at once if `idle`.
+    pub fn next_task(&self, idle: bool) -> Task {
+        let mut s = lock(&self.state);
+        loop {
+            if s.quit {
+                return Task::Quit;
+            }
+            if let Some(source) = s.load.take() {
+                return Task::Load(source);
+            }
+            if let Some(job) = s.take_prompts() {
+                return Task::Prompts(job);
+            }
+            if let Some((job, answer)) = s.held.pop() {
+                return Task::Held(job, answer);
+            }
+            if !s.ready.is_empty() {
+                let clip = s.ready.remove(0);
+                s.working = Some(clip.job.clone());
+                drop(s);
+                self.changed.notify_all();
+                return Task::Clip(clip);
+            }
+            if idle && s.pending.is_empty() && s.reading.is_none() {
+                return Task::Idle;
+            }
+            s = self.changed.wait(s).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Prompts that came while a clip is being worked on.
+    pub fn take_prompts(&self) -> Option<PromptJob> {
+        lock(&self.state).take_prompts()
+    }
+
+    /// A question whose answer is held, that came while a clip is being worked on.
+    pub fn take_held(&self) -> Option<(Job, Arc<Answer>)> {
+        lock(&self.state).held.pop()
+    }
+
+    /// The prompts could not be done now; they are to be taken again.
+    pub fn prompts_again(&self) {
+        self.change(|s, _| s.rescore = true);
+    }
+
+    /// Prompts newer than those being worked on are waiting.
+    pub fn has_newer_prompts(&self) -> bool {
+        lock(&self.state).rescore
+    }
+
+    /// A model is waiting to be loaded, or the program to be closed: long work should stop.
+    pub fn is_interrupted(&self) -> bool {
+        let s = lock(&self.state);
+        s.quit || s.load.is_some()
+    }
+
+    /// Anything at all is waiting to be done.
+    pub fn is_busy(&self) -> bool {
+        let s = lock(&self.state);
+        s.quit
+            || s.load.is_some()
+            || s.rescore
+            || !s.held.is_empty()
+            || !s.pending.is_empty()
+            || s.in_work().next().is_some()
+    }
+
+    /// Loading has ended, with a model or with the one before.
+    pub fn loaded(&self, model: Option<Loaded>) {
+        self.change(|s, events| {
+            if let Some(model) = model {
+                s.model = Some(model);
+                s.rescore = true;
+                // What was read was read for the model before.
+                for clip in std::mem::take(&mut s.ready) {
+                    s.give_up(&clip.job, events);
+                }
+            }
+            s.loading = s.load.is_some();
+        });
+    }
+
+    // Both threads.
+
+    /// A question has its answer.
+    pub fn answer(&self, job: &Job, answer: Arc<Answer>, scored: Option<Scored>) {
+        self.store().answers.put(job.id, answer.clone());
+        self.change(|s, events| {
+            let rank = s.forget(job);
+            // Dropped while the last step was being done: its end has to be told all the same, and only once.
+            if job.dropped.is_cancelled() {
+                events.push(Event::Dropped { question: job.id });
+                return;
+            }
+            if rank != Rank::Background {
+                s.shown = Some(answer.clone());
+            }
+            events.push(Event::Answered { answer, scored });
+        });
+    }
+
+    pub fn fail(&self, job: &Job, message: String) {
+        self.change(|s, events| {
+            s.forget(job);
+            events.push(if job.dropped.is_cancelled() {
+                Event::Dropped { question: job.id }
+            } else {
+                Event::Failed { question: job.id, message }
+            });
+        });
+    }
+
+    /// The work on a question was stopped: it is dropped if nobody waits for it, and else goes on later.
+    pub fn give_up(&self, job: &Job) {
+        self.change(|s, events| s.give_up(job, events));
+    }
+
+    /// The answer that prompt edits score anew.
+    pub fn shown(&self) -> Option<Arc<Answer>> {
+        lock(&self.state).shown.clone()
+    }
+}
+
+impl State {
+    /// Every job that has left `pending`.
+    fn in_work(&self) -> impl Iterator<Item = &Job> {
+        self.reading.iter().chain(self.ready.iter().map(|clip| &clip.job)).chain(&self.working)
+    }
+
+    fn insert(&mut self, job: Job) {
+        let at = self.pending.partition_point(|p| p.rank <= job.rank);
+        self.pending.insert(at, job);
+    }
+
+    /// Drops what a new question of this rank replaces.
+    fn replace(&mut self, id: QuestionId, rank: Rank, events: &mut Vec<Event>) {
+        let waits = |job: &Job| match rank {
+            Rank::Screen => job.rank != Rank::Background,
+            Rank::Follow => job.rank == Rank::Follow,
+            Rank::Background => false,
+        };
+        self.drop_pending(events, |job| job.id != id && waits(job));
+        let late = self.ready.extract_if(.., |clip| clip.job.id != id && waits(&clip.job));
+        events.extend(late.map(|clip| Event::Dropped { question: clip.job.id }));
+        let late = self.held.extract_if(.., |(job, _)| job.id != id && waits(job));
+        events.extend(late.map(|(job, _)| Event::Dropped { question: job.id }));
+        if rank == Rank::Screen {
+            self.drop_in_work(events, |job| job.id != id && job.rank != Rank::Background);
+            // What is being read for later makes way; it is not lost.
+            if let Some(job) =
+                self.reading.as_ref().filter(|job| job.rank == Rank::Background && job.id != id)
+            {
+                job.stop.cancel();
+            }
+        }
+    }
+
+    fn drop_all(&mut self, events: &mut Vec<Event>) {
+        self.drop_pending(events, |_| true);
+        self.drop_in_work(events, |_| true);
+    }
+
+    fn drop_pending(&mut self, events: &mut Vec<Event>, which: impl Fn(&Job) -> bool) {
+        events.extend(
+            self.pending.extract_if(.., |job| which(job)).map(|job| Event::Dropped { question: job.id }),
+        );
+    }
+
+    /// What is with a thread is told to stop, and dropped when the thread has let go of it.
+    fn drop_in_work(&mut self, events: &mut Vec<Event>, which: impl Fn(&Job) -> bool) {
+        let ready = self.ready.extract_if(.., |clip| which(&clip.job));
+        events.extend(ready.map(|clip| Event::Dropped { question: clip.job.id }));
+        let held = self.held.extract_if(.., |(job, _)| which(job));
+        events.extend(held.map(|(job, _)| Event::Dropped { question: job.id }));
+        for job in self.reading.iter().chain(&self.working).filter(|job| which(job)) {
+            job.dropped.cancel();
+            job.stop.cancel();
+        }
+    }
+
+    /// Whether a question is on its way already; if so, it is as urgent as the more urgent of both asked for.
+    fn hurry(&mut self, id: QuestionId, rank: Rank) -> bool {
+        if let Some(at) = self.pending.iter().position(|job| job.id == id) {
+            let mut job = self.pending.remove(at);
+            job.rank = job.rank.min(rank);
+            self.insert(job);
+            return true;
+        }
+        let at_work = self.reading.as_mut().into_iter().chain(&mut self.working);
+        let ready = self.ready.iter_mut().map(|clip| &mut clip.job);
+        let in_work = at_work.chain(ready).chain(self.held.iter_mut().map(|(job, _)| job));
+        let mut found = false;
+        for job in in_work.filter(|job| job.id == id && !job.dropped.is_cancelled()) {
+            job.rank = job.rank.min(rank);
+            found = true;
+        }
+        found
+    }
+
+    /// A thread has let go of a job; gives its rank, which may have risen meanwhile.
+    fn forget(&mut self, job: &Job) -> Rank {
+        let reading = self.reading.take_if(|j| j.serial == job.serial);
+        let working = self.working.take_if(|j| j.serial == job.serial);
+        reading.or(working).map_or(job.rank, |j| j.rank)
+    }
+
+    fn give_up(&mut self, job: &Job, events: &mut Vec<Event>) {
+        let rank = self.forget(job);
+        if job.dropped.is_cancelled() || self.quit {
+            events.push(Event::Dropped { question: job.id });
+            return;
+        }
+        // Before the others of its rank: it has been asked before them.
+        let at = self.pending.partition_point(|p| p.rank < rank);
+        self.pending.insert(at, Job { stop: Cancel::default(), rank, ..job.clone() });
+    }
+
+    fn take_prompts(&mut self) -> Option<PromptJob> {
+        // Without a model there is nothing to do them with; `loaded` asks for them again.
+        if self.model.is_none() || !std::mem::take(&mut self.rescore) {
+            return None;
+        }
+        self.prompts.clone()
+    }
+}

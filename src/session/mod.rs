@@ -1,0 +1,246 @@
+//! A loaded model ready to answer: pictures to tokens, texts to embeddings, a clip's tokens and a surgery to evidence.
+//! Plain data in, plain data out. This is the only forward path: the engine (and so the window and every command),
+//! training's feature cache and evaluation all ask here.
+
+mod colours;
+mod evidence;
+pub mod maps;
+mod scale;
+mod texts;
+
+pub use colours::Basis;
+pub use evidence::Evidence;
+pub use maps::{Map, Maps};
+pub use texts::{PromptNote, TextMeans};
+
+use crate::model::folder::MotionScale;
+use crate::model::head::MotionHead;
+use crate::model::{ClipConfig, Model, ModelError, ModelFiles};
+use crate::prompt::{Templates, Tokenizer, TokenizerError};
+use crate::video::{Preprocess, RgbImage};
+use burn::tensor::{Device, Tensor, TensorData};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// How a model is named: the embedded default or a folder in the Hugging Face CLIP layout.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ModelSource {
+    #[default]
+    Embedded,
+    Folder(PathBuf),
+}
+
+/// What the window and the reports say about the loaded model.
+#[derive(Clone, Debug)]
+pub struct ModelInfo {
+    pub name: String,
+    /// BLAKE3 over the weight files (hex, first 32 digits).
+    pub digest: String,
+    /// BLAKE3 over everything that changes an answer: weights, sizes, preprocessing, tokenizer. Part of every question.
+    pub identity: String,
+    /// The motion head has trained weights.
+    pub head_trained: bool,
+    /// The embedded small model, whose words know moving shapes only.
+    pub embedded: bool,
+    /// Where it was read from; `None` for the embedded one.
+    pub folder: Option<PathBuf>,
+    /// The tokenizer has a vocabulary of whole words; others make any string of pieces.
+    pub word_level: bool,
+    /// Frames a clip (T) and lifting levels (L).
+    pub frames: usize,
+    pub levels: usize,
+    /// Patch grid side √N and the picture side R in pixels.
+    pub grid: usize,
+    pub image_size: usize,
+    /// Text context length in tokens.
+    pub context: usize,
+    /// τ = exp(logit_scale) and α of METHOD §6.
+    pub tau: f32,
+    pub alpha: f32,
+    pub mab_blocks: usize,
+    pub heads: usize,
+    pub parameters: usize,
+    /// The templates that this model was trained with, where it says so.
+    pub templates: Option<Templates>,
+    /// What the colours of its motion maps mean, where the model folder says so; else the engine measures it.
+    pub scale: Option<MotionScale>,
+}
+
+/// Why a model cannot be used. Every message names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error("{place}: {source}")]
+    Tokenizer { place: String, source: TokenizerError },
+    #[error(
+        "{place}: tokenizer.json has ids up to {largest}, but the text tower knows {vocab} tokens; it belongs to another model"
+    )]
+    Vocabulary { place: String, largest: usize, vocab: usize },
+    #[error("{place}: model.safetensors gives values that are not finite (NaN or infinity) for \"{text}\"")]
+    NotFinite { place: String, text: &'static str },
+}
+
+/// Why work with a loaded model failed.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// Something newer is wanted; nothing is to be said.
+    #[error("interrupted")]
+    Interrupted,
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// See the module.
+pub struct Session {
+    pub info: Arc<ModelInfo>,
+    pub preprocess: Preprocess,
+    model: Model,
+    tokenizer: Tokenizer,
+    texts: texts::Cache,
+    device: Device,
+}
+
+/// A string that goes through the text tower when a model is loaded: finite weights can still give what is not finite, and
+/// it is better to hear of it then than after a clip.
+const PROBE: &str = "moving left";
+
+impl Session {
+    /// Reads and builds the model of `source`. `stage` is told what is being done, and how much of it is done.
+    pub fn load(source: &ModelSource, device: &Device, stage: &dyn Fn(&str, f32)) -> Result<Self, LoadError> {
+        stage("reading the model's files", 0.0);
+        let files = match source {
+            ModelSource::Embedded => ModelFiles::embedded(),
+            ModelSource::Folder(folder) => ModelFiles::read(folder)?,
+        };
+        let place = files.place.clone();
+        stage("checking and placing the weights", 0.4);
+        let model = files.load(device)?;
+        stage("reading the tokenizer", 0.9);
+        let mut session = Self::new(model, *source == ModelSource::Embedded, place, device)?;
+        if let ModelSource::Folder(folder) = source {
+            Arc::make_mut(&mut session.info).folder = Some(folder.clone());
+        }
+        Ok(session)
+    }
+
+    /// A session around a model that is loaded already; `place` is named in errors.
+    pub fn new(model: Model, embedded: bool, place: String, device: &Device) -> Result<Self, LoadError> {
+        let tokenizer = Tokenizer::from_bytes(&model.tokenizer, model.config.context)
+            .map_err(|source| LoadError::Tokenizer { place: place.clone(), source })?;
+        let (largest, vocab) = (tokenizer.vocab_size().saturating_sub(1), model.config.vocab);
+        if largest >= vocab {
+            return Err(LoadError::Vocabulary { place, largest, vocab });
+        }
+        let session = Self {
+            info: Arc::new(info(&model, embedded, tokenizer.is_word_level())),
+            preprocess: preprocess(&model),
+            model,
+            tokenizer,
+            texts: texts::Cache::default(),
+            device: device.clone(),
+        };
+        match session.text_tower(&[session.tokenizer.encode(PROBE).ids]) {
+            Ok(rows) if rows.iter().all(|v| v.is_finite()) => Ok(session),
+            _ => Err(LoadError::NotFinite { place, text: PROBE }),
+        }
+    }
+
+    /// The same towers under another motion head (an untrained one beside the trained, say).
+    pub fn with_head(&self, head: MotionHead) -> Result<Self, LoadError> {
+        let model = Model { head, ..self.model.clone() };
+        Self::new(model, self.info.embedded, self.info.name.clone(), &self.device)
+    }
+
+    pub fn config(&self) -> &ClipConfig {
+        &self.model.config
+    }
+
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Frames that go through the vision tower at once: few where one takes long, so that cancelling is prompt.
+    pub fn vision_batch(&self, gpu: bool) -> usize {
+        const LONG: f64 = 2e9;
+        if !gpu && self.model.config.frame_flops() > LONG { 2 } else { 8 }
+    }
+
+    /// A picture as the vision tower takes it: `(3,R,R)` normalised floats.
+    pub fn pixels(&self, image: &RgbImage) -> Vec<f32> {
+        self.preprocess.apply(image)
+    }
+
+    /// Tokens X (n,D) of each frame, by the vision tower (METHOD §1). `frames`: `(3,R,R)` each, see [`Session::pixels`].
+    pub fn encode_frames<P: AsRef<[f32]>>(&self, frames: &[P]) -> Result<Vec<Arc<[f32]>>, WorkError> {
+        let side = self.preprocess.size;
+        let pixels: Vec<f32> = frames.iter().flat_map(|f| f.as_ref().iter().copied()).collect();
+        let pixels =
+            Tensor::<4>::from_data(TensorData::new(pixels, [frames.len(), 3, side, side]), &self.device);
+        let tokens = read(self.model.clip.vision_model.forward(pixels))?;
+        if tokens.iter().any(|v| !v.is_finite()) {
+            return Err(not_finite("the vision tower"));
+        }
+        let frame = self.model.config.tokens() * self.model.config.vision.width;
+        Ok(tokens.chunks_exact(frame).map(Arc::from).collect())
+    }
+
+    /// The frames' tokens, each (n,D), as clips X (B,T,n,D) of `frames` frames on the device.
+    pub fn clips<T: AsRef<[f32]>>(&self, tokens: &[T], frames: usize) -> Tensor<4> {
+        let config = &self.model.config;
+        let data: Vec<f32> = tokens.iter().flat_map(|f| f.as_ref().iter().copied()).collect();
+        let shape = [tokens.len() / frames.max(1), frames, config.tokens(), config.vision.width];
+        Tensor::from_data(TensorData::new(data, shape), &self.device)
+    }
+}
+
+/// Preprocessing as the model's folder says.
+pub fn preprocess(model: &Model) -> Preprocess {
+    Preprocess {
+        mean: model.normalisation.image_mean,
+        std: model.normalisation.image_std,
+        ..Preprocess::clip(model.config.image_size)
+    }
+}
+
+/// The error for numbers that are no numbers.
+fn not_finite(what: &str) -> WorkError {
+    WorkError::Failed(format!(
+        "{what} gave values that are not finite (NaN or infinity); the weights or the device are at fault"
+    ))
+}
+
+fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, WorkError> {
+    tensor
+        .try_into_vec_as::<f32>()
+        .map_err(|e| WorkError::Failed(format!("reading the result back failed: {e}")))
+}
+
+fn info(model: &Model, embedded: bool, word_level: bool) -> ModelInfo {
+    let (config, head) = (&model.config, &model.head_config);
+    ModelInfo {
+        name: model.name.clone(),
+        digest: model.digest.clone(),
+        identity: model.identity.clone(),
+        head_trained: model.head_trained,
+        embedded,
+        folder: None,
+        word_level,
+        frames: head.frames,
+        levels: head.levels,
+        grid: config.grid(),
+        image_size: config.image_size,
+        context: config.context,
+        tau: model.tau,
+        alpha: model.alpha,
+        mab_blocks: if head.msm && head.mab { head.blocks } else { 0 },
+        heads: head.heads,
+        parameters: model.parameters(),
+        templates: model.templates.clone(),
+        scale: model.scale.clone(),
+    }
+}

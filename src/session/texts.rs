@@ -1,0 +1,218 @@
+//! The text side (METHOD §6): every string goes through the text tower once, every class through DA_j once, so that an
+//! edit costs what it changes and no more.
+
+use super::{Session, WorkError, not_finite, read};
+use crate::prompt::PromptSet;
+use crate::score::{ClassEmbedding, mean_of_normalised, normalise};
+use burn::tensor::{Tensor, TensorData};
+use lru::LruCache;
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+/// Strings and classes that are kept; a large prompt set has some thousands.
+const KEPT: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+/// Strings that go through the text tower at once.
+const TEXT_BATCH: usize = 32;
+
+/// A note on one prompt string of the present prompt set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PromptNote {
+    pub text: String,
+    /// Tokens cut to fit the context.
+    pub cut: usize,
+    /// Byte ranges of words that the tokenizer does not know.
+    pub unknown: Vec<std::ops::Range<usize>>,
+}
+
+/// What one string gives.
+struct Text {
+    /// Before DA_j (E).
+    embedding: Arc<[f32]>,
+    /// After DA_j, unit norm (E).
+    joint: Arc<[f32]>,
+    note: Option<PromptNote>,
+}
+
+/// The prompts of a class, as they go to the tokenizer: positives, and negatives in the groups of
+/// [`PromptSet::negative_groups`].
+type Prompts = (Vec<String>, Vec<Vec<String>>);
+
+/// What has been computed and need not be again.
+pub(super) struct Cache {
+    texts: LruCache<String, Text>,
+    /// t⁺ and the t⁻ of a class's prompts, after DA_j.
+    classes: LruCache<Prompts, (Option<Arc<[f32]>>, Vec<Arc<[f32]>>)>,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { texts: LruCache::new(KEPT), classes: LruCache::new(KEPT) }
+    }
+}
+
+/// Per class the mean of its normalised positive and of its negative prompts before DA_j, unit norm (E); zero where a class
+/// has none. What training starts from, as its DA_j changes at every step.
+pub struct TextMeans {
+    pub positive: Vec<Vec<f32>>,
+    pub negative: Vec<Vec<f32>>,
+}
+
+impl Session {
+    /// The text side of every class, and the notes on its prompts. Only strings not seen before go through the text tower.
+    /// `interrupted` is asked between batches.
+    pub fn classes(
+        &mut self,
+        set: &PromptSet,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<(Vec<ClassEmbedding>, Vec<PromptNote>), WorkError> {
+        let prompts: Vec<Prompts> =
+            set.classes.iter().map(|c| (set.positive_prompts(c), set.negative_groups(c))).collect();
+        self.encode(&prompts, interrupted)?;
+        self.join(&prompts)?;
+
+        let mut noted = HashSet::new();
+        let all = || prompts.iter().flat_map(|(p, n)| p.iter().chain(n.iter().flatten()));
+        let notes = all()
+            .filter_map(|text| self.texts.texts.peek(text)?.note.as_ref())
+            .filter(|note| noted.insert(note.text.as_str()))
+            .cloned()
+            .collect();
+        let joint = |text: &String| Some(self.texts.texts.peek(text)?.joint.clone());
+        let classes = set
+            .classes
+            .iter()
+            .zip(&prompts)
+            .map(|(class, prompts)| {
+                let (positive, negatives) = self.texts.classes.peek(prompts).cloned().unwrap_or_default();
+                let grouped = |text: String| {
+                    let group = prompts.1.iter().position(|group| group.contains(&text))?;
+                    Some((group, joint(&text)?))
+                };
+                ClassEmbedding {
+                    name: class.name.clone(),
+                    positive,
+                    negatives,
+                    positive_prompts: prompts.0.iter().filter_map(joint).collect(),
+                    negative_prompts: set.negative_prompts(class).into_iter().filter_map(grouped).collect(),
+                }
+            })
+            .collect();
+        Ok((classes, notes))
+    }
+
+    /// The means of every class before DA_j, all negatives of a class together.
+    pub fn text_means(&mut self, set: &PromptSet) -> Result<TextMeans, WorkError> {
+        let prompts: Vec<Prompts> =
+            set.classes.iter().map(|c| (set.positive_prompts(c), vec![set.negative_prompts(c)])).collect();
+        self.encode(&prompts, &|| false)?;
+        let zero = || vec![0.0; self.config().joint];
+        let mean = |texts: &Vec<String>| self.mean(texts).unwrap_or_else(zero);
+        Ok(TextMeans {
+            positive: prompts.iter().map(|(p, _)| mean(p)).collect(),
+            negative: prompts.iter().map(|(_, n)| mean(&n[0])).collect(),
+        })
+    }
+
+    /// Puts every string that is new through the text tower and DA_j.
+    fn encode(&mut self, prompts: &[Prompts], interrupted: &dyn Fn() -> bool) -> Result<(), WorkError> {
+        let all = || prompts.iter().flat_map(|(p, n)| p.iter().chain(n.iter().flatten()));
+        // A set with more strings than are kept must find all of them when the means are taken.
+        let needed = NonZeroUsize::new(all().count()).map_or(KEPT, |n| n.max(KEPT));
+        self.texts.texts.resize(needed);
+        let mut seen = HashSet::new();
+        let mut new: Vec<&String> = Vec::new();
+        for text in all() {
+            if self.texts.texts.get(text).is_none() && seen.insert(text) {
+                new.push(text);
+            }
+        }
+        let mut encoded: Vec<_> = new.into_iter().map(|text| (text, self.tokenizer.encode(text))).collect();
+        // Texts of like length share a batch: each is padded to the longest in it.
+        encoded.sort_by_key(|(_, e)| e.ids.len());
+        let width = self.config().joint;
+        for batch in encoded.chunks(TEXT_BATCH) {
+            if interrupted() {
+                return Err(WorkError::Interrupted);
+            }
+            let ids: Vec<&[u32]> = batch.iter().map(|(_, e)| e.ids.as_slice()).collect();
+            let rows = self.text_tower(&ids)?;
+            if let Some(bad) = rows.chunks_exact(width).position(|row| row.iter().any(|v| !v.is_finite())) {
+                let text = batch.get(bad).map_or("", |(text, _)| text.as_str());
+                return Err(not_finite(&format!("the text tower, for \"{text}\",")));
+            }
+            // METHOD §6: DA_j takes what is normalised.
+            let mut unit = rows.clone();
+            unit.chunks_exact_mut(width).for_each(normalise);
+            let joint = self.joint(unit)?;
+            for (((text, e), row), joint) in
+                batch.iter().zip(rows.chunks_exact(width)).zip(joint.chunks_exact(width))
+            {
+                let noteworthy = e.cut > 0 || !e.unknown.is_empty();
+                let note = noteworthy.then(|| PromptNote {
+                    text: (*text).clone(),
+                    cut: e.cut,
+                    unknown: e.unknown.clone(),
+                });
+                let text = (*text).clone();
+                self.texts.texts.put(text, Text { embedding: row.into(), joint: joint.into(), note });
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the means of every class whose prompts are new through DA_j.
+    fn join(&mut self, prompts: &[Prompts]) -> Result<(), WorkError> {
+        let needed = NonZeroUsize::new(prompts.len()).map_or(KEPT, |n| n.max(KEPT));
+        self.texts.classes.resize(needed);
+        let mut seen = HashSet::new();
+        let mut new: Vec<&Prompts> = Vec::new();
+        for class in prompts {
+            if self.texts.classes.get(class).is_none() && seen.insert(class) {
+                new.push(class);
+            }
+        }
+        let means: Vec<_> = new
+            .iter()
+            .map(|(positive, negative)| {
+                let groups: Vec<Vec<f32>> = negative.iter().filter_map(|group| self.mean(group)).collect();
+                (self.mean(positive), groups)
+            })
+            .collect();
+        let rows: Vec<f32> = means.iter().flat_map(|(p, n)| p.iter().chain(n)).flatten().copied().collect();
+        let joint = self.joint(rows)?;
+        let mut joint = joint.chunks_exact(self.config().joint).map(Arc::<[f32]>::from);
+        for (class, (positive, negatives)) in new.into_iter().zip(means) {
+            let positive = positive.and_then(|_| joint.next());
+            let negatives = joint.by_ref().take(negatives.len()).collect();
+            self.texts.classes.put(class.clone(), (positive, negatives));
+        }
+        Ok(())
+    }
+
+    /// Embeddings (S,E) of token ids, row by row.
+    pub(super) fn text_tower<T: AsRef<[u32]>>(&self, ids: &[T]) -> Result<Vec<f32>, WorkError> {
+        read(self.model.clip.text(ids, &self.model.config))
+    }
+
+    /// METHOD §6: the mean of the normalised embeddings, normalised.
+    fn mean(&self, texts: &[String]) -> Option<Vec<f32>> {
+        let embedding = |t: &String| Some(self.texts.texts.peek(t)?.embedding.clone());
+        mean_of_normalised(&texts.iter().filter_map(embedding).collect::<Vec<_>>())
+    }
+
+    /// DA_j and normalisation of rows (S,E).
+    fn joint(&self, rows: Vec<f32>) -> Result<Vec<f32>, WorkError> {
+        let width = self.model.config.joint;
+        if rows.is_empty() {
+            return Ok(rows);
+        }
+        let count = rows.len() / width;
+        let rows = Tensor::<2>::from_data(TensorData::new(rows, [count, width]), &self.device);
+        let rows = read(self.model.head.joint(rows))?;
+        if rows.iter().any(|v| !v.is_finite()) {
+            return Err(not_finite("the joint adapter"));
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,75 @@
+//! What the scores are of is always said, and always true.
+
+use super::support::*;
+use egui_kittest::kittest::Queryable;
+use motionlens::session::Map;
+use motionlens::ui::command::Command;
+use motionlens::ui::overlay::Scale;
+use std::sync::Arc;
+
+const SIZE: [f32; 2] = [1280.0, 800.0];
+
+#[test]
+fn one_line_says_what_the_scores_are_of() {
+    let h = analysed(SIZE, false);
+    h.get_by_label("scores of 0:00.0 to 0:03.8, 8 frames");
+    let h = window(SIZE, false);
+    h.get_by_label("no scores yet");
+}
+
+#[test]
+fn a_clip_without_motion_is_said_to_have_none_and_stays_dark() {
+    let mut h = analysed(SIZE, false);
+    assert_eq!(h.query_all_by_label_contains("next to no motion").count(), 0);
+    let still = Map { frames: 8, rows: 8, cols: 8, data: vec![0.004; 512] };
+    let scored = scored(h.state(), [0.3, 0.1]);
+    h.state_mut().show_answer(Arc::new(answer_with(still)), Some(scored));
+    h.run();
+    h.get_by_label("next to no motion");
+    // On the model's scale a value of 0.004 of 0.5 is next to black; on the clip's own it would be the brightest colour.
+    let s = h.state().state();
+    let maps = &s.shown.as_ref().unwrap().answer.evidence.maps;
+    let source = motionlens::ui::overlay::Source::Motion;
+    assert!(source.range(&s.view, maps, s.motion_scale(), 0).unit(0.004) < 0.01);
+    let clip = motionlens::ui::overlay::View { scale: Scale::Clip, ..s.view };
+    assert_eq!(source.range(&clip, maps, s.motion_scale(), 0).unit(0.004), 1.0);
+}
+
+#[test]
+fn the_scale_is_chosen_and_locked_by_hand() {
+    let mut h = analysed(SIZE, false);
+    h.get_by_label("Scale").click();
+    h.run();
+    h.get_by_label("locked").click();
+    h.run();
+    // Locked at what was shown: the model's reference.
+    assert_eq!(h.state().state().view.scale, Scale::Locked(0.5));
+    h.get_by_label("Locked at");
+}
+
+#[test]
+fn the_chosen_layer_is_seen_in_the_two_by_two_view() {
+    let mut h = analysed(SIZE, false);
+    h.key_press(egui::Key::Num4);
+    h.run();
+    let made = h.state().pictures().made;
+    h.get_by_label("Evidence").click();
+    h.run();
+    assert!(h.state().pictures().made > made, "the evidence map is drawn now");
+}
+
+#[test]
+fn scores_of_another_answer_are_never_shown() {
+    let mut h = analysed(SIZE, false);
+    let mut other = scored(h.state(), [0.9, 0.05]);
+    let mut question = (*answer().question).clone();
+    question.clip.span.end.0 += 1;
+    other.question = question.id();
+    h.state_mut().on_event(motionlens::engine::Event::Scored(other));
+    h.run();
+    assert_eq!(h.state().state().score(0).and_then(|c| c.s_pos), Some(0.31));
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Command::CancelWork);
+    h.run();
+    assert_eq!(h.state().state().score(0).and_then(|c| c.s_pos), Some(0.31));
+}
