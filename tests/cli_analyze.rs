@@ -19,6 +19,8 @@ fn motionlens_in(folder: &Path, args: &[&str]) -> Output {
     for name in ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"] {
         command.env_remove(name);
     }
+    // Nor may the user's own folders be touched.
+    command.env("MOTIONLENS_STATE_DIR", std::env::temp_dir()).env("XDG_CACHE_HOME", std::env::temp_dir());
     command.current_dir(folder).args(args).stdin(Stdio::null()).output().unwrap()
 }
 
@@ -389,8 +391,10 @@ fn doctor_says_what_there_is() {
     for part in [
         "graphics adapters",
         "device that the model runs on",
+        "first pass",
         "libavcodec",
         "display\n  none",
+        "what is kept between runs",
         "cache of training features",
         "missing",
     ] {

@@ -75,6 +75,17 @@ fn what_is_typed_right_before_the_close_is_kept_and_the_own_set_needs_no_file() 
     assert_eq!(open(dir.path()).1.draft, Some(typed("at the last moment")));
     run(dir.path(), &bundled());
     assert_eq!(open(dir.path()).1.draft, None, "back to the set of the program");
+    // The set of the program brings the templates of its model, which are not kept as a person's.
+    let mut own = bundled();
+    own.templates.positive = vec!["an object {}".to_owned()];
+    run(dir.path(), &typed("once more"));
+    let (mut keep, _) = Keep::open(Some(dir.path().to_owned()), own, false);
+    keep.typed(Instant::now());
+    let desk = desk();
+    keep.close(&desk, bundled(), Kept::default(), false);
+    assert!(desk.finish(LIMIT));
+    drop(keep);
+    assert_eq!(open(dir.path()).1.draft, None, "back to the set of the program");
 }
 
 #[test]
@@ -128,8 +139,6 @@ fn a_folder_that_cannot_be_written_is_told_once() {
         now += Duration::from_secs(10);
         keep.tick(now, &desk, || typed(name), || Kept { zoom: 2.0, ..Kept::default() });
         assert!(desk.finish(LIMIT));
-        // The outcome comes right after the write.
-        std::thread::sleep(Duration::from_millis(100));
         told.extend(std::iter::from_fn(|| desk.take()));
     }
     assert!(!keep.works());
@@ -170,6 +179,21 @@ fn named_prompts_do_not_overwrite_the_draft_that_is_there() {
     drop(keep);
     assert_eq!(PromptSet::load(&dir.path().join("draft-1.aside-1.json")).unwrap(), typed("of yesterday"));
     assert_eq!(open(dir.path()).1.draft, Some(typed("the file, edited")));
+}
+
+/// A fault of ours on the window's own thread: the panic is the end of it, and not of what was typed.
+#[test]
+fn what_is_typed_survives_a_panic_of_the_window() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().to_owned();
+    let panicked = std::thread::spawn(move || {
+        let mut h = window(&state, None);
+        edit(&mut h, PromptEdit::RenameClass(0, "typed in the last second".into()));
+        panic!("a fault of ours (this is the test)");
+    });
+    assert!(panicked.join().is_err());
+    let (_keep, found) = open(dir.path());
+    assert_eq!(found.draft.expect("a draft").classes[0].name, "typed in the last second");
 }
 
 type Window = Harness<'static, App>;

@@ -6,6 +6,7 @@ use motionlens::video::{Pts, RgbImage};
 use rand::{Rng, SeedableRng};
 use std::sync::Arc;
 
+/// The window's device, with textures of no more than 8192 pixels: frames larger than that can still be made.
 fn device() -> Option<(wgpu::Device, wgpu::Queue)> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let adapter = match pollster::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()))
@@ -17,8 +18,10 @@ fn device() -> Option<(wgpu::Device, wgpu::Queue)> {
         }
     };
     println!("on {}", adapter.get_info().name);
-    let (_, opened) = motionlens::device::gpu::open_adapter(&adapter).expect("a device");
-    Some(opened)
+    let largest = adapter.limits().max_texture_dimension_2d.min(8192);
+    let limits = wgpu::Limits { max_texture_dimension_2d: largest, ..adapter.limits() };
+    let request = motionlens::device::gpu::requests(adapter.features(), &limits).swap_remove(0);
+    Some(pollster::block_on(adapter.request_device(&request)).expect("a device"))
 }
 
 /// The renderer's picture, read back.

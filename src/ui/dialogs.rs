@@ -51,6 +51,21 @@ impl Desk {
 
     /// Runs `work` on a thread named `name`; its command, if any, is carried out by the window.
     pub fn start(&self, name: &str, work: impl FnOnce() -> Option<Command> + Send + 'static) {
+        self.spawn(name, None, work);
+    }
+
+    /// As [`Desk::start`], for work that writes a file: [`Desk::finish`] waits for it.
+    pub fn write(&self, name: &str, work: impl FnOnce() -> Option<Command> + Send + 'static) {
+        self.spawn(name, Some((self.writer())()), work);
+    }
+
+    /// `job` ends when the outcome has been sent.
+    fn spawn(
+        &self,
+        name: &str,
+        job: Option<WritingJob>,
+        work: impl FnOnce() -> Option<Command> + Send + 'static,
+    ) {
         let (tx, ctx) = (self.tx.clone(), self.ctx.clone());
         let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             if let Some(command) = work() {
@@ -58,20 +73,11 @@ impl Desk {
                 let _ = tx.send(command);
                 ctx.request_repaint();
             }
+            drop(job);
         });
         if let Err(e) = spawned {
             let _ = self.tx.send(Command::Told(Err(format!("Cannot start a thread: {e}"))));
         }
-    }
-
-    /// As [`Desk::start`], for work that writes a file: [`Desk::finish`] waits for it.
-    pub fn write(&self, name: &str, work: impl FnOnce() -> Option<Command> + Send + 'static) {
-        let job = (self.writer())();
-        self.start(name, move || {
-            let command = work();
-            drop(job);
-            command
-        });
     }
 
     /// Makes the token of a job that writes, from any thread; held while it writes.

@@ -5,17 +5,17 @@
 //! the same number finds it. Both are replaced whole, on threads, and a file that cannot be read is set aside and told
 //! of, never overwritten.
 
+mod disk;
+
 use super::command::Command;
 use super::dialogs::Desk;
 use super::overlay::View;
 use crate::export::overlay::Colormap;
-use crate::files::write_atomic;
-use crate::prompt::PromptSet;
+use crate::prompt::{PromptSet, Templates};
+use disk::Disk;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Names another folder than the user's own.
@@ -30,8 +30,6 @@ const LONGEST: Duration = Duration::from_secs(4);
 const LOOK: Duration = Duration::from_secs(2);
 /// Recent files of a kind.
 const RECENT: usize = 8;
-/// Windows that are open at once and each keep a draft.
-const SLOTS: usize = 9;
 
 /// Where things are kept, unless the variable says otherwise.
 pub fn folder() -> Option<PathBuf> {
@@ -162,51 +160,36 @@ pub struct Keep {
     unsaved: Option<(Instant, Instant)>,
     saved: Kept,
     looked: Option<Instant>,
+    /// Counts what is asked to be written: of two jobs the later one wins, whichever runs first.
+    turn: u64,
 }
 
 impl Keep {
     /// Keeps nothing (tests, benches).
     pub fn nothing() -> Self {
         let bundled = PromptSet::from_names(Vec::<String>::new());
-        Self { disk: None, bundled, unsaved: None, saved: Kept::default(), looked: None }
+        Self { disk: None, bundled, unsaved: None, saved: Kept::default(), looked: None, turn: 0 }
     }
 
-    /// Reads what is in `folder`, which is made where it is not there; without one nothing is kept. With `fresh` the window begins with
-    /// prompts of its own choice: a draft that is there is not read, and set aside before another takes its place.
+    /// Reads what is in `folder`, which is made where it is not there; without one nothing is kept. With `fresh` the window
+    /// begins with prompts of its own choice: a draft that is there is not read, and set aside before another takes its
+    /// place.
     pub fn open(folder: Option<PathBuf>, bundled: PromptSet, fresh: bool) -> (Self, Found) {
         let mut found = Found::default();
         let Some(folder) = folder else {
             return (Self { bundled, ..Self::nothing() }, found);
         };
-        // Where this fails, so will the first file that is written, which is told then.
-        if let Err(e) = fs::create_dir_all(&folder) {
-            log::debug!("{} cannot be made: {e}", folder.display());
-        }
-        let (slot, lock) = take_slot(&folder);
-        let mut written = Written::default();
-        let kept_file = folder.join("window.json");
-        match read_kept(&kept_file) {
-            Ok(kept) => found.kept = kept.unwrap_or_default(),
-            Err(why) => {
-                let why = format!("{} cannot be read: {why}", kept_file.display());
-                written.kept_barred = set_aside(&kept_file, &why, &mut found.problems).is_none();
-            }
-        }
-        let draft_file = folder.join(format!("draft-{slot}.json"));
-        if fresh {
-            written.draft_is_anothers = draft_file.exists();
-        } else {
-            match read_draft(&draft_file) {
-                Ok(draft) => found.draft = draft,
-                Err(why) => {
-                    written.draft_barred = set_aside(&draft_file, &why, &mut found.problems).is_none();
-                }
-            }
-        }
+        let disk = Disk::open(&folder);
+        found.kept = disk.read_kept(&mut found.problems).unwrap_or_default();
+        found.draft = disk.read_draft(fresh, &mut found.problems);
         let saved = found.kept.clone();
-        let disk = Disk { kept_file, draft_file, _lock: lock, written: Mutex::new(written) };
-        let keep = Self { disk: Some(Arc::new(disk)), bundled, unsaved: None, saved, looked: None };
-        (keep, found)
+        (Self { disk: Some(Arc::new(disk)), bundled, saved, ..Self::nothing() }, found)
+    }
+
+    /// Whether this is the set that a window without a draft shows; templates that follow the model make no difference.
+    pub fn is_bundled(&self, set: &PromptSet) -> bool {
+        let plain = set.templates == self.bundled.templates || set.templates == Templates::default();
+        plain && set.classes == self.bundled.classes
     }
 
     /// The prompts were changed.
@@ -255,17 +238,17 @@ impl Keep {
         }
     }
 
-    /// Whether what was written so far is on the disk.
+    /// Whether what was written so far is on the disk. Waits for the disk: for the close of the window only.
     pub fn works(&self) -> bool {
-        let fine = |w: &Written| !(w.told || w.draft_barred || w.kept_barred);
-        self.disk.as_ref().is_some_and(|disk| fine(&lock(&disk.written)))
+        self.disk.as_ref().is_some_and(|disk| disk.works())
     }
 
     fn write_draft(&mut self, desk: &Desk, prompts: PromptSet, all: bool) {
         self.unsaved = None;
         let Some(disk) = self.disk.clone() else { return };
-        let draft = Some(prompts).filter(|p| all || *p != self.bundled);
-        let turn = lock(&disk.written).next_draft();
+        let draft = Some(prompts).filter(|p| all || !self.is_bundled(p));
+        self.turn += 1;
+        let turn = self.turn;
         desk.write("draft", move || {
             disk.write_draft(turn, draft.as_ref()).map(|told| Command::Told(Err(told)))
         });
@@ -274,172 +257,8 @@ impl Keep {
     fn write_kept(&mut self, desk: &Desk, kept: Kept) {
         self.saved.clone_from(&kept);
         let Some(disk) = self.disk.clone() else { return };
-        let turn = lock(&disk.written).next_kept();
+        self.turn += 1;
+        let turn = self.turn;
         desk.write("kept", move || disk.write_kept(turn, &kept).map(|told| Command::Told(Err(told))));
-    }
-}
-
-/// The files, and what has been written of them.
-struct Disk {
-    kept_file: PathBuf,
-    draft_file: PathBuf,
-    /// Held while the program runs.
-    _lock: Option<File>,
-    written: Mutex<Written>,
-}
-
-#[derive(Default)]
-struct Written {
-    drafts: u64,
-    newest_draft: u64,
-    kepts: u64,
-    newest_kept: u64,
-    /// The file could not be read nor set aside; it is not touched.
-    draft_barred: bool,
-    kept_barred: bool,
-    /// The draft that is there belongs to an earlier window.
-    draft_is_anothers: bool,
-    /// A failure has been told; the next ones are the same.
-    told: bool,
-}
-
-impl Written {
-    fn next_draft(&mut self) -> u64 {
-        self.drafts += 1;
-        self.drafts
-    }
-
-    fn next_kept(&mut self) -> u64 {
-        self.kepts += 1;
-        self.kepts
-    }
-}
-
-impl Disk {
-    /// `None` removes the draft: the window shows what it shows without one. Returns what is to be told.
-    fn write_draft(&self, turn: u64, draft: Option<&PromptSet>) -> Option<String> {
-        let mut written = lock(&self.written);
-        // A newer one was faster.
-        if turn < written.newest_draft || written.draft_barred {
-            return None;
-        }
-        written.newest_draft = turn;
-        if std::mem::take(&mut written.draft_is_anothers) && move_aside(&self.draft_file).is_none() {
-            written.draft_barred = true;
-            return written.tell(&format!(
-                "{} belongs to an earlier run and cannot be renamed",
-                self.draft_file.display()
-            ));
-        }
-        let result = match draft {
-            Some(set) => make_parent(&self.draft_file)
-                .and_then(|()| set.save(&self.draft_file).map_err(|e| e.to_string())),
-            None => match fs::remove_file(&self.draft_file) {
-                Err(e) if e.kind() != ErrorKind::NotFound => Err(fault(&self.draft_file, &e)),
-                _ => Ok(()),
-            },
-        };
-        result.err().and_then(|why| written.tell(&why))
-    }
-
-    fn write_kept(&self, turn: u64, kept: &Kept) -> Option<String> {
-        let mut written = lock(&self.written);
-        if turn < written.newest_kept || written.kept_barred {
-            return None;
-        }
-        written.newest_kept = turn;
-        let result = make_parent(&self.kept_file).and_then(|()| {
-            let json = serde_json::to_vec_pretty(kept).map_err(|e| e.to_string())?;
-            write_atomic(&self.kept_file, &json).map_err(|e| fault(&self.kept_file, &e))
-        });
-        result.err().and_then(|why| written.tell(&why))
-    }
-}
-
-impl Written {
-    /// The words the first time, nothing after.
-    fn tell(&mut self, why: &str) -> Option<String> {
-        if std::mem::replace(&mut self.told, true) {
-            return None;
-        }
-        Some(format!(
-            "What you type cannot be kept between runs: {why}. Save your prompts with Export, Prompt set, or name another \
-             folder in the variable {FOLDER_VARIABLE}."
-        ))
-    }
-}
-
-fn lock(written: &Mutex<Written>) -> MutexGuard<'_, Written> {
-    written.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn fault(file: &Path, why: &std::io::Error) -> String {
-    format!("cannot write {}: {why}", file.display())
-}
-
-fn make_parent(file: &Path) -> Result<(), String> {
-    file.parent().map_or(Ok(()), |folder| fs::create_dir_all(folder).map_err(|e| fault(folder, &e)))
-}
-
-/// The first draft that no other window holds. Where locks do not work, every window takes the first.
-fn take_slot(folder: &Path) -> (usize, Option<File>) {
-    for slot in 1..=SLOTS {
-        let Ok(file) = File::create(folder.join(format!("draft-{slot}.lock"))) else { return (1, None) };
-        match file.try_lock() {
-            Ok(()) => return (slot, Some(file)),
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(e)) => {
-                log::warn!("the drafts cannot be locked: {e}");
-                return (1, None);
-            }
-        }
-    }
-    (SLOTS + 1, None)
-}
-
-/// `Ok(None)`: there is no such file.
-fn read_draft(file: &Path) -> Result<Option<PromptSet>, String> {
-    if !file.exists() {
-        return Ok(None);
-    }
-    // A draft is written as JSON only; anything else that a prompt file may be (a list of names) is damage here.
-    let mut first = [0];
-    let json = File::open(file).and_then(|mut f| f.read_exact(&mut first)).is_ok_and(|()| first == *b"{");
-    match PromptSet::load(file) {
-        Ok(_) if !json => Err(format!("{} is not a prompt set: it is no JSON", file.display())),
-        Ok(set) => Ok(Some(set)),
-        Err(e) => Err(e.to_string()),
-    }
-}
-
-/// `Ok(None)`: there is no such file.
-fn read_kept(file: &Path) -> Result<Option<Kept>, String> {
-    match fs::read(file) {
-        Ok(bytes) => Kept::parse(&bytes).map(Some),
-        Err(e) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&e.kind()) => Ok(None),
-        Err(e) => Err(e.to_string()),
-    }
-}
-
-/// Gives the file another name, so that nothing overwrites it, and notes that; `None`: it stays, and must not be touched.
-fn set_aside(file: &Path, why: &str, problems: &mut Vec<String>) -> Option<PathBuf> {
-    let moved = move_aside(file);
-    problems.push(match &moved {
-        Some(to) => format!("{why}. The file was set aside as {}.", to.display()),
-        None => format!("{why}. The file is left as it is, and nothing is kept in its place."),
-    });
-    moved
-}
-
-fn move_aside(file: &Path) -> Option<PathBuf> {
-    let stem = file.file_stem()?.to_string_lossy().into_owned();
-    let free =
-        (1..1000).map(|n| file.with_file_name(format!("{stem}.aside-{n}.json"))).find(|p| !p.exists())?;
-    match fs::rename(file, &free) {
-        Ok(()) => Some(free),
-        Err(e) => {
-            log::warn!("{} cannot be set aside: {e}", file.display());
-            None
-        }
     }
 }
