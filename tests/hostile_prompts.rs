@@ -61,7 +61,7 @@ fn each_refusal_says_why() {
         (b"0,run\n1,jump,high\n", "3 field(s)"),
         (b"0,run\n1\n", "1 field(s)"),
         (b"0,run\n1,run\n", "line 1 already"),
-        (many.as_bytes(), "10001 classes; at most 10000"),
+        (many.as_bytes(), "10001 classes and at most 10000 are read"),
     ];
     for (bytes, reason) in cases {
         let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]);

@@ -170,7 +170,7 @@ fn pick(which: Dialog) -> Option<PathBuf> {
             .add_filter("Prompt set", &["json"])
             .set_file_name("prompts.json")
             .save_file(),
-        Dialog::Report => dialog.set_title("Write the report into a folder").pick_folder(),
+        Dialog::Report => dialog.set_title("Where to make the report's folder").pick_folder(),
     }
 }
 
