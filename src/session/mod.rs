@@ -19,11 +19,13 @@ use crate::model::{ClipConfig, Model, ModelError, ModelFiles};
 use crate::prompt::{Templates, Tokenizer, TokenizerError};
 use crate::video::{Preprocess, RgbImage};
 use burn::tensor::{Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How a model is named: the embedded default or a folder in the Hugging Face CLIP layout.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ModelSource {
     #[default]
     Embedded,

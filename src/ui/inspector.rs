@@ -1,7 +1,7 @@
 //! The right panel: the sampled frames with the present map, the gates by block and head, and the facts about
 //! clip and model that a person needs to judge what they see.
 
-use super::command::Command;
+use super::intent::Intent;
 use super::overlay::{Source, View};
 use super::pictures::Pictures;
 use super::state::{Shown, State, clock};
@@ -11,7 +11,7 @@ use egui::{
     Align2, Color32, CornerRadius, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
 
-pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Command>) {
+pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) {
     egui::ScrollArea::vertical().id_salt("inspector").auto_shrink([false, false]).show(ui, |ui| {
         heading(ui, "Sampled frames");
         match &s.shown {
@@ -37,7 +37,7 @@ fn weak(ui: &mut Ui, text: &str) {
     ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
 }
 
-fn filmstrip(ui: &mut Ui, s: &State, a: &Shown, pictures: &mut Pictures, out: &mut Vec<Command>) {
+fn filmstrip(ui: &mut Ui, s: &State, a: &Shown, pictures: &mut Pictures, out: &mut Vec<Intent>) {
     let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
     let Some(source) = Source::of(layer, &s.view, &a.answer.evidence.maps) else { return };
     let gap = 4.0;
@@ -79,15 +79,15 @@ fn filmstrip(ui: &mut Ui, s: &State, a: &Shown, pictures: &mut Pictures, out: &m
                 WidgetInfo::labeled(egui::accesskit::Role::Button, true, format!("Sampled frame {}", t + 1))
             });
             if r.on_hover_text(format!("Frame at {}. Click to go there", clock(*pts))).clicked() {
-                out.push(Command::Pause);
-                out.push(Command::Seek(*pts));
+                out.push(Intent::Pause);
+                out.push(Intent::Seek(*pts));
             }
         }
     });
     weak(ui, &format!("{} of each; click one to go there", layer.name().to_lowercase()));
 }
 
-fn gates(ui: &mut Ui, s: &State, a: &Shown, out: &mut Vec<Command>) {
+fn gates(ui: &mut Ui, s: &State, a: &Shown, out: &mut Vec<Intent>) {
     weak(ui, "Mean over the clip, line: spread. Click one to see its map.");
     for (b, heads) in a.gates.iter().enumerate() {
         ui.horizontal(|ui| {
@@ -111,7 +111,7 @@ fn gates(ui: &mut Ui, s: &State, a: &Shown, out: &mut Vec<Command>) {
                 r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Button, true, &name));
                 let tip = format!("{name}: mean {:.3}, spread {:.3}", g.mean, g.std);
                 if r.on_hover_text(tip).clicked() {
-                    out.push(Command::SetView(View { layer: Layer::Gate, gate: Some((b, h)), ..s.view }));
+                    out.push(Intent::SetView(View { layer: Layer::Gate, gate: Some((b, h)), ..s.view }));
                 }
             }
         });

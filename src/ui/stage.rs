@@ -3,8 +3,8 @@
 //! A map belongs to a sampled frame. Over that very frame it is drawn in full; over another frame of the analysed
 //! window it is dimmed and named ("map of 1.230 s"); outside the window it is not drawn, and the caption says why.
 
-use super::command::Command;
 use super::icon::{self, Icon};
+use super::intent::Intent;
 use super::overlay::{self, Arrangement, Moment, PALETTES, Scale, Source, View};
 use super::pictures::Pictures;
 use super::state::{Shown, State, clock};
@@ -24,7 +24,7 @@ const CAPTION: f32 = 24.0;
 const DIMMED: f32 = 0.6;
 const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
 
-pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Command>) {
+pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) {
     egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin::symmetric(8, 5)).show(ui, |ui| {
         ui.set_width(ui.available_width());
         toolbar(ui, s, out);
@@ -59,7 +59,7 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Comma
     }
 }
 
-fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let mut v = s.view;
     ui.horizontal_wrapped(|ui| {
         for layer in Layer::ALL {
@@ -79,7 +79,7 @@ fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     });
     ui.horizontal_wrapped(|ui| look(ui, s, &mut v));
     if v != s.view {
-        out.push(Command::SetView(v));
+        out.push(Intent::SetView(v));
     }
 }
 
@@ -168,7 +168,7 @@ fn scale(ui: &mut Ui, s: &State, v: &mut View) {
     }
 }
 
-fn empty(ui: &mut Ui, s: &State, rect: Rect, out: &mut Vec<Command>) {
+fn empty(ui: &mut Ui, s: &State, rect: Rect, out: &mut Vec<Intent>) {
     ui.scope_builder(egui::UiBuilder::new().max_rect(rect), |ui| {
         ui.vertical_centered(|ui| {
             ui.add_space((rect.height() * 0.35).max(10.0));
@@ -181,11 +181,11 @@ fn empty(ui: &mut Ui, s: &State, rect: Rect, out: &mut Vec<Command>) {
             ui.label(RichText::new("Drop a file here, press Ctrl+O, or pick one.").color(theme::WEAK));
             ui.add_space(8.0);
             if ui.button("Open a video…").clicked() {
-                out.push(Command::Ask(super::command::Dialog::Video));
+                out.push(Intent::Ask(super::intent::Dialog::Video));
             }
             for clip in &s.bundled {
                 if ui.button(format!("Bundled clip: {}", clip.name)).clicked() {
-                    out.push(Command::OpenVideo(clip.path.clone()));
+                    out.push(Intent::OpenVideo(clip.path.clone()));
                 }
             }
         });
@@ -236,7 +236,7 @@ fn split(rect: Rect, n: usize, aspect: f32) -> Vec<Rect> {
 }
 
 /// Input left of the line, the map right of it.
-fn wipe(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, out: &mut Vec<Command>) {
+fn wipe(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, out: &mut Vec<Intent>) {
     let picture = letterbox(rect.with_max_y(rect.bottom() - CAPTION), aspect(s));
     let x = picture.left() + picture.width() * s.view.wipe;
     let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
@@ -250,7 +250,7 @@ fn wipe(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, out: &mut V
     let r = r.on_hover_and_drag_cursor(egui::CursorIcon::ResizeHorizontal);
     if let Some(p) = r.interact_pointer_pos().filter(|_| r.dragged()) {
         let wipe = ((p.x - picture.left()) / picture.width().max(1.0)).clamp(0.0, 1.0);
-        out.push(Command::SetView(View { wipe, ..s.view }));
+        out.push(Intent::SetView(View { wipe, ..s.view }));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::support::*;
 use egui_kittest::kittest::Queryable;
 use motionlens::session::Map;
-use motionlens::ui::command::Command;
+use motionlens::ui::intent::Intent;
 use motionlens::ui::overlay::Scale;
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ fn scores_of_another_answer_are_never_shown() {
     h.run();
     assert_eq!(h.state().state().score(0).and_then(|c| c.s_pos), Some(0.31));
     let ctx = h.ctx.clone();
-    h.state_mut().apply(&ctx, Command::CancelWork);
+    h.state_mut().apply(&ctx, Intent::CancelWork);
     h.run();
     assert_eq!(h.state().state().score(0).and_then(|c| c.s_pos), Some(0.31));
 }
