@@ -3,7 +3,6 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use motionlens::engine::{Answer, Event, Question, Scored};
-use motionlens::export::overlay::Layer;
 use motionlens::model::Surgery;
 use motionlens::prompt::PromptSet;
 use motionlens::score::{ClassScore, Scores};
@@ -11,10 +10,11 @@ use motionlens::session::{Evidence, Map, Maps};
 use motionlens::ui::App;
 use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::intent::Intent;
-use motionlens::ui::overlay::{Arrangement, View};
+use motionlens::ui::look::{Arrangement, View};
 use motionlens::ui::state::{Playback, VideoFile};
 use motionlens::video::preprocess::CropRect;
 use motionlens::video::{ClipSpec, FrameTimes, Pts, SourceId, Span, VideoInfo};
+use motionlens::view::Layer;
 use std::hint::black_box;
 use std::sync::Arc;
 

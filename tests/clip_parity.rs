@@ -1,8 +1,8 @@
 //! The CLIP towers against Hugging Face transformers (METHOD §11), on random weights kept in `fixtures/`.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use motionlens::model::clip::normalise;
 use motionlens::model::config::ConfigFile;
+use motionlens::model::towers::normalise;
 use motionlens::model::weights::{Weights, load_clip};
 use motionlens::model::{Clip, ClipConfig};
 use safetensors::SafeTensors;

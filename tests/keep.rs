@@ -3,15 +3,15 @@
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use motionlens::device::DeviceChoice;
-use motionlens::export::overlay::Layer;
 use motionlens::prompt::PromptSet;
 use motionlens::ui::App;
 use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::jobs::Desk;
 use motionlens::ui::jobs::JobOutcome;
 use motionlens::ui::keep::{Found, Keep, Kept};
-use motionlens::ui::overlay::{Arrangement, View};
+use motionlens::ui::look::{Arrangement, View};
 use motionlens::ui::window::{WindowOptions, setup, start};
+use motionlens::view::Layer;
 use std::path::Path;
 use std::time::{Duration, Instant};
 

@@ -9,7 +9,7 @@ use motionlens::prompt::{PromptSet, Templates};
 use motionlens::score::{ClassEmbedding, ClassScore, score};
 use motionlens::session::{ModelSource, Session};
 use motionlens::train::features::world_pixels;
-use motionlens::train::head::world_templates;
+use motionlens::train::stage2::world_templates;
 
 /// A data seed of this test alone.
 const SEED: u64 = 77_000_001;

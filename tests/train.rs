@@ -6,10 +6,10 @@ use motionlens::data::world::Motion;
 use motionlens::model::head::HeadConfig;
 use motionlens::model::{Model, ModelFiles};
 use motionlens::train::features::{Features, Progress, Source};
-use motionlens::train::head::{
+use motionlens::train::losses::Lambdas;
+use motionlens::train::stage2::{
     self, Accuracy, Report, Selection, choose, held_out, pseudo_unseen, read_tried, world_templates,
 };
-use motionlens::train::losses::Lambdas;
 use motionlens::train::{Schedule, clip};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};

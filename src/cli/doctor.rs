@@ -148,9 +148,9 @@ fn passes(device: &Device) -> String {
         let mut seconds = [0.0; 2];
         for taken in &mut seconds {
             let began = Instant::now();
-            let tokens = model.clip.vision_model.forward(Tensor::zeros([frames, 3, side, side], device));
+            let tokens = model.towers.vision_model.forward(Tensor::zeros([frames, 3, side, side], device));
             let clip = tokens.unsqueeze_dim::<4>(0);
-            let embedding = model.head.forward(clip, &model.clip.visual_projection).embedding;
+            let embedding = model.head.forward(clip, &model.towers.visual_projection).embedding;
             let values = embedding.try_into_vec_as::<f32>().map_err(|e| e.to_string())?;
             if values.iter().any(|v| !v.is_finite()) {
                 return Err("it computes values that are not finite".to_owned());

@@ -10,8 +10,8 @@ use crate::model::{Model, ModelFiles};
 use crate::prompt::Templates;
 use crate::train;
 use crate::train::features::Source;
-use crate::train::head::{Report, choose, held_out, pseudo_unseen, read_tried, world_templates};
 use crate::train::losses::Lambdas;
+use crate::train::stage2::{Report, choose, held_out, pseudo_unseen, read_tried, world_templates};
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -144,10 +144,14 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
 fn clip(args: &ClipArgs) -> Result<(), CliError> {
     let (device, info) = crate::device::open(args.device, None)?;
     eprintln!("on {}: {}", info.name, info.reason);
-    let settings =
-        train::clip::Settings { steps: args.steps, batch: args.batch, seed: args.seed, ..Default::default() };
+    let settings = train::stage1::Settings {
+        steps: args.steps,
+        batch: args.batch,
+        seed: args.seed,
+        ..Default::default()
+    };
     let bar = progress_bar(settings.steps, "steps");
-    train::clip::train(&settings, &args.out, &device, |step, _, line| {
+    train::stage1::train(&settings, &args.out, &device, |step, _, line| {
         bar.set_position(step as u64);
         bar.set_message(line);
     })?;
@@ -194,51 +198,46 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
 
     copy_clip(&args.model, &args.out)?;
     let bar = progress_bar(source.clips(), "clips");
-    let selection = train::head::train(
-        &settings,
-        &model,
-        &source,
-        &cache,
-        &args.out,
-        &device,
-        &mut |report| match report {
-            Report::Size { folder, bytes } => bar.suspend(|| {
-                eprintln!("features: up to {} in {}", train::in_words(bytes), folder.display());
-            }),
-            Report::Features { done, total } => {
-                bar.set_length(total as u64);
-                bar.set_position(done as u64);
-                bar.set_message("features of the frozen tower");
-            }
-            Report::Skipped { reason } => bar.suspend(|| eprintln!("skipped: {reason}")),
-            Report::Clips { usable, skipped } => {
-                if skipped > 0 {
-                    bar.suspend(|| eprintln!("{usable} clips, {skipped} skipped"));
+    let selection =
+        train::stage2::train(&settings, &model, &source, &cache, &args.out, &device, &mut |report| {
+            match report {
+                Report::Size { folder, bytes } => bar.suspend(|| {
+                    eprintln!("features: up to {} in {}", train::in_words(bytes), folder.display());
+                }),
+                Report::Features { done, total } => {
+                    bar.set_length(total as u64);
+                    bar.set_position(done as u64);
+                    bar.set_message("features of the frozen tower");
                 }
-            }
-            Report::Step { step, steps, loss } => {
-                if bar.length() != Some(steps as u64) {
-                    bar.set_length(steps as u64);
-                    bar.reset_eta();
+                Report::Skipped { reason } => bar.suspend(|| eprintln!("skipped: {reason}")),
+                Report::Clips { usable, skipped } => {
+                    if skipped > 0 {
+                        bar.suspend(|| eprintln!("{usable} clips, {skipped} skipped"));
+                    }
                 }
-                bar.set_position(step as u64);
-                bar.set_message(format!("training, loss {loss:.3}"));
-            }
-            Report::Epoch(epoch) => bar.suspend(|| {
-                let held = epoch.validation.and_then(|v| v.accuracy.zip(Some(v.alpha))).map_or(
-                    String::new(),
-                    |(a, alpha)| {
-                        format!(
-                            ", held-out classes {:.1}% among themselves, {:.1}% among all \
+                Report::Step { step, steps, loss } => {
+                    if bar.length() != Some(steps as u64) {
+                        bar.set_length(steps as u64);
+                        bar.reset_eta();
+                    }
+                    bar.set_position(step as u64);
+                    bar.set_message(format!("training, loss {loss:.3}"));
+                }
+                Report::Epoch(epoch) => bar.suspend(|| {
+                    let held = epoch.validation.and_then(|v| v.accuracy.zip(Some(v.alpha))).map_or(
+                        String::new(),
+                        |(a, alpha)| {
+                            format!(
+                                ", held-out classes {:.1}% among themselves, {:.1}% among all \
                              (trained ones {:.1}%), at alpha {alpha}",
-                            a.own_space, a.held_of_all, a.trained_of_all
-                        )
-                    },
-                );
-                eprintln!("epoch {}: mean loss {:.4}{held}", epoch.epoch, epoch.loss);
-            }),
-        },
-    )?;
+                                a.own_space, a.held_of_all, a.trained_of_all
+                            )
+                        },
+                    );
+                    eprintln!("epoch {}: mean loss {:.4}{held}", epoch.epoch, epoch.loss);
+                }),
+            }
+        })?;
     bar.finish();
     println!("epoch {}, alpha {}: {}", selection.epoch, selection.alpha, args.out.display());
     Ok(())
@@ -265,14 +264,19 @@ fn holdout(args: &HeadArgs, source: &Source) -> Result<Vec<String>, CliError> {
     Ok(held)
 }
 
-fn settings(args: &HeadArgs, model: &Model, source: &Source, holdout: Vec<String>) -> train::head::Settings {
+fn settings(
+    args: &HeadArgs,
+    model: &Model,
+    source: &Source,
+    holdout: Vec<String>,
+) -> train::stage2::Settings {
     let config = &model.config;
     let small = args.data.is_none() && config.vision.width < 256;
     let mut lambdas = Lambdas::new(small);
     if args.no_negatives {
         lambdas.negatives = 0.0;
     }
-    train::head::Settings {
+    train::stage2::Settings {
         name: args.name.clone().unwrap_or_else(|| model.name.clone()),
         model: model.clip_digest.clone(),
         data: match (&args.data, source) {

@@ -3,5 +3,5 @@
 pub mod captions;
 pub mod draw;
 pub mod labelled;
-pub mod synth;
 pub mod world;
+pub mod world_video;

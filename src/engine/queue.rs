@@ -1,7 +1,7 @@
-//! Where questions wait, most urgent first, and everything that is in work; the one state that the handle, the reader and
+//! Where questions wait, most urgent first, and everything that is in work; the one state that the handle, the sampler and
 //! the worker share.
 //!
-//! A question is in one of four places: `pending`, with the reader, `ready` for the worker, or with the worker. Whatever
+//! A question is in one of four places: `pending`, with the sampler, `ready` for the worker, or with the worker. Whatever
 //! leaves the last place without an answer goes through [`Queue::give_up`], which alone decides between dropping it
 //! and putting it back.
 
@@ -63,7 +63,7 @@ pub struct PromptJob {
     pub since: Instant,
 }
 
-/// What the reader has to know of the loaded model.
+/// What the sampler has to know of the loaded model.
 #[derive(Clone)]
 pub struct Loaded {
     pub identity: Arc<str>,
@@ -214,7 +214,7 @@ impl Queue {
         });
     }
 
-    // The reader.
+    // The sampler.
 
     /// Waits for a question to read the frames of; `None`: quit. It runs one clip ahead of the worker, or overtakes a less
     /// urgent one.

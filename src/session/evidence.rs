@@ -19,7 +19,7 @@ impl Session {
     /// f (E) of every clip of `x (B,T,n,D)`, see [`Session::clips`].
     pub fn embed(&self, x: Tensor<4>, surgery: &Surgery) -> Result<Vec<Vec<f32>>, WorkError> {
         let model = &self.model;
-        let f = read(model.head.forward_with(x, &model.clip.visual_projection, surgery).embedding)?;
+        let f = read(model.head.forward_with(x, &model.towers.visual_projection, surgery).embedding)?;
         Ok(f.chunks_exact(model.config.joint).map(<[f32]>::to_vec).collect())
     }
 
@@ -32,7 +32,7 @@ impl Session {
         basis: Option<&Basis>,
     ) -> Result<(Evidence, Basis), WorkError> {
         let model = &self.model;
-        let output = model.head.forward_with(x, &model.clip.visual_projection, surgery);
+        let output = model.head.forward_with(x, &model.towers.visual_projection, surgery);
         let still = model.head.static_stream_with(&output.streams, surgery);
         let readings = maps::read(&output, still, model.head_config.heads).map_err(WorkError::Failed)?;
         let finite = |v: &[f32]| v.iter().all(|x| x.is_finite());

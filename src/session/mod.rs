@@ -183,7 +183,7 @@ impl Session {
         let pixels: Vec<f32> = frames.iter().flat_map(|f| f.as_ref().iter().copied()).collect();
         let pixels =
             Tensor::<4>::from_data(TensorData::new(pixels, [frames.len(), 3, side, side]), &self.device);
-        let tokens = read(self.model.clip.vision_model.forward(pixels))?;
+        let tokens = read(self.model.towers.vision_model.forward(pixels))?;
         if tokens.iter().any(|v| !v.is_finite()) {
             return Err(not_finite("the vision tower"));
         }

@@ -199,7 +199,7 @@ impl Session {
 
     /// Embeddings (S,E) of token ids, row by row.
     pub(super) fn text_tower<T: AsRef<[u32]>>(&self, ids: &[T]) -> Result<Vec<f32>, WorkError> {
-        read(self.model.clip.text(ids, &self.model.config))
+        read(self.model.towers.text(ids, &self.model.config))
     }
 
     /// METHOD §6: the mean of the normalised embeddings, normalised.

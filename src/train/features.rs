@@ -1,8 +1,8 @@
-//! Tokens of the frozen vision tower for whole data sets, computed once and kept on disk ([`super::store`]) under a key of
+//! Tokens of the frozen vision tower for whole data sets, computed once and kept on disk ([`super::feature_file`]) under a key of
 //! everything that they depend on: the model's weights, the data, the number of frames.
 
 use super::RunError;
-use super::store::{self, TokenFile, TokenWriter};
+use super::feature_file::{self, TokenFile, TokenWriter};
 use crate::data::labelled::LabelledClips;
 use crate::data::world::{self, Motion, Scene};
 use crate::model::Model;
@@ -110,7 +110,7 @@ pub fn encode(model: &Model, pixels: Vec<f32>, device: &Device) -> Result<Vec<f3
     let side = model.config.image_size;
     let frames = pixels.len() / (3 * side * side);
     let pixels = Tensor::<4>::from_data(TensorData::new(pixels, [frames, 3, side, side]), device);
-    let data = model.clip.vision_model.forward(pixels).try_into_data();
+    let data = model.towers.vision_model.forward(pixels).try_into_data();
     data.map_err(|e| RunError::Other(e.to_string()))?
         .try_into_vec::<f32>()
         .map_err(|e| RunError::Other(format!("{e:?}")))

@@ -39,7 +39,7 @@ impl TextSide {
                 let ids: Vec<Vec<u32>> =
                     templates.iter().map(|t| tokenizer.encode(&t.replace("{}", name)).ids).collect();
                 let e = model.config.joint;
-                let each = to_vec(model.clip.text(&ids, &model.config))?;
+                let each = to_vec(model.towers.text(&ids, &model.config))?;
                 let each: Vec<&[f32]> = each.chunks(e).collect();
                 rows.extend(mean_of_normalised(&each).unwrap_or_else(|| vec![0.0; e]));
             }
@@ -103,7 +103,7 @@ pub fn embed(
 
 /// f (E) of clips given as tokens `(B, T, n, D)`.
 pub fn embed_tokens(head: &MotionHead, model: &Model, x: Tensor<4>) -> Result<Vec<Vec<f32>>, RunError> {
-    let f = to_vec(head.forward(x, &model.clip.visual_projection).embedding)?;
+    let f = to_vec(head.forward(x, &model.towers.visual_projection).embedding)?;
     Ok(f.chunks(model.config.joint).map(<[f32]>::to_vec).collect())
 }
 

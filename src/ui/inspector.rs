@@ -2,11 +2,11 @@
 //! clip and model that a person needs to judge what they see.
 
 use super::intent::Intent;
-use super::overlay::{Source, View};
+use super::look::{Quantity, View};
 use super::pictures::Pictures;
 use super::state::{Shown, State, clock};
 use super::theme;
-use crate::export::overlay::Layer;
+use crate::view::Layer;
 use egui::{
     Align2, Color32, CornerRadius, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
@@ -39,7 +39,7 @@ fn weak(ui: &mut Ui, text: &str) {
 
 fn filmstrip(ui: &mut Ui, s: &State, a: &Shown, pictures: &mut Pictures, out: &mut Vec<Intent>) {
     let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
-    let Some(source) = Source::of(layer, &s.view, &a.answer.evidence.maps) else { return };
+    let Some(source) = Quantity::of(layer, &s.view, &a.answer.evidence.maps) else { return };
     let gap = 4.0;
     let columns = 4.0;
     let side = ((ui.available_width() - gap * (columns - 1.0)) / columns).clamp(30.0, 90.0);

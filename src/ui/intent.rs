@@ -2,7 +2,7 @@
 //! same in JSON. What other threads bring back is an [`JobOutcome`](super::jobs::JobOutcome).
 
 use super::edit::PromptEdit;
-use super::overlay::View;
+use super::look::View;
 use super::scope::Scope;
 use crate::model::Surgery;
 use crate::session::ModelSource;

@@ -8,9 +8,9 @@
 mod disk;
 
 use super::jobs::{Desk, JobOutcome};
-use super::overlay::View;
-use crate::export::overlay::Colormap;
+use super::look::View;
 use crate::prompt::{PromptSet, Templates};
+use crate::view::Colormap;
 use disk::Disk;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

@@ -2,10 +2,10 @@
 //! keys that also work a focused button or slider (Space, Enter, arrows) leave it alone.
 
 use super::intent::{Dialog, Intent};
-use super::overlay::{Arrangement, View};
+use super::look::{Arrangement, View};
 use super::state::State;
 use super::{field, theme};
-use crate::export::overlay::Layer;
+use crate::view::Layer;
 use egui::{Key, Modifiers, RichText};
 
 /// The speeds that `[` and `]` and the speed menu step through.

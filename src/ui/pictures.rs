@@ -1,12 +1,12 @@
 //! Textures of the window: the video picture and the maps. A map's texture is made once for (answer, source,
 //! look, frame) and kept until the answer goes; nothing is made per drawn frame.
 
-use super::overlay::{self, Source, View};
+use super::look::{self, Quantity, View};
 use super::thumbnails::Thumbnails;
 use super::video_paint::VideoRenderer;
 use crate::engine::Answer;
-use crate::export::overlay::{Colormap, Normalise};
 use crate::video::Frame;
+use crate::view::{Colormap, Normalise};
 use eframe::egui_wgpu::RenderState;
 use egui::{TextureHandle, TextureId, TextureOptions};
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
-    source: Source,
+    source: Quantity,
     t: usize,
     palette: Colormap,
     /// The bits of both ends.
@@ -78,7 +78,7 @@ impl Pictures {
         &mut self,
         ctx: &egui::Context,
         answer: &Arc<Answer>,
-        source: Source,
+        source: Quantity,
         view: &View,
         range: Normalise,
         t: usize,
@@ -103,7 +103,7 @@ impl Pictures {
         let texture = self.maps.entry(key).or_insert_with(|| {
             *made += 1;
             let image =
-                overlay::picture(source, view.palette, range, &answer.evidence.maps, t, view.smooth && !tile);
+                look::picture(source, view.palette, range, &answer.evidence.maps, t, view.smooth && !tile);
             let options = if view.smooth { TextureOptions::LINEAR } else { TextureOptions::NEAREST };
             ctx.load_texture("map", image, options)
         });

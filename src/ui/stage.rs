@@ -5,13 +5,13 @@
 
 use super::icon::{self, Icon};
 use super::intent::Intent;
-use super::overlay::{self, Arrangement, Moment, PALETTES, Scale, Source, View};
+use super::look::{self, Arrangement, Moment, PALETTES, Quantity, Scale, View};
 use super::pictures::Pictures;
 use super::state::{Shown, State, clock};
 use super::theme;
-use crate::export::overlay::Layer;
 use crate::video::clip::Span;
 use crate::video::preprocess::CropRect;
+use crate::view::Layer;
 use egui::{
     Align2, Color32, CornerRadius, Galley, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
     pos2, vec2,
@@ -142,7 +142,8 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
 fn scale(ui: &mut Ui, s: &State, v: &mut View) {
     let present = s.shown.as_ref().map_or(0.5, |shown| {
         let maps = &shown.answer.evidence.maps;
-        Source::of(Layer::Motion, v, maps).map_or(0.5, |source| source.range(v, maps, s.motion_scale(), 0).hi)
+        Quantity::of(Layer::Motion, v, maps)
+            .map_or(0.5, |source| source.range(v, maps, s.motion_scale(), 0).hi)
     });
     let combo =
         egui::ComboBox::from_id_salt("scale").width(104.0).selected_text(v.scale.name()).show_ui(ui, |ui| {
@@ -283,7 +284,7 @@ fn pane(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, layer: Laye
     let maps = &a.answer.evidence.maps;
     let crop = crop_rect(picture, a.answer.crop);
     outside_crop(&painter, picture, crop);
-    let (Some(source), Some(moment)) = (Source::of(layer, &s.view, maps), s.moment()) else {
+    let (Some(source), Some(moment)) = (Quantity::of(layer, &s.view, maps), s.moment()) else {
         caption_text(ui, strip, layer.name(), theme::TEXT);
         return;
     };
@@ -359,7 +360,14 @@ struct Hover {
     value: Option<f32>,
 }
 
-fn hover(ui: &mut Ui, s: &State, source: Source, crop: Rect, picture: Rect, moment: Moment) -> Option<Hover> {
+fn hover(
+    ui: &mut Ui,
+    s: &State,
+    source: Quantity,
+    crop: Rect,
+    picture: Rect,
+    moment: Moment,
+) -> Option<Hover> {
     let p =
         ui.ctx().pointer_hover_pos().filter(|p| crop.contains(*p) && ui.rect_contains_pointer(picture))?;
     if moment.outside {
@@ -376,7 +384,7 @@ fn hover(ui: &mut Ui, s: &State, source: Source, crop: Rect, picture: Rect, mome
     let size = vec2(crop.width() / cols as f32, crop.height() / rows as f32);
     let patch = Rect::from_min_size(crop.min + vec2(c as f32 * size.x, r as f32 * size.y), size);
     ui.painter().rect_stroke(patch, CornerRadius::ZERO, Stroke::new(1.0, Color32::WHITE), StrokeKind::Inside);
-    let at = |m| overlay::frame_or_empty(m, moment.t).get(r * cols + c).copied();
+    let at = |m| look::frame_or_empty(m, moment.t).get(r * cols + c).copied();
     let value = source.map(maps).and_then(at);
     let number = match value {
         Some(v) => number(v),
@@ -409,7 +417,7 @@ fn caption(
     s: &State,
     strip: Rect,
     layer: Layer,
-    source: Source,
+    source: Quantity,
     moment: Moment,
     hover: Option<Hover>,
 ) {
@@ -424,7 +432,7 @@ fn caption(
     let narrow = strip.width() < 380.0;
     let mut right = strip.right() - 2.0;
     if let Some(shown) = &s.shown
-        && source != Source::StaticColours
+        && source != Quantity::StaticColours
     {
         let scale = source.range(&s.view, &shown.answer.evidence.maps, s.motion_scale(), moment.t);
         let hi = lay(&number(scale.hi), theme::TEXT);
@@ -432,7 +440,7 @@ fn caption(
         put(right, hi);
         let width = if narrow { 36.0 } else { 80.0 };
         let bar = Rect::from_min_size(pos2(right - 5.0 - width, middle - 4.5), vec2(width, 9.0));
-        gradient(&painter, bar, overlay::colours(source.colormap(s.view.palette)));
+        gradient(&painter, bar, look::colours(source.colormap(s.view.palette)));
         if let Some(v) = hover.as_ref().and_then(|h| h.value) {
             let x = bar.left() + bar.width() * scale.unit(v);
             painter.vline(x, bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(2.0, theme::STRONG));

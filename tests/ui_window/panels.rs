@@ -3,9 +3,9 @@
 use super::support::*;
 use egui_kittest::kittest::Queryable;
 use motionlens::engine::Event;
-use motionlens::export::overlay::Layer;
-use motionlens::ui::overlay::Arrangement;
+use motionlens::ui::look::Arrangement;
 use motionlens::video::Pts;
+use motionlens::view::Layer;
 
 /// The engine says new scores.
 fn rescore(h: &mut Window, s_pos: [f32; 2]) {

@@ -12,9 +12,9 @@ use super::{Run, RunError, Schedule, adamw, clip_gradients};
 use crate::data::world::Motion;
 use crate::files::write_atomic;
 use crate::model::Model;
-use crate::model::clip::normalise;
 use crate::model::folder::{CARD, Card, HEAD_WEIGHTS};
 use crate::model::head::{HeadConfig, MotionHead};
+use crate::model::towers::normalise;
 use crate::model::weights::{Precision, save};
 use crate::prompt::Templates;
 use burn::module::Module;
@@ -227,7 +227,7 @@ pub fn train(
         steps: settings.epochs * per_epoch,
         floor: 0.0,
     };
-    let projection = model.clip.visual_projection.clone().fork(&autodiff).no_grad();
+    let projection = model.towers.visual_projection.clone().fork(&autodiff).no_grad();
     let text_trained = text.subset(&trained, &autodiff);
     let began = Instant::now();
     let mut tried = if start > 0 { read_tried(out).unwrap_or_default() } else { Vec::new() };
@@ -252,7 +252,7 @@ pub fn train(
                 .filter_map(|&c| trained.iter().position(|&t| t == features.labels()[c]).map(|p| p as i32))
                 .collect();
             let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [which.len()]), &autodiff);
-            let vanilla = normalise(model.clip.project_mean_class_token(x.clone().inner())).into_data();
+            let vanilla = normalise(model.towers.project_mean_class_token(x.clone().inner())).into_data();
             let output = head.forward(x.clone(), &projection);
             let targets = Targets {
                 labels,

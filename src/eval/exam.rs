@@ -14,7 +14,7 @@ use crate::score::{ClassEmbedding, score};
 use crate::session::maps::quantile;
 use crate::session::{LoadError, Map, Maps, Session, WorkError};
 use crate::train::features::world_pixels;
-use crate::train::head::world_templates;
+use crate::train::stage2::world_templates;
 use crate::train::zero_shot::predict;
 use burn::tensor::Tensor;
 use rand::seq::SliceRandom;
