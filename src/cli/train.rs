@@ -4,10 +4,11 @@ use super::CliError;
 use crate::data::labelled;
 use crate::data::world::Motion;
 use crate::device::DeviceChoice;
+use crate::model::Model;
 use crate::model::folder::{CONFIG, PREPROCESSOR, TOKENIZER, WEIGHTS};
 use crate::model::head::HeadConfig;
-use crate::model::{Model, ModelFiles};
 use crate::prompt::Templates;
+use crate::session::{ModelSource, Session};
 use crate::train;
 use crate::train::features::Source;
 use crate::train::losses::Lambdas;
@@ -170,8 +171,9 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
     }
     let (device, info) = crate::device::open(args.device, None)?;
     eprintln!("on {}: {}", info.name, info.reason);
-    let model = ModelFiles::read(&args.model)?.load(&device)?;
-    let mut settings = settings(args, &model, &source, holdout);
+    let mut session = Session::load(&ModelSource::Folder(args.model.clone()), &device, &|_, _| ())
+        .map_err(|e| CliError::Engine(e.to_string()))?;
+    let mut settings = settings(args, session.model(), &source, holdout);
     if !args.chosen_by.is_empty() {
         let mut runs =
             args.chosen_by.iter().map(|folder| read_tried(folder)).collect::<Result<Vec<_>, _>>()?;
@@ -198,46 +200,50 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
 
     copy_clip(&args.model, &args.out)?;
     let bar = progress_bar(source.clips(), "clips");
-    let selection =
-        train::stage2::train(&settings, &model, &source, &cache, &args.out, &device, &mut |report| {
-            match report {
-                Report::Size { folder, bytes } => bar.suspend(|| {
-                    eprintln!("features: up to {} in {}", train::in_words(bytes), folder.display());
-                }),
-                Report::Features { done, total } => {
-                    bar.set_length(total as u64);
-                    bar.set_position(done as u64);
-                    bar.set_message("features of the frozen tower");
-                }
-                Report::Skipped { reason } => bar.suspend(|| eprintln!("skipped: {reason}")),
-                Report::Clips { usable, skipped } => {
-                    if skipped > 0 {
-                        bar.suspend(|| eprintln!("{usable} clips, {skipped} skipped"));
-                    }
-                }
-                Report::Step { step, steps, loss } => {
-                    if bar.length() != Some(steps as u64) {
-                        bar.set_length(steps as u64);
-                        bar.reset_eta();
-                    }
-                    bar.set_position(step as u64);
-                    bar.set_message(format!("training, loss {loss:.3}"));
-                }
-                Report::Epoch(epoch) => bar.suspend(|| {
-                    let held = epoch.validation.and_then(|v| v.accuracy.zip(Some(v.alpha))).map_or(
-                        String::new(),
-                        |(a, alpha)| {
-                            format!(
-                                ", held-out classes {:.1}% among themselves, {:.1}% among all \
-                             (trained ones {:.1}%), at alpha {alpha}",
-                                a.own_space, a.held_of_all, a.trained_of_all
-                            )
-                        },
-                    );
-                    eprintln!("epoch {}: mean loss {:.4}{held}", epoch.epoch, epoch.loss);
-                }),
+    let selection = train::stage2::train(
+        &settings,
+        &mut session,
+        &source,
+        &cache,
+        &args.out,
+        &mut |report| match report {
+            Report::Size { folder, bytes } => bar.suspend(|| {
+                eprintln!("features: up to {} in {}", train::in_words(bytes), folder.display());
+            }),
+            Report::Features { done, total } => {
+                bar.set_length(total as u64);
+                bar.set_position(done as u64);
+                bar.set_message("features of the frozen tower");
             }
-        })?;
+            Report::Skipped { reason } => bar.suspend(|| eprintln!("skipped: {reason}")),
+            Report::Clips { usable, skipped } => {
+                if skipped > 0 {
+                    bar.suspend(|| eprintln!("{usable} clips, {skipped} skipped"));
+                }
+            }
+            Report::Step { step, steps, loss } => {
+                if bar.length() != Some(steps as u64) {
+                    bar.set_length(steps as u64);
+                    bar.reset_eta();
+                }
+                bar.set_position(step as u64);
+                bar.set_message(format!("training, loss {loss:.3}"));
+            }
+            Report::Epoch(epoch) => bar.suspend(|| {
+                let held = epoch.validation.and_then(|v| v.accuracy.zip(Some(v.alpha))).map_or(
+                    String::new(),
+                    |(a, alpha)| {
+                        format!(
+                            ", held-out classes {:.1}% among themselves, {:.1}% among all \
+                             (trained ones {:.1}%), at alpha {alpha}",
+                            a.own_space, a.held_of_all, a.trained_of_all
+                        )
+                    },
+                );
+                eprintln!("epoch {}: mean loss {:.4}{held}", epoch.epoch, epoch.loss);
+            }),
+        },
+    )?;
     bar.finish();
     println!("epoch {}, alpha {}: {}", selection.epoch, selection.alpha, args.out.display());
     Ok(())

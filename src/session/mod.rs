@@ -201,7 +201,7 @@ impl Session {
 }
 
 /// Preprocessing as the model's folder says.
-pub fn preprocess(model: &Model) -> Preprocess {
+fn preprocess(model: &Model) -> Preprocess {
     Preprocess {
         mean: model.normalisation.image_mean,
         std: model.normalisation.image_std,
