@@ -4,7 +4,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use motionlens::model::config::ConfigFile;
 use motionlens::model::towers::normalise;
 use motionlens::model::weights::{Weights, load_clip};
-use motionlens::model::{Clip, ClipConfig};
+use motionlens::model::{ClipConfig, Towers};
 use safetensors::SafeTensors;
 use std::path::{Path, PathBuf};
 

@@ -6,6 +6,7 @@ use motionlens::device::DeviceChoice;
 use motionlens::prompt::PromptSet;
 use motionlens::ui::App;
 use motionlens::ui::edit::PromptEdit;
+use motionlens::ui::intent::Intent;
 use motionlens::ui::jobs::Desk;
 use motionlens::ui::jobs::JobOutcome;
 use motionlens::ui::keep::{Found, Keep, Kept};

@@ -98,7 +98,7 @@ struct State {
     /// By rank, and in the order asked within one.
     pending: Vec<Job>,
     reading: Option<Job>,
-    ready: Vec<Box<ClipJob>>,
+    ready: Vec<ClipJob>,
     /// Questions whose answer is held: the worker only has to score it.
     held: Vec<(Job, Arc<Answer>)>,
     working: Option<Job>,
@@ -257,7 +257,7 @@ impl Queue {
             let mut clip = clip;
             clip.job.rank = s.forget(&clip.job);
             let at = s.ready.partition_point(|r| r.job.rank <= clip.job.rank);
-            s.ready.insert(at, Box::new(clip));
+            s.ready.insert(at, clip);
             // What is less urgent and in work makes way; its frames so far are held.
             let first = s.ready[0].job.rank;
             if let Some(working) = s.working.as_ref().filter(|w| w.rank == Rank::Background && first < w.rank)
@@ -290,7 +290,7 @@ impl Queue {
                 return Task::Held(job, answer);
             }
             if !s.ready.is_empty() {
-                let clip = s.ready.remove(0);
+                let clip = Box::new(s.ready.remove(0));
                 s.working = Some(clip.job.clone());
                 drop(s);
                 self.changed.notify_all();

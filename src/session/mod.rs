@@ -11,6 +11,7 @@ mod texts;
 pub use colours::Basis;
 pub use evidence::Evidence;
 pub use maps::{Map, Maps};
+pub use scale::Encode;
 pub use texts::{PromptNote, TextMeans};
 
 use crate::model::folder::MotionScale;

@@ -39,11 +39,14 @@ struct Text {
 /// [`PromptSet::negative_groups`].
 type Prompts = (Vec<String>, Vec<Vec<String>>);
 
+/// A class's t⁺ and every t⁻.
+type Joint = (Option<Arc<[f32]>>, Vec<Arc<[f32]>>);
+
 /// What has been computed and need not be again.
 pub(super) struct Cache {
     texts: LruCache<String, Text>,
     /// t⁺ and the t⁻ of a class's prompts, after DA_j.
-    classes: LruCache<Prompts, (Option<Arc<[f32]>>, Vec<Arc<[f32]>>)>,
+    classes: LruCache<Prompts, Joint>,
     /// Which texts hold a word that the model knows.
     known: Known,
 }

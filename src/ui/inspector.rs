@@ -3,7 +3,7 @@
 
 use super::intent::Intent;
 use super::look::{Quantity, View};
-use super::pictures::Pictures;
+use super::pictures::{MapFrame, Pictures};
 use super::state::{Shown, State, clock};
 use super::theme;
 use crate::view::Layer;
@@ -50,7 +50,8 @@ fn filmstrip(ui: &mut Ui, s: &State, a: &Shown, pictures: &mut Pictures, out: &m
             let (rect, r) = ui.allocate_exact_size(vec2(side, side + 14.0), Sense::click());
             let tile = Rect::from_min_size(rect.min, vec2(side, side));
             let range = source.range(&s.view, &a.answer.evidence.maps, s.motion_scale(), t);
-            let id = pictures.map(ui.ctx(), &a.answer, source, &s.view, range, t, true);
+            let frame = MapFrame { quantity: source, range, t, tile: true };
+            let id = pictures.map(ui.ctx(), &a.answer, &s.view, frame);
             let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
             let painter = ui.painter();
             let tint = match pictures.thumbnails.get(*pts) {

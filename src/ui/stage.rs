@@ -6,7 +6,7 @@
 use super::icon::{self, Icon};
 use super::intent::Intent;
 use super::look::{self, Arrangement, Moment, PALETTES, Quantity, Scale, View};
-use super::pictures::Pictures;
+use super::pictures::{MapFrame, Pictures};
 use super::state::{Shown, State, clock};
 use super::theme;
 use crate::video::clip::Span;
@@ -291,7 +291,8 @@ fn pane(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, layer: Laye
     let dim = if moment.exact && !s.playback.playing { 1.0 } else { DIMMED };
     if !moment.outside {
         let range = source.range(&s.view, maps, s.motion_scale(), moment.t);
-        let id = pictures.map(ui.ctx(), &a.answer, source, &s.view, range, moment.t, false);
+        let frame = MapFrame { quantity: source, range, t: moment.t, tile: false };
+        let id = pictures.map(ui.ctx(), &a.answer, &s.view, frame);
         let alpha = (s.view.opacity * dim * 255.0).round() as u8;
         let tint = Color32::from_white_alpha(alpha);
         match from {
