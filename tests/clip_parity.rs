@@ -12,7 +12,7 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-fn load(name: &str, device: &Device) -> (ClipConfig, Clip) {
+fn load(name: &str, device: &Device) -> (ClipConfig, Towers) {
     let file: ConfigFile =
         serde_json::from_slice(&std::fs::read(folder(name).join("config.json")).unwrap()).unwrap();
     let weights = Weights::read(&folder(name).join("model.safetensors")).unwrap();

@@ -127,7 +127,7 @@ fn a_killed_run_resumes_to_the_weights_of_one_that_was_not() {
     assert!(!train_head(&held, &model, &choice_killed, 2), "the kill has to happen");
     assert!(train_head(&held, &model, &choice_killed, usize::MAX));
     let tried = read_tried(&choice).unwrap();
-    assert_eq!(tried.len(), 3 * head::ALPHAS.len());
+    assert_eq!(tried.len(), 3 * stage2::ALPHAS.len());
     assert_eq!(tried, read_tried(&choice_killed).unwrap());
     assert_eq!(bytes(&choice, "motion_head.safetensors"), bytes(&choice_killed, "motion_head.safetensors"));
 
@@ -166,10 +166,10 @@ fn the_learning_rate_warms_up_and_falls_to_its_floor() {
 fn contrastive_loss_of_perfect_logits_is_the_entropy_of_its_targets() {
     let device = Device::flex();
     let truth = Tensor::<2>::from_floats([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], &device);
-    let (loss, floor) = clip::contrastive_loss(truth.clone() * 50.0, truth.clone());
+    let (loss, floor) = stage1::contrastive_loss(truth.clone() * 50.0, truth.clone());
     let (loss, floor) = (loss.into_scalar::<f32>(), floor.into_scalar::<f32>());
     assert!((loss - floor).abs() < 1e-4 && floor > 0.4, "{loss} {floor}");
-    let (bad, _) = clip::contrastive_loss(truth.clone() * -50.0, truth);
+    let (bad, _) = stage1::contrastive_loss(truth.clone() * -50.0, truth);
     assert!(bad.into_scalar::<f32>() > 10.0);
 }
 
@@ -296,6 +296,6 @@ fn labelled_videos_hold_classes_out() {
     let held = card["training"]["stage 2"]["holdout"].as_array().unwrap();
     let expected = held_out(&classes.map(str::to_owned), 2, 11);
     assert_eq!(held.iter().map(|c| c.as_str().unwrap()).collect::<Vec<_>>(), expected);
-    assert_eq!(read_tried(&out).unwrap().len(), head::ALPHAS.len());
+    assert_eq!(read_tried(&out).unwrap().len(), stage2::ALPHAS.len());
     assert!(card["training"]["selection"]["accuracy"]["own_space"].is_f64(), "{card}");
 }
