@@ -120,7 +120,8 @@ pub fn remember_loss(why: String) {
 /// Why a GPU that the model may run on was lost; `None` where none was. Work that fails on a GPU and finds a reason here
 /// can be done again on what [`open`] gives then.
 pub fn lost(shared: Option<&SharedGpu>) -> Option<String> {
-    let own = || OWN.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(SharedGpu::lost);
+    // While it is being opened, which may take long, it is not lost.
+    let own = || OWN.try_lock().ok().and_then(|own| own.as_ref().and_then(SharedGpu::lost));
     EARLIER_LOSS.get().cloned().or_else(|| shared.and_then(SharedGpu::lost)).or_else(own)
 }
 

@@ -3,8 +3,11 @@
 
 mod analysis;
 mod kept;
+mod loss;
 mod opening;
 mod output;
+
+pub use loss::Ending;
 
 use super::command::Command;
 use super::dialogs::Desk;
@@ -16,7 +19,6 @@ use super::pictures::Pictures;
 use super::scope::{self, Scope};
 use super::state::{Loading, Playback, Shown, State, VideoFile};
 use super::{bundled, inspector, keys, messages, prompt_panel, stage, theme, topbar, transport};
-use crate::device::SharedGpu;
 use crate::engine::{Answer, Engine, Event, Scored};
 use crate::prompt::PromptSet;
 use crate::video::{Player, Pts, VideoInfo, Wake};
@@ -54,9 +56,7 @@ pub struct App {
     /// The folder of the model that was asked for last, and of the one in use; `None`: the embedded one.
     model_asked: Option<PathBuf>,
     model_open: Option<PathBuf>,
-    /// The device that draws the window; where it is lost the window closes.
-    gpu: Option<SharedGpu>,
-    gpu_lost: bool,
+    gpus: loss::Gpus,
     ctx: egui::Context,
 }
 
@@ -121,21 +121,9 @@ impl App {
             reopen: None,
             model_asked: None,
             model_open: None,
-            gpu: None,
-            gpu_lost: false,
+            gpus: loss::Gpus::default(),
             ctx: ctx.clone(),
         }
-    }
-
-    /// The device that draws the window. Where it is lost nothing more can be drawn, and the window closes.
-    pub fn watch(&mut self, gpu: SharedGpu) {
-        let wake = self.wake.clone();
-        gpu.on_loss(Box::new(move || wake()));
-        self.gpu = Some(gpu);
-    }
-
-    pub fn gpu(&self) -> Option<&SharedGpu> {
-        self.gpu.as_ref()
     }
 
     pub fn state(&self) -> &State {
@@ -392,10 +380,7 @@ impl App {
         if let Some(wait) = self.keep_due(ctx, now) {
             ctx.request_repaint_after(wait);
         }
-        if !self.gpu_lost && self.gpu.as_ref().is_some_and(|gpu| gpu.lost().is_some()) {
-            self.gpu_lost = true;
-            ctx.send_viewport_cmd(egui::ViewportCommand::Close);
-        }
+        self.watch_gpus(now);
     }
 
     /// Draws again after this time.

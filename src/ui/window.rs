@@ -1,7 +1,7 @@
 //! Opens the native window, with a device that the model may share, and starts the program again where that device is
 //! lost.
 
-use super::app::App;
+use super::app::{App, Ending};
 use super::bundled;
 use super::command::Command;
 use super::keep::{Found, Keep};
@@ -110,10 +110,12 @@ fn open(options: WindowOptions, check: Option<(Arc<Mutex<Seen>>, Duration)>) -> 
         ..Default::default()
     };
     let gpu: Arc<OnceLock<SharedGpu>> = Arc::default();
-    let shared = gpu.clone();
+    let ending: Arc<OnceLock<Ending>> = Arc::default();
+    let (shared, told) = (gpu.clone(), ending.clone());
     let before = restart.clone();
     let create: eframe::AppCreator<'_> = Box::new(move |cc| {
         let app = begin(cc, options, before.as_ref(), keep, found);
+        told.get_or_init(|| app.ending());
         if let Some(gpu) = app.gpu() {
             if let Some(after) = restart::loses_gpu_after(before.as_ref()) {
                 let gpu = gpu.clone();
@@ -135,7 +137,8 @@ fn open(options: WindowOptions, check: Option<(Arc<Mutex<Seen>>, Duration)>) -> 
     quiet_when_lost(gpu.clone());
     let ended = catch_unwind(AssertUnwindSafe(|| eframe::run_native("MotionLens", native, create)));
     let lost = if ended.is_err() { SharedGpu::lost_lately } else { SharedGpu::lost };
-    if let Some(reason) = gpu.get().and_then(lost) {
+    let told = ending.get().and_then(|ending| ending.get().cloned());
+    if let Some(reason) = told.or_else(|| gpu.get().and_then(lost)) {
         let Some(next) = Restart::after(restart.as_ref(), reason.clone(), began.elapsed()) else {
             return Err(WindowError::Lost(reason));
         };

@@ -1,7 +1,6 @@
 //! What of the state is kept between runs, and how it comes back.
 
 use super::App;
-use crate::device::SharedGpu;
 use crate::prompt::{PromptSet, Templates};
 use crate::session::ModelSource;
 use crate::ui::command::Command;
@@ -92,8 +91,7 @@ impl App {
                 self.apply(&ctx, command);
             }
         }
-        let lately = if std::thread::panicking() { SharedGpu::lost_lately } else { SharedGpu::lost };
-        let lost = self.gpu.as_ref().and_then(lately).is_some();
+        let lost = self.ends_by_loss();
         let (draft, kept) = (self.draft(), self.kept(&self.ctx));
         let mut keep = std::mem::replace(&mut self.keep, Keep::nothing());
         keep.close(&self.desk, draft.clone(), kept.clone(), lost);
@@ -114,17 +112,6 @@ impl App {
         if !self.desk.finish(LAST_WRITES) {
             log::error!("a file was still being written when the window closed");
         }
-    }
-
-    /// Says why the window is a new one.
-    pub fn tell_restart(&mut self, reason: &str) {
-        self.state.messages.add(
-            Kind::Problem,
-            format!(
-                "The GPU was lost ({reason}). The program has started again with what was open; the model runs on the \
-                 CPU now, and what could be undone before cannot be any more."
-            ),
-        );
     }
 
     /// The prompts as they are kept: templates that are the model's own are not a person's.
