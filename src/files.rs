@@ -1,5 +1,7 @@
 //! Files are replaced whole or not at all: a full disk or a crash leaves the old content as it was.
 
+pub mod map;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

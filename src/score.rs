@@ -19,8 +19,8 @@ pub struct ClassEmbedding {
 }
 
 impl ClassEmbedding {
-    /// The place of the negative that fits the clip best: s⁻ is its cosine. Ours; METHOD §6 would take one mean of all prompts. But
-    /// prompts that say different things have no meaningful mean: with that, an unrelated negative moved p by more than 0.1 in
+    /// The place of the negative that fits the clip best: s⁻ is its cosine (METHOD §6). One mean of all would not do:
+    /// prompts that say different things have no meaningful mean. With that, an unrelated negative moved p by more than 0.1 in
     /// three clips of four (`tests/prompt_edits.rs`). With the templates' negatives alone both are the same.
     fn nearest(&self, video: &[f32]) -> Option<(usize, f64)> {
         let all = self.negatives.iter().map(|t| dot(video, t)).enumerate();

@@ -78,7 +78,12 @@ fn json_has_the_promised_keys_and_shapes() {
     let dir = tempfile::tempdir().unwrap();
     let video = clip(dir.path());
     let value = json(&analyze(&video, &["--json", "-"]));
-    assert_eq!(keys(&value), ["video", "model", "device", "frames", "classes", "none", "maps"].into());
+    let promised =
+        ["video", "model", "device", "scope", "frames", "alpha", "classes", "none", "notes", "maps"];
+    assert_eq!(keys(&value), promised.into());
+    assert_eq!(keys(&value["scope"]), ["start_s", "end_s", "frames"].into());
+    assert_eq!((&value["scope"]["start_s"], &value["scope"]["frames"]), (&0.0.into(), &8.into()));
+    assert_eq!(value["scope"]["end_s"], value["video"]["duration_s"], "the whole video");
     assert_eq!(keys(&value["video"]), ["path", "digest", "duration_s", "width", "height"].into());
     assert_eq!(keys(&value["model"]), ["name", "digest", "head"].into());
     assert_eq!(keys(&value["maps"]), ["motion", "static", "gate", "evidence"].into());
@@ -197,38 +202,133 @@ fn a_table_for_people_and_notes_beside_it() {
     assert!(notes.contains("juggling, xylophones"), "{notes}");
 }
 
+/// The folder that a run with `--out` says it has written.
+fn report_folder(output: &Output) -> PathBuf {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let line = said.lines().find_map(|l| l.strip_prefix("The report is in "));
+    line.unwrap_or_else(|| panic!("{said}")).into()
+}
+
+fn files(folder: &Path) -> BTreeSet<String> {
+    std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+}
+
 #[test]
-fn a_report_folder_is_whole_and_keeps_what_was_there() {
+fn a_report_has_a_folder_of_its_own_and_keeps_what_was_there() {
     let dir = tempfile::tempdir().unwrap();
-    let (video, out) = (clip(dir.path()), dir.path().join("report"));
+    let (video, out) = (clip(dir.path()), dir.path().join("chosen"));
     std::fs::create_dir(&out).unwrap();
-    std::fs::write(out.join("mine.txt"), "keep").unwrap();
-    std::fs::write(out.join("index.html"), "old").unwrap();
-    let done = analyze(&video, &["--class", "<script>alert(1)</script>", "--out", out.to_str().unwrap()]);
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let names: BTreeSet<String> =
-        std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    std::fs::write(out.join("index.html"), "mine").unwrap();
+    let write = || {
+        report_folder(&analyze(
+            &video,
+            &["--class", "<script>alert(1)</script>", "--out", out.to_str().unwrap()],
+        ))
+    };
+    let first = write();
+    assert_eq!(std::fs::read(out.join("index.html")).unwrap(), b"mine");
+    assert!(first.starts_with(&out) && files(&out).len() == 2, "{:?}", files(&out));
     let mut expected: BTreeSet<String> =
-        ["mine.txt", "index.html", "scores.json", "contact-sheet.png"].map(str::to_owned).into();
+        ["index.html", "scores.json", "prompts.json", "contact-sheet.png"].map(str::to_owned).into();
     for view in ["input", "motion", "static", "gate", "evidence", "signed"] {
         expected.extend((0..8).map(|t| format!("{view}-{t:02}.png")));
     }
-    assert_eq!(names, expected);
-    let picture = image::open(out.join("motion-03.png")).unwrap();
+    assert_eq!(files(&first), expected);
+    let picture = image::open(first.join("motion-03.png")).unwrap();
     assert_eq!((picture.width(), picture.height()), (SIDE, SIDE));
     assert_ne!(
-        std::fs::read(out.join("motion-03.png")).unwrap(),
-        std::fs::read(out.join("input-03.png")).unwrap()
+        std::fs::read(first.join("motion-03.png")).unwrap(),
+        std::fs::read(first.join("input-03.png")).unwrap()
     );
-    let page = std::fs::read_to_string(out.join("index.html")).unwrap();
+    let page = std::fs::read_to_string(first.join("index.html")).unwrap();
     assert!(page.contains("&lt;script&gt;") && !page.contains("<script"));
     assert!(!page.contains("src=\"http") && page.contains("data:image/png;base64,"));
-    let scores: Value = serde_json::from_slice(&std::fs::read(out.join("scores.json")).unwrap()).unwrap();
+    assert!(page.contains("Scores of 0.000 s to") && page.contains("8 frames, α 0.25"), "{page}");
+    let scores: Value = serde_json::from_slice(&std::fs::read(first.join("scores.json")).unwrap()).unwrap();
     assert_eq!(scores["classes"].as_array().unwrap().len(), 1);
+
+    std::fs::write(first.join("index.html"), "older").unwrap();
+    let second = write();
+    assert_ne!(second, first);
+    assert_eq!(std::fs::read(first.join("index.html")).unwrap(), b"older");
 
     let blocked = dir.path().join("file");
     std::fs::write(&blocked, "").unwrap();
     assert_error(&analyze(&video, &["--out", blocked.to_str().unwrap()]), 1, "file");
+}
+
+/// The command that a report gives is run as a person would run it: in the report's folder, in a shell.
+#[cfg(unix)]
+#[test]
+fn the_command_of_a_report_gives_the_same_scores() {
+    let dir = tempfile::tempdir().unwrap();
+    let video = dir.path().join("it's $HOME & \"more\" <b>.mp4");
+    std::fs::rename(clip(dir.path()), &video).unwrap();
+    let prompts = dir.path().join("mine.json");
+    let set = r#"{"version": 1, "classes": [{"name": "moving left", "negative": ["a </pre> <b>bold</b> square"]},
+        {"name": "still", "positive": ["a still object"], "negative": []}, {"name": "moving up"}]}"#;
+    std::fs::write(&prompts, set).unwrap();
+    let clip = r#"{"span":{"start":100000000,"end":900000000},"rule":"segments","order":"reversed"}"#;
+    let span = ["--start-s", "0.123456789", "--end-s", "0.8", "--alpha", "0.35"];
+    let altered = ["--clip", clip, "--surgery", r#"{"no_motion":true}"#];
+    let program = Path::new(env!("CARGO_BIN_EXE_motionlens")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    for asked in [&span[..], &altered] {
+        let mut args = vec!["--prompts", prompts.to_str().unwrap(), "--out", dir.path().to_str().unwrap()];
+        args.extend(asked);
+        let folder = report_folder(&analyze(&video, &args));
+        let page = std::fs::read_to_string(folder.join("index.html")).unwrap();
+        assert!(page.contains("a &lt;/pre&gt; &lt;b&gt;bold"), "prompts are on the page");
+        let command = page.split_once("<pre id=\"command\">").unwrap().1.split_once("</pre>").unwrap().0;
+        let command = html_escape::decode_html_entities(command);
+        assert!(
+            command.starts_with("motionlens analyze ") && command.contains("--prompts prompts.json"),
+            "{command}"
+        );
+        let again = Command::new("sh")
+            .args(["-c", &format!("{command} --json -")])
+            .env("PATH", &path)
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        let (again, before) = (json(&again), std::fs::read(folder.join("scores.json")).unwrap());
+        let before: Value = serde_json::from_slice(&before).unwrap();
+        for key in ["scope", "frames", "alpha", "classes", "none", "maps"] {
+            assert_eq!(again[key], before[key], "{key}");
+        }
+    }
+}
+
+#[test]
+fn frames_that_are_far_apart_are_called_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("slow");
+    let made = motionlens(&[
+        "synth",
+        out.to_str().unwrap(),
+        "--class",
+        "moving left steadily",
+        "--size",
+        "64",
+        "--frames",
+        "24",
+        "--fps",
+        "1",
+    ]);
+    assert!(made.status.success());
+    let video = std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().path());
+    let video = video.into_iter().find(|p| p.extension().is_some_and(|e| e == "mp4")).unwrap();
+    let whole = analyze(&video, &["--json", "-"]);
+    let said = String::from_utf8_lossy(&whole.stderr).into_owned();
+    assert!(said.contains("3.0 s apart: then motion is change of scene"), "{said}");
+    assert!(said.contains("scores of 0.000 s to "), "{said}");
+    let whole = json(&whole);
+    let noted = |value: &Value| value["notes"].to_string().contains("change of scene");
+    assert!(noted(&whole) && whole["scope"]["end_s"].as_f64().unwrap() > 22.0, "{whole}");
+    let part = json(&analyze(&video, &["--json", "-", "--start-s", "0", "--end-s", "8"]));
+    assert!(!noted(&part));
+    assert_eq!(part["scope"], serde_json::json!({ "start_s": 0.0, "end_s": 8.0, "frames": 8 }));
 }
 
 #[cfg(target_os = "linux")]
@@ -239,7 +339,8 @@ fn without_a_display_the_window_becomes_a_report() {
     let out = motionlens_in(dir.path(), &[video.to_str().unwrap(), "--device", "cpu"]);
     let said = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success() && said.contains("No display") && said.contains("report"), "{said}");
-    assert!(dir.path().join("report/index.html").is_file());
+    assert!(report_folder(&out).starts_with("."), "{said}");
+    assert!(dir.path().join(report_folder(&out)).join("index.html").is_file());
 }
 
 #[test]
@@ -272,10 +373,12 @@ fn wrong_usage_exits_with_two() {
         &["analyze", "a.mp4", "--start", "2", "--end", "1"],
         &["analyze", "a.mp4", "--class", "a", "--prompts", "b"],
         &["analyze", "a.mp4", "--alpha", "-1"],
+        &["analyze", "a.mp4", "--start-s", "2", "--end-s", "1"],
         &["--nonsense"],
     ] {
         assert_error(&motionlens(args), 2, "sage");
     }
+    assert_error(&motionlens(&["eval", "synth", "--seeds", "0"]), 2, "1..=1000");
     let help = motionlens(&["--help"]);
     assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("analyze"));
 }

@@ -56,7 +56,7 @@ fn each_refusal_says_why() {
         (b"0,run\n1,jump,high\n", "3 field(s)"),
         (b"0,run\n1\n", "1 field(s)"),
         (b"0,run\n1,run\n", "line 1 already"),
-        (many.as_bytes(), "100001 classes"),
+        (many.as_bytes(), "100001 classes and at most 100000 are read; keep"),
     ];
     for (bytes, reason) in cases {
         let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]);

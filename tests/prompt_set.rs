@@ -1,5 +1,6 @@
 //! The three forms of a prompt file, writing it, and the prompts it means.
 
+use motionlens::prompt::set::MAX_CLASSES;
 use motionlens::prompt::{Class, PromptSet, PromptSetError, Templates};
 use proptest::prelude::*;
 
@@ -127,6 +128,29 @@ fn problems_name_the_class() {
             "class 3 has the name of class 1, \"run\"",
             "class 4 has the name of class 1, \"run\""
         ]
+    );
+}
+
+/// As many classes as are read at all, none with a name of its own: one that looked for each among the others would not end.
+#[test]
+fn the_largest_set_is_read_written_and_looked_through() {
+    let list: String = (0..MAX_CLASSES).map(|i| format!("action number {i}\n")).collect();
+    let mut set = PromptSet::from_bytes(list.as_bytes()).unwrap();
+    assert_eq!((set.classes.len(), set.problems().len()), (MAX_CLASSES, 0));
+    let words: usize =
+        set.classes.iter().map(|c| set.positive_prompts(c).len() + set.negative_groups(c).len()).sum();
+    assert_eq!(words, 5 * MAX_CLASSES);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("set.json");
+    set.save(&path).unwrap();
+    assert_eq!(PromptSet::load(&path).unwrap(), set);
+    for class in &mut set.classes {
+        class.name = "the same".to_owned();
+    }
+    let problems = set.problems();
+    assert_eq!(
+        (problems.len(), &problems[20][..]),
+        (21, "99979 more classes have no name or that of another")
     );
 }
 

@@ -5,14 +5,15 @@ use burn::tensor::{Device, Tensor};
 use motionlens::data::world::Motion;
 use motionlens::model::head::HeadConfig;
 use motionlens::model::{Model, ModelFiles};
-use motionlens::train::features::Source;
+use motionlens::train::features::{Features, Progress, Source};
 use motionlens::train::head::{
-    self, Accuracy, Report, Selection, choose, pseudo_unseen, read_tried, world_templates,
+    self, Accuracy, Report, Selection, choose, held_out, pseudo_unseen, read_tried, world_templates,
 };
 use motionlens::train::losses::Lambdas;
 use motionlens::train::{Schedule, clip};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 fn clip_settings() -> clip::Settings {
     clip::Settings { steps: 30, batch: 4, seed: 5, image_size: 16, checkpoint_every: 7, ..Default::default() }
@@ -177,4 +178,112 @@ fn epochs_and_alpha_are_chosen_by_the_mean_over_runs() {
     let one_sided = Accuracy { own_space: 80.0, held_of_all: 0.0, trained_of_all: 100.0 };
     assert_eq!(one_sided.score(), 40.0);
     assert_eq!(Accuracy { held_of_all: 60.0, trained_of_all: 30.0, ..one_sided }.score(), 60.0);
+}
+
+/// A run that is killed while it computes tokens leaves what it has, and the next one computes the rest: the same file as in one go.
+#[test]
+fn tokens_that_were_computed_before_a_kill_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = ModelFiles::embedded().load(&Device::flex()).unwrap();
+    let source = Source::World { classes: Motion::seen(), per_class: 1, seed: 1 };
+    let compute = |cache: &Path, kill_at: usize| {
+        let mut heard = (0, Vec::new());
+        let computed = catch_unwind(AssertUnwindSafe(|| {
+            let features =
+                Features::load_or_compute(&source, &model, 8, &Device::flex(), cache, &mut |p| match p {
+                    Progress::Size { bytes, .. } => heard.0 = bytes,
+                    Progress::Done { done, .. } => {
+                        heard.1.push(done);
+                        assert!(done < kill_at, "killed");
+                    }
+                });
+            features.unwrap().len()
+        }));
+        (computed.ok(), heard)
+    };
+    let (whole, killed) = (dir.path().join("whole"), dir.path().join("killed"));
+    let bytes = 24 * 8 * 65 * 128 * 2;
+    assert_eq!(compute(&whole, usize::MAX), (Some(24), (bytes, vec![8, 16, 24, 24])));
+    assert_eq!(compute(&killed, 16), (None, (bytes, vec![8, 16])));
+    assert_eq!(compute(&killed, usize::MAX), (Some(24), (bytes, vec![24, 24])), "only the rest is computed");
+    assert_eq!(compute(&killed, usize::MAX), (Some(24), (0, vec![24])), "nothing is computed again");
+    let file = |cache: &Path| {
+        let files: Vec<PathBuf> = std::fs::read_dir(cache).unwrap().map(|e| e.unwrap().path()).collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        std::fs::read(&files[0]).unwrap()
+    };
+    assert_eq!(file(&whole), file(&killed));
+}
+
+fn motionlens(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_motionlens")).args(args).output().unwrap()
+}
+
+#[test]
+fn parameters_that_make_no_sense_are_wrong_usage() {
+    let head = ["train", "head", "--model", "assets/model", "--out", "/nonexistent/out"];
+    for args in [
+        &["--batch", "0"][..],
+        &["--batch", "100000000000"],
+        &["--epochs", "0"],
+        &["--per-class", "0"],
+        &["--learning-rate", "0"],
+        &["--learning-rate", "NaN"],
+        &["--learning-rate", "inf"],
+        &["--alpha=-1"],
+        &["--alpha", "nan"],
+        &["--alpha", "1", "--holdout", "2"],
+        &["--patience", "2"],
+        &["--holdout", "12"],
+        &["--holdout", "1000000"],
+        &["--per-class", "3", "--data", "assets"],
+    ] {
+        let out = motionlens(&[&head[..], args].concat());
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{args:?}: {said}");
+        let option = args[0].trim_end_matches("=-1");
+        assert!(said.contains(option), "{args:?}: {said}");
+    }
+    for args in [&["--batch", "0"][..], &["--batch", "1"], &["--steps", "0"]] {
+        let out = motionlens(&[&["train", "clip", "--out", "/nonexistent/out"][..], args].concat());
+        assert_eq!(out.status.code(), Some(2), "{args:?}");
+    }
+}
+
+/// Four classes of labelled videos, two of them held out: they validate and do not train.
+#[test]
+fn labelled_videos_hold_classes_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+    let classes =
+        ["moving down steadily", "moving left steadily", "moving right steadily", "moving up steadily"];
+    for class in classes {
+        let folder = data.join(class.replace(' ', "_"));
+        let (folder, class) = (folder.to_str().unwrap(), class);
+        let small = ["--size", "64", "--frames", "8", "--count", "3"];
+        assert!(motionlens(&[&["synth", folder, "--class", class][..], &small].concat()).status.success());
+    }
+    std::fs::write(data.join("moving_up_steadily/broken.mp4"), "no video").unwrap();
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/model");
+    let train = |more: &[&str]| {
+        let cache = dir.path().join("cache");
+        let paths = ["--out", out.to_str().unwrap(), "--cache", cache.to_str().unwrap()];
+        let rest = ["--data", data.to_str().unwrap(), "--device", "cpu", "--epochs", "1", "--batch", "2"];
+        motionlens(&[&["train", "head", "--model", model][..], &paths, &rest, more].concat())
+    };
+    for (count, why) in [("1", "2 or more"), ("3", "leave 1 of 4"), ("9", "leave 0 of 4")] {
+        let refused = train(&["--holdout", count]);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(refused.status.code() == Some(2) && said.contains(why), "{said}");
+    }
+    let trained = train(&["--holdout", "2"]);
+    let said = String::from_utf8_lossy(&trained.stderr);
+    assert!(trained.status.success(), "{said}");
+    assert!(said.contains("12 clips, 1 skipped"), "{said}");
+    let card: serde_json::Value = serde_json::from_slice(&bytes(&out, "motionlens.json")).unwrap();
+    let held = card["training"]["stage 2"]["holdout"].as_array().unwrap();
+    let expected = held_out(&classes.map(str::to_owned), 2, 11);
+    assert_eq!(held.iter().map(|c| c.as_str().unwrap()).collect::<Vec<_>>(), expected);
+    assert_eq!(read_tried(&out).unwrap().len(), head::ALPHAS.len());
+    assert!(card["training"]["selection"]["accuracy"]["own_space"].is_f64(), "{card}");
 }

@@ -10,7 +10,7 @@ use crate::files::write_atomic;
 use crate::model::Surgery;
 use crate::prompt::{PromptSet, PromptSetError};
 use crate::video::{Cancel, ClipSpec, FrameReader, Pts, RgbImage, Source, Span};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,16 +27,23 @@ pub(super) struct Arguments {
     /// One class by name, filled from the model's templates; may be repeated
     #[arg(long, value_name = "NAME")]
     pub(super) class: Vec<String>,
-    /// Start of the window in seconds [default: the first frame]
-    #[arg(long, value_name = "S", value_parser = not_negative)]
+    /// Start of the span in seconds [default: the first frame]
+    #[arg(long = "start-s", alias = "start", value_name = "S", value_parser = not_negative)]
     pub(super) start: Option<f64>,
-    /// End of the window in seconds [default: the last frame]
-    #[arg(long, value_name = "S", value_parser = not_negative)]
+    /// End of the span in seconds [default: the last frame]
+    #[arg(long = "end-s", alias = "end", value_name = "S", value_parser = not_negative)]
     pub(super) end: Option<f64>,
+    /// Frames and their order as JSON, instead of a span: what a report's command says where they are no plain span
+    #[arg(long, value_name = "JSON", value_parser = from_json::<ClipSpec>, conflicts_with_all = ["start", "end"])]
+    pub(super) clip: Option<ClipSpec>,
+    /// What is altered inside the model as JSON: what a report's command says where something is
+    #[arg(long, value_name = "JSON", value_parser = from_json::<Surgery>)]
+    pub(super) surgery: Option<Surgery>,
     /// Write scores and maps as JSON; - is the standard output
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
-    /// Write a report: a PNG per sampled frame and view, a contact sheet, scores.json, index.html
+    /// Write a report into a new folder inside this one: index.html, a PNG per sampled frame and layer, a contact sheet, scores.json,
+    /// prompts.json
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Add the video and text embeddings to the JSON
@@ -55,6 +62,10 @@ fn not_negative(text: &str) -> Result<f64, String> {
     }
 }
 
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|e| e.to_string())
+}
+
 impl Arguments {
     /// Everything but the video as the command line's defaults have it.
     pub(super) fn new(video: PathBuf, model: ModelArguments) -> Self {
@@ -65,6 +76,8 @@ impl Arguments {
             class: Vec::new(),
             start: None,
             end: None,
+            clip: None,
+            surgery: None,
             json: None,
             out: None,
             embeddings: false,
@@ -82,11 +95,12 @@ impl Arguments {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
+/// Analyses, and gives the folder of the report that was asked for.
+pub(super) fn run(arguments: &Arguments) -> Result<Option<PathBuf>, CliError> {
     if let (Some(start), Some(end)) = (arguments.start, arguments.end)
         && start > end
     {
-        return Err(CliError::Usage(format!("--start {start} is after --end {end}")));
+        return Err(CliError::Usage(format!("--start-s {start} is after --end-s {end}")));
     }
     let prompts = arguments.prompt_set()?;
     let mut notes = prompts.problems();
@@ -100,14 +114,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         device: arguments.model.device,
         model: arguments.model.source(),
         video: &source,
-        clip: ClipSpec::segments(Span::new(start, end)),
-        surgery: Surgery::default(),
-        prompts,
+        clip: arguments.clip.clone().unwrap_or_else(|| ClipSpec::segments(Span::new(start, end))),
+        surgery: arguments.surgery.clone().unwrap_or_default(),
+        prompts: prompts.clone(),
         alpha: arguments.alpha.map(|a| a as f32),
         scale: arguments.out.is_some(),
     })?;
     notes.extend(outcome.notes());
-    notes.iter().for_each(|note| eprintln!("note: {note}"));
 
     // One picture says the size of all; a report wants them all.
     let wanted = if arguments.out.is_some() { outcome.answer.frames.len() } else { 1 };
@@ -129,26 +142,35 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         &outcome.device,
         &outcome.answer,
         &outcome.scores,
+        notes,
         arguments.embeddings.then_some(&outcome.embeddings[..]),
     );
+    record.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    eprintln!("scores of {}", record.scope.in_words());
 
+    let mut written = None;
     if let Some(folder) = &arguments.out {
         let report = Report {
             record: &record,
             answer: &outcome.answer,
             pictures: &pictures,
-            notes: &notes,
+            prompts: &prompts.or_templates(outcome.model.templates.as_ref()),
             style: Style { motion: outcome.scale.as_ref().map(|scale| scale.motion), ..Style::default() },
+            model: arguments.model.model.as_deref(),
+            on_gpu: outcome.device.gpu,
         };
-        report.write(folder)?;
+        let folder = report.write(folder)?;
+        eprintln!("The report is in {}", folder.display());
+        written = Some(folder);
     }
     match &arguments.json {
-        Some(path) if path.as_os_str() == "-" => print(&json(&record)?),
+        Some(path) if path.as_os_str() == "-" => print(&json(&record)?)?,
         Some(path) => write_atomic(path, &json(&record)?)
-            .map_err(|source| ExportError::Write { path: path.clone(), source }.into()),
-        None if arguments.out.is_some() => Ok(()),
-        None => print(table(&record).as_bytes()),
+            .map_err(|source| ExportError::Write { path: path.clone(), source })?,
+        None if written.is_some() => {}
+        None => print(table(&record).as_bytes())?,
     }
+    Ok(written)
 }
 
 fn json(record: &Record) -> Result<Vec<u8>, CliError> {
@@ -191,12 +213,9 @@ impl Outcome {
                     .to_owned(),
             );
         }
-        let mut unknown: Vec<&str> = Vec::new();
-        for word in self.notes.iter().flat_map(|n| n.unknown.iter().filter_map(|r| n.text.get(r.clone()))) {
-            if !unknown.contains(&word) {
-                unknown.push(word);
-            }
-        }
+        let mut seen = HashSet::new();
+        let words = self.notes.iter().flat_map(|n| n.unknown.iter().filter_map(|r| n.text.get(r.clone())));
+        let mut unknown: Vec<&str> = words.filter(|word| seen.insert(*word)).collect();
         if !unknown.is_empty() {
             let more = if unknown.len() > 20 { ", …" } else { "" };
             unknown.truncate(20);

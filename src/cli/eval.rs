@@ -6,6 +6,7 @@ use crate::eval::synth::{self, FIRST_SEED, SynthReport};
 use crate::files::write_atomic;
 use crate::model::folder::{CARD, Card};
 use crate::session::Session;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,9 +34,9 @@ struct SynthArgs {
     #[command(flatten)]
     model: ModelArguments,
     /// Data sets with seeds that training never uses
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
-    #[arg(long, default_value_t = 40)]
+    #[arg(long, default_value_t = 40, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     clips_per_class: usize,
     /// Write the figures as JSON; - is the standard output
     #[arg(long, value_name = "FILE")]
@@ -54,9 +55,6 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
 }
 
 fn synth(args: &SynthArgs) -> Result<(), CliError> {
-    if args.seeds == 0 || args.clips_per_class == 0 {
-        return Err(CliError::Usage("--seeds and --clips-per-class have to be at least 1".into()));
-    }
     let (device, _) = crate::device::open(args.model.device, None)?;
     let session = Session::load(&args.model.source(), &device, &|_, _| ())
         .map_err(|e| CliError::Engine(e.to_string()))?;

@@ -109,7 +109,7 @@ pub fn run() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let result = match arguments.command {
-        Some(Command::Analyze(arguments)) => analyze::run(&arguments),
+        Some(Command::Analyze(arguments)) => analyze::run(&arguments).map(|_| ()),
         Some(Command::Synth(arguments)) => synth::run(&arguments),
         Some(Command::Train(arguments)) => train::run(&arguments),
         Some(Command::Eval(arguments)) => eval::run(&arguments),

@@ -10,8 +10,9 @@ use crate::model::{Model, ModelFiles};
 use crate::prompt::Templates;
 use crate::train;
 use crate::train::features::Source;
-use crate::train::head::{Report, choose, pseudo_unseen, read_tried, world_templates};
+use crate::train::head::{Report, choose, held_out, pseudo_unseen, read_tried, world_templates};
 use crate::train::losses::Lambdas;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
@@ -39,10 +40,10 @@ struct ClipArgs {
     /// Folder for the model; a run that was stopped goes on from its checkpoint there
     #[arg(long)]
     out: PathBuf,
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = 2000, value_parser = count(1, 10_000_000))]
     steps: usize,
     /// Images a step
-    #[arg(long, default_value_t = 128)]
+    #[arg(long, default_value_t = 128, value_parser = count(2, 65_536))]
     batch: usize,
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -62,26 +63,27 @@ struct HeadArgs {
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Clips a class of the procedural world
-    #[arg(long, default_value_t = 160)]
+    #[arg(long, default_value_t = 160, value_parser = count(1, 1_000_000), conflicts_with = "data")]
     per_class: usize,
     /// Passes over the training clips [default: 6, or what --chosen-by finds]
-    #[arg(long)]
+    #[arg(long, value_parser = count(1, 100_000))]
     epochs: Option<usize>,
     /// Clips a step
-    #[arg(long, default_value_t = 32)]
+    #[arg(long, default_value_t = 32, value_parser = count(1, 65_536))]
     batch: usize,
-    #[arg(long, default_value_t = 1e-3)]
+    #[arg(long, default_value_t = 1e-3, value_parser = learning_rate)]
     learning_rate: f64,
     #[arg(long, default_value_t = 11)]
     seed: u64,
-    /// Reversal pairs of seen classes that validate instead of training; they choose epoch and alpha
-    #[arg(long, value_name = "PAIRS", default_value_t = 0)]
+    /// What validates instead of training and chooses epoch and alpha: so many reversal pairs of the seen classes, or with --data so
+    /// many classes
+    #[arg(long, value_name = "N", default_value_t = 0)]
     holdout: usize,
-    /// Epochs without a better validation after which to stop (with --holdout); 0: never
-    #[arg(long, default_value_t = 0)]
+    /// Epochs without a better validation after which to stop; 0: never
+    #[arg(long, default_value_t = 0, requires = "holdout")]
     patience: usize,
     /// Alpha of the written model, where no holdout chooses it
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = weight, conflicts_with = "holdout")]
     alpha: f32,
     /// Take alpha, and without --epochs their number too, from finished runs that held classes out (repeat for several): their
     /// folders
@@ -112,6 +114,25 @@ struct HeadArgs {
     device: DeviceChoice,
 }
 
+/// A number of things that cannot be too few or absurdly many.
+fn count(least: u64, most: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(least..=most)
+}
+
+fn learning_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(v) if v > 0.0 && v <= 1.0 => Ok(v),
+        _ => Err("a number above 0, and 1 at most, is needed".to_owned()),
+    }
+}
+
+fn weight(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(v) if (0.0..=100.0).contains(&v) => Ok(v),
+        _ => Err("a number from 0 to 100 is needed".to_owned()),
+    }
+}
+
 /// Runs a stage to its end.
 pub fn run(args: &TrainArgs) -> Result<(), CliError> {
     match &args.stage {
@@ -121,9 +142,6 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
 }
 
 fn clip(args: &ClipArgs) -> Result<(), CliError> {
-    if args.steps == 0 || args.batch < 2 {
-        return Err(CliError::Usage("--steps has to be at least 1 and --batch at least 2".into()));
-    }
     let (device, info) = crate::device::open(args.device, None)?;
     eprintln!("on {}: {}", info.name, info.reason);
     let settings =
@@ -138,14 +156,18 @@ fn clip(args: &ClipArgs) -> Result<(), CliError> {
 }
 
 fn head(args: &HeadArgs) -> Result<(), CliError> {
-    let (device, info) = crate::device::open(args.device, None)?;
-    eprintln!("on {}: {}", info.name, info.reason);
-    let model = ModelFiles::read(&args.model)?.load(&device)?;
     let source = match &args.data {
         Some(path) => Source::Files(labelled::read(path).map_err(|e| CliError::Engine(e.to_string()))?),
         None => Source::World { classes: Motion::seen(), per_class: args.per_class, seed: args.seed },
     };
-    let mut settings = settings(args, &model, &source);
+    let holdout = holdout(args, &source)?;
+    if !holdout.is_empty() {
+        eprintln!("held out: {}", holdout.join(", "));
+    }
+    let (device, info) = crate::device::open(args.device, None)?;
+    eprintln!("on {}: {}", info.name, info.reason);
+    let model = ModelFiles::read(&args.model)?.load(&device)?;
+    let mut settings = settings(args, &model, &source, holdout);
     if !args.chosen_by.is_empty() {
         let mut runs =
             args.chosen_by.iter().map(|folder| read_tried(folder)).collect::<Result<Vec<_>, _>>()?;
@@ -180,6 +202,9 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
         &args.out,
         &device,
         &mut |report| match report {
+            Report::Size { folder, bytes } => bar.suspend(|| {
+                eprintln!("features: up to {} in {}", train::in_words(bytes), folder.display());
+            }),
             Report::Features { done, total } => {
                 bar.set_length(total as u64);
                 bar.set_position(done as u64);
@@ -219,7 +244,28 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
     Ok(())
 }
 
-fn settings(args: &HeadArgs, model: &Model, source: &Source) -> train::head::Settings {
+/// The names of the classes that are held out, where that leaves something to choose between and to train on.
+fn holdout(args: &HeadArgs, source: &Source) -> Result<Vec<String>, CliError> {
+    let classes = source.classes();
+    let (held, of) = match &args.data {
+        None => (pseudo_unseen(args.holdout, args.seed), "reversal pairs"),
+        Some(_) => (held_out(&classes, args.holdout, args.seed), "classes"),
+    };
+    let refuse = |why: String| Err(CliError::Usage(format!("--holdout {}: {why}", args.holdout)));
+    if held.len() == 1 {
+        return refuse("one class among itself is always right; hold 2 or more out".into());
+    }
+    let left = classes.len().saturating_sub(args.holdout.max(held.len()));
+    if !held.is_empty() && left < 2 {
+        return refuse(format!(
+            "that many {of} leave {left} of {} classes to train on; 2 at least are needed",
+            classes.len()
+        ));
+    }
+    Ok(held)
+}
+
+fn settings(args: &HeadArgs, model: &Model, source: &Source, holdout: Vec<String>) -> train::head::Settings {
     let config = &model.config;
     let small = args.data.is_none() && config.vision.width < 256;
     let mut lambdas = Lambdas::new(small);
@@ -246,7 +292,7 @@ fn settings(args: &HeadArgs, model: &Model, source: &Source) -> train::head::Set
             fixed_haar: args.fixed_haar,
             ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
         },
-        holdout: pseudo_unseen(args.holdout, args.seed),
+        holdout,
         patience: args.patience,
         alpha: args.alpha,
         templates: if args.data.is_none() { world_templates() } else { Templates::default() },

@@ -2,10 +2,7 @@
 
 use super::{CliError, ModelArguments, analyze};
 use crate::ui::{self, WindowOptions, keep};
-use std::path::{Path, PathBuf};
-
-/// Where the report goes that is written instead of opening a window.
-const REPORT: &str = "report";
+use std::path::PathBuf;
 
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Arguments {
@@ -41,13 +38,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     };
     eprintln!("No display was found (DISPLAY and WAYLAND_DISPLAY are not set), so no window can open.");
     eprintln!("Writing a report on {} instead.", video.display());
-    analyze::run(&analyze::Arguments {
+    let folder = analyze::run(&analyze::Arguments {
         prompts: arguments.prompts.clone(),
-        out: Some(PathBuf::from(REPORT)),
+        out: Some(PathBuf::from(".")),
         ..analyze::Arguments::new(video, arguments.model.clone())
     })?;
-    let page = Path::new(REPORT).join("index.html");
-    eprintln!("The report is in {}; open {}.", REPORT, std::path::absolute(&page).unwrap_or(page).display());
+    if let Some(page) = folder.map(|folder| folder.join("index.html")) {
+        eprintln!("Open {}.", std::path::absolute(&page).unwrap_or(page).display());
+    }
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Labelled real videos: one folder a class, or a manifest CSV `path,label[,start_s,end_s]`.
 
 use crate::video::Pts;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// One labelled stretch of a video.
@@ -75,6 +76,7 @@ fn manifest(path: &Path) -> Result<LabelledClips, LabelledError> {
         .map_err(|e| LabelledError::Read { path: path.to_owned(), reason: e.to_string() })?;
     let base = path.parent().unwrap_or(Path::new(""));
     let mut found = LabelledClips::default();
+    let mut labels = HashMap::new();
     for (row, record) in reader.records().enumerate() {
         let line = row as u64 + 1;
         let fail = |reason: String| LabelledError::Manifest { path: path.to_owned(), line, reason };
@@ -92,7 +94,7 @@ fn manifest(path: &Path) -> Result<LabelledClips, LabelledError> {
                 _ => Err(fail(format!("\"{text}\" is not a time in seconds"))),
             },
         };
-        let label = found.classes.iter().position(|c| c == name).unwrap_or_else(|| {
+        let label = *labels.entry(name.to_owned()).or_insert_with(|| {
             found.classes.push(name.to_owned());
             found.classes.len() - 1
         });

@@ -2,8 +2,9 @@
 
 use crate::device::DeviceInfo;
 use crate::engine::Answer;
-use crate::score::{ClassEmbedding, Scores};
+use crate::score::{ClassEmbedding, ClassScore, Scores};
 use crate::session::{Map, ModelInfo};
+use crate::video::{Pts, Span};
 use serde::Serialize;
 
 /// What `analyze --json` writes.
@@ -13,11 +14,20 @@ pub struct Record {
     pub model: Model,
     /// The device in words, "software" included where that is so.
     pub device: String,
+    /// What the scores are of.
+    pub scope: Scope,
     /// The T sampled frames in time order.
     pub frames: Vec<Frame>,
+    /// Weight of the negative prompts.
+    pub alpha: f32,
     /// In the order of the prompt set.
     pub classes: Vec<Class>,
     pub none: f32,
+    /// Sentences that a reader of the scores has to know.
+    pub notes: Vec<String>,
+    /// Scores that were kept as a baseline, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<Pinned>,
     pub maps: Maps,
     /// f (E), only with `--embeddings`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,6 +52,36 @@ pub struct Model {
     pub head: &'static str,
 }
 
+/// A span and how many of its frames were sampled.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Scope {
+    pub start_s: f64,
+    pub end_s: f64,
+    pub frames: usize,
+}
+
+impl Scope {
+    /// For people: "0.000 s to 10.300 s, 8 frames".
+    pub fn in_words(&self) -> String {
+        format!("{:.3} s to {:.3} s, {} frames", self.start_s, self.end_s, self.frames)
+    }
+}
+
+/// A baseline: scores of another time, prompt set or α.
+#[derive(Clone, Debug, Serialize)]
+pub struct Pinned {
+    pub alpha: f32,
+    pub classes: Vec<Class>,
+    pub none: f32,
+}
+
+impl Pinned {
+    pub fn new(scores: &Scores) -> Self {
+        let classes = scores.classes.iter().map(Class::new).collect();
+        Self { alpha: scores.alpha, classes, none: scores.none }
+    }
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub struct Frame {
     pub pts_s: f64,
@@ -63,6 +103,21 @@ pub struct Class {
     pub text_neg: Option<Option<Vec<f32>>>,
 }
 
+impl Class {
+    fn new(c: &ClassScore) -> Self {
+        Self {
+            name: c.name.clone(),
+            s_pos: c.s_pos,
+            s_neg: c.s_neg,
+            margin: c.margin,
+            p: c.p,
+            yes: c.yes,
+            text_pos: None,
+            text_neg: None,
+        }
+    }
+}
+
 /// Each `[frame][row][column]`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Maps {
@@ -77,26 +132,25 @@ pub struct Maps {
 type Rows = Vec<Vec<Vec<f32>>>;
 
 impl Record {
-    /// `embeddings`: the class embeddings, in the order of the scores, when they are wanted too.
+    /// `notes`: what a reader has to know, but for what the scope alone says: that is added here. `embeddings`: the class
+    /// embeddings, in the order of the scores, when they are wanted too.
     pub fn new(
         video: Video,
         model: &ModelInfo,
         device: &DeviceInfo,
         answer: &Answer,
         scores: &Scores,
+        mut notes: Vec<String>,
         embeddings: Option<&[ClassEmbedding]>,
     ) -> Self {
+        notes.extend(far_apart(&answer.frames));
+        let Span { start, end } = answer.question.clip.span;
         let classes = scores.classes.iter().enumerate().map(|(i, c)| {
             let text = embeddings.and_then(|list| list.get(i));
             Class {
-                name: c.name.clone(),
-                s_pos: c.s_pos,
-                s_neg: c.s_neg,
-                margin: c.margin,
-                p: c.p,
-                yes: c.yes,
                 text_pos: text.map(|t| t.positive.as_deref().map(<[f32]>::to_vec)),
                 text_neg: text.map(|t| t.nearest_negative(&answer.evidence.embedding).map(<[f32]>::to_vec)),
+                ..Class::new(c)
             }
         });
         let software = if device.software && !device.name.contains("software") { " (software)" } else { "" };
@@ -108,9 +162,13 @@ impl Record {
                 head: if model.head_trained { "trained" } else { "untrained" },
             },
             device: format!("{}{software}", device.name),
-            frames: answer.frames.iter().map(|pts| Frame { pts_s: pts.0 as f64 / 1e9 }).collect(),
+            scope: Scope { start_s: start.secs(), end_s: end.secs(), frames: answer.frames.len() },
+            frames: answer.frames.iter().map(|pts| Frame { pts_s: pts.secs() }).collect(),
+            alpha: scores.alpha,
             classes: classes.collect(),
             none: scores.none,
+            notes,
+            pinned: None,
             maps: Maps {
                 motion: rows(&answer.evidence.maps.motion),
                 static_energy: rows(&answer.evidence.maps.static_energy),
@@ -127,6 +185,19 @@ impl Record {
         json.push(b'\n');
         Ok(json)
     }
+}
+
+/// Frames further apart than this show another scene rather than a motion.
+const FAR_APART_S: f64 = 2.0;
+
+/// A sentence where the sampled frames are too far apart in time for "motion" to mean motion.
+fn far_apart(frames: &[Pts]) -> Option<String> {
+    let mut frames = frames.to_vec();
+    frames.sort();
+    let gap = frames.windows(2).map(|pair| pair[1].secs() - pair[0].secs()).fold(0.0, f64::max);
+    (gap > FAR_APART_S).then(|| {
+        format!("the sampled frames are up to {gap:.1} s apart: then motion is change of scene; choose a shorter span")
+    })
 }
 
 fn rows(map: &Map) -> Rows {

@@ -3,6 +3,8 @@
 
 pub mod json;
 pub mod overlay;
+mod page;
+mod repeat;
 pub mod report;
 
 use std::path::PathBuf;
@@ -14,4 +16,6 @@ pub enum ExportError {
     Write { path: PathBuf, source: std::io::Error },
     #[error("cannot make the picture {path}: {source}")]
     Picture { path: PathBuf, source: image::ImageError },
+    #[error(transparent)]
+    Prompts(#[from] crate::prompt::PromptSetError),
 }

@@ -1,23 +1,27 @@
-//! A folder that shows one analysis without the program: a PNG per sampled frame and layer, a contact sheet, the
-//! scores as JSON, and a page that needs nothing else. Names are stable; what else lies in the folder stays.
+//! A folder that shows one analysis without the program: a page that needs nothing else, a PNG per sampled frame and layer, a
+//! contact sheet, the scores and the prompts as JSON. It is always a folder of its own, made for it inside the one that was
+//! chosen: nothing that lies there is touched, an older report no more than anything else.
 
-use super::ExportError;
 use super::json::Record;
-use super::overlay::{Layer, Style, draw, legend};
+use super::overlay::{Layer, Style, draw};
+use super::page::{self, Row};
+use super::{ExportError, repeat};
 use crate::engine::Answer;
 use crate::files::write_atomic;
+use crate::prompt::PromptSet;
 use crate::video::RgbImage;
 use image::imageops::{self, FilterType};
-use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Pictures are scaled down to this side at most: a report is for looking at, the clip is still there.
 const LONGEST_SIDE: u32 = 960;
-/// Width of one picture in the contact sheet, in pixels.
+/// Width of one picture on the page and in the contact sheet, in pixels.
 const CELL_WIDTH: u32 = 200;
 /// Rows between the views of the contact sheet, and columns between its frames, in pixels.
 const GAP: u32 = 4;
+/// The prompt set of a report, which its command reads.
+pub const PROMPTS: &str = "prompts.json";
 
 /// Everything that a report says.
 pub struct Report<'a> {
@@ -25,154 +29,79 @@ pub struct Report<'a> {
     pub answer: &'a Answer,
     /// The sampled frames in display orientation, as many as `answer.frames`.
     pub pictures: &'a [Arc<RgbImage>],
-    /// Plain sentences for the reader, for example that the motion head is untrained, or that a prompt was cut.
-    pub notes: &'a [String],
+    /// What the scores are of, with the templates that were filled.
+    pub prompts: &'a PromptSet,
     pub style: Style,
+    /// The model's folder; `None` for the embedded one.
+    pub model: Option<&'a Path>,
+    pub on_gpu: bool,
 }
 
 impl Report<'_> {
-    /// Writes `{layer}-{frame}.png`, `contact-sheet.png`, `scores.json` and `index.html` into `folder`, which is
-    /// made where it is missing.
-    pub fn write(&self, folder: &Path) -> Result<(), ExportError> {
-        let at = |path: &Path| {
-            let path = path.to_owned();
-            move |source| ExportError::Write { path, source }
-        };
-        std::fs::create_dir_all(folder).map_err(at(folder))?;
-        let mut cells = Vec::with_capacity(Layer::ALL.len());
+    /// Writes the report into a new folder inside `parent`, which is made where it is missing, and gives the folder: in it are
+    /// `index.html`, `{layer}-{frame}.png`, `contact-sheet.png`, `scores.json` and `prompts.json`.
+    pub fn write(&self, parent: &Path) -> Result<PathBuf, ExportError> {
+        let folder = new_folder(parent, &self.record.video.path)?;
+        let mut rows = Vec::with_capacity(Layer::ALL.len());
         let pictures: Vec<RgbImage> = self.pictures.iter().map(|p| shrink(p, LONGEST_SIDE)).collect();
         for layer in Layer::ALL {
-            let mut row = Vec::with_capacity(pictures.len());
+            let mut cells = Vec::with_capacity(pictures.len());
             for (t, picture) in pictures.iter().enumerate() {
                 let drawn = draw(layer, self.answer, t, picture, self.style);
                 let path = folder.join(format!("{}-{t:02}.png", layer.word()));
                 write_atomic(&path, &png(&drawn, &path)?).map_err(at(&path))?;
-                row.push(scale_to_width(&drawn, CELL_WIDTH));
+                cells.push(scale_to_width(&drawn, CELL_WIDTH));
             }
-            cells.push(row);
+            rows.push((layer, cells));
         }
         let path = folder.join("contact-sheet.png");
-        let sheet = png(&contact_sheet(&cells), &path)?;
-        write_atomic(&path, &sheet).map_err(at(&path))?;
+        let sheet = contact_sheet(rows.iter().map(|(_, cells)| &cells[..]));
+        write_atomic(&path, &png(&sheet, &path)?).map_err(at(&path))?;
         let path = folder.join("scores.json");
         let json = self.record.to_json().map_err(|e| at(&path)(e.into()))?;
         write_atomic(&path, &json).map_err(at(&path))?;
+        self.prompts.save(&folder.join(PROMPTS))?;
+
         let path = folder.join("index.html");
-        let page = self.page(&sheet, &path)?;
-        write_atomic(&path, page.as_bytes()).map_err(at(&path))
-    }
-
-    fn page(&self, sheet: &[u8], path: &Path) -> Result<String, ExportError> {
-        let Record { video, model, device, frames, classes, none, .. } = self.record;
-        let number = |v: Option<f32>| v.map_or_else(|| "–".to_owned(), |v| format!("{v:+.4}"));
-        let mut scores = String::new();
-        let mut ranked: Vec<_> = classes.iter().collect();
-        ranked.sort_by(|a, b| b.p.total_cmp(&a.p));
-        for c in ranked {
-            let _ = writeln!(
-                scores,
-                "<tr><th scope=\"row\">{}</th><td>{:.4}</td><td>{}</td><td>{}</td><td>{}</td><td>{:.4}</td></tr>",
-                escape(&c.name),
-                c.p,
-                number(c.s_pos),
-                number(c.s_neg),
-                number(c.margin),
-                c.yes
-            );
-        }
-        let mut views = String::new();
-        for layer in Layer::ALL {
-            let scale = match layer.map(&self.answer.evidence.maps) {
-                Some(map) => {
-                    let range = layer.normalise(map, self.style.motion);
-                    let strip = legend(layer.colormap(self.style.magnitudes), 160, 12);
-                    let strip = base64(&png(&strip, path)?);
-                    format!(
-                        "{:.4} <img alt=\"\" src=\"data:image/png;base64,{strip}\"> {:.4}",
-                        range.lo, range.hi
-                    )
-                }
-                None => String::new(),
-            };
-            let _ = writeln!(
-                views,
-                "<tr><th scope=\"row\">{}</th><td>{}</td><td>{scale}</td></tr>",
-                layer.word(),
-                escape(layer.quantity())
-            );
-        }
-        let times: Vec<String> = frames.iter().map(|f| format!("{:.3} s", f.pts_s)).collect();
-        let notes: String = self.notes.iter().map(|n| format!("<li>{}</li>\n", escape(n))).collect();
-        Ok(format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width\">\n<title>MotionLens: {title}</title>\n\
-             <style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
-             <p>{width}×{height}, {duration:.3} s, digest {digest}</p>\n\
-             <p>Model {model_name} (digest {model_digest}), motion head {head}, on {device}.</p>\n\
-             <ul>\n{notes}</ul>\n\
-             <h2>Frames and maps</h2>\n\
-             <p>Columns are the sampled frames, at {times}. Rows from the top are the views below. The colours \
-             of a map span its range over the clip, those of the gate the fixed 0 to 1.</p>\n\
-             <img class=\"sheet\" alt=\"Contact sheet: one row a layer, one column a sampled frame\" \
-             src=\"data:image/png;base64,{sheet}\">\n\
-             <table>\n<tr><th>layer</th><th>what the colours mean</th><th>range</th></tr>\n{views}</table>\n\
-             <h2>Scores</h2>\n\
-             <table>\n<tr><th>class</th><th>p</th><th>s⁺</th><th>s⁻</th><th>margin</th><th>yes</th></tr>\n{scores}\
-             <tr><th scope=\"row\">none of these</th><td>{none:.4}</td><td></td><td></td><td></td><td></td></tr>\n\
-             </table>\n</body>\n</html>\n",
-            title = escape(&video.path),
-            width = video.width,
-            height = video.height,
-            duration = video.duration_s,
-            digest = escape(&video.digest),
-            model_name = escape(&model.name),
-            model_digest = escape(&model.digest),
-            head = model.head,
-            device = escape(device),
-            times = times.join(", "),
-            sheet = base64(sheet),
-        ))
+        let rows = rows.iter().map(|(layer, cells)| {
+            let pictures = cells.iter().map(|cell| png(cell, &path)).collect::<Result<_, _>>()?;
+            let scale =
+                layer.map(&self.answer.evidence.maps).map(|map| layer.normalise(map, self.style.motion));
+            Ok(Row { layer: *layer, pictures, scale })
+        });
+        let rows = rows.collect::<Result<Vec<_>, ExportError>>()?;
+        let command = repeat::command(self.record, &self.answer.question, self.model, self.on_gpu);
+        let legend = |layer: Layer| png(&page::legend(layer, self.style.magnitudes), &path);
+        let page = page::page(self.record, self.prompts, &rows, &legend, &command)?;
+        write_atomic(&path, page.as_bytes()).map_err(at(&path))?;
+        Ok(folder)
     }
 }
 
-const STYLE: &str =
-    "body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: #222; background: #fff }
-table { border-collapse: collapse; margin: 1rem 0 }
-th, td { padding: .2rem .8rem; text-align: left; border-bottom: 1px solid #ddd; overflow-wrap: anywhere }
-td { font-variant-numeric: tabular-nums }
-img.sheet { max-width: 100% }
-";
-
-/// Text as it may stand in HTML, in an attribute as well.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            _ => out.push(c),
-        }
-    }
-    out
+fn at(path: &Path) -> impl Fn(std::io::Error) -> ExportError {
+    let path = path.to_owned();
+    move |source| ExportError::Write { path: path.clone(), source }
 }
 
-/// RFC 4648, with padding.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let at = |i: usize| u32::from(three.get(i).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        for digit in 0..4 {
-            let known = digit <= three.len();
-            let index = (bits >> (18 - 6 * digit)) as usize & 63;
-            out.push(if known { char::from(DIGITS[index]) } else { '=' });
+/// Characters of a clip's name in that of its report's folder.
+const NAME_LENGTH: usize = 60;
+
+/// Makes `motionlens-report-<clip>`, or the first of `…-2`, `…-3` and so on that does not exist yet.
+fn new_folder(parent: &Path, video: &str) -> Result<PathBuf, ExportError> {
+    let stem = Path::new(video).file_stem().unwrap_or_default().to_string_lossy();
+    let plain = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    let name: String = stem.chars().take(NAME_LENGTH).map(plain).collect();
+    std::fs::create_dir_all(parent).map_err(at(parent))?;
+    let mut number = 1;
+    loop {
+        let end = if number == 1 { String::new() } else { format!("-{number}") };
+        let folder = parent.join(format!("motionlens-report-{name}{end}"));
+        match std::fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
+            Err(e) => return Err(at(&folder)(e)),
         }
     }
-    out
 }
 
 fn shrink(picture: &RgbImage, longest: u32) -> RgbImage {
@@ -193,9 +122,9 @@ fn scale_to_width(picture: &RgbImage, width: u32) -> RgbImage {
 }
 
 /// Rows of pictures of one size on white.
-fn contact_sheet(rows: &[Vec<RgbImage>]) -> RgbImage {
+fn contact_sheet<'a>(rows: impl Iterator<Item = &'a [RgbImage]> + Clone) -> RgbImage {
     let (mut width, mut height) = (0, 0);
-    for row in rows {
+    for row in rows.clone() {
         let cells: u32 = row.iter().map(|cell| cell.width + GAP).sum();
         width = width.max(cells.saturating_sub(GAP));
         height += row.iter().map(|cell| cell.height).max().unwrap_or(0) + GAP;
@@ -231,35 +160,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_the_standard_s() {
-        for (plain, coded) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-        ] {
-            assert_eq!(base64(plain.as_bytes()), coded);
-        }
-        assert_eq!(base64(&[0xfb, 0xff, 0xfe]), "+//+");
-    }
-
-    #[test]
-    fn text_cannot_leave_its_place_in_the_page() {
-        assert_eq!(escape("<a href='x'>\"&\"</a>"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;&quot;&lt;/a&gt;");
-    }
-
-    #[test]
     fn a_sheet_has_a_row_a_view_and_odd_sizes_do_no_harm() {
         let cell =
             |w: u32, h: u32, v: u8| RgbImage { width: w, height: h, data: vec![v; (3 * w * h) as usize] };
-        let sheet = contact_sheet(&[vec![cell(4, 2, 0), cell(4, 2, 9)], vec![cell(3, 5, 7)], vec![]]);
+        let rows = [vec![cell(4, 2, 0), cell(4, 2, 9)], vec![cell(3, 5, 7)], vec![]];
+        let sheet = contact_sheet(rows.iter().map(Vec::as_slice));
         assert_eq!((sheet.width, sheet.height), (4 + GAP + 4, 2 + GAP + 5 + GAP));
         assert_eq!(sheet.data[0], 0);
-        assert_eq!((contact_sheet(&[]).width, contact_sheet(&[]).height), (1, 1));
+        let none = contact_sheet([].iter().copied());
+        assert_eq!((none.width, none.height), (1, 1));
         let thin = shrink(&cell(1, 5000, 3), LONGEST_SIDE);
         assert_eq!(thin.width, 1);
         assert_eq!(scale_to_width(&cell(300, 200, 3), 30).height, 20);
+    }
+
+    #[test]
+    fn every_report_has_a_folder_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = |video: &str| {
+            let folder = new_folder(dir.path(), video).unwrap();
+            folder.strip_prefix(dir.path()).unwrap().to_str().unwrap().to_owned()
+        };
+        assert_eq!(name("/videos/a b/übung 1.mp4"), "motionlens-report-übung-1");
+        assert_eq!(name("übung 1.webm"), "motionlens-report-übung-1-2");
+        assert_eq!(name("übung 1.webm"), "motionlens-report-übung-1-3");
+        assert_eq!(name(".."), "motionlens-report-");
+        assert!(name(&"x".repeat(500)).len() < 100);
     }
 }

@@ -1,7 +1,7 @@
 //! The bottleneck adapter of METHOD §2, which here turns what passes through and keeps its length:
 //! `y = x + Up(GELU(Down(LN x)))`, `A(x) = y · ‖x‖ / ‖y‖`. The identity until it is trained.
 //!
-//! The length is our addition. The maps are norms of streams: tokens that may grow make the static map show where tokens
+//! Why the length is kept: the maps are norms of streams: tokens that may grow make the static map show where tokens
 //! grew, which training puts on what moves. In the joint space nothing changes, as unit vectors are all that leaves it.
 
 use burn::module::{Initializer, Module};

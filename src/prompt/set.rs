@@ -5,7 +5,7 @@
 
 use crate::files::write_atomic;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,9 @@ pub const VERSION: u32 = 1;
 pub const MAX_BYTES: u64 = 16 << 20;
 /// Sets with more classes are refused.
 pub const MAX_CLASSES: usize = 100_000;
+
+/// Classes that [`PromptSet::problems`] names.
+const MAX_PROBLEMS: usize = 20;
 
 /// Versioned file: `{ "version": 1, "classes": [...], "templates": {...} }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,7 +97,9 @@ impl PromptSet {
             Some(_) => Self::from_names(if is_csv(text) { from_csv(text)? } else { from_list(text)? }),
         };
         match set.classes.len() {
-            n if n > MAX_CLASSES => Err(format!("it has {n} classes; at most {MAX_CLASSES} are read")),
+            n if n > MAX_CLASSES => Err(format!(
+                "it has {n} classes and at most {MAX_CLASSES} are read; keep those that a clip may show, or split it into several files"
+            )),
             _ => Ok(set),
         }
     }
@@ -135,14 +140,16 @@ impl PromptSet {
     /// The negative prompts of a class as scoring wants them (`ClassEmbedding::negatives`): those that the templates give for
     /// its name together, because they say the same, and every other one alone. No group is empty.
     pub fn negative_groups(&self, class: &Class) -> Vec<Vec<String>> {
-        let templates = prompts(&None, &self.templates.negative, &class.name);
+        let templates: HashSet<String> =
+            prompts(&None, &self.templates.negative, &class.name).into_iter().collect();
         let (filled, own): (Vec<String>, Vec<String>) =
             self.negative_prompts(class).into_iter().partition(|p| templates.contains(p));
         let filled = (!filled.is_empty()).then_some(filled);
         filled.into_iter().chain(own.into_iter().map(|p| vec![p])).collect()
     }
 
-    /// What a person should know before trusting the scores: classes without a name or with the same name.
+    /// What a person should know before trusting the scores: classes without a name or with the same name, the first
+    /// twenty one by one.
     pub fn problems(&self) -> Vec<String> {
         let mut first = HashMap::new();
         let mut problems = Vec::new();
@@ -154,6 +161,11 @@ impl PromptSet {
                 first.insert(name, earlier);
                 problems.push(format!("class {number} has the name of class {earlier}, \"{name}\""));
             }
+        }
+        let more = problems.len().saturating_sub(MAX_PROBLEMS);
+        if more > 0 {
+            problems.truncate(MAX_PROBLEMS);
+            problems.push(format!("{more} more classes have no name or that of another"));
         }
         problems
     }

@@ -42,6 +42,8 @@ pub struct ModelInfo {
     pub head_trained: bool,
     /// The embedded small model, whose words know moving shapes only.
     pub embedded: bool,
+    /// Where it was read from; `None` for the embedded one.
+    pub folder: Option<PathBuf>,
     /// The tokenizer has a vocabulary of whole words; others make any string of pieces.
     pub word_level: bool,
     /// Frames a clip (T) and lifting levels (L).
@@ -115,7 +117,10 @@ impl Session {
         stage("checking and placing the weights", 0.4);
         let model = files.load(device)?;
         stage("reading the tokenizer", 0.9);
-        let session = Self::new(model, *source == ModelSource::Embedded, place, device)?;
+        let mut session = Self::new(model, *source == ModelSource::Embedded, place, device)?;
+        if let ModelSource::Folder(folder) = source {
+            Arc::make_mut(&mut session.info).folder = Some(folder.clone());
+        }
         Ok(session)
     }
 
@@ -223,6 +228,7 @@ fn info(model: &Model, embedded: bool, word_level: bool) -> ModelInfo {
         identity: model.identity.clone(),
         head_trained: model.head_trained,
         embedded,
+        folder: None,
         word_level,
         frames: head.frames,
         levels: head.levels,

@@ -1,17 +1,15 @@
-//! Tokens of the frozen vision tower for whole data sets, computed once and kept on disk under a key of everything that
-//! they depend on: the model's weights, the data, the number of frames.
+//! Tokens of the frozen vision tower for whole data sets, computed once and kept on disk ([`super::store`]) under a key of
+//! everything that they depend on: the model's weights, the data, the number of frames.
 
 use super::RunError;
+use super::store::{self, TokenFile, TokenWriter};
 use crate::data::labelled::LabelledClips;
 use crate::data::world::{self, Motion, Scene};
-use crate::files::write_atomic;
 use crate::model::Model;
 use crate::video::Preprocess;
 use crate::video::sampling::{ClipReader, ClipRequest};
 use crate::video::{Cancel, Pts};
 use burn::tensor::{Device, Tensor, TensorData};
-use half::f16;
-use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
@@ -29,18 +27,22 @@ type ClipPixels = Result<Vec<f32>, (PathBuf, String)>;
 /// Frames that go through the vision tower at once.
 const BATCH: usize = 64;
 /// Changes when the meaning of a cache file does.
-const VERSION: &str = "features 1";
+const VERSION: &str = "features 2";
 
-/// X of METHOD §1 as f16 for every clip, with labels.
+/// X of METHOD §1 as f16 for every clip, with labels. The tokens lie in a file and are read from there.
 pub struct Features {
-    /// clips × T × n × D
-    data: Vec<f16>,
-    pub labels: Vec<usize>,
+    file: TokenFile,
     pub classes: Vec<String>,
     /// T, n, D
     pub shape: [usize; 3],
-    /// Files that could not be used, with the reason.
-    pub skipped: Vec<(PathBuf, String)>,
+}
+
+/// What the caller of [`Features::load_or_compute`] hears of.
+pub enum Progress<'a> {
+    /// Before anything is computed: where the tokens will lie, and how many bytes they take.
+    Size { folder: &'a Path, bytes: u64 },
+    /// Clips that are done.
+    Done { done: usize, total: usize },
 }
 
 impl Source {
@@ -117,11 +119,21 @@ pub fn encode(model: &Model, pixels: Vec<f32>, device: &Device) -> Result<Vec<f3
 impl Features {
     /// Number of clips.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.labels().len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.labels().is_empty()
+    }
+
+    /// The class of every clip, an index into `classes`.
+    pub fn labels(&self) -> &[usize] {
+        &self.file.labels
+    }
+
+    /// Files that could not be used, with the reason.
+    pub fn skipped(&self) -> &[(PathBuf, String)] {
+        &self.file.skipped
     }
 
     /// Clips `which` as one tensor `(B, T, n, D)`.
@@ -130,19 +142,19 @@ impl Features {
         let size = t * n * d;
         let mut data = vec![0.0f32; which.len() * size];
         for (out, &i) in data.chunks_mut(size).zip(which) {
-            self.data[i * size..(i + 1) * size].convert_to_f32_slice(out);
+            self.file.read(i, out);
         }
         Tensor::from_data(TensorData::new(data, [which.len(), t, n, d]), device)
     }
 
-    /// Reads the cache, or computes and caches. `report` hears (clips done, clips in all).
+    /// Opens the file of the cache, or computes what it lacks: a run that was stopped goes on from there.
     pub fn load_or_compute(
         source: &Source,
         model: &Model,
         frames: usize,
         device: &Device,
         cache: &Path,
-        report: &mut dyn FnMut(usize, usize),
+        report: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Self, RunError> {
         let shape = [frames, model.config.tokens(), model.config.vision.width];
         let key = format!(
@@ -151,91 +163,63 @@ impl Features {
             model.normalisation,
             source.key()
         );
-        let name = format!("{}.features", &blake3::hash(key.as_bytes()).to_hex()[..32]);
+        let name = format!("{}.safetensors", &blake3::hash(key.as_bytes()).to_hex()[..32]);
         let path = cache.join(name);
-        if let Some(cached) = Self::read(&path, source.classes(), shape) {
-            report(cached.len(), cached.len());
-            return Ok(cached);
-        }
-        let features = Self::compute(source, model, shape, device, report)?;
-        // A cache that cannot be written costs time and nothing else.
-        if let Err(e) =
-            std::fs::create_dir_all(cache).and_then(|()| write_atomic(&path, &features.to_bytes()))
-        {
-            log::warn!("cannot keep features in {}: {e}", path.display());
-        }
-        Ok(features)
-    }
-
-    fn compute(
-        source: &Source,
-        model: &Model,
-        shape: [usize; 3],
-        device: &Device,
-        report: &mut dyn FnMut(usize, usize),
-    ) -> Result<Self, RunError> {
-        let total = source.clips();
-        let mut out = Self {
-            data: Vec::new(),
-            labels: Vec::new(),
-            classes: source.classes(),
-            shape,
-            skipped: Vec::new(),
-        };
-        let preprocess = preprocess(model);
-        let per_batch = (BATCH / shape[0]).max(1);
-        for start in (0..total).step_by(per_batch) {
-            let clips: Vec<(usize, ClipPixels)> = (start..total.min(start + per_batch))
-                .into_par_iter()
-                .map(|i| clip_pixels(source, i, shape[0], &preprocess))
-                .collect();
-            let mut pixels = Vec::new();
-            for (label, clip) in clips {
-                match clip {
-                    Ok(clip) => {
-                        pixels.extend(clip);
-                        out.labels.push(label);
-                    }
-                    Err(skipped) => out.skipped.push(skipped),
+        let (classes, total) = (source.classes(), source.clips());
+        let open = || TokenFile::open(&path, shape, classes.len());
+        let file = match open() {
+            Some(file) => file,
+            None => {
+                report(Progress::Size { folder: cache, bytes: store::size_of_clips(shape, total) });
+                let writer = TokenWriter::resume(&path, shape, total, &mut |done| {
+                    report(Progress::Done { done, total });
+                })?;
+                if let Some(writer) = writer {
+                    compute(source, model, shape, device, writer, report)?;
                 }
+                open().ok_or_else(|| {
+                    RunError::Other(format!("{} is not what was written to it", path.display()))
+                })?
             }
-            if !pixels.is_empty() {
-                let tokens = encode(model, pixels, device)?;
-                out.data.extend(tokens.into_iter().map(f16::from_f32));
+        };
+        report(Progress::Done { done: total, total });
+        Ok(Self { file, classes, shape })
+    }
+}
+
+/// Computes what `writer` does not have yet. Batches begin at the same clips whether or not a run was stopped: what a batch
+/// is made of may change the last bits of its tokens.
+fn compute(
+    source: &Source,
+    model: &Model,
+    shape: [usize; 3],
+    device: &Device,
+    mut writer: TokenWriter,
+    report: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), RunError> {
+    let (start, total) = (writer.done(), source.clips());
+    let preprocess = preprocess(model);
+    let per_batch = (BATCH / shape[0]).max(1);
+    for start in (start..total).step_by(per_batch) {
+        let clips: Vec<(usize, ClipPixels)> = (start..total.min(start + per_batch))
+            .into_par_iter()
+            .map(|i| clip_pixels(source, i, shape[0], &preprocess))
+            .collect();
+        let (mut pixels, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+        for (label, clip) in clips {
+            match clip {
+                Ok(clip) => {
+                    pixels.extend(clip);
+                    labels.push(label);
+                }
+                Err(reason) => skipped.push(reason),
             }
-            report((start + per_batch).min(total), total);
         }
-        Ok(out)
+        let tokens = if pixels.is_empty() { Vec::new() } else { encode(model, pixels, device)? };
+        writer.push(&labels, &tokens, skipped)?;
+        report(Progress::Done { done: writer.done(), total });
     }
-
-    fn to_bytes(&self) -> Vec<u8> {
-        let labels: Vec<u32> = self.labels.iter().map(|&l| l as u32).collect();
-        let skipped = serde_json::to_vec(&self.skipped).unwrap_or_default();
-        let mut bytes = Vec::with_capacity(self.data.len() * 2 + labels.len() * 4 + skipped.len() + 16);
-        bytes.extend((labels.len() as u64).to_le_bytes());
-        bytes.extend((skipped.len() as u64).to_le_bytes());
-        bytes.extend(labels.iter().flat_map(|l| l.to_le_bytes()));
-        bytes.extend(skipped);
-        bytes.extend(self.data.iter().flat_map(|v| v.to_le_bytes()));
-        bytes
-    }
-
-    /// `None` where the file is absent or damaged; it is then computed again.
-    fn read(path: &Path, classes: Vec<String>, shape: [usize; 3]) -> Option<Self> {
-        let bytes = std::fs::read(path).ok()?;
-        let (count, rest) = bytes.split_first_chunk::<8>()?;
-        let (skipped, rest) = rest.split_first_chunk::<8>()?;
-        let count = usize::try_from(u64::from_le_bytes(*count)).ok()?;
-        let (labels, rest) = rest.split_at_checked(count.checked_mul(4)?)?;
-        let (skipped, data) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*skipped)).ok()?)?;
-        let labels: Vec<usize> =
-            labels.as_chunks::<4>().0.iter().map(|l| u32::from_le_bytes(*l) as usize).collect();
-        let whole = data.len() == count.checked_mul(shape.iter().product::<usize>() * 2)?
-            && labels.iter().all(|&l| l < classes.len());
-        let data = data.as_chunks::<2>().0.iter().map(|v| f16::from_le_bytes(*v)).collect();
-        let skipped = serde_json::from_slice(skipped).ok()?;
-        whole.then_some(Self { data, labels, classes, shape, skipped })
-    }
+    writer.finish()
 }
 
 /// One clip with its label.

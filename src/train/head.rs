@@ -5,7 +5,7 @@
 //! training classes (`holdout`), over one such run or the mean of several ([`choose`]). A run that holds classes out keeps
 //! the weights of its own best epoch.
 
-use super::features::{Features, Source};
+use super::features::{Features, Progress, Source};
 use super::losses::{Lambdas, Targets, objective};
 use super::zero_shot::{TextSide, embed, top1};
 use super::{Run, RunError, Schedule, adamw, clip_gradients};
@@ -60,6 +60,14 @@ pub fn world_templates() -> Templates {
         positive: list(&["{}", "an object {}", "a video of an object {}", "a picture of an object {}"]),
         negative: list(&["not {}", "an object not {}", "a video of an object not {}"]),
     }
+}
+
+/// The names of the first `count` classes, in an order that the seed shuffles: what a run on labelled videos holds out.
+pub fn held_out(classes: &[String], count: usize, seed: u64) -> Vec<String> {
+    let mut all = classes.to_vec();
+    all.shuffle(&mut crate::data::world::rng(seed, u64::MAX));
+    all.truncate(count);
+    all
 }
 
 /// The names of the first `pairs` reversal pairs of seen classes, in an order that the seed shuffles.
@@ -134,6 +142,11 @@ pub struct EpochReport<'a> {
 
 /// What the caller hears of.
 pub enum Report<'a> {
+    /// Before features are computed: where they will lie, and how many bytes they take.
+    Size {
+        folder: &'a Path,
+        bytes: u64,
+    },
     Features {
         done: usize,
         total: usize,
@@ -167,13 +180,16 @@ pub fn train(
     report: &mut dyn FnMut(Report<'_>),
 ) -> Result<Selection, RunError> {
     let features =
-        Features::load_or_compute(source, model, settings.head.frames, device, cache, &mut |done, total| {
-            report(Report::Features { done, total });
+        Features::load_or_compute(source, model, settings.head.frames, device, cache, &mut |progress| {
+            report(match progress {
+                Progress::Size { folder, bytes } => Report::Size { folder, bytes },
+                Progress::Done { done, total } => Report::Features { done, total },
+            });
         })?;
-    for (_, reason) in &features.skipped {
+    for (_, reason) in features.skipped() {
         report(Report::Skipped { reason });
     }
-    report(Report::Clips { usable: features.len(), skipped: features.skipped.len() });
+    report(Report::Clips { usable: features.len(), skipped: features.skipped().len() });
     if features.is_empty() {
         return Err(RunError::Other("no clip could be read, so there is nothing to train on".into()));
     }
@@ -189,6 +205,12 @@ pub fn train(
             clips.len(),
             trained.len(),
             settings.batch
+        )));
+    }
+    if !held.is_empty() && !validation.iter().any(|&i| held.contains(&features.labels()[i])) {
+        return Err(RunError::Other(format!(
+            "no clip of the classes that are held out could be read: {}",
+            settings.holdout.join(", ")
         )));
     }
 
@@ -227,7 +249,7 @@ pub fn train(
             let x = features.batch(which, &autodiff);
             let labels: Vec<i32> = which
                 .iter()
-                .filter_map(|&c| trained.iter().position(|&t| t == features.labels[c]).map(|p| p as i32))
+                .filter_map(|&c| trained.iter().position(|&t| t == features.labels()[c]).map(|p| p as i32))
                 .collect();
             let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [which.len()]), &autodiff);
             let vanilla = normalise(model.clip.project_mean_class_token(x.clone().inner())).into_data();
@@ -308,7 +330,7 @@ const TRAINED_CLIPS: usize = 10;
 fn split(features: &Features, trained: &[usize], nothing_held: bool) -> (Vec<usize>, Vec<usize>) {
     let (mut train, mut validation) = (Vec::new(), Vec::new());
     for class in 0..features.classes.len() {
-        let mut clips: Vec<usize> = (0..features.len()).filter(|&i| features.labels[i] == class).collect();
+        let mut clips: Vec<usize> = (0..features.len()).filter(|&i| features.labels()[i] == class).collect();
         if !trained.contains(&class) {
             validation.extend(clips.into_iter().take(HELD_CLIPS));
             continue;
@@ -332,9 +354,9 @@ fn validate(
     device: &Device,
 ) -> Result<[(f32, Accuracy); 4], RunError> {
     let (of_held, of_trained): (Vec<usize>, Vec<usize>) =
-        clips.iter().partition(|&&i| held.contains(&features.labels[i]));
+        clips.iter().partition(|&&i| held.contains(&features.labels()[i]));
     let embedded = |clips: &[usize]| {
-        let labels: Vec<usize> = clips.iter().map(|&i| features.labels[i]).collect();
+        let labels: Vec<usize> = clips.iter().map(|&i| features.labels()[i]).collect();
         embed(head, model, features, clips, device).map(|f| (f, labels))
     };
     let ((f, labels), (f_trained, trained_labels)) = (embedded(&of_held)?, embedded(&of_trained)?);

@@ -8,10 +8,12 @@ pub mod features;
 pub mod head;
 pub mod losses;
 mod run;
+mod store;
 pub mod zero_shot;
 
 use burn::optim::{AdamWConfig, ModuleOptimizer};
 pub use run::{Run, RunError, clip_gradients};
+pub use store::in_words;
 
 /// AdamW as both stages use it (METHOD §10: β .9 and .98).
 fn adamw(weight_decay: f32) -> ModuleOptimizer {

@@ -131,7 +131,7 @@ impl Desk {
                     .save_file()
                     .map(Command::SavePrompts),
                 Dialog::Report => {
-                    dialog.set_title("Write the report into a folder").pick_folder().map(Command::Report)
+                    dialog.set_title("Where to make the report's folder").pick_folder().map(Command::Report)
                 }
             }
         });

@@ -88,6 +88,7 @@ pub fn model() -> Event {
             scale: Some(scale()),
             head_trained: true,
             embedded: true,
+            folder: None,
             frames: T,
             levels: 3,
             grid: GRID,

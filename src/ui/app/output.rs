@@ -5,6 +5,7 @@ use crate::device::DeviceInfo;
 use crate::engine::Answer;
 use crate::export::overlay::Style;
 use crate::export::{json, report};
+use crate::prompt::PromptSet;
 use crate::score::Scores;
 use crate::session::ModelInfo;
 use crate::ui::command::Command;
@@ -39,6 +40,9 @@ impl App {
             video: player.source().clone(),
             answer: shown.answer.clone(),
             scores: scores.clone(),
+            prompts: s.prompts().clone(),
+            pinned: s.history.present().pinned.clone(),
+            edited: !s.scores_fresh(),
             model: model.clone(),
             device: device.clone(),
             style: Style {
@@ -57,6 +61,11 @@ struct Report {
     video: Arc<Source>,
     answer: Arc<Answer>,
     scores: Scores,
+    prompts: PromptSet,
+    /// The baseline that changes are shown against.
+    pinned: Option<Arc<Scores>>,
+    /// The prompts are newer than the scores.
+    edited: bool,
     model: Arc<ModelInfo>,
     device: DeviceInfo,
     style: Style,
@@ -81,7 +90,6 @@ impl Report {
             width: pictures.first().map_or(0, |p| p.width),
             height: pictures.first().map_or(0, |p| p.height),
         };
-        let record = json::Record::new(video, &self.model, &self.device, &self.answer, &self.scores, None);
         let mut notes = Vec::new();
         if !self.model.head_trained {
             notes.push("The motion head is untrained: the separation is the plain Haar one.".to_owned());
@@ -89,10 +97,22 @@ impl Report {
         if self.model.embedded {
             notes.push("The words of the embedded model know moving shapes only.".to_owned());
         }
-        let (answer, style) = (&self.answer, self.style);
-        report::Report { record: &record, answer, pictures: &pictures, notes: &notes, style }
-            .write(folder)
-            .map_err(|e| e.to_string())?;
+        if self.edited {
+            notes.push("The prompts were edited after these scores were computed.".to_owned());
+        }
+        let (answer, scores, model) = (&self.answer, &self.scores, &self.model);
+        let mut record = json::Record::new(video, model, &self.device, answer, scores, notes, None);
+        record.pinned = self.pinned.as_deref().map(json::Pinned::new);
+        let report = report::Report {
+            record: &record,
+            answer,
+            pictures: &pictures,
+            prompts: &self.prompts,
+            style: self.style,
+            model: model.folder.as_deref(),
+            on_gpu: self.device.gpu,
+        };
+        let folder = report.write(folder).map_err(|e| e.to_string())?;
         Ok(format!("Report written to {}", folder.display()))
     }
 }
