@@ -166,6 +166,14 @@ fn dropping_waits_for_nobody() {
     // The threads end by themselves; then nobody holds the source or its wake any more.
     until("the threads", || weak.upgrade().is_none() && Arc::strong_count(&gate) == 1);
 
+    // A reader that is kept for the next clip does not keep the source.
+    let source = Source::open(&path, quiet());
+    let reader = FrameReader::open(&source, &Cancel::default()).expect("opens");
+    let weak = Arc::downgrade(&source);
+    drop(source);
+    assert!(weak.upgrade().is_none());
+    drop(reader);
+
     let source = Source::open(&path, quiet());
     let mut player = Player::open(&source);
     first_picture(&mut player);

@@ -291,8 +291,8 @@ impl Decoder {
                         Err(_) => return self.drain(),
                     }
                 }
-                // A demuxer finds its way after damaged data.
-                Err(ff::Error::InvalidData) if self.tolerate(ff::Error::InvalidData) => {}
+                // A demuxer finds its way after damaged data, or asks to be called again.
+                Err(e) if is_passing(e) && self.tolerate(e) => {}
                 Err(ff::Error::Exit) => return Err(VideoError::Cancelled),
                 // Anything else, the end included, returns for ever: what was read is shown, the rest is lost.
                 Err(e) => {
@@ -332,4 +332,9 @@ impl Decoder {
         };
         picture::frame(&self.path, av, pts, duration, &self.display).map(|f| f.map(Arc::new))
     }
+}
+
+/// Errors after which the next packet may be whole again.
+fn is_passing(error: ff::Error) -> bool {
+    matches!(error, ff::Error::InvalidData | ff::Error::Other { errno: ff::error::EAGAIN })
 }

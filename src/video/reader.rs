@@ -4,11 +4,12 @@
 use super::decode::Decoder;
 use super::source::Source;
 use super::{Cancel, Pts, RgbImage, VideoError};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// See the module.
 pub struct FrameReader {
-    source: Arc<Source>,
+    /// Not held: a reader that is kept for the next clip must not keep a closed video's thread going.
+    source: Weak<Source>,
     decoder: Decoder,
     /// The decoder has been told the frames' times.
     knows: bool,
@@ -19,11 +20,7 @@ impl FrameReader {
     /// and later.
     pub fn open(source: &Arc<Source>, cancel: &Cancel) -> Result<Self, VideoError> {
         let decoder = Decoder::open(source.path(), cancel)?;
-        Ok(Self { source: source.clone(), decoder, knows: false })
-    }
-
-    pub fn source(&self) -> &Arc<Source> {
-        &self.source
+        Ok(Self { source: Arc::downgrade(source), decoder, knows: false })
     }
 
     /// The decoder, for what is known of the video.
@@ -42,7 +39,7 @@ impl FrameReader {
         each: &mut dyn FnMut(Pts, RgbImage),
     ) -> Result<(), VideoError> {
         if !self.knows
-            && let Some(Ok(times)) = self.source.try_frames()
+            && let Some(Ok(times)) = self.source.upgrade().and_then(|source| source.try_frames())
         {
             self.decoder.know(times);
             self.knows = true;

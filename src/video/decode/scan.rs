@@ -2,7 +2,7 @@
 //! that it can run beside playback. A list is whole, or says what is wrong with the file, or is an error; what was
 //! interrupted gives none.
 
-use super::{Decoder, MAX_ERRORS, Timing, open};
+use super::{Decoder, MAX_ERRORS, Timing, is_passing, open};
 use crate::video::source::note_scan;
 use crate::video::{Cancel, FrameTimes, Pts, VideoError};
 use ffmpeg_next as ff;
@@ -104,11 +104,6 @@ impl Scanner {
         let reason = "it holds no frames".to_owned();
         list.finish(None).ok_or(VideoError::Undecodable { path: self.path.clone(), reason })
     }
-}
-
-/// Errors after which the next packet may be whole again.
-fn is_passing(error: ff::Error) -> bool {
-    matches!(error, ff::Error::InvalidData | ff::Error::Other { errno: ff::error::EAGAIN })
 }
 
 /// What the packets have told so far.
