@@ -6,7 +6,7 @@
 ifndef XDG_RUNTIME_DIR
 export XDG_RUNTIME_DIR := $(shell mktemp -d)
 endif
-.PHONY: help run test bench model ablation deny packages cargo
+.PHONY: help run test soak bench model ablation deny packages cargo
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
@@ -19,6 +19,9 @@ test: packages cargo ## Install what is missing and run every check and test
 	cargo clippy --release --all-targets -- -D warnings
 	cargo test --release
 	@.ci/second-driver
+
+soak: packages cargo ## Long runs: 500 random sequences of what a person can do, against the real engine
+	MOTIONLENS_SOAK=500 cargo test --release --test ui_window soak -- --nocapture
 
 bench: packages cargo ## Run the benchmarks
 	cargo bench

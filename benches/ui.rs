@@ -2,7 +2,7 @@
 //! GPU does with it, and what player and engine do on their threads, is not in it.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use motionlens::engine::{Answer, Question, Scored};
+use motionlens::engine::{Answer, Event, Question, Scored};
 use motionlens::export::overlay::Layer;
 use motionlens::model::Surgery;
 use motionlens::prompt::PromptSet;
@@ -69,7 +69,8 @@ fn scored(app: &App, n: usize) -> Scored {
         text_cos: Some(0.9),
         logit: Some(20.0),
         p: 1.0 / n as f32,
-        yes: 0.9,
+        counts: true,
+        yes: Some(0.9),
         positives: vec![0.2; 4],
         negatives: vec![0.1],
         nearest: vec![0],
@@ -127,6 +128,26 @@ fn frames(c: &mut Criterion) {
         let mut time = 0.0;
         draw(&ctx, &mut app, &mut time);
         group.bench_function(name, |b| b.iter(|| black_box(draw(&ctx, &mut app, &mut time))));
+    }
+    // One letter: the edit, the set that goes to the model, and the next frame, sorted by p.
+    for classes in [1_000, 10_000] {
+        let ctx = egui::Context::default();
+        let mut app = window(&ctx, classes);
+        app.apply(&ctx, Command::SortByScore(true));
+        let mut time = 0.0;
+        draw(&ctx, &mut app, &mut time);
+        let mut letters = 0_usize;
+        group.bench_function(format!("a letter and new scores, {classes} classes"), |b| {
+            b.iter(|| {
+                letters += 1;
+                let name = format!("action {letters}");
+                app.apply(&ctx, Command::Edit(PromptEdit::RenameClass(classes / 2, name)));
+                black_box(motionlens::ui::hold::held(app.state()));
+                let scored = scored(&app, classes);
+                app.on_event(Event::Scored(scored));
+                black_box(draw(&ctx, &mut app, &mut time))
+            });
+        });
     }
     let ctx = egui::Context::default();
     let mut app = window(&ctx, 51);

@@ -54,6 +54,7 @@ pub mod engine;
 pub mod eval;
 pub mod export;
 pub mod files;
+pub mod metrics;
 pub mod model;
 pub mod prompt;
 pub mod score;

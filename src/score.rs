@@ -16,6 +16,9 @@ pub struct ClassEmbedding {
     /// Each negative prompt alone, in the order of `PromptSet::negative_prompts`, with the place in `negatives` of the t⁻ that
     /// it belongs to.
     pub negative_prompts: Vec<(usize, Arc<[f32]>)>,
+    /// The class is given to the softmax. One of words that the model does not know is not (`prompt::known`): it looks like
+    /// every other such class.
+    pub counts: bool,
 }
 
 impl ClassEmbedding {
@@ -34,7 +37,7 @@ impl ClassEmbedding {
 }
 
 /// The scores of one class for one clip.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClassScore {
     pub name: String,
     /// s⁺ = f·t⁺, a cosine; absent for a class without positive prompts.
@@ -45,12 +48,14 @@ pub struct ClassScore {
     pub margin: Option<f32>,
     /// cos(t⁺, t⁻), of the negative nearest to the positive: near 1 means the text tower hardly tells the negative from the positive.
     pub text_cos: Option<f32>,
-    /// z_c of METHOD §6; absent without positives.
+    /// z_c of METHOD §6; absent without positives, and for a class that does not count.
     pub logit: Option<f32>,
-    /// softmax of z over the classes that have positives; 0 for the others.
+    /// softmax of z over the classes that have positives and count; 0 for the others.
     pub p: f32,
-    /// σ(τ(s⁺ − s⁻)); 1 for a class without negatives.
-    pub yes: f32,
+    /// The class was given to the softmax, if it has positives.
+    pub counts: bool,
+    /// σ(τ(s⁺ − s⁻)); absent without positives or without negatives: there is nothing to weigh.
+    pub yes: Option<f32>,
     /// The cosine of the clip with each positive prompt alone, in the order of `PromptSet::positive_prompts`; with each
     /// negative one likewise.
     pub positives: Vec<f32>,
@@ -100,9 +105,9 @@ pub fn mean_of_normalised<V: AsRef<[f32]>>(vectors: &[V]) -> Option<Vec<f32>> {
 /// Scores one clip against all classes (METHOD §6).
 ///
 /// `video` is f (E) and unit norm like the class embeddings; `tau` is τ = exp(logit_scale); `alpha` weighs the
-/// negatives: 0 is plain CLIP. A class without positives takes no part in the softmax: its p is 0 and it has no
-/// logit. Its `yes` is 1 without negatives, as for every class, and 0 with them: nothing speaks for it, and it
-/// has no weight in `none` either way.
+/// negatives: 0 is plain CLIP. A class without positives, or one that does not count, takes no part in the softmax: its p is
+/// 0, it has no logit, its negatives centre nothing, and it has no weight in `none`. Where a class has no negatives nothing
+/// speaks against it: it has no `yes`, and adds nothing to `none`.
 pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) -> Scores {
     let tau64 = f64::from(tau);
     let cosine = |t: &[f32]| dot(video, t);
@@ -110,14 +115,15 @@ pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) ->
     let nearest: Vec<Option<(usize, f64)>> = classes.iter().map(|c| c.nearest(video)).collect();
     let negative: Vec<Option<f64>> = nearest.iter().map(|n| n.map(|(_, s)| s)).collect();
 
-    let having: Vec<f64> = negative.iter().flatten().copied().collect();
+    let counted = classes.iter().zip(&negative).filter(|(class, _)| class.counts);
+    let having: Vec<f64> = counted.filter_map(|(_, s_neg)| *s_neg).collect();
     let mean_negative = having.iter().sum::<f64>() / having.len().max(1) as f64;
-    let logits: Vec<Option<f64>> = positive
+    let logits: Vec<Option<f64>> = classes
         .iter()
-        .zip(&negative)
-        .map(|(s_pos, s_neg)| {
+        .zip(positive.iter().zip(&negative))
+        .map(|(class, (s_pos, s_neg))| {
             let push = s_neg.map_or(0.0, |s| f64::from(alpha) * (s - mean_negative));
-            s_pos.map(|s| tau64 * (s - push))
+            s_pos.filter(|_| class.counts).map(|s| tau64 * (s - push))
         })
         .collect();
     let p = softmax(&logits);
@@ -128,12 +134,8 @@ pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) ->
         .enumerate()
         .map(|(c, class)| {
             let (s_pos, s_neg) = (positive[c], negative[c]);
-            let yes = match (s_pos, s_neg) {
-                (_, None) => 1.0,
-                (None, Some(_)) => 0.0,
-                (Some(s_pos), Some(s_neg)) => sigmoid(tau64 * (s_pos - s_neg)),
-            };
-            none += p[c] * (1.0 - yes);
+            let yes = s_pos.zip(s_neg).map(|(s_pos, s_neg)| sigmoid(tau64 * (s_pos - s_neg)));
+            none += p[c] * (1.0 - yes.unwrap_or(1.0));
             let text_cos = class.positive.as_ref().and_then(|t| class.nearest(t));
             let single = |t: &Arc<[f32]>| cosine(t) as f32;
             let of_nearest = |(i, (group, _)): (usize, &(usize, Arc<[f32]>))| {
@@ -147,7 +149,8 @@ pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) ->
                 text_cos: text_cos.map(|(_, c)| c as f32),
                 logit: logits[c].map(|z| z as f32),
                 p: p[c] as f32,
-                yes: yes as f32,
+                counts: class.counts,
+                yes: yes.map(|v| v as f32),
                 positives: class.positive_prompts.iter().map(single).collect(),
                 negatives: class.negative_prompts.iter().map(|(_, t)| single(t)).collect(),
                 nearest: class.negative_prompts.iter().enumerate().filter_map(of_nearest).collect(),

@@ -108,7 +108,7 @@ fn json_has_the_promised_keys_and_shapes() {
     let mut sum = 0.0;
     let mut none = 0.0;
     for class in classes {
-        assert_eq!(keys(class), ["name", "s_pos", "s_neg", "margin", "p", "yes"].into());
+        assert_eq!(keys(class), ["name", "s_pos", "s_neg", "margin", "p", "counts", "yes"].into());
         let number = |key: &str| class[key].as_f64().unwrap();
         assert!((number("margin") - (number("s_pos") - number("s_neg"))).abs() < 1e-5);
         sum += number("p");
@@ -146,7 +146,7 @@ fn embeddings_explain_the_scores() {
     assert!((dot(&f, &f) - 1.0).abs() < 1e-4);
     let [left, still, nothing] = &value["classes"].as_array().unwrap()[..] else { panic!("three classes") };
     for class in [left, still, nothing] {
-        let expected = ["name", "s_pos", "s_neg", "margin", "p", "yes", "text_pos", "text_neg"];
+        let expected = ["name", "s_pos", "s_neg", "margin", "p", "counts", "yes", "text_pos", "text_neg"];
         assert_eq!(keys(class), expected.into());
     }
     for (class, text, score) in
@@ -157,12 +157,33 @@ fn embeddings_explain_the_scores() {
     }
     assert_eq!(
         (&still["text_neg"], &still["s_neg"], &still["yes"]),
-        (&Value::Null, &Value::Null, &1.0.into())
+        (&Value::Null, &Value::Null, &Value::Null)
     );
     assert_eq!(
         (&nothing["s_pos"], &nothing["margin"], &nothing["p"]),
         (&Value::Null, &Value::Null, &0.0.into())
     );
+}
+
+#[test]
+fn classes_of_unknown_words_are_left_out_unless_they_are_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let video = clip(dir.path());
+    let names = ["moving left", "ジャンプ", "juggling knives"];
+    let classes: Vec<&str> = names.iter().flat_map(|name| ["--class", name]).collect();
+    let shares = |more: &[&str]| -> (Vec<(f64, bool)>, String) {
+        let out = analyze(&video, &[&classes[..], more].concat());
+        let value = json(&out);
+        let of = |c: &Value| (c["p"].as_f64().unwrap(), c["counts"].as_bool().unwrap());
+        let classes = value["classes"].as_array().unwrap().iter().map(of).collect();
+        (classes, String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    let (left_out, told) = shares(&["--json", "-"]);
+    assert_eq!(left_out, [(1.0, true), (0.0, false), (0.0, false)]);
+    assert!(told.contains("left out of p") && told.contains("ジャンプ, juggling knives"), "{told}");
+    let (counted, told) = shares(&["--json", "-", "--count-unknown"]);
+    assert!(counted.iter().all(|(p, counts)| *p > 0.0 && *counts), "{counted:?}");
+    assert!(!told.contains("left out"), "{told}");
 }
 
 #[test]

@@ -47,7 +47,12 @@ fn each_refusal_says_why() {
         (b"{\"version\": 1, \"classes\": [{\"name\": \"a\", \"positive\": \"run\"}]}", "sequence"),
         (b"{\"version\": 1, \"classes\": [], \"templates\": {\"positive\": []}}", "negative"),
         (b"{\"version\": 1, \"classes\": []} trailing", "trailing"),
-        (b"[\"run\", \"jump\"]", "JSON"),
+        (b"[\"run\", 7]", "entry 2"),
+        (b"[\"run\", {\"name\": \"jump\"}]", "entry 2"),
+        (b"[\"run\", \" \"]", "entry 2"),
+        (b"[\"run\", \"jump\", \"run\"]", "entry 1 already"),
+        (b"[\"run\", ", "JSON"),
+        (b"[]", "no names"),
         (deep.as_bytes(), "JSON"),
         (b"run\njump\nrun\n", "line 3"),
         (b"run\r\njump\r\nrun\r\n", "line 3"),
@@ -56,7 +61,7 @@ fn each_refusal_says_why() {
         (b"0,run\n1,jump,high\n", "3 field(s)"),
         (b"0,run\n1\n", "1 field(s)"),
         (b"0,run\n1,run\n", "line 1 already"),
-        (many.as_bytes(), "100001 classes and at most 100000 are read; keep"),
+        (many.as_bytes(), "10001 classes and at most 10000 are read"),
     ];
     for (bytes, reason) in cases {
         let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]);

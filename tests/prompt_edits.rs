@@ -91,8 +91,9 @@ fn editing_prompts_does_what_a_person_expects() {
         let (truth, other) = (after(0), after(1));
         same_winner += usize::from(winner(&other) == best);
         let (truth, other, before) = (&truth[own], &other[own], &before.classes[own]);
+        let moved = other.yes.zip(before.yes).map(|(a, b)| (a - b).abs());
         lowered += usize::from(truth.p < before.p && truth.yes < before.yes);
-        unmoved += usize::from((other.p - before.p).abs() < 0.1 && (other.yes - before.yes).abs() < 0.1);
+        unmoved += usize::from((other.p - before.p).abs() < 0.1 && moved.is_some_and(|d| d < 0.1));
         drops[0] += f64::from(before.p - truth.p) / clips.len() as f64;
         drops[1] += f64::from(before.p - other.p) / clips.len() as f64;
     }

@@ -16,14 +16,17 @@ fn list() -> impl Strategy<Value = Option<Vec<String>>> {
 
 fn set() -> impl Strategy<Value = PromptSet> {
     let class = (any::<String>(), list(), list());
-    let class = class.prop_map(|(name, positive, negative)| Class { name, positive, negative });
+    let class = class.prop_map(|(name, positive, negative)| Class { name, positive, negative, counts: None });
     let templates =
         (prop::collection::vec(any::<String>(), 0..4), prop::collection::vec(any::<String>(), 0..4));
-    (prop::collection::vec(class, 0..8), templates).prop_map(|(classes, (positive, negative))| PromptSet {
-        version: 1,
-        classes,
-        templates: Templates { positive, negative },
-    })
+    (prop::collection::vec(class, 0..8), templates, any::<bool>()).prop_map(
+        |(classes, (positive, negative), count_unknown)| PromptSet {
+            version: 1,
+            classes,
+            templates: Templates { positive, negative },
+            count_unknown,
+        },
+    )
 }
 
 proptest! {
@@ -104,6 +107,11 @@ fn a_plain_list_is_one_name_a_line() {
     let windows = "\u{feff}# actions\r\n\r\n  running \r\n\tjumping\r\nlast";
     assert_eq!(names(windows.as_bytes()), ["running", "jumping", "last"]);
     assert_eq!(names("naïve\rcafé".as_bytes()), ["naïve", "café"]);
+}
+
+#[test]
+fn a_json_array_is_a_list_of_names() {
+    assert_eq!(names(b" [\"run\", \" jump high \"]\n"), ["run", "jump high"]);
 }
 
 #[test]

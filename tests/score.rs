@@ -12,6 +12,7 @@ fn class(name: &str, positive: Option<Vec<f32>>, negative: Option<Vec<f32>>) -> 
         name: name.to_owned(),
         positive: positive.map(Into::into),
         negatives: negative.into_iter().map(Into::into).collect(),
+        counts: true,
         ..ClassEmbedding::default()
     }
 }
@@ -43,11 +44,10 @@ fn classes(max: usize) -> impl Strategy<Value = Vec<ClassEmbedding>> {
 }
 
 fn all_finite(s: &Scores) -> bool {
-    let options = |c: &motionlens::score::ClassScore| [c.s_pos, c.s_neg, c.margin, c.text_cos, c.logit];
+    let options =
+        |c: &motionlens::score::ClassScore| [c.s_pos, c.s_neg, c.margin, c.text_cos, c.logit, c.yes];
     s.none.is_finite()
-        && s.classes.iter().all(|c| {
-            c.p.is_finite() && c.yes.is_finite() && options(c).iter().flatten().all(|v| v.is_finite())
-        })
+        && s.classes.iter().all(|c| c.p.is_finite() && options(c).iter().flatten().all(|v| v.is_finite()))
 }
 
 proptest! {
@@ -58,7 +58,7 @@ proptest! {
         let scores = score(&video, &list, tau, alpha);
         for (got, want) in scores.classes.iter().zip(clip_softmax(&video, &positives, tau)) {
             prop_assert!((got.p - want).abs() <= TOLERANCE);
-            prop_assert_eq!(got.yes, 1.0);
+            prop_assert_eq!(got.yes, None);
         }
         prop_assert_eq!(scores.none, 0.0);
     }
@@ -131,7 +131,7 @@ proptest! {
         prop_assert_eq!(s.alpha, alpha);
         let mut none = 0.0;
         for (c, e) in s.classes.iter().zip(&list) {
-            prop_assert!((0.0..=1.0).contains(&c.p) && (0.0..=1.0).contains(&c.yes));
+            prop_assert!((0.0..=1.0).contains(&c.p) && c.yes.is_none_or(|y| (0.0..=1.0).contains(&y)));
             prop_assert_eq!(c.s_pos.is_some(), e.positive.is_some());
             prop_assert_eq!(c.s_neg.is_some(), !e.negatives.is_empty());
             prop_assert_eq!(c.logit.is_some(), e.positive.is_some());
@@ -139,12 +139,12 @@ proptest! {
                 (Some(p), Some(n)) => {
                     prop_assert!((c.margin.unwrap() - (p - n)).abs() <= TOLERANCE);
                     let yes = 1.0 / (1.0 + (-f64::from(tau) * f64::from(p - n)).exp());
-                    prop_assert!((f64::from(c.yes) - yes).abs() <= 1e-5);
+                    prop_assert!((f64::from(c.yes.unwrap()) - yes).abs() <= 1e-5);
                 }
-                (Some(p), None) => prop_assert_eq!((c.margin, c.yes), (Some(p), 1.0)),
-                (None, n) => prop_assert_eq!((c.margin, c.p, c.yes), (None, 0.0, if n.is_some() { 0.0 } else { 1.0 })),
+                (Some(p), None) => prop_assert_eq!((c.margin, c.yes), (Some(p), None)),
+                (None, _) => prop_assert_eq!((c.margin, c.p, c.yes), (None, 0.0, None)),
             }
-            none += c.p * (1.0 - c.yes);
+            none += c.p * (1.0 - c.yes.unwrap_or(1.0));
         }
         prop_assert!((s.none - none).abs() <= TOLERANCE);
         let sum: f32 = s.classes.iter().map(|c| c.p).sum();
@@ -167,6 +167,23 @@ proptest! {
         for (got, want) in more.classes.iter().zip(&expected.classes) {
             prop_assert_eq!((got.s_neg, got.p, got.yes), (want.s_neg, want.p, want.yes));
         }
+    }
+
+    /// A class that does not count changes nothing for the others, and keeps its own cosines.
+    #[test]
+    fn a_class_that_does_not_count_is_not_there_for_the_others(video in unit(), list in classes(9), at in 0_usize..9,
+                                                              alpha in 0.0_f32..2.0) {
+        prop_assume!(at < list.len());
+        let (mut masked, mut without) = (list.clone(), list);
+        masked[at].counts = false;
+        let left_out = without.remove(at);
+        let (masked, without) = (score(&video, &masked, 10.0, alpha), score(&video, &without, 10.0, alpha));
+        prop_assert_eq!(masked.none, without.none);
+        let mut others = masked.classes.clone();
+        let own = others.remove(at);
+        prop_assert_eq!(others, without.classes);
+        prop_assert_eq!((own.p, own.logit, own.counts), (0.0, None, false));
+        prop_assert_eq!(own.s_pos.is_some(), left_out.positive.is_some());
     }
 
     #[test]
@@ -198,8 +215,8 @@ fn zero_vectors_and_a_single_class_give_no_nan() {
         1.0,
     );
     assert!(all_finite(&s));
-    assert_eq!((s.classes[0].p, s.classes[0].yes, s.none), (1.0, 0.5, 0.5));
-    assert_eq!((s.classes[1].p, s.classes[1].yes), (0.0, 1.0));
+    assert_eq!((s.classes[0].p, s.classes[0].yes, s.none), (1.0, Some(0.5), 0.5));
+    assert_eq!((s.classes[1].p, s.classes[1].yes), (0.0, None));
     assert_eq!(mean_of_normalised(&[zero.clone(), zero.clone()]).unwrap(), zero);
     assert_eq!(mean_of_normalised(&[[1.0, 0.0], [-1.0, 0.0]]).unwrap(), [0.0, 0.0]);
 }
@@ -210,5 +227,5 @@ fn a_very_sharp_temperature_does_not_overflow() {
     let s = score(&[1.0], &list, 1e30, 1.0);
     assert!(all_finite(&s));
     assert_eq!((s.classes[0].p, s.classes[1].p), (1.0, 0.0));
-    assert_eq!((s.classes[0].yes, s.classes[1].yes), (1.0, 0.0));
+    assert_eq!((s.classes[0].yes, s.classes[1].yes), (Some(1.0), Some(0.0)));
 }

@@ -46,6 +46,9 @@ pub(super) struct Arguments {
     /// prompts.json
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// Give classes of words that the model does not know a share of p all the same
+    #[arg(long)]
+    pub(super) count_unknown: bool,
     /// Add the video and text embeddings to the JSON
     #[arg(long)]
     pub(super) embeddings: bool,
@@ -80,6 +83,7 @@ impl Arguments {
             surgery: None,
             json: None,
             out: None,
+            count_unknown: false,
             embeddings: false,
             alpha: None,
         }
@@ -102,7 +106,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Option<PathBuf>, CliError> {
     {
         return Err(CliError::Usage(format!("--start-s {start} is after --end-s {end}")));
     }
-    let prompts = arguments.prompt_set()?;
+    let mut prompts = arguments.prompt_set()?;
+    prompts.count_unknown |= arguments.count_unknown;
     let mut notes = prompts.problems();
 
     let cancel = Cancel::default();
@@ -190,8 +195,9 @@ fn table(record: &Record) -> String {
     let number = |v: Option<f32>| v.map_or_else(|| format!("{:>8}", "-"), |v| format!("{v:>8.4}"));
     let mut out = format!("{:width$}        p       s+       s-   margin      yes\n", "class");
     for c in classes {
-        let (s_pos, s_neg, margin) = (number(c.s_pos), number(c.s_neg), number(c.margin));
-        out += &format!("{:width$} {:>8.4} {s_pos} {s_neg} {margin} {:>8.4}\n", c.name, c.p, c.yes);
+        let p = number(Some(c.p).filter(|_| c.counts));
+        let (s_pos, s_neg, margin, yes) = (number(c.s_pos), number(c.s_neg), number(c.margin), number(c.yes));
+        out += &format!("{:width$} {p} {s_pos} {s_neg} {margin} {yes}\n", c.name);
     }
     out += &format!("{:width$} {:>8.4}\n", "(none)", record.none);
     out
@@ -212,6 +218,15 @@ impl Outcome {
                 "the words of the embedded model know moving shapes only; for real scenes give a CLIP folder with --model"
                     .to_owned(),
             );
+        }
+        let left_out: Vec<&str> =
+            self.scores.classes.iter().filter(|c| !c.counts).map(|c| c.name.as_str()).collect();
+        if !left_out.is_empty() {
+            let more = if left_out.len() > 20 { ", …" } else { "" };
+            let names = left_out[..left_out.len().min(20)].join(", ");
+            notes.push(format!(
+                "left out of p, because the model knows none of their words: {names}{more} (--count-unknown counts them)"
+            ));
         }
         let mut seen = HashSet::new();
         let words = self.notes.iter().flat_map(|n| n.unknown.iter().filter_map(|r| n.text.get(r.clone())));

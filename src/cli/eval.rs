@@ -1,9 +1,9 @@
 //! `motionlens eval`: measured figures of a model.
 
 use super::{CliError, ModelArguments};
-use crate::eval::metrics::Summary;
 use crate::eval::synth::{self, FIRST_SEED, SynthReport};
 use crate::files::write_atomic;
+use crate::metrics::Summary;
 use crate::model::folder::{CARD, Card};
 use crate::session::Session;
 use clap::builder::RangedU64ValueParser;

@@ -1,4 +1,3 @@
-//! Evaluation: metrics, and the protocols that use them.
+//! Evaluation: the protocols that measure a model.
 
-pub mod metrics;
 pub mod synth;

@@ -4,8 +4,8 @@
 //! Every figure is taken per clip and averaged per data seed; the mean and the standard deviation are over seeds, the
 //! 95% interval is that of the mean over all clips.
 
-use super::metrics::{Summary, auroc};
 use crate::data::world::{self, Motion, Scene};
+use crate::metrics::{Summary, auroc};
 use crate::model::Surgery;
 use crate::model::folder::{MotionScale, Reach};
 use crate::model::head::HeadConfig;

@@ -95,7 +95,9 @@ pub struct Class {
     pub s_neg: Option<f32>,
     pub margin: Option<f32>,
     pub p: f32,
-    pub yes: f32,
+    /// False for a class that is left out of p because the model knows none of its words.
+    pub counts: bool,
+    pub yes: Option<f32>,
     /// t⁺, and the t⁻ that s⁻ is of; only with `--embeddings`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text_pos: Option<Option<Vec<f32>>>,
@@ -111,6 +113,7 @@ impl Class {
             s_neg: c.s_neg,
             margin: c.margin,
             p: c.p,
+            counts: c.counts,
             yes: c.yes,
             text_pos: None,
             text_neg: None,

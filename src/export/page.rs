@@ -87,13 +87,13 @@ fn scores(record: &Record) -> String {
     for c in ranked {
         let _ = write!(
             out,
-            "<tr><th scope=\"row\">{}</th><td>{:.4}</td><td>{}</td><td>{}</td><td>{}</td><td>{:.4}</td>",
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>",
             escape(&c.name),
-            c.p,
+            if c.counts { format!("{:.4}", c.p) } else { "left out: unknown words".to_owned() },
             signed(c.s_pos),
             signed(c.s_neg),
             signed(c.margin),
-            c.yes
+            c.yes.map_or_else(|| "–".to_owned(), |v| format!("{v:.4}"))
         );
         match baseline.as_ref().map(|b| b.get(c.name.as_str())) {
             Some(Some(b)) => {

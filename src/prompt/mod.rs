@@ -1,5 +1,6 @@
 //! Prompts: what a person writes (classes, positive and negative prompts, templates) and the tokens it becomes.
 
+pub mod known;
 pub mod set;
 pub mod tokenizer;
 

@@ -1,7 +1,7 @@
 //! The prompt set: the file that a person keeps, and the prompts that it means.
 //!
-//! Three forms are read and told apart by their content: versioned JSON (the only form that is written), a plain
-//! list of names, and the `id,name` CSV of video-CLIP projects.
+//! Four forms are read and told apart by their content: versioned JSON (the only form that is written), a JSON array of
+//! names, a plain list of names, and the `id,name` CSV of video-CLIP projects.
 
 use crate::files::write_atomic;
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 pub const VERSION: u32 = 1;
 /// Larger files are refused: no person wrote them.
 pub const MAX_BYTES: u64 = 16 << 20;
-/// Sets with more classes are refused.
-pub const MAX_CLASSES: usize = 100_000;
+/// Sets with more classes are refused: up to here typing stays pleasant (README, "Figures").
+pub const MAX_CLASSES: usize = 10_000;
 
 /// Classes that [`PromptSet::problems`] names.
 const MAX_PROBLEMS: usize = 20;
@@ -27,6 +27,9 @@ pub struct PromptSet {
     pub classes: Vec<Class>,
     #[serde(default)]
     pub templates: Templates,
+    /// Classes of words that the model does not know have a share of p all the same (see `prompt::known`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub count_unknown: bool,
 }
 
 /// One class. An absent list means "fill the templates with the name"; an empty list means "none".
@@ -40,6 +43,10 @@ pub struct Class {
     /// Whole prompts, used as written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub negative: Option<Vec<String>>,
+    /// Whether the class has a share of p, where its words are not to decide that: a word that is still being typed is
+    /// unknown at nearly every letter. In no file.
+    #[serde(skip)]
+    pub counts: Option<bool>,
 }
 
 /// Prompt templates; `{}` stands for the class name.
@@ -79,9 +86,9 @@ pub enum PromptSetError {
 }
 
 impl PromptSet {
-    /// Reads the JSON form, a plain list of names, or the `id,name` CSV (told apart by content).
+    /// Reads the JSON form, a JSON array or plain list of names, or the `id,name` CSV (told apart by content).
     ///
-    /// A list or CSV with a name that stands twice is refused. JSON keeps names that are empty or stand twice, as
+    /// An array, list or CSV with a name that stands twice is refused. JSON keeps names that are empty or stand twice, as
     /// they may be work in progress: see [`PromptSet::problems`].
     pub fn load(path: &Path) -> Result<Self, PromptSetError> {
         let bytes = read_bounded(path)?;
@@ -93,12 +100,13 @@ impl PromptSet {
         let text = decode(bytes)?;
         let set = match text.trim_start().chars().next() {
             None => return Err("it is empty".to_owned()),
-            Some('{' | '[') => from_json(text)?,
+            Some('{') => from_json(text)?,
+            Some('[') => Self::from_names(from_array(text)?),
             Some(_) => Self::from_names(if is_csv(text) { from_csv(text)? } else { from_list(text)? }),
         };
         match set.classes.len() {
             n if n > MAX_CLASSES => Err(format!(
-                "it has {n} classes and at most {MAX_CLASSES} are read; keep those that a clip may show, or split it into several files"
+                "it has {n} classes and at most {MAX_CLASSES} are read, because each keystroke scores them all; keep those that a clip may show, or split it into several files"
             )),
             _ => Ok(set),
         }
@@ -115,7 +123,7 @@ impl PromptSet {
     /// Classes by name alone, filled from the default templates.
     pub fn from_names(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let classes = names.into_iter().map(|n| Class { name: n.into(), ..Class::default() }).collect();
-        Self { version: VERSION, classes, templates: Templates::default() }
+        Self { version: VERSION, classes, templates: Templates::default(), count_unknown: false }
     }
 
     /// The set with the templates that a model was trained with, where the set itself chose none: its templates
@@ -222,6 +230,23 @@ fn from_json(text: &str) -> Result<PromptSet, String> {
     }
 }
 
+/// `["run", "jump"]`.
+fn from_array(text: &str) -> Result<Vec<String>, String> {
+    let list: Vec<serde_json::Value> =
+        serde_json::from_str(text).map_err(|e| format!("its JSON cannot be read: {e}"))?;
+    let mut names = Names { place: "entry", ..Names::default() };
+    for (number, entry) in (1..).zip(&list) {
+        match entry.as_str().map(str::trim) {
+            Some("") => return Err(format!("entry {number} of its JSON array is an empty name")),
+            Some(name) => names.add(number, name)?,
+            None => {
+                return Err(format!("entry {number} of its JSON array is no name in quotes: {entry:.60}"));
+            }
+        }
+    }
+    names.finish()
+}
+
 /// The first line that says something is `id,name`, or starts with a number and a comma.
 fn is_csv(text: &str) -> bool {
     let Some((id, name)) = lines(text).next().and_then(|(_, line)| line.split_once(',')) else {
@@ -281,16 +306,24 @@ fn from_csv(text: &str) -> Result<Vec<String>, String> {
 }
 
 /// Names in order, each once.
-#[derive(Default)]
 struct Names {
+    /// What the numbers count: lines, or the entries of an array.
+    place: &'static str,
     list: Vec<String>,
     first: HashMap<String, u64>,
 }
 
+impl Default for Names {
+    fn default() -> Self {
+        Self { place: "line", list: Vec::new(), first: HashMap::new() }
+    }
+}
+
 impl Names {
-    fn add(&mut self, line: u64, name: &str) -> Result<(), String> {
-        if let Some(earlier) = self.first.insert(name.to_owned(), line) {
-            return Err(format!("line {line}: the name \"{name}\" stands on line {earlier} already"));
+    fn add(&mut self, number: u64, name: &str) -> Result<(), String> {
+        if let Some(earlier) = self.first.insert(name.to_owned(), number) {
+            let place = self.place;
+            return Err(format!("{place} {number}: the name \"{name}\" stands on {place} {earlier} already"));
         }
         self.list.push(name.to_owned());
         Ok(())

@@ -37,7 +37,8 @@ pub struct Encoded {
     /// How many tokens were cut to fit the context (0: none). For a text beyond [`MAX_TEXT_BYTES`] the rest counts
     /// by its words, so the number is then a lower bound.
     pub cut: usize,
-    /// Byte ranges of the text whose words the tokenizer does not know (its unknown token).
+    /// Byte ranges of the words that the tokenizer does not know: its unknown token, or with byte pairs a word of which
+    /// nothing is left but single bytes.
     pub unknown: Vec<Range<usize>>,
 }
 
@@ -92,9 +93,15 @@ impl Tokenizer {
         self.largest as usize + 1
     }
 
-    /// The vocabulary is one of whole words: a word outside it is unknown, and not made of pieces.
+    /// A word is in its vocabulary or is not. Byte pairs and the like make tokens of every string.
     pub fn is_word_level(&self) -> bool {
-        matches!(self.inner.get_model(), ModelWrapper::WordLevel(_))
+        self.unknown.is_some() && !matches!(self.inner.get_model(), ModelWrapper::BPE(_))
+    }
+
+    /// The ids of the known words of a text, without start and end.
+    pub fn words(&self, text: &str) -> Vec<u32> {
+        let Ok(encoding) = self.inner.encode(bounded(text).0, false) else { return Vec::new() };
+        encoding.get_ids().iter().copied().filter(|id| Some(*id) != self.unknown).collect()
     }
 
     /// Encodes one prompt; never fails on strange text.
@@ -116,7 +123,7 @@ impl Tokenizer {
             ids.truncate(self.context);
             ids[self.context - 1] = end;
         }
-        let unknown = encoding
+        let mut unknown: Vec<Range<usize>> = encoding
             .get_ids()
             .iter()
             .zip(encoding.get_offsets())
@@ -124,8 +131,37 @@ impl Tokenizer {
             .map(|(_, &(start, end))| start..end)
             .filter(|range| kept.get(range.clone()).is_some_and(|word| !word.is_empty()))
             .collect();
+        if let ModelWrapper::BPE(bpe) = self.inner.get_model() {
+            unknown.extend(in_bytes(&encoding, kept, bpe.end_of_word_suffix.as_deref().unwrap_or_default()));
+            unknown.sort_by_key(|range| range.start);
+        }
         Encoded { ids, cut, unknown }
     }
+}
+
+/// The words that fell into single bytes: more than one token, each of one byte (one sign, in the byte alphabet). Signs of
+/// ASCII alone, such as "?!", are no words.
+fn in_bytes(encoding: &tokenizers::Encoding, text: &str, suffix: &str) -> Vec<Range<usize>> {
+    let mut words: Vec<(u32, Range<usize>, usize, bool)> = Vec::new();
+    for ((word, token), &(start, end)) in
+        encoding.get_word_ids().iter().zip(encoding.get_tokens()).zip(encoding.get_offsets())
+    {
+        let Some(word) = *word else { continue };
+        let single = token.strip_suffix(suffix).unwrap_or(token).chars().count() == 1;
+        match words.last_mut() {
+            Some((last, range, tokens, all)) if *last == word => {
+                *range = range.start.min(start)..range.end.max(end);
+                *tokens += 1;
+                *all &= single;
+            }
+            _ => words.push((word, start..end, 1, single)),
+        }
+    }
+    let is_word = |range: &Range<usize>| {
+        text.get(range.clone()).is_some_and(|w| w.chars().any(|c| c.is_alphanumeric() || !c.is_ascii()))
+    };
+    let fallen = words.into_iter().filter(|(_, range, tokens, all)| *all && *tokens > 1 && is_word(range));
+    fallen.map(|(_, range, ..)| range).collect()
 }
 
 /// The part of a text that is tokenised and the rest, parted between two words where there are any.

@@ -3,6 +3,7 @@
 
 use super::{Session, WorkError, not_finite, read};
 use crate::prompt::PromptSet;
+use crate::prompt::known::Known;
 use crate::score::{ClassEmbedding, mean_of_normalised, normalise};
 use burn::tensor::{Tensor, TensorData};
 use lru::LruCache;
@@ -43,11 +44,13 @@ pub(super) struct Cache {
     texts: LruCache<String, Text>,
     /// t⁺ and the t⁻ of a class's prompts, after DA_j.
     classes: LruCache<Prompts, (Option<Arc<[f32]>>, Vec<Arc<[f32]>>)>,
+    /// Which texts hold a word that the model knows.
+    known: Known,
 }
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { texts: LruCache::new(KEPT), classes: LruCache::new(KEPT) }
+        Self { texts: LruCache::new(KEPT), classes: LruCache::new(KEPT), known: Known::default() }
     }
 }
 
@@ -78,12 +81,15 @@ impl Session {
             .filter(|note| noted.insert(note.text.as_str()))
             .cloned()
             .collect();
+        let counts: Vec<bool> =
+            set.classes.iter().map(|c| self.texts.known.counts(&self.tokenizer, set, c)).collect();
         let joint = |text: &String| Some(self.texts.texts.peek(text)?.joint.clone());
         let classes = set
             .classes
             .iter()
             .zip(&prompts)
-            .map(|(class, prompts)| {
+            .zip(counts)
+            .map(|((class, prompts), counts)| {
                 let (positive, negatives) = self.texts.classes.peek(prompts).cloned().unwrap_or_default();
                 let grouped = |text: String| {
                     let group = prompts.1.iter().position(|group| group.contains(&text))?;
@@ -93,6 +99,7 @@ impl Session {
                     name: class.name.clone(),
                     positive,
                     negatives,
+                    counts,
                     positive_prompts: prompts.0.iter().filter_map(joint).collect(),
                     negative_prompts: set.negative_prompts(class).into_iter().filter_map(grouped).collect(),
                 }

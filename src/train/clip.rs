@@ -97,7 +97,7 @@ pub fn contrastive_loss(logits: Tensor<2>, truth: Tensor<2>) -> (Tensor<1>, Tens
 
 /// Share of (true pair, false pair) with the true one scored higher, over all pairs of a batch.
 fn pair_auc(logits: &[f32], truth: &[f32]) -> f64 {
-    crate::eval::metrics::auroc(logits.iter().zip(truth).map(|(&l, &t)| (l, t > 0.5)))
+    crate::metrics::auroc(logits.iter().zip(truth).map(|(&l, &t)| (l, t > 0.5)))
 }
 
 /// Trains and writes a model folder: `config.json`, `model.safetensors`, `tokenizer.json`,

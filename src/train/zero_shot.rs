@@ -76,6 +76,7 @@ impl TextSide {
         let rows = self.names.iter().zip(positive.chunks(e).zip(negative.chunks(e)));
         Ok(rows
             .map(|(name, (p, n))| ClassEmbedding {
+                counts: true,
                 name: name.clone(),
                 positive: Some(p.into()),
                 negatives: vec![n.into()],

@@ -9,9 +9,12 @@ mod output;
 
 pub use loss::Ending;
 
+use super::ask::{self, Asked};
 use super::command::Command;
 use super::dialogs::Desk;
 use super::edit::{History, PromptEdit};
+use super::fonts::Missing;
+use super::hold::{self, Hold};
 use super::keep::{self, Keep, Recent};
 use super::messages::{Kind, Messages};
 use super::overlay::View;
@@ -50,6 +53,7 @@ pub struct App {
     play_on_open: bool,
     hinted: bool,
     reported: Option<String>,
+    missing: Missing,
     keep: Keep,
     /// A video that is to be shown where the run before this one left it.
     reopen: Option<keep::Open>,
@@ -88,6 +92,7 @@ impl App {
             surgery: Default::default(),
             scale: None,
             history: History::new(PromptSet::from_names(Vec::<String>::new())),
+            hold: None,
             prompts_file: None,
             scored: None,
             revision: 0,
@@ -117,6 +122,7 @@ impl App {
             play_on_open: false,
             hinted: false,
             reported: None,
+            missing: Missing::listen(ctx),
             keep: Keep::nothing(),
             reopen: None,
             model_asked: None,
@@ -166,11 +172,25 @@ impl App {
             Command::PromptsRead(path, Ok(set)) => {
                 Recent::note(&mut s.recent.prompts, &path);
                 s.prompts_file = Some(path);
-                self.edit(&PromptEdit::Replace(set));
+                if s.prompts().classes.is_empty() && !s.history.can_undo() {
+                    // The first set, such as that of `--prompts`: there is nothing that undo could bring back.
+                    s.history.start(set);
+                    self.send_prompts();
+                } else {
+                    self.edit(&PromptEdit::Replace(set));
+                }
             }
             Command::PromptsRead(_, Err(why)) => s.messages.add(Kind::Problem, why),
             Command::Ask(dialog) => self.desk.ask(dialog),
-            Command::PathField(open) => s.path_field = open.then(String::new),
+            Command::PathField(open) => s.path_field = open.then(Asked::default),
+            Command::TypePath(purpose) => {
+                s.path_field = Some(Asked { purpose: Some(purpose), ..Asked::default() });
+                s.messages.add(
+                    Kind::Hint,
+                    "This desktop has no file dialog (neither a portal with a file chooser nor zenity), so the path is \
+                     typed.",
+                );
+            }
 
             Command::TogglePlay => self.with_player(|p| if p.is_playing() { p.pause() } else { p.play() }),
             Command::Pause => self.with_player(Player::pause),
@@ -197,7 +217,7 @@ impl App {
                 self.set_range((from, Some(at)));
             }
             Command::ClearRange => self.set_range((None, None)),
-            Command::TimeField(open) => s.time_field = open.then(String::new),
+            Command::TimeField(open) => s.time_field = open.then(Asked::default),
 
             Command::Scope(scope) => self.set_scope(scope),
             Command::Follow(on) => {
@@ -374,6 +394,15 @@ impl App {
         {
             self.pictures.thumbnails.want(&self.desk, source, &shown.answer.frames);
         }
+        if let Some(hold) = self.state.hold {
+            match hold.left(now) {
+                Some(wait) => ctx.request_repaint_after(wait),
+                None => {
+                    self.state.hold = None;
+                    self.send_prompts();
+                }
+            }
+        }
         if let Some(wait) = self.state.messages.expire(now) {
             ctx.request_repaint_after(wait);
         }
@@ -401,7 +430,9 @@ impl App {
     }
 
     fn edit(&mut self, edit: &PromptEdit) {
+        let hold = edit.class().and_then(|c| Hold::new(&self.state, c, Instant::now()));
         if self.state.history.edit(edit) {
+            self.state.hold = hold;
             self.keep.typed(Instant::now());
             self.send_prompts();
         }
@@ -410,18 +441,13 @@ impl App {
     fn send_prompts(&mut self) {
         self.state.revision += 1;
         if let Some(e) = &self.engine {
-            e.set_prompts(self.state.revision, Arc::new(self.state.prompts().clone()), None);
+            e.set_prompts(self.state.revision, Arc::new(hold::held(&self.state)), None);
         }
     }
 
     /// Templates that the person has not touched follow the model.
     fn adopt_templates(&mut self, templates: crate::prompt::Templates) {
-        let present = &self.state.prompts().templates;
-        let before = self.state.model.as_ref().and_then(|i| i.templates.clone());
-        let untouched = *present == crate::prompt::Templates::default() || before.as_ref() == Some(present);
-        if untouched && *present != templates {
-            self.state.history.adopt_templates(templates);
-        }
+        self.state.history.set_model_templates(templates);
         self.send_prompts();
     }
 
@@ -498,15 +524,10 @@ impl App {
         }
         egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::STAGE)).show(ui, |ui| {
             s.stage_rect = ui.max_rect();
-            if !s.messages.all().is_empty() {
-                let margin = egui::Margin { left: 8, right: 8, top: 6, bottom: 0 };
-                egui::Frame::new()
-                    .inner_margin(margin)
-                    .show(ui, |ui| messages::show(ui, &s.messages, &mut out));
-            }
             stage::show(ui, s, &mut self.pictures, &mut out);
         });
-        topbar::fields(&ctx, s, &mut out);
+        messages::show(&ctx, s.stage_rect, &s.messages, &mut out);
+        ask::show(&ctx, s, &mut out);
         keys::help(&ctx, s, &mut out);
         dropped(&ctx, &mut out);
         if !out.is_empty() {
@@ -516,6 +537,7 @@ impl App {
             self.apply(&ctx, command);
         }
         self.commands = out;
+        self.missing.answer(&ctx);
     }
 }
 

@@ -27,6 +27,8 @@ pub enum Command {
     Ask(Dialog),
     /// Shows or hides the field that takes a path as text.
     PathField(bool),
+    /// The same in place of a dialog that the desktop does not have.
+    TypePath(Dialog),
 
     TogglePlay,
     Pause,

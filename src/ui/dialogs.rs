@@ -1,12 +1,13 @@
-//! File dialogs and file reading on threads of their own: the window goes on while a dialog is open. Jobs that write are
-//! waited for when the window closes, so that a file that was asked for is there.
+//! File dialogs and file reading on threads of their own: the window goes on while a dialog is open. Where the desktop has
+//! no dialog, the path is asked for as text. Jobs that write are waited for when the window closes, so that a file that was
+//! asked for is there.
 
 use super::command::{Command, Dialog};
 use crate::prompt::PromptSet;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Starts work elsewhere; its outcome comes back as a [`Command`].
 pub struct Desk {
@@ -107,32 +108,16 @@ impl Desk {
         }
     }
 
-    /// Opens a dialog.
+    /// Opens a dialog, or asks for the path as text where the desktop has none to open.
     pub fn ask(&self, which: Dialog) {
         self.start("dialog", move || {
-            let dialog = rfd::FileDialog::new();
-            match which {
-                Dialog::Video => dialog
-                    .set_title("Open a video")
-                    .add_filter("Videos and pictures", &VIDEO_TYPES)
-                    .add_filter("All files", &["*"])
-                    .pick_file()
-                    .map(Command::OpenVideo),
-                Dialog::Model => dialog.set_title("Open a model folder").pick_folder().map(Command::Open),
-                Dialog::LoadPrompts => dialog
-                    .set_title("Open a prompt set")
-                    .add_filter("Prompt sets", &["json", "txt", "csv"])
-                    .pick_file()
-                    .map(Command::LoadPrompts),
-                Dialog::SavePrompts => dialog
-                    .set_title("Save the prompt set")
-                    .add_filter("Prompt set", &["json"])
-                    .set_file_name("prompts.json")
-                    .save_file()
-                    .map(Command::SavePrompts),
-                Dialog::Report => {
-                    dialog.set_title("Where to make the report's folder").pick_folder().map(Command::Report)
-                }
+            if !available() {
+                return Some(Command::TypePath(which));
+            }
+            let began = Instant::now();
+            match pick(which) {
+                Some(path) => Some(which.chosen(path)),
+                None => failed(began.elapsed()).then_some(Command::TypePath(which)),
             }
         });
     }
@@ -151,5 +136,93 @@ impl Desk {
             let told = set.save(&path).map(|()| format!("Prompt set written to {}", path.display()));
             Some(Command::Told(told.map_err(|e| e.to_string())))
         });
+    }
+}
+
+impl Dialog {
+    /// What is to be done with the path that was chosen.
+    pub fn chosen(self, path: PathBuf) -> Command {
+        match self {
+            Dialog::Video => Command::OpenVideo(path),
+            Dialog::Model => Command::Open(path),
+            Dialog::LoadPrompts => Command::LoadPrompts(path),
+            Dialog::SavePrompts => Command::SavePrompts(path),
+            Dialog::Report => Command::Report(path),
+        }
+    }
+}
+
+fn pick(which: Dialog) -> Option<PathBuf> {
+    let dialog = rfd::FileDialog::new();
+    match which {
+        Dialog::Video => dialog
+            .set_title("Open a video")
+            .add_filter("Videos and pictures", &VIDEO_TYPES)
+            .add_filter("All files", &["*"])
+            .pick_file(),
+        Dialog::Model => dialog.set_title("Open a model folder").pick_folder(),
+        Dialog::LoadPrompts => dialog
+            .set_title("Open a prompt set")
+            .add_filter("Prompt sets", &["json", "txt", "csv"])
+            .pick_file(),
+        Dialog::SavePrompts => dialog
+            .set_title("Save the prompt set")
+            .add_filter("Prompt set", &["json"])
+            .set_file_name("prompts.json")
+            .save_file(),
+        Dialog::Report => dialog.set_title("Where to make the report's folder").pick_folder(),
+    }
+}
+
+/// rfd gives nothing for a cancelled dialog and for one that could not be opened. Nobody cancels as fast as this.
+fn failed(took: Duration) -> bool {
+    cfg!(all(unix, not(target_os = "macos"))) && took < Duration::from_millis(250)
+}
+
+/// Whether there is a dialog to open. May take seconds; never on the ui thread.
+fn available() -> bool {
+    #[cfg(all(unix, not(target_os = "macos")))]
+    return desktop::has_dialogs(&std::env::var_os("PATH").unwrap_or_default(), None);
+    #[cfg(not(all(unix, not(target_os = "macos"))))]
+    return true;
+}
+
+/// What rfd opens its dialogs with on free desktops.
+#[cfg(all(unix, not(target_os = "macos")))]
+mod desktop {
+    use std::ffi::OsStr;
+    use std::time::Duration;
+
+    /// A portal that can choose files, or zenity in one of the folders of PATH. `bus`: the address of another session bus.
+    pub fn has_dialogs(path: &OsStr, bus: Option<&str>) -> bool {
+        let zenity = std::env::split_paths(path).any(|folder| folder.join("zenity").is_file());
+        zenity || pollster::block_on(portal(bus)).is_ok()
+    }
+
+    /// The version of the portal's file chooser: a desktop without one does not answer, or has no such property.
+    async fn portal(bus: Option<&str>) -> zbus::Result<u32> {
+        let (name, path) = ("org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop");
+        let builder = match bus {
+            Some(address) => zbus::connection::Builder::address(address)?,
+            None => zbus::connection::Builder::session()?,
+        };
+        let bus = builder.method_timeout(Duration::from_secs(3)).build().await?;
+        let chooser = zbus::Proxy::new(&bus, name, path, "org.freedesktop.portal.FileChooser").await?;
+        chooser.get_property("version").await
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn without_portal_and_zenity_there_is_no_dialog() {
+            let folder = tempfile::tempdir().unwrap();
+            let nowhere = format!("unix:path={}", folder.path().join("bus").display());
+            assert!(!has_dialogs(folder.path().as_os_str(), Some(&nowhere)));
+            assert!(!has_dialogs(OsStr::new(""), Some(&nowhere)));
+            std::fs::write(folder.path().join("zenity"), b"").unwrap();
+            assert!(has_dialogs(folder.path().as_os_str(), Some(&nowhere)));
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Edits of the prompt set, and their undo. Pure: no window, no engine.
 //!
-//! Undo keeps whole documents (they are small) and joins consecutive typing in one field into one step.
+//! Undo keeps the changes that take back what was done, and joins consecutive typing in one field into one step.
 
-use crate::prompt::{Class, PromptSet};
+use super::document::{Change, Document, Key, Row};
+use crate::prompt::{Class, PromptSet, Templates};
 use crate::score::Scores;
 use std::sync::Arc;
 
@@ -45,6 +46,13 @@ impl Side {
         }
     }
 
+    fn templates_mut(self, templates: &mut Templates) -> &mut Vec<String> {
+        match self {
+            Side::Positive => &mut templates.positive,
+            Side::Negative => &mut templates.negative,
+        }
+    }
+
     /// The list that a person edits: the own one as it is written, blank lines included, or the filled templates.
     pub fn shown(self, set: &PromptSet, class: &Class) -> Vec<String> {
         self.list(class).clone().unwrap_or_else(|| self.prompts(set, class))
@@ -79,35 +87,50 @@ pub enum PromptEdit {
     AddTemplate(Side),
     SetTemplate(Side, usize, String),
     RemoveTemplate(Side, usize),
+    /// Whether classes of unknown words only have a share of p all the same.
+    CountUnknown(bool),
+    /// Takes back the row that was just added and has no text yet.
+    DropNewest,
     Replace(PromptSet),
 }
 
 impl PromptEdit {
-    /// Typing in the same field joins into one undo step.
-    fn field(&self) -> Option<(usize, Option<Side>, usize)> {
+    /// The field that is typed in: consecutive edits of one join into one undo step.
+    fn field(&self, of: &Document) -> Option<Key> {
         match self {
-            PromptEdit::RenameClass(c, _) => Some((*c, None, 0)),
-            PromptEdit::SetPrompt(c, s, i, _) => Some((*c, Some(*s), *i)),
-            PromptEdit::SetTemplate(s, i, _) => Some((usize::MAX, Some(*s), *i)),
+            PromptEdit::RenameClass(c, _) => of.class_key(*c).map(Key::from),
+            PromptEdit::SetPrompt(c, side, i, _) => {
+                of.prompt_keys(*c)?.side(*side).get(*i).copied().map(Key::from)
+            }
+            PromptEdit::SetTemplate(side, i, _) => {
+                of.template_keys().side(*side).get(*i).copied().map(Key::from)
+            }
             _ => None,
         }
     }
-}
 
-/// What undo brings back: the prompts and the pinned baseline.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Document {
-    pub prompts: PromptSet,
-    pub pinned: Option<Arc<Scores>>,
+    /// The class whose words this changes.
+    pub fn class(&self) -> Option<usize> {
+        match self {
+            PromptEdit::RenameClass(c, _)
+            | PromptEdit::AddPrompt(c, ..)
+            | PromptEdit::SetPrompt(c, ..)
+            | PromptEdit::RemovePrompt(c, ..) => Some(*c),
+            _ => None,
+        }
+    }
 }
 
 /// A document with its past and its undone future.
 #[derive(Debug)]
 pub struct History {
     present: Document,
-    past: Vec<Document>,
-    future: Vec<Document>,
-    typing: Option<(usize, Option<Side>, usize)>,
+    /// What takes the steps back, and what takes the undone ones forward again; the newest last.
+    past: Vec<Change>,
+    future: Vec<Change>,
+    /// The field that the newest step was typed in, or that it made.
+    typing: Option<Key>,
+    newest: Option<Key>,
 }
 
 /// Undo steps that are kept.
@@ -115,12 +138,18 @@ const DEPTH: usize = 200;
 
 impl History {
     pub fn new(prompts: PromptSet) -> Self {
-        Self {
-            present: Document { prompts, pinned: None },
-            past: Vec::new(),
-            future: Vec::new(),
-            typing: None,
-        }
+        let present = Document::new(prompts);
+        Self { present, past: Vec::new(), future: Vec::new(), typing: None, newest: None }
+    }
+
+    /// Begins anew with these prompts: there is nothing to take back. The model's templates stay known.
+    pub fn start(&mut self, prompts: PromptSet) {
+        let whole = self.present.whole(prompts);
+        self.present.change(Change::All(Box::new(whole)));
+        self.present.change(Change::Pin(None));
+        self.past.clear();
+        self.future.clear();
+        (self.typing, self.newest) = (None, None);
     }
 
     pub fn present(&self) -> &Document {
@@ -135,120 +164,196 @@ impl History {
         !self.future.is_empty()
     }
 
+    /// The class, prompt or template that the newest step has added: it waits for its text.
+    pub fn newest(&self) -> Option<Key> {
+        self.newest
+    }
+
     /// Applies an edit. Returns whether anything changed.
     pub fn edit(&mut self, edit: &PromptEdit) -> bool {
-        let mut next = self.present.clone();
-        apply(&mut next.prompts, edit);
-        self.step(next, edit.field())
-    }
-
-    /// Sets or clears the baseline.
-    pub fn pin(&mut self, scores: Option<Arc<Scores>>) -> bool {
-        let next = Document { prompts: self.present.prompts.clone(), pinned: scores };
-        self.step(next, None)
-    }
-
-    /// Changes the templates without an undo step: a model brings its own.
-    pub fn adopt_templates(&mut self, templates: crate::prompt::Templates) {
-        self.present.prompts.templates = templates;
-    }
-
-    fn step(&mut self, next: Document, field: Option<(usize, Option<Side>, usize)>) -> bool {
-        if next == self.present {
-            return false;
+        if *edit == PromptEdit::DropNewest {
+            return self.drop_newest();
+        }
+        let Some((change, added)) = plan(&mut self.present, edit) else { return false };
+        let field = edit.field(&self.present);
+        if field.is_none() {
+            self.newest = added;
         }
         let joins = field.is_some() && field == self.typing && !self.past.is_empty();
-        let before = std::mem::replace(&mut self.present, next);
-        if !joins {
-            self.past.push(before);
-            if self.past.len() > DEPTH {
-                self.past.remove(0);
-            }
+        self.step(change, joins);
+        // What is typed into a new row belongs to the step that made the row.
+        self.typing = field.or(added);
+        true
+    }
+
+    /// Takes back the row that was just added, where it is still without text. Returns whether anything changed.
+    fn drop_newest(&mut self) -> bool {
+        let waits = self.newest.is_some() && self.newest == self.typing;
+        if !waits || !self.undo() {
+            return false;
         }
-        self.typing = field;
         self.future.clear();
         true
     }
 
-    pub fn undo(&mut self) -> bool {
-        let Some(before) = self.past.pop() else { return false };
+    /// Sets or clears the baseline.
+    pub fn pin(&mut self, scores: Option<Arc<Scores>>) -> bool {
+        if self.present.pinned == scores {
+            return false;
+        }
+        self.step(Change::Pin(scores), false);
         self.typing = None;
-        self.future.push(std::mem::replace(&mut self.present, before));
+        true
+    }
+
+    /// A model brings its templates, which is no step to take back: they are used where nobody has written other ones.
+    pub fn set_model_templates(&mut self, templates: Templates) {
+        self.present.set_model_templates(templates);
+        for change in self.past.iter_mut().chain(&mut self.future) {
+            self.present.adopts(change);
+        }
+    }
+
+    fn step(&mut self, change: Change, joins: bool) {
+        let back = self.present.change(change);
+        if !joins {
+            self.past.push(back);
+            if self.past.len() > DEPTH {
+                self.past.remove(0);
+            }
+        }
+        self.future.clear();
+    }
+
+    pub fn undo(&mut self) -> bool {
+        let Some(change) = self.past.pop() else { return false };
+        (self.typing, self.newest) = (None, None);
+        let forward = self.present.change(change);
+        self.future.push(forward);
         true
     }
 
     pub fn redo(&mut self) -> bool {
-        let Some(after) = self.future.pop() else { return false };
-        self.typing = None;
-        self.past.push(std::mem::replace(&mut self.present, after));
+        let Some(change) = self.future.pop() else { return false };
+        (self.typing, self.newest) = (None, None);
+        let back = self.present.change(change);
+        self.past.push(back);
         true
     }
 }
 
-/// Carries out one edit.
-pub fn apply(set: &mut PromptSet, edit: &PromptEdit) {
-    match edit {
+/// The change that an edit asks for and what it adds; `None` where nothing would change.
+fn plan(of: &mut Document, edit: &PromptEdit) -> Option<(Change, Option<Key>)> {
+    let count = of.prompts.classes.len();
+    Some(match edit {
         PromptEdit::AddClass(name) => {
-            set.classes.push(Class { name: name.clone(), ..Class::default() });
+            let row = of.new_row(name.clone());
+            let key = Key::from(row.key);
+            (Change::Insert(count, row), Some(key))
         }
-        PromptEdit::RemoveClass(c) => remove(&mut set.classes, *c),
-        PromptEdit::MoveClass(c, by) => shift(&mut set.classes, *c, *by),
+        PromptEdit::RemoveClass(c) => (*c < count).then_some((Change::Remove(*c), None))?,
+        PromptEdit::MoveClass(c, by) => {
+            let to = moved(count, *c, *by)?;
+            (Change::Swap(*c, to), None)
+        }
         PromptEdit::RenameClass(c, name) => {
-            if let Some(class) = set.classes.get_mut(*c) {
-                class.name.clone_from(name);
-            }
+            let mut row = of.row(*c).filter(|row| row.class.name != *name)?;
+            row.class.name.clone_from(name);
+            (Change::Set(*c, row), None)
         }
-        PromptEdit::AddPrompt(c, side, text) => own_list(set, *c, *side, |l| l.push(text.clone())),
-        PromptEdit::SetPrompt(c, side, i, text) => own_list(set, *c, *side, |l| {
-            if let Some(p) = l.get_mut(*i) {
-                p.clone_from(text);
+        PromptEdit::AddPrompt(c, side, text) => {
+            let mut row = own(of, *c, *side)?;
+            let key = of.new_key();
+            if let Some(list) = side.list_mut(&mut row.class) {
+                list.push(text.clone());
             }
-        }),
-        PromptEdit::RemovePrompt(c, side, i) => own_list(set, *c, *side, |l| remove(l, *i)),
-        PromptEdit::MovePrompt(c, side, i, by) => own_list(set, *c, *side, |l| shift(l, *i, *by)),
-        PromptEdit::WriteOwn(c, side) => own_list(set, *c, *side, |_| {}),
+            row.prompts.side_mut(*side).push(key);
+            (Change::Set(*c, row), Some(key.into()))
+        }
+        PromptEdit::SetPrompt(c, side, i, text) => {
+            let mut row = own(of, *c, *side)?;
+            let prompt = side.list_mut(&mut row.class).as_mut()?.get_mut(*i)?;
+            if prompt == text {
+                return None;
+            }
+            prompt.clone_from(text);
+            (Change::Set(*c, row), None)
+        }
+        PromptEdit::RemovePrompt(c, side, i) => {
+            let mut row = own(of, *c, *side)?;
+            let list = side.list_mut(&mut row.class).as_mut()?;
+            (*i < list.len()).then(|| list.remove(*i))?;
+            row.prompts.side_mut(*side).remove(*i);
+            (Change::Set(*c, row), None)
+        }
+        PromptEdit::MovePrompt(c, side, i, by) => {
+            let mut row = own(of, *c, *side)?;
+            let list = side.list_mut(&mut row.class).as_mut()?;
+            let to = moved(list.len(), *i, *by)?;
+            list.swap(*i, to);
+            row.prompts.side_mut(*side).swap(*i, to);
+            (Change::Set(*c, row), None)
+        }
+        PromptEdit::WriteOwn(c, side) => {
+            let row = own(of, *c, *side)?;
+            let already = of.prompts.classes.get(*c).is_some_and(|class| side.list(class).is_some());
+            (!already).then_some((Change::Set(*c, row), None))?
+        }
         PromptEdit::UseTemplates(c, side) => {
-            if let Some(class) = set.classes.get_mut(*c) {
-                *side.list_mut(class) = None;
-            }
+            let mut row = of.row(*c).filter(|row| side.list(&row.class).is_some())?;
+            *side.list_mut(&mut row.class) = None;
+            row.prompts.side_mut(*side).clear();
+            (Change::Set(*c, row), None)
         }
-        PromptEdit::AddTemplate(side) => templates(set, *side).push("{}".to_owned()),
+        PromptEdit::AddTemplate(side) => {
+            let (mut templates, mut keys) = (of.prompts.templates.clone(), of.template_keys().clone());
+            let key = of.new_key();
+            side.templates_mut(&mut templates).push("{}".to_owned());
+            keys.side_mut(*side).push(key);
+            (Change::Templates(Some(templates), keys), Some(key.into()))
+        }
         PromptEdit::SetTemplate(side, i, text) => {
-            if let Some(t) = templates(set, *side).get_mut(*i) {
-                t.clone_from(text);
-            }
+            let mut templates = of.prompts.templates.clone();
+            let template = side.templates_mut(&mut templates).get_mut(*i).filter(|t| *t != text)?;
+            template.clone_from(text);
+            (Change::Templates(Some(templates), of.template_keys().clone()), None)
         }
-        PromptEdit::RemoveTemplate(side, i) => remove(templates(set, *side), *i),
-        PromptEdit::Replace(new) => set.clone_from(new),
-    }
+        PromptEdit::RemoveTemplate(side, i) => {
+            let (mut templates, mut keys) = (of.prompts.templates.clone(), of.template_keys().clone());
+            let list = side.templates_mut(&mut templates);
+            (*i < list.len()).then(|| list.remove(*i))?;
+            keys.side_mut(*side).remove(*i);
+            (Change::Templates(Some(templates), keys), None)
+        }
+        PromptEdit::CountUnknown(on) => {
+            (of.prompts.count_unknown != *on).then_some((Change::CountUnknown(*on), None))?
+        }
+        PromptEdit::DropNewest => return None,
+        PromptEdit::Replace(set) => {
+            if *set == of.prompts {
+                return None;
+            }
+            (Change::All(Box::new(of.whole(set.clone()))), None)
+        }
+    })
 }
 
-fn templates(set: &mut PromptSet, side: Side) -> &mut Vec<String> {
-    match side {
-        Side::Positive => &mut set.templates.positive,
-        Side::Negative => &mut set.templates.negative,
+/// The class with a list of its own on this side, which starts as what the templates give.
+fn own(of: &mut Document, c: usize, side: Side) -> Option<Row> {
+    let mut row = of.row(c)?;
+    if side.list(&row.class).is_none() {
+        let filled = side.prompts(&of.prompts, &row.class);
+        *row.prompts.side_mut(side) = filled.iter().map(|_| of.new_key()).collect();
+        *side.list_mut(&mut row.class) = Some(filled);
     }
+    Some(row)
 }
 
-fn own_list(set: &mut PromptSet, c: usize, side: Side, change: impl FnOnce(&mut Vec<String>)) {
-    let Some(class) = set.classes.get(c) else { return };
-    let filled = side.prompts(set, class);
-    if let Some(class) = set.classes.get_mut(c) {
-        change(side.list_mut(class).get_or_insert(filled));
-    }
-}
-
-fn remove<T>(list: &mut Vec<T>, i: usize) {
-    if i < list.len() {
-        list.remove(i);
-    }
-}
-
-fn shift<T>(list: &mut [T], i: usize, by: i32) {
-    let to = i as i64 + i64::from(by);
-    if i < list.len() && (0..list.len() as i64).contains(&to) {
-        list.swap(i, to as usize);
-    }
+/// The place `by` further, where there is one.
+fn moved(count: usize, i: usize, by: i32) -> Option<usize> {
+    let to = i64::try_from(i).ok()? + i64::from(by);
+    let to = usize::try_from(to).ok()?;
+    (i < count && to < count && to != i).then_some(to)
 }
 
 #[cfg(test)]
@@ -259,6 +364,10 @@ mod tests {
         PromptSet::from_names(["jump", "run"])
     }
 
+    fn prompts(h: &History) -> &PromptSet {
+        &h.present().prompts
+    }
+
     #[test]
     fn typing_joins_into_one_undo_step_per_field() {
         let mut h = History::new(set());
@@ -267,38 +376,42 @@ mod tests {
         }
         assert!(h.edit(&PromptEdit::RenameClass(1, "walk".into())));
         assert!(h.undo());
-        assert_eq!(h.present().prompts.classes[1].name, "run");
-        assert_eq!(h.present().prompts.classes[0].name, "j");
+        assert_eq!(prompts(&h).classes[1].name, "run");
+        assert_eq!(prompts(&h).classes[0].name, "j");
         assert!(h.undo());
-        assert_eq!(h.present().prompts, set());
+        assert_eq!(*prompts(&h), set());
         assert!(!h.undo());
         assert!(h.redo() && h.redo() && !h.redo());
-        assert_eq!(h.present().prompts.classes[1].name, "walk");
+        assert_eq!(prompts(&h).classes[1].name, "walk");
     }
 
     #[test]
     fn adding_to_a_class_keeps_what_the_templates_gave() {
-        let mut s = set();
-        let filled = s.negative_prompts(&s.classes[0]);
-        apply(&mut s, &PromptEdit::AddPrompt(0, Side::Negative, "standing".into()));
-        let own = s.classes[0].negative.clone().unwrap();
+        let mut h = History::new(set());
+        let filled = set().negative_prompts(&set().classes[0]);
+        h.edit(&PromptEdit::AddPrompt(0, Side::Negative, "standing".into()));
+        let own = prompts(&h).classes[0].negative.clone().unwrap();
         assert_eq!(own[..filled.len()], filled[..]);
         assert_eq!(own.last().map(String::as_str), Some("standing"));
-        assert!(s.classes[0].positive.is_none());
-        apply(&mut s, &PromptEdit::UseTemplates(0, Side::Negative));
-        assert_eq!(s, set());
+        assert!(prompts(&h).classes[0].positive.is_none());
+        h.edit(&PromptEdit::UseTemplates(0, Side::Negative));
+        assert_eq!(*prompts(&h), set());
     }
 
     #[test]
-    fn edits_out_of_range_change_nothing() {
+    fn edits_out_of_range_or_without_effect_change_nothing() {
         let mut h = History::new(set());
         for e in [
             PromptEdit::RemoveClass(9),
             PromptEdit::MoveClass(0, -1),
             PromptEdit::MoveClass(1, 1),
             PromptEdit::RenameClass(7, "x".into()),
+            PromptEdit::RenameClass(0, "jump".into()),
             PromptEdit::AddPrompt(9, Side::Positive, "x".into()),
+            PromptEdit::SetPrompt(0, Side::Positive, 9, "x".into()),
             PromptEdit::RemoveTemplate(Side::Negative, 5),
+            PromptEdit::CountUnknown(false),
+            PromptEdit::Replace(set()),
         ] {
             assert!(!h.edit(&e), "{e:?}");
         }
@@ -312,6 +425,87 @@ mod tests {
         h.undo();
         h.edit(&PromptEdit::MoveClass(0, 1));
         assert!(!h.can_redo());
-        assert_eq!(h.present().prompts.classes[0].name, "run");
+        assert_eq!(prompts(&h).classes[0].name, "run");
+    }
+
+    #[test]
+    fn keys_go_with_what_they_name_through_moves_removals_and_undo() {
+        let mut h = History::new(set());
+        h.edit(&PromptEdit::AddPrompt(1, Side::Positive, "a".into()));
+        h.edit(&PromptEdit::AddPrompt(1, Side::Positive, "b".into()));
+        let class = h.present().class_key(1);
+        let keys = h.present().prompt_keys(1).unwrap().clone();
+        let n = keys.side(Side::Positive).len();
+        h.edit(&PromptEdit::MoveClass(1, -1));
+        h.edit(&PromptEdit::MovePrompt(0, Side::Positive, n - 1, -1));
+        assert_eq!(h.present().class_key(0), class);
+        let moved = h.present().prompt_keys(0).unwrap().side(Side::Positive);
+        assert_eq!(moved[n - 2], keys.side(Side::Positive)[n - 1]);
+        h.edit(&PromptEdit::RemoveClass(0));
+        assert_ne!(h.present().class_key(0), class);
+        assert!(h.undo() && h.undo() && h.undo());
+        assert_eq!(h.present().class_key(1), class);
+        assert_eq!(h.present().prompt_keys(1), Some(&keys));
+    }
+
+    #[test]
+    fn a_row_and_what_is_typed_into_it_are_one_step_and_an_empty_one_is_dropped() {
+        let mut h = History::new(set());
+        h.edit(&PromptEdit::AddPrompt(0, Side::Negative, String::new()));
+        let new = h.newest().unwrap();
+        h.edit(&PromptEdit::SetPrompt(0, Side::Negative, 1, "s".into()));
+        h.edit(&PromptEdit::SetPrompt(0, Side::Negative, 1, "st".into()));
+        assert_eq!(h.newest(), Some(new));
+        assert!(h.undo() && !h.can_undo());
+        assert_eq!(*prompts(&h), set());
+
+        h.edit(&PromptEdit::AddPrompt(0, Side::Negative, String::new()));
+        assert!(h.edit(&PromptEdit::DropNewest));
+        assert_eq!(*prompts(&h), set());
+        assert!(!h.can_undo() && !h.can_redo() && !h.edit(&PromptEdit::DropNewest));
+    }
+
+    fn templates(text: &str) -> Templates {
+        Templates { positive: vec![text.into()], negative: vec![] }
+    }
+
+    #[test]
+    fn undo_across_a_change_of_model_does_not_bring_the_other_model_s_templates_back() {
+        let (one, two) = (templates("one {}"), templates("two {}"));
+        let mut h = History::new(set());
+        h.set_model_templates(one.clone());
+        assert_eq!(prompts(&h).templates, one);
+        h.edit(&PromptEdit::SetTemplate(Side::Positive, 0, "mine {}".into()));
+        h.edit(&PromptEdit::Replace(PromptSet::from_names(["hop"])));
+        assert_eq!(prompts(&h).templates, one, "a set that chose none takes the model's");
+        h.set_model_templates(two.clone());
+        assert_eq!(prompts(&h).templates, two);
+        assert!(h.undo());
+        assert_eq!(prompts(&h).templates, templates("mine {}"), "what a person wrote comes back");
+        assert!(h.undo());
+        assert_eq!(prompts(&h).templates, two, "and what the model brought is the present model's");
+        assert!(h.redo() && h.redo());
+        assert_eq!(prompts(&h).templates, two);
+    }
+
+    #[test]
+    fn a_set_that_was_read_before_its_model_came_follows_the_models_all_the_same() {
+        let (one, two) = (templates("one {}"), templates("two {}"));
+        let mut h = History::new(PromptSet { templates: one.clone(), ..set() });
+        h.edit(&PromptEdit::Replace(PromptSet { templates: templates("own {}"), ..set() }));
+        h.set_model_templates(one);
+        h.set_model_templates(two.clone());
+        assert_eq!(prompts(&h).templates, templates("own {}"));
+        assert!(h.undo());
+        assert_eq!(prompts(&h).templates, two);
+    }
+
+    #[test]
+    fn a_start_is_nothing_to_take_back() {
+        let mut h = History::new(PromptSet::from_names(Vec::<String>::new()));
+        h.set_model_templates(templates("one {}"));
+        h.start(set());
+        assert!(!h.can_undo() && !h.undo());
+        assert_eq!(prompts(&h).templates, templates("one {}"));
     }
 }

@@ -1,10 +1,10 @@
-//! The keys, as in mpv and editors, and the page that lists them. They are inert while a text box has the focus;
+//! The keys, as in mpv and editors, and the page that lists them. They rest while something is typed (see [`super::field`]);
 //! keys that also work a focused button or slider (Space, Enter, arrows) leave it alone.
 
 use super::command::{Command, Dialog};
 use super::overlay::{Arrangement, View};
 use super::state::State;
-use super::theme;
+use super::{field, theme};
 use crate::export::overlay::Layer;
 use egui::{Key, Modifiers, RichText};
 
@@ -39,7 +39,9 @@ pub const LIST: [(&str, &str); 22] = [
 
 /// Turns the keys of this frame into commands.
 pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Command>) {
-    if ctx.text_edit_focused() || s.path_field.is_some() || s.time_field.is_some() {
+    // Asked in every frame: it keeps account of the fields.
+    let rest = field::keys_rest(ctx);
+    if rest || s.path_field.is_some() || s.time_field.is_some() {
         return;
     }
     let widget_has_focus = ctx.memory(|m| m.focused().is_some());

@@ -1,10 +1,10 @@
-//! What the window tells in words: problems stay until they are dismissed, good news goes by itself, and nothing
-//! hides the last good picture for long.
+//! What the window tells in words, as small cards over the stage: they push nothing aside, all of them go by themselves,
+//! problems last, and each can be dismissed before.
 
 use super::command::Command;
 use super::icon::{self, Icon};
 use super::theme;
-use egui::{Align, Layout, RichText, Ui, vec2};
+use egui::{Align, Context, Id, Layout, Rect, RichText, vec2};
 use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,13 +14,24 @@ pub enum Kind {
     Done,
 }
 
+impl Kind {
+    /// How long a message stays: there is more to read in a problem.
+    fn stays(self) -> Duration {
+        Duration::from_secs(match self {
+            Kind::Problem => 30,
+            Kind::Hint => 20,
+            Kind::Done => 6,
+        })
+    }
+}
+
 /// One message.
 #[derive(Clone, Debug)]
 pub struct Message {
     pub id: u64,
     pub kind: Kind,
     pub text: String,
-    until: Option<Instant>,
+    until: Instant,
 }
 
 /// The messages that are shown, oldest first.
@@ -30,23 +41,25 @@ pub struct Messages {
     next: u64,
 }
 
-/// How long good news stays.
-const DONE: Duration = Duration::from_secs(6);
-/// More problems than this push out the oldest.
+/// More than this push out the oldest.
 const MOST: usize = 4;
 
 impl Messages {
-    /// Adds one, unless the very same is shown already.
+    /// Adds one. The very same that is shown already stays longer instead.
     pub fn add(&mut self, kind: Kind, text: impl Into<String>) {
-        let text = text.into();
-        if self.list.iter().any(|m| m.kind == kind && m.text == text) {
+        self.add_at(kind, text.into(), Instant::now());
+    }
+
+    fn add_at(&mut self, kind: Kind, text: String, now: Instant) {
+        let until = now + kind.stays();
+        if let Some(same) = self.list.iter_mut().find(|m| m.kind == kind && m.text == text) {
+            same.until = until;
             return;
         }
         if self.list.len() >= MOST {
             self.list.remove(0);
         }
         self.next += 1;
-        let until = (kind == Kind::Done).then(|| Instant::now() + DONE);
         self.list.push(Message { id: self.next, kind, text, until });
     }
 
@@ -60,37 +73,78 @@ impl Messages {
 
     /// Drops what is over; says when to look again.
     pub fn expire(&mut self, now: Instant) -> Option<Duration> {
-        self.list.retain(|m| m.until.is_none_or(|u| u > now));
-        self.list.iter().filter_map(|m| m.until).min().map(|u| u - now)
+        self.list.retain(|m| m.until > now);
+        self.list.iter().map(|m| m.until).min().map(|u| u - now)
     }
 }
 
-/// Draws the messages as bars, one below the other.
-pub fn show(ui: &mut Ui, messages: &Messages, out: &mut Vec<Command>) {
-    for m in messages.all() {
-        let (colour, icon, word) = match m.kind {
-            Kind::Problem => (theme::ERROR, Icon::Warning, "Problem"),
-            Kind::Hint => (theme::WARN, Icon::Bulb, "Good to know"),
-            Kind::Done => (theme::GOOD, Icon::Check, "Done"),
-        };
-        egui::Frame::new()
-            .fill(theme::CARD)
-            .stroke(egui::Stroke::new(1.0, colour))
-            .corner_radius(4)
-            .inner_margin(egui::Margin::symmetric(10, 6))
-            .show(ui, |ui| {
-                ui.horizontal_top(|ui| {
+/// Draws the messages over the upper part of the stage, one below the other.
+pub fn show(ctx: &Context, stage: Rect, messages: &Messages, out: &mut Vec<Command>) {
+    if messages.all().is_empty() || !stage.is_positive() {
+        return;
+    }
+    let width = (stage.width() - 24.0).clamp(160.0, 460.0);
+    // Below the buttons of the stage.
+    let at = stage.right_top() + vec2(-12.0 - width, 44.0);
+    let area = egui::Area::new(Id::unique("messages")).order(egui::Order::Foreground).fixed_pos(at);
+    area.show(ctx, |ui| {
+        ui.set_width(width);
+        for m in messages.all() {
+            let (colour, icon, word) = match m.kind {
+                Kind::Problem => (theme::ERROR, Icon::Warning, "Problem"),
+                Kind::Hint => (theme::WARN, Icon::Bulb, "Good to know"),
+                Kind::Done => (theme::GOOD, Icon::Check, "Done"),
+            };
+            let frame = egui::Frame::new()
+                .fill(theme::CARD)
+                .stroke(egui::Stroke::new(1.0, colour))
+                .corner_radius(4)
+                .inner_margin(egui::Margin::symmetric(10, 6));
+            frame.show(ui, |ui| {
+                ui.set_width(width - 22.0);
+                ui.horizontal(|ui| {
                     icon::label(ui, icon, colour);
                     ui.label(RichText::new(word).color(colour).strong());
-                    let width = (ui.available_width() - 76.0).max(80.0);
-                    ui.allocate_ui_with_layout(vec2(width, 0.0), Layout::top_down(Align::Min), |ui| {
-                        ui.set_width(width);
-                        ui.add(egui::Label::new(&m.text).selectable(true).wrap());
+                    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                        if ui.button("Dismiss").on_hover_text("Hide this message").clicked() {
+                            out.push(Command::Dismiss(m.id));
+                        }
                     });
-                    if ui.button("Dismiss").on_hover_text("Hide this message").clicked() {
-                        out.push(Command::Dismiss(m.id));
-                    }
                 });
+                ui.add(egui::Label::new(&m.text).selectable(true).wrap());
             });
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_go_by_themselves_problems_last_and_at_most_four_are_shown() {
+        let (mut m, now) = (Messages::default(), Instant::now());
+        m.add_at(Kind::Problem, "p".into(), now);
+        m.add_at(Kind::Done, "d".into(), now);
+        assert_eq!(m.expire(now), Some(Duration::from_secs(6)));
+        assert_eq!(m.expire(now + Duration::from_secs(7)), Some(Duration::from_secs(23)));
+        assert_eq!(m.all().len(), 1);
+        assert_eq!(m.expire(now + Duration::from_secs(31)), None);
+        assert!(m.all().is_empty());
+        for i in 0..9 {
+            m.add_at(Kind::Problem, format!("{i}"), now);
+        }
+        let texts: Vec<&str> = m.all().iter().map(|m| m.text.as_str()).collect();
+        assert_eq!(texts, ["5", "6", "7", "8"]);
+    }
+
+    #[test]
+    fn the_same_again_is_one_message_that_stays_longer() {
+        let (mut m, now) = (Messages::default(), Instant::now());
+        m.add_at(Kind::Done, "saved".into(), now);
+        m.add_at(Kind::Done, "saved".into(), now + Duration::from_secs(5));
+        assert_eq!(m.all().len(), 1);
+        m.expire(now + Duration::from_secs(7));
+        assert_eq!(m.all().len(), 1);
     }
 }

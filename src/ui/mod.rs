@@ -6,10 +6,18 @@
 //! through [`app::App::on_event`]. A test can therefore press buttons, send commands, or feed events.
 
 pub mod app;
+pub mod ask;
 pub mod bundled;
+pub mod class_card;
+pub mod class_list;
 pub mod command;
 pub mod dialogs;
+pub mod document;
 pub mod edit;
+pub mod elide;
+pub mod field;
+pub mod fonts;
+pub mod hold;
 pub mod icon;
 pub mod inspector;
 pub mod keep;
@@ -18,6 +26,7 @@ pub mod messages;
 pub mod overlay;
 pub mod pictures;
 pub mod prompt_panel;
+pub mod prompt_rows;
 pub mod restart;
 pub mod scope;
 pub mod score_row;

@@ -12,8 +12,8 @@ pub const S_NEG: &str = "s− = cosine of the clip and the negative prompt that 
 pub const MARGIN: &str = "margin = s+ minus s−: what is left of the pull after the push.";
 pub const P: &str = "p = share of this class among all classes with positive prompts (softmax). It always sums to 1, \
                      also when none of them fits.";
-pub const YES: &str = "yes = does the class fit by itself: its positive against its negative prompts, 0 to 1. It is 1 \
-                       for a class without negative prompts.";
+pub const YES: &str = "yes = does the class fit by itself: its positive against its negative prompts, 0 to 1. “–” where it has no \
+                       negative or no positive prompts: there is nothing to weigh.";
 
 /// Largest magnitude of any number that the bars show: one scale for all classes.
 pub fn reach(scores: &Scores) -> f32 {
@@ -25,76 +25,109 @@ pub fn reach(scores: &Scores) -> f32 {
         .fold(0.05_f32, |m, v| m.max(v.abs()))
 }
 
-/// Bar and numbers. `fresh`: they belong to the prompts as they are now.
-pub fn show(ui: &mut Ui, c: &ClassScore, pinned: Option<&ClassScore>, reach: f32, fresh: bool) {
+/// Share, bar and numbers; without scores their places are empty, and as large. `fresh`: they belong to the prompts as they are
+/// now.
+pub fn show(
+    ui: &mut Ui,
+    score: Option<&ClassScore>,
+    pinned: Option<&ClassScore>,
+    class: &str,
+    reach: f32,
+    fresh: bool,
+) {
+    let empty = ClassScore { name: class.to_owned(), counts: true, ..ClassScore::default() };
+    let c = score.unwrap_or(&empty);
     ui.scope(|ui| {
-        if !fresh {
+        if !fresh || score.is_none() || !c.counts {
             ui.set_opacity(0.6);
         }
-        bar(ui, c, reach);
-        let numbers = |v: Option<f32>| v.map_or("  –  ".to_owned(), |v| format!("{v:+.3}"));
-        let change = |now: Option<f32>, then: Option<f32>| match (now, then) {
-            (Some(a), Some(b)) => delta(a - b),
-            _ => "–".to_owned(),
-        };
-        let rows = [
-            ("s+", numbers(c.s_pos), pinned.map(|b| change(c.s_pos, b.s_pos)), S_POS, theme::POSITIVE),
-            ("s−", numbers(c.s_neg), pinned.map(|b| change(c.s_neg, b.s_neg)), S_NEG, theme::NEGATIVE),
-            ("margin", numbers(c.margin), pinned.map(|b| change(c.margin, b.margin)), MARGIN, theme::TEXT),
-            ("yes", format!("{:.2}", c.yes), pinned.map(|b| delta(c.yes - b.yes)), YES, theme::TEXT),
-        ];
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing = vec2(4.0, 1.0);
-            ui.spacing_mut().interact_size.y = 14.0;
-            for (i, (name, value, change, tip, colour)) in rows.into_iter().enumerate() {
-                match i {
-                    0 => {}
-                    // With the changes beside them only two fit into a line.
-                    2 if pinned.is_some() => ui.end_row(),
-                    _ => ui.add_space(7.0),
-                }
-                ui.label(RichText::new(name).font(theme::small()).color(theme::WEAK)).on_hover_text(tip);
-                ui.label(RichText::new(value).font(theme::numbers()).color(colour)).on_hover_text(tip);
-                if let Some(d) = change {
-                    ui.label(RichText::new(format!("Δ {d}")).font(theme::numbers()).color(change_colour(&d)))
-                        .on_hover_text("Change against the pinned scores");
-                }
-            }
+        ui.horizontal(|ui| {
+            share(ui, c, score.is_some(), pinned);
+            bar(ui, c, reach);
         });
+        numbers(ui, c, pinned);
     });
 }
 
-fn delta(d: f32) -> String {
-    if d.abs() < 5e-4 { "0.000".to_owned() } else { format!("{d:+.3}") }
+fn numbers(ui: &mut Ui, c: &ClassScore, pinned: Option<&ClassScore>) {
+    // Of one width with and without a value: the line breaks at the same place.
+    let number = |v: Option<f32>| v.map_or("   –  ".to_owned(), |v| format!("{v:+.3}"));
+    let yes = c.yes.map_or(" –  ".to_owned(), |v| format!("{v:.2}"));
+    let change =
+        |of: fn(&ClassScore) -> Option<f32>| pinned.map(|b| of(c).zip(of(b)).map(|(now, then)| now - then));
+    // More s− is worse.
+    let rows = [
+        ("s+", number(c.s_pos), change(|c| c.s_pos), S_POS, theme::POSITIVE, 1.0),
+        ("s−", number(c.s_neg), change(|c| c.s_neg), S_NEG, theme::NEGATIVE, -1.0),
+        ("margin", number(c.margin), change(|c| c.margin), MARGIN, theme::TEXT, 1.0),
+        ("yes", yes, change(|c| c.yes), YES, theme::TEXT, 1.0),
+    ];
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(4.0, 1.0);
+        ui.spacing_mut().interact_size.y = 14.0;
+        for (i, (name, value, change, tip, colour, better)) in rows.into_iter().enumerate() {
+            match i {
+                0 => {}
+                // With the changes beside them only two fit into a line.
+                2 if pinned.is_some() => ui.end_row(),
+                _ => ui.add_space(7.0),
+            }
+            ui.label(RichText::new(name).font(theme::small()).color(theme::WEAK)).on_hover_text(tip);
+            ui.label(RichText::new(value).font(theme::numbers()).color(colour)).on_hover_text(tip);
+            if let Some(d) = change {
+                let text = format!("Δ {}", delta(d));
+                ui.label(RichText::new(text).font(theme::numbers()).color(change_colour(d, better)))
+                    .on_hover_text("Change against the pinned scores");
+            }
+        }
+    });
 }
 
-fn change_colour(text: &str) -> Color32 {
-    match text.as_bytes().first() {
-        Some(b'+') => theme::GOOD,
-        Some(b'-') => theme::ERROR,
+/// What is smaller shows as 0.
+const SMALLEST: f32 = 5e-4;
+
+fn delta(d: Option<f32>) -> String {
+    match d {
+        None => "–".to_owned(),
+        Some(d) if d.abs() < SMALLEST => "0.000".to_owned(),
+        Some(d) => format!("{d:+.3}"),
+    }
+}
+
+/// Good news or bad news. `better`: the sign of a change for the better.
+fn change_colour(d: Option<f32>, better: f32) -> Color32 {
+    match d {
+        Some(d) if d * better >= SMALLEST => theme::GOOD,
+        Some(d) if d * better <= -SMALLEST => theme::ERROR,
         _ => theme::WEAK,
     }
 }
 
 /// The share of this class, as a bar behind the number.
-pub fn share(ui: &mut Ui, c: &ClassScore, pinned: Option<&ClassScore>, fresh: bool) {
+fn share(ui: &mut Ui, c: &ClassScore, known: bool, pinned: Option<&ClassScore>) {
     let was = pinned.map_or(String::new(), |b| format!("\nPinned: {:.1}%", b.p * 100.0));
     let tip = format!("{P}{was}");
-    let fill = Color32::from_rgb(58, 84, 140).gamma_multiply(if fresh { 1.0 } else { 0.5 });
-    let r = meter(ui, 58.0, c.p, fill, format!("p of {}", c.name), tip);
+    let fill = Color32::from_rgb(58, 84, 140);
+    let text = match (known, c.counts) {
+        (false, _) => "–".to_owned(),
+        (true, false) => "left out".to_owned(),
+        (true, true) => format!("{:.1}%", c.p * 100.0),
+    };
+    let r = meter(ui, 62.0, c.p, fill, &format!("p of {}", c.name), &text, tip);
     if let Some(b) = pinned {
         let x = r.rect.left() + r.rect.width() * b.p.clamp(0.0, 1.0);
         ui.painter().vline(x, r.rect.y_range(), Stroke::new(2.0, theme::WARN));
     }
 }
 
-/// A share between 0 and 1 as a bar with the number on it.
+/// A share between 0 and 1 as a bar with its text on it.
 pub fn meter(
     ui: &mut Ui,
     width: f32,
     v: f32,
     fill: Color32,
-    name: String,
+    name: &str,
+    text: &str,
     tip: impl Into<String>,
 ) -> egui::Response {
     let (rect, r) = ui.allocate_exact_size(vec2(width, 20.0), Sense::hover());
@@ -102,8 +135,7 @@ pub fn meter(
     painter.rect_filled(rect, CornerRadius::same(3), theme::FIELD);
     let filled = rect.with_max_x(rect.left() + rect.width() * v.clamp(0.0, 1.0));
     painter.rect_filled(filled, CornerRadius::same(3), fill);
-    let text = format!("{:.1}%", v * 100.0);
-    painter.text(rect.center(), egui::Align2::CENTER_CENTER, &text, theme::numbers(), theme::STRONG);
+    painter.text(rect.center(), egui::Align2::CENTER_CENTER, text, theme::numbers(), theme::STRONG);
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, format!("{name}: {text}")));
     r.on_hover_text(tip.into())
 }
@@ -153,4 +185,19 @@ fn bar(ui: &mut Ui, c: &ClassScore, reach: f32) {
         "{words}.\nSolid, to the right: the pull of s+. Hatched, to the left: the push of s−. Diamond: the margin. \
          All classes share one scale."
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_of_what_pushes_against_a_class_is_bad_news() {
+        assert_eq!(change_colour(Some(0.1), 1.0), theme::GOOD);
+        assert_eq!(change_colour(Some(0.1), -1.0), theme::ERROR);
+        assert_eq!(change_colour(Some(-0.1), -1.0), theme::GOOD);
+        for nothing in [None, Some(0.0), Some(-1e-4)] {
+            assert_eq!(change_colour(nothing, -1.0), theme::WEAK);
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! What the window knows. Panels only read it; [`super::app::App`] alone changes it.
 
+use super::ask::Asked;
 use super::bundled;
 use super::edit::History;
+use super::hold::Hold;
 use super::keep::Recent;
 use super::messages::Messages;
 use super::overlay::{self, Moment, View};
@@ -164,6 +166,8 @@ pub struct State {
     /// The model's motion scale, and the identity of that model.
     pub scale: Option<(String, Arc<MotionScale>)>,
     pub history: History,
+    /// The class that is typed in, whose membership in p stands still meanwhile.
+    pub hold: Option<Hold>,
     pub prompts_file: Option<PathBuf>,
     /// The newest scores; see [`State::scores`].
     pub scored: Option<Scored>,
@@ -176,9 +180,9 @@ pub struct State {
     pub help: bool,
     /// `None`: as the width of the window has it.
     pub inspector: Option<bool>,
-    /// The text of the path field while it is open; likewise for the time.
-    pub path_field: Option<String>,
-    pub time_field: Option<String>,
+    /// The window that takes a path while it is open; likewise for the time.
+    pub path_field: Option<Asked>,
+    pub time_field: Option<Asked>,
     /// For the Open menu.
     pub recent: Recent,
     /// Of the prompts and of the inspector, in points, once they have been drawn.

@@ -1,10 +1,11 @@
-//! The bar on top: what is open, which model runs where, what is being worked on, and the way to files and help.
+//! The bar on top: what is open, which model runs where, what is being worked on, and the way to files and help. It is one
+//! line at every size, so that nothing below it moves: where names are long, they share the room and keep both ends.
 
 use super::command::{Command, Dialog};
-use super::state::{State, parse_clock};
-use super::theme;
+use super::state::State;
+use super::{elide, theme};
 use crate::session::ModelSource;
-use egui::{Align, Color32, Layout, RichText, Ui};
+use egui::{Align, Color32, FontId, Layout, RichText, Ui};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,29 +13,87 @@ use std::time::Duration;
 const SIGN_OF_LIFE: Duration = Duration::from_millis(250);
 
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
-    ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
-        // The height is that of the left part, which may wrap.
+    ui.horizontal(|ui| {
         ui.set_min_height(24.0);
-        if ui.button("Help").on_hover_text("What the keys do (?)").clicked() {
-            out.push(Command::Help(!s.help));
-        }
-        let mut inspector = s.shows_inspector(ui.ctx().content_rect().width());
-        if ui.toggle_value(&mut inspector, "Inspector").on_hover_text("Filmstrip, gates and facts").changed()
-        {
-            out.push(Command::Inspector(inspector));
-        }
-        ui.with_layout(Layout::left_to_right(Align::Center).with_main_wrap(true), |ui| {
-            ui.label(RichText::new("MotionLens").strong().size(15.0).color(theme::STRONG));
-            ui.add_space(4.0);
-            open_menu(ui, s, out);
-            export_menu(ui, s, out);
-            ui.separator();
-            clip(ui, s);
-            model(ui, s);
-            device(ui, s);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if ui.button("Help").on_hover_text("What the keys do (?)").clicked() {
+                out.push(Command::Help(!s.help));
+            }
+            let mut inspector = s.shows_inspector(ui.ctx().content_rect().width());
+            let toggle = ui.toggle_value(&mut inspector, "Inspector");
+            if toggle.on_hover_text("Filmstrip, gates and facts").changed() {
+                out.push(Command::Inspector(inspector));
+            }
             work(ui, s, out);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                ui.label(RichText::new("MotionLens").strong().size(15.0).color(theme::STRONG));
+                open_menu(ui, s, out);
+                export_menu(ui, s, out);
+                ui.separator();
+                facts(ui, s);
+            });
         });
     });
+}
+
+/// A text of the bar that may be long.
+struct Fact {
+    text: String,
+    colour: Color32,
+    tip: String,
+    badge: bool,
+    busy: bool,
+}
+
+impl Fact {
+    fn badge(text: impl Into<String>, colour: Color32, tip: impl Into<String>) -> Self {
+        Self { text: text.into(), colour, tip: tip.into(), badge: true, busy: false }
+    }
+
+    fn font(&self, ui: &Ui) -> FontId {
+        if self.badge { theme::small() } else { egui::TextStyle::Body.resolve(ui.style()) }
+    }
+
+    /// What it takes beside its text.
+    fn around(&self) -> f32 {
+        (if self.badge { 18.0 } else { 0.0 }) + (if self.busy { 20.0 } else { 0.0 })
+    }
+
+    fn show(&self, ui: &mut Ui, width: f32) {
+        if self.busy {
+            ui.add(egui::Spinner::new().size(13.0));
+        }
+        let font = self.font(ui);
+        let shown = elide::middle(ui, &self.text, &font, width);
+        let tip = match shown.len() == self.text.len() {
+            true => self.tip.clone(),
+            false => format!("{}\n{}", self.text, self.tip),
+        };
+        let label = egui::Label::new(RichText::new(shown.as_ref()).color(self.colour).font(font)).extend();
+        let name = &self.text;
+        let r = if self.badge {
+            let frame = egui::Frame::new().fill(theme::CARD).stroke(egui::Stroke::new(1.0, theme::LINE));
+            let frame = frame.corner_radius(9).inner_margin(egui::Margin::symmetric(8, 1));
+            frame.show(ui, |ui| ui.add(label)).inner
+        } else {
+            ui.add(label)
+        };
+        r.on_hover_text(tip).accessible_name(name);
+    }
+}
+
+/// Clip, model, motion head, device: as wide as they want, or as there is room for.
+fn facts(ui: &mut Ui, s: &State) {
+    let mut list = vec![clip(s)];
+    list.extend(model(s));
+    list.extend(device(s));
+    let gaps = ui.spacing().item_spacing.x * list.len() as f32;
+    let room = ui.available_width() - gaps - list.iter().map(Fact::around).sum::<f32>();
+    let widths: Vec<f32> =
+        list.iter().map(|f| elide::width_of(ui, &f.text, &f.font(ui)).ceil() + 1.0).collect();
+    for (fact, width) in list.iter().zip(elide::shares(&widths, room)) {
+        fact.show(ui, width);
+    }
 }
 
 fn open_menu(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
@@ -131,38 +190,28 @@ fn export_menu(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     });
 }
 
-fn clip(ui: &mut Ui, s: &State) {
-    if let Some(name) = &s.opening {
-        ui.add(egui::Spinner::new().size(13.0));
-        ui.label(RichText::new(format!("opening {name}")).color(theme::WEAK));
-    } else if let Some(v) = &s.video {
-        ui.label(RichText::new(&v.name).color(theme::TEXT)).on_hover_text(v.path.display().to_string());
-    } else {
-        ui.label(RichText::new("no video").color(theme::WEAK));
-    }
+fn clip(s: &State) -> Fact {
+    let (text, colour, tip) = match (&s.opening, &s.video) {
+        (Some(name), _) => (format!("opening {name}"), theme::WEAK, "The file is being opened".to_owned()),
+        (None, Some(v)) => (v.name.clone(), theme::TEXT, v.path.display().to_string()),
+        (None, None) => ("no video".to_owned(), theme::WEAK, "Open, then Video".to_owned()),
+    };
+    Fact { text, colour, tip, badge: false, busy: s.opening.is_some() }
 }
 
-fn badge(ui: &mut Ui, text: &str, colour: Color32) -> egui::Response {
-    egui::Frame::new()
-        .fill(theme::CARD)
-        .stroke(egui::Stroke::new(1.0, theme::LINE))
-        .corner_radius(9)
-        .inner_margin(egui::Margin::symmetric(8, 1))
-        .show(ui, |ui| ui.label(RichText::new(text).color(colour).font(theme::small())))
-        .inner
-}
-
-fn model(ui: &mut Ui, s: &State) {
+fn model(s: &State) -> Vec<Fact> {
+    let mut list = Vec::new();
     if let Some(l) = &s.loading {
         let percent = l.fraction.map_or(String::new(), |f| format!(" {:.0}%", f * 100.0));
-        ui.add(egui::Spinner::new().size(13.0));
-        badge(ui, &format!("{}{percent}", l.what), theme::WEAK).on_hover_text("The model is being loaded");
+        let text = format!("{}{percent}", l.what);
+        list.push(Fact { busy: true, ..Fact::badge(text, theme::WEAK, "The model is being loaded") });
     }
     let Some(info) = &s.model else {
-        if s.loading.is_none() {
-            badge(ui, "no model", theme::WARN).on_hover_text("Open, then Model folder or Embedded model");
+        if list.is_empty() {
+            let tip = "Open, then Model folder or Embedded model";
+            list.push(Fact::badge("no model", theme::WARN, tip));
         }
-        return;
+        return list;
     };
     let tip = format!(
         "{}\nweights {}\n{:.1} million parameters, {} frames a clip, {}×{} patches",
@@ -173,25 +222,22 @@ fn model(ui: &mut Ui, s: &State) {
         info.grid,
         info.grid
     );
-    badge(ui, &format!("model: {}", info.name), theme::TEXT).on_hover_text(tip);
-    let (text, colour, tip) = if info.head_trained {
-        ("motion head: trained", theme::GOOD, "The motion head has trained weights.")
+    list.push(Fact::badge(format!("model: {}", info.name), theme::TEXT, tip));
+    list.push(if info.head_trained {
+        let tip = "The motion head has trained weights.";
+        Fact::badge("motion head: trained", theme::GOOD, tip)
     } else {
-        (
-            "motion head: untrained",
-            theme::WARN,
-            "The motion head has no trained weights: the separation is the exact Haar one, the gates are at their \
-             starting value, and the scores equal plain CLIP's.",
-        )
-    };
-    badge(ui, text, colour).on_hover_text(tip);
+        let tip = "The motion head has no trained weights: the separation is the exact Haar one, the gates are at their \
+                   starting value, and the scores equal plain CLIP's.";
+        Fact::badge("motion head: untrained", theme::WARN, tip)
+    });
+    list
 }
 
-fn device(ui: &mut Ui, s: &State) {
-    let Some(d) = &s.device else { return };
-    let software = if d.software { ", software" } else { "" };
-    badge(ui, &format!("{}{software}", d.name), if d.software { theme::WARN } else { theme::TEXT })
-        .on_hover_text(&d.reason);
+fn device(s: &State) -> Option<Fact> {
+    let d = s.device.as_ref()?;
+    let (more, colour) = if d.software { (", software", theme::WARN) } else { ("", theme::TEXT) };
+    Some(Fact::badge(format!("{}{more}", d.name), colour, d.reason.clone()))
 }
 
 fn work(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
@@ -201,78 +247,14 @@ fn work(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
         return;
     }
     let text = if w.total > 0 { format!("{} {}/{}", w.stage, w.done, w.total) } else { w.stage.clone() };
-    if w.total > 0 {
-        let bar =
-            egui::ProgressBar::new(w.done as f32 / w.total as f32).desired_width(90.0).desired_height(12.0);
-        ui.add(bar);
-    } else {
-        ui.add(egui::Spinner::new().size(13.0));
-    }
-    ui.label(RichText::new(text).font(theme::small()).color(theme::TEXT));
     if ui.small_button("Cancel").on_hover_text("Stop the work on this clip").clicked() {
         out.push(Command::CancelWork);
     }
-}
-
-/// The small windows that take a path or a time.
-pub fn fields(ctx: &egui::Context, s: &mut State, out: &mut Vec<Command>) {
-    if let Some(text) = &mut s.path_field {
-        let hint = "/home/me/clip.mp4";
-        match field(ctx, "Open a path", "Path of a video, model folder or prompt set", hint, text) {
-            Outcome::Open => {}
-            Outcome::Closed => out.push(Command::PathField(false)),
-            Outcome::Entered => {
-                let path = text.trim().trim_matches('"').to_owned();
-                if !path.is_empty() {
-                    out.push(Command::Open(PathBuf::from(path)));
-                }
-                out.push(Command::PathField(false));
-            }
-        }
+    ui.label(RichText::new(text).font(theme::small()).color(theme::TEXT));
+    if w.total > 0 {
+        let bar = egui::ProgressBar::new(w.done as f32 / w.total as f32);
+        ui.add(bar.desired_width(60.0).desired_height(12.0));
+    } else {
+        ui.add(egui::Spinner::new().size(13.0));
     }
-    if let Some(text) = &mut s.time_field {
-        match field(ctx, "Go to time", "Time, as seconds or m:ss.mmm", "1:02.5", text) {
-            Outcome::Open => {}
-            Outcome::Closed => out.push(Command::TimeField(false)),
-            Outcome::Entered => {
-                out.push(match parse_clock(text) {
-                    Some(t) => Command::Seek(t),
-                    None => Command::Told(Err(format!("“{text}” is not a time. Write 12.5 or 1:02.5."))),
-                });
-                out.push(Command::TimeField(false));
-            }
-        }
-    }
-}
-
-enum Outcome {
-    Open,
-    Closed,
-    Entered,
-}
-
-fn field(ctx: &egui::Context, title: &str, label: &str, hint: &str, text: &mut String) -> Outcome {
-    let mut outcome = Outcome::Open;
-    let modal = egui::Modal::new(egui::Id::unique(title)).show(ctx, |ui| {
-        ui.set_width(420.0);
-        ui.label(RichText::new(title).strong().color(theme::STRONG));
-        let edit = egui::TextEdit::singleline(text).hint_text(hint.to_owned()).desired_width(f32::INFINITY);
-        let r = ui.add(edit).accessible_name(label);
-        let entered = r.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
-        if ui.memory(|m| m.focused().is_none()) {
-            r.request_focus();
-        }
-        ui.horizontal(|ui| {
-            if ui.button("Go").clicked() || entered {
-                outcome = Outcome::Entered;
-            }
-            if ui.button("Close").clicked() {
-                outcome = Outcome::Closed;
-            }
-        });
-    });
-    if modal.should_close() && matches!(outcome, Outcome::Open) {
-        outcome = Outcome::Closed;
-    }
-    outcome
 }

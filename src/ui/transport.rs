@@ -71,7 +71,10 @@ fn facts(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     if named(ui.add(time), "Time", "Play head and length. Click to go to a time (G)").clicked() {
         out.push(Command::TimeField(true));
     }
-    let frame = b.frame_number().map_or("frame –".to_owned(), |(i, n)| format!("frame {} / {n}", i + 1));
+    // As wide with one digit as with all: what stands beside it does not move while the clip plays.
+    let frame = b.frame_number().map_or("frame –".to_owned(), |(i, n)| {
+        format!("frame {:>width$} / {n}", i + 1, width = n.to_string().len())
+    });
     ui.label(RichText::new(frame).font(theme::numbers()).color(theme::WEAK))
         .on_hover_text("Number of the displayed frame, counted by presentation time");
     let Some(info) = &b.info else { return };

@@ -194,7 +194,10 @@ fn begin(
     if let Some(shared) = shared {
         app.watch(shared);
     }
-    app.start_with(bundled::prompts());
+    // With prompts of its own on the command line the list begins empty: theirs are what undo stops at.
+    if options.prompts.is_none() || restart.is_some() {
+        app.start_with(bundled::prompts());
+    }
     let (before, sorted) = (found.kept.open.clone(), found.kept.sort_by_score);
     app.restore(&ctx, keep, found);
     if let Some(restart) = restart {

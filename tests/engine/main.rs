@@ -2,6 +2,7 @@
 
 mod flow;
 mod hostile_model;
+mod lost;
 
 use motionlens::device::DeviceChoice;
 use motionlens::engine::{Answer, Engine, Event, Question, QuestionId, Rank};

@@ -198,3 +198,86 @@ fn the_picture_is_on_the_stage() {
     }
     assert!(seen.len() > 20, "{} colours across the middle of the stage", seen.len());
 }
+
+#[test]
+fn typing_into_a_name_plays_and_seeks_nothing() {
+    let mut h = open(clip(), false);
+    wait(&mut h, "scores", scored);
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Command::Pause);
+    wait(&mut h, "pause", |s| !s.playback.playing && !s.playback.seeking);
+    let before = h.state().state().playback.position;
+    h.get_by_label("Sort by p").click();
+    h.step();
+    h.step();
+    h.get_by_label("Name of class 1").focus();
+    h.step();
+    h.key_press(egui::Key::End);
+    h.step();
+    let start = h.state().state().prompts().classes[0].name.clone();
+    let text = " jkl, fox [slow] go. ";
+    for c in text.chars() {
+        let key = match c {
+            ' ' => egui::Key::Space,
+            '[' => egui::Key::OpenBracket,
+            ']' => egui::Key::CloseBracket,
+            ',' => egui::Key::Comma,
+            '.' => egui::Key::Period,
+            _ => egui::Key::from_name(&c.to_uppercase().to_string()).unwrap(),
+        };
+        let modifiers = egui::Modifiers::NONE;
+        let event = |pressed| egui::Event::Key { key, physical_key: None, pressed, repeat: false, modifiers };
+        let text = egui::Event::Text(c.to_string());
+        h.input_mut().events.extend([event(true), text, event(false)]);
+        h.step();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    wait(&mut h, "new scores", scored);
+    let s = h.state().state();
+    assert_eq!(s.prompts().classes[0].name, format!("{start}{text}"));
+    let b = &s.playback;
+    assert!(!b.playing && b.speed == 1.0 && b.position == before && s.range == (None, None), "{b:?}");
+    assert!(s.time_field.is_none() && s.history.present().pinned.is_none());
+}
+
+#[test]
+fn a_class_of_unknown_words_takes_no_share_once_its_name_is_typed() {
+    let mut h = open(clip(), false);
+    wait(&mut h, "scores", scored);
+    h.get_by_label("+ Add class").click();
+    h.step();
+    h.step();
+    h.event(egui::Event::Text("juggling".into()));
+    h.step();
+    let n = h.state().state().prompts().classes.len() - 1;
+    let own = move |s: &State| s.score(n).filter(|c| c.name == "juggling").cloned();
+    wait(&mut h, "the class", |s| scored(s) && s.hold.is_none() && own(s).is_some_and(|c| !c.counts));
+    assert_eq!(own(h.state().state()).unwrap().p, 0.0);
+    let ctx = h.ctx.clone();
+    let count = motionlens::ui::edit::PromptEdit::CountUnknown(true);
+    h.state_mut().apply(&ctx, Command::Edit(count));
+    wait(&mut h, "its share", |s| scored(s) && own(s).is_some_and(|c| c.counts && c.p > 0.0));
+}
+
+#[test]
+fn other_scripts_are_drawn_by_the_system_s_fonts() {
+    // DejaVu Sans has these, the window's own fonts have not.
+    let name = "ⴰⵎⴰⵣⵉⵖ قفز";
+    if !Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").exists() {
+        eprintln!("skipped: DejaVu Sans is not installed");
+        return;
+    }
+    let mut h = open(clip(), false);
+    h.ctx.set_missing_glyph_policy(egui::epaint::text::MissingGlyphPolicy::default());
+    wait(&mut h, "scores", scored);
+    let ctx = h.ctx.clone();
+    let font = egui::TextStyle::Body.resolve(&ctx.global_style());
+    let rename = motionlens::ui::edit::PromptEdit::RenameClass(0, name.into());
+    assert!(!ctx.fonts_mut(|f| f.has_glyphs(&font, name)));
+    h.get_by_label("Sort by p").click();
+    h.step();
+    h.state_mut().apply(&ctx, Command::Edit(rename));
+    h.step();
+    let drawn = ctx.clone();
+    wait(&mut h, "the fonts", move |_| drawn.fonts_mut(|f| f.has_glyphs(&font, name)));
+}

@@ -7,3 +7,4 @@ mod panels;
 mod pixels;
 mod scope;
 mod soak;
+mod typing;

@@ -64,7 +64,8 @@ fn the_overlay_and_the_arrangement_follow_buttons_and_keys() {
 
 #[test]
 fn classes_and_prompts_are_added_edited_moved_and_removed() {
-    let mut h = window(SIZE, false);
+    // Tall enough for every card.
+    let mut h = window([1280.0, 1500.0], false);
     h.get_by_label("+ Add class").click();
     h.run();
     assert_eq!(h.state().state().prompts().classes.len(), 3);
@@ -84,11 +85,15 @@ fn classes_and_prompts_are_added_edited_moved_and_removed() {
     h.run();
     h.get_by_label("Negative prompt 2 of moving right").type_text("standing");
     h.run();
-    h.get_by_label("Move up Negative prompt 2 of moving right").click();
+    h.get_by_label("Menu of Negative prompt 2 of moving right").click();
+    h.run();
+    h.get_by_label("Move up").click();
     h.run();
     let own = |h: &Window| h.state().state().prompts().classes[1].negative.clone();
     assert_eq!(own(&h).unwrap(), ["standing", "not moving right"]);
-    h.get_by_label("Remove Negative prompt 1 of moving right").click();
+    h.get_by_label("Menu of Negative prompt 1 of moving right").click();
+    h.run();
+    h.get_by_label("Remove").click();
     h.run();
     assert_eq!(own(&h).unwrap(), ["not moving right"]);
     h.get_by_label("Use templates, negative prompts of moving right").click();
@@ -111,12 +116,11 @@ fn classes_and_prompts_are_added_edited_moved_and_removed() {
 fn undo_and_redo_by_key_and_by_button() {
     let mut h = window(SIZE, false);
     let count = |h: &Window| h.state().state().prompts().classes.len();
-    let ctx = h.ctx.clone();
     h.get_by_label("+ Add class").click();
     h.run();
     assert_eq!(count(&h), 3);
-    // The new name has the focus; leave it as Escape would.
-    ctx.memory_mut(|m| m.stop_text_input());
+    // The new name has the focus.
+    h.key_press(egui::Key::Escape);
     h.run();
     h.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Z);
     h.run();
@@ -139,8 +143,7 @@ fn keys_rest_while_a_text_box_has_the_focus() {
     h.run();
     let view = h.state().state().view;
     assert_eq!((view.arrangement, view.layer), (Arrangement::Single, Layer::Motion));
-    let ctx = h.ctx.clone();
-    ctx.memory_mut(|m| m.stop_text_input());
+    h.key_press(egui::Key::Escape);
     h.run();
     h.key_press(egui::Key::Num4);
     h.run();
@@ -270,12 +273,12 @@ fn a_time_is_typed_and_a_wrong_one_is_told() {
     let mut h = analysed(SIZE, false);
     h.key_press(egui::Key::G);
     h.run();
-    h.get_by_label("Time, as seconds or m:ss.mmm").type_text("abc");
+    h.get_by_label("Time or frame").type_text("abc");
     h.run();
     h.get_by_label("Go").click();
     h.run();
     assert_eq!(h.query_all_by_label_contains("is not a time").count(), 1);
-    assert!(h.state().state().time_field.is_none());
+    assert!(h.state().state().time_field.is_some(), "it stays open");
 }
 
 #[test]
@@ -327,4 +330,95 @@ fn hundreds_of_classes_are_drawn_only_where_they_are_seen() {
     h.run_steps(3);
     let drawn = h.query_all_by_label_contains("Name of class").count();
     assert!((5..60).contains(&drawn), "{drawn} name fields");
+}
+
+/// Scores of the two classes as the engine would give them, changed by `f`.
+fn told(h: &mut Window, f: impl Fn(&mut motionlens::score::ClassScore, usize)) {
+    let mut new = scored(h.state(), [0.3, 0.2]);
+    let mut scores = (*new.scores).clone();
+    scores.classes.iter_mut().enumerate().for_each(|(i, c)| f(c, i));
+    new.scores = std::sync::Arc::new(scores);
+    h.state_mut().on_event(Event::Scored(new));
+    h.run();
+}
+
+#[test]
+fn what_cannot_be_weighed_is_a_dash() {
+    let mut h = analysed(SIZE, false);
+    assert_eq!(h.query_all_by_label("0.80").count(), 2);
+    told(&mut h, |c, i| {
+        if i == 0 {
+            (c.s_neg, c.yes) = (None, None);
+        }
+    });
+    assert_eq!(h.query_all_by_label("0.80").count(), 1);
+    assert_eq!(h.query_all_by_label_contains(" –  ").count(), 2, "s− and yes of the first class");
+}
+
+#[test]
+fn each_prompt_shows_its_cosine_and_one_negative_sets_s() {
+    use motionlens::ui::{command::Command, edit::PromptEdit, edit::Side};
+    let mut h = analysed(SIZE, false);
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Command::Edit(PromptEdit::AddPrompt(0, Side::Negative, String::new())));
+    h.state_mut().apply(&ctx, Command::Edit(PromptEdit::AddPrompt(0, Side::Negative, "resting".into())));
+    told(&mut h, |c, _| {
+        c.positives = vec![0.31, 0.32, 0.33, 0.34];
+        (c.negatives, c.nearest) = (vec![0.05, 0.11], vec![1]);
+    });
+    h.get_by_label("Cosine of Positive prompt 4 of moving left: +0.340");
+    // The blank prompt between them is not scored.
+    h.get_by_label("Cosine of Negative prompt 1 of moving left: +0.050");
+    h.get_by_label("Cosine of Negative prompt 3 of moving left: +0.110");
+    assert_eq!(h.query_all_by_label_contains("of moving left sets s−").count(), 1);
+    h.get_by_label("Negative prompt 3 of moving left sets s−");
+    // Numbers of another number of prompts belong to none of these.
+    told(&mut h, |c, _| c.negatives = vec![0.05]);
+    assert_eq!(
+        h.query_all_by_label_contains("Cosine of Negative prompt").count(),
+        1,
+        "that of the other class"
+    );
+}
+
+#[test]
+fn a_class_of_unknown_words_says_so_closed_or_open_and_a_switch_brings_it_back() {
+    let mut h = analysed(SIZE, false);
+    told(&mut h, |c, i| {
+        c.counts = i == 0;
+        c.p = if i == 0 { 1.0 } else { 0.0 };
+    });
+    h.get_by_label("p of moving right: left out");
+    h.get_by_label("Hide prompts of moving right").click();
+    h.run();
+    h.get_by_label_contains("moving right: The model knows none of these words");
+    h.get_by_label("Count unknown words").click();
+    h.run();
+    assert!(h.state().state().prompts().count_unknown);
+    h.get_by_label("Undo").click();
+    h.run();
+    assert!(!h.state().state().prompts().count_unknown);
+}
+
+#[test]
+fn membership_in_p_stands_still_while_somebody_types() {
+    use motionlens::ui::hold::held;
+    let mut h = analysed(SIZE, false);
+    let counts = |h: &Window| -> Vec<Option<bool>> {
+        held(h.state().state()).classes.iter().map(|c| c.counts).collect()
+    };
+    assert_eq!(counts(&h), [None, None]);
+    h.get_by_label("Name of class 2").focus();
+    h.run();
+    h.get_by_label("Name of class 2").type_text("ly");
+    h.step();
+    assert_eq!(counts(&h), [None, Some(true)]);
+    // Scores that come meanwhile are of the held set and change nothing.
+    told(&mut h, |c, _| c.counts = false);
+    h.get_by_label("Name of class 2").type_text("x");
+    h.step();
+    assert_eq!(counts(&h), [None, Some(true)]);
+    let ctx = h.ctx.clone();
+    h.state_mut().poll(&ctx, std::time::Instant::now() + std::time::Duration::from_secs(1));
+    assert_eq!(counts(&h), [None, None], "then the words decide");
 }

@@ -13,7 +13,7 @@ use motionlens::score::{ClassEmbedding, score};
 use motionlens::session::ModelSource;
 use motionlens::ui::App;
 use motionlens::ui::command::Command;
-use motionlens::ui::edit::PromptEdit;
+use motionlens::ui::edit::{History, PromptEdit};
 use motionlens::ui::scope::Scope;
 use motionlens::video::encode::Mp4Writer;
 use motionlens::video::{Order, Pts, RgbImage};
@@ -114,7 +114,9 @@ impl Soak {
                 let edit = self.edit(rng);
                 // A model brings its own templates, and a list of one's own begins as they fill it.
                 self.typed.templates = self.app.state().prompts().templates.clone();
-                motionlens::ui::edit::apply(&mut self.typed, &edit);
+                let mut alone = History::new(self.typed.clone());
+                alone.edit(&edit);
+                self.typed.clone_from(&alone.present().prompts);
                 Command::Edit(edit)
             }
         };

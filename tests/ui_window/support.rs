@@ -30,7 +30,7 @@ pub fn renderer() -> egui_kittest::wgpu::WgpuTestRenderer {
 
 /// A window without engine or player, with a clip of 100 frames (25 fps, 320×240), a loaded model and two classes.
 pub fn window(size: [f32; 2], wgpu: bool) -> Window {
-    let builder = Harness::builder().with_size(size).with_max_steps(12);
+    let builder = Harness::builder().with_size(size).with_max_steps(40).with_step_dt(0.05);
     let builder = if wgpu { builder.renderer(renderer()) } else { builder };
     let mut h = builder.build_eframe(|cc| App::new(&cc.egui_ctx, cc.wgpu_render_state.clone(), None));
     let ctx = h.ctx.clone();
@@ -188,7 +188,8 @@ pub fn scored(app: &App, s_pos: [f32; 2]) -> Scored {
         text_cos: Some(-0.4),
         logit: Some(s_pos[i] * 100.0),
         p: s_pos[i] / total,
-        yes: 0.8,
+        counts: true,
+        yes: Some(0.8),
         positives: vec![s_pos[i]],
         negatives: vec![0.1],
         nearest: vec![0],

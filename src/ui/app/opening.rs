@@ -3,7 +3,6 @@
 use super::App;
 use crate::prompt::PromptSet;
 use crate::session::ModelSource;
-use crate::ui::edit::History;
 use crate::ui::keep::Recent;
 use crate::ui::messages::Kind;
 use crate::ui::state::{Loading, Playback, VideoFile};
@@ -89,7 +88,7 @@ impl App {
     pub fn start_with(&mut self, prompts: PromptSet) {
         // More classes than fit on a screen: the likely ones first.
         self.state.sort_by_score = true;
-        self.state.history = History::new(prompts);
+        self.state.history.start(prompts);
         self.send_prompts();
     }
 }

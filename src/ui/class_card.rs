@@ -1,0 +1,206 @@
+//! The card of one class: its name, its numbers, and its prompts where it is open. Every line has its room whether there is
+//! something to say or not, so that nothing moves under the hands of a person who types.
+
+use super::command::Command;
+use super::document::ClassKey;
+use super::edit::{PromptEdit, Side};
+use super::field::{Left, Line, goes};
+use super::icon::{self, Icon};
+use super::state::State;
+use super::{prompt_rows, score_row, theme};
+use crate::prompt::Class;
+use crate::score::ClassScore;
+use egui::text::LayoutJob;
+use egui::{Align, Id, Layout, Sense, Ui, WidgetInfo, vec2};
+
+/// A button without a frame.
+pub const SMALL: egui::Vec2 = vec2(18.0, 18.0);
+/// From here on the text model hardly tells the negative from the positive prompts.
+const ALIKE: f32 = 0.95;
+
+/// Draws the card. Gives its height, and whether it is open.
+pub fn show(
+    ui: &mut Ui,
+    s: &State,
+    (c, key): (usize, ClassKey),
+    reach: f32,
+    out: &mut Vec<Command>,
+) -> (f32, bool) {
+    let few = s.prompts().classes.len() <= 3;
+    // Remembered from the first time: one class more or less opens and closes no card.
+    let open_id = Id::unique(("class open", key));
+    let mut open = ui.data_mut(|d| *d.get_temp_mut_or_insert_with(open_id, || few));
+    let drawn = theme::card_frame().show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        // Of the class, not of its place: an open menu goes with it.
+        let own = egui::UiBuilder::new().scope_id(Id::unique(("card", key)));
+        ui.scope_builder(own, |ui| {
+            let Some(class) = s.prompts().classes.get(c) else { return };
+            let score = s.score(c);
+            let trouble = troubles(s, class, score);
+            if head(ui, s, (c, key), class, &trouble, open, out) {
+                open = !open;
+                ui.data_mut(|d| d.insert_temp(open_id, open));
+            }
+            score_row::show(ui, score, s.pinned(c), &class.name, reach, s.scores_fresh());
+            if open {
+                line(ui, trouble.first().map_or("", |t| t.text.as_str()), &trouble);
+                for side in [Side::Positive, Side::Negative] {
+                    prompt_rows::show(ui, s, c, side, out);
+                }
+            }
+        });
+    });
+    (drawn.response.rect.height(), open)
+}
+
+/// Chevron, name, mark and menu. Whether the chevron was pressed.
+fn head(
+    ui: &mut Ui,
+    s: &State,
+    (c, key): (usize, ClassKey),
+    class: &Class,
+    trouble: &[Trouble],
+    open: bool,
+    out: &mut Vec<Command>,
+) -> bool {
+    let mut toggled = false;
+    ui.horizontal(|ui| {
+        let (icon, verb) = if open { (Icon::Expanded, "Hide") } else { (Icon::Collapsed, "Show") };
+        let name = format!("{verb} prompts of {}", class.name);
+        toggled = icon::button(ui, icon, SMALL, name, "Prompts of this class").clicked();
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            class_menu(ui, c, &class.name, !s.sort_by_score, out);
+            mark(ui, &class.name, trouble);
+            let line = Line {
+                key: key.into(),
+                text: &class.name,
+                hint: "name of the class",
+                name: format!("Name of class {}", c + 1),
+                width: ui.available_width(),
+                newest: s.history.newest() == Some(key.into()),
+                select: true,
+            };
+            let newest = line.newest;
+            let colour = if trouble.iter().any(|t| t.left_out) { theme::WEAK } else { theme::TEXT };
+            let font = egui::TextStyle::Body.resolve(ui.style());
+            let done =
+                line.show(ui, |_, text| LayoutJob::simple_singleline(text.to_owned(), font.clone(), colour));
+            if let Some(text) = done.changed {
+                out.push(Command::Edit(PromptEdit::RenameClass(c, text)));
+            } else if done.left == Some(Left::Escape) && newest && class.name.is_empty() {
+                goes(ui.ctx());
+                out.push(Command::Edit(PromptEdit::DropNewest));
+            }
+        });
+    });
+    toggled
+}
+
+/// Something that a person should know before trusting the numbers of a class.
+struct Trouble {
+    text: String,
+    left_out: bool,
+}
+
+fn troubles(s: &State, class: &Class, score: Option<&ClassScore>) -> Vec<Trouble> {
+    let mut list = Vec::new();
+    let mut add = |text: String, left_out: bool| list.push(Trouble { text, left_out });
+    let word_level = s.model.as_ref().is_some_and(|m| m.word_level);
+    if score.is_some_and(|x| !x.counts) {
+        let text = "The model knows none of these words, so the class is left out of p. “Count unknown words”, below the \
+                    list, brings it back.";
+        add(text.to_owned(), true);
+    }
+    let set = s.prompts();
+    let prompts = [set.positive_prompts(class), set.negative_prompts(class)].concat();
+    let mut unknown: Vec<&str> = Vec::new();
+    for note in prompts.iter().filter_map(|p| s.notes.get(p)) {
+        for word in note.unknown.iter().filter_map(|r| note.text.get(r.clone())) {
+            if !unknown.contains(&word) {
+                unknown.push(word);
+            }
+        }
+    }
+    if !unknown.is_empty() {
+        let words = unknown.join(", ");
+        add(
+            if word_level {
+                format!("The model does not know: {words}. These words say nothing to it.")
+            } else {
+                format!("Nothing but single bytes to the model: {words}. It has hardly seen these words.")
+            },
+            false,
+        );
+    }
+    if prompts.iter().any(|p| s.notes.get(p).is_some_and(|n| n.cut > 0)) {
+        add("A prompt is too long for the text model: its end was cut.".to_owned(), false);
+    }
+    if let Some(x) = score {
+        if x.s_pos.is_none() {
+            add("No positive prompt: this class has no s+ and no share.".to_owned(), false);
+        }
+        if let Some(cos) = x.text_cos.filter(|v| *v > ALIKE) {
+            let text = format!(
+                "The text model hardly tells the negative from the positive prompts here (cosine {cos:.2}); s− then acts \
+                 like s+."
+            );
+            add(text, false);
+        }
+    }
+    list
+}
+
+fn words(trouble: &[Trouble]) -> String {
+    trouble.iter().map(|t| t.text.as_str()).collect::<Vec<_>>().join("\n")
+}
+
+/// The place of the mark on the card, open or closed.
+fn mark(ui: &mut Ui, class: &str, trouble: &[Trouble]) {
+    let (rect, r) = ui.allocate_exact_size(vec2(15.0, 18.0), Sense::hover());
+    if trouble.is_empty() {
+        return;
+    }
+    icon::paint(ui.painter(), Icon::Warning, rect.center(), 13.0, theme::WARN);
+    let text = words(trouble);
+    r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, format!("{class}: {text}")));
+    r.on_hover_text(text);
+}
+
+/// One line in small letters, as long as there is room; all of it when the pointer is on it.
+fn line(ui: &mut Ui, text: &str, trouble: &[Trouble]) {
+    let (rect, r) = ui.allocate_exact_size(vec2(ui.available_width(), 15.0), Sense::hover());
+    if text.is_empty() {
+        return;
+    }
+    let mut job = LayoutJob::simple_singleline(text.to_owned(), theme::small(), theme::WARN);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(rect.width());
+    let galley = ui.fonts_mut(|f| f.layout_job(job));
+    ui.painter().galley(rect.min, galley, theme::WARN);
+    r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, text));
+    r.on_hover_text(words(trouble));
+}
+
+/// `movable`: the classes are shown in their own order, so that moving one can be seen.
+fn class_menu(ui: &mut Ui, c: usize, name: &str, movable: bool, out: &mut Vec<Command>) {
+    menu(ui, format!("Menu of {name}"), |ui| {
+        let mut item = |ui: &mut Ui, on: bool, text: &str, e: PromptEdit| {
+            let button = ui.add_enabled(on, egui::Button::new(text));
+            if button.on_disabled_hover_text("Sorted by p: their own order is not shown").clicked() {
+                out.push(Command::Edit(e));
+                ui.close();
+            }
+        };
+        item(ui, movable, "Move up", PromptEdit::MoveClass(c, -1));
+        item(ui, movable, "Move down", PromptEdit::MoveClass(c, 1));
+        item(ui, true, "Remove class", PromptEdit::RemoveClass(c));
+    });
+}
+
+/// A small button with a menu.
+pub fn menu(ui: &mut Ui, name: String, items: impl FnOnce(&mut Ui)) {
+    let button = egui::Button::new("").min_size(vec2(20.0, 18.0)).frame_when_inactive(false);
+    let (menu, _) = egui::containers::menu::MenuButton::from_button(button).ui(ui, items);
+    icon::paint(ui.painter(), Icon::Menu, menu.rect.center(), 12.0, theme::TEXT);
+    menu.on_hover_text("Move or remove").accessible_name(name);
+}

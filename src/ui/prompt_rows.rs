@@ -1,0 +1,282 @@
+//! The prompts of one class on one side. Its own are fields: Enter adds the next, Escape leaves and takes an empty new one
+//! back; those from the templates are plain text. Each shows its own cosine, and which negative sets s−.
+
+use super::class_card::menu;
+use super::command::Command;
+use super::document::PromptKey;
+use super::edit::{PromptEdit, Side};
+use super::field::{Left, Line, goes};
+use super::state::State;
+use super::{elide, theme};
+use crate::score::ClassScore;
+use crate::session::PromptNote;
+use egui::text::{LayoutJob, TextFormat};
+use egui::{Color32, RichText, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+
+/// The room for a cosine, for the sign of the negative that sets s−, and for a mark.
+const COSINE: f32 = 42.0;
+const SETS: f32 = 16.0;
+const MARK: f32 = 20.0;
+
+pub fn show(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Command>) {
+    let document = s.history.present();
+    let Some(class) = s.prompts().classes.get(c) else { return };
+    let own = side.list(class).is_some();
+    ui.add_space(2.0);
+    ui.horizontal_wrapped(|ui| {
+        sign(ui, side);
+        ui.label(RichText::new(format!("{} prompts", side.word())).color(colour(side)));
+        let whose = if own { "own" } else { "from templates" };
+        ui.label(RichText::new(whose).font(theme::small()).color(theme::WEAK));
+        let (text, tip, e) = if own {
+            (
+                "Use templates",
+                "Drop the own prompts and fill the templates with the name",
+                PromptEdit::UseTemplates(c, side),
+            )
+        } else {
+            ("Write own", "Keep a copy of these prompts and change it", PromptEdit::WriteOwn(c, side))
+        };
+        let name = format!("{text}, {} prompts of {}", side.word(), class.name);
+        if ui.small_button(text).on_hover_text(tip).accessible_name(name).clicked() {
+            out.push(Command::Edit(e));
+        }
+    });
+    let list = side.shown(s.prompts(), class);
+    let numbers = Numbers::new(s.score(c), side, list.iter().filter(|p| !p.trim().is_empty()).count());
+    let keys = document.prompt_keys(c).map_or(&[][..], |keys| keys.side(side));
+    ui.scope(|ui| {
+        if !own {
+            ui.spacing_mut().interact_size.y = 16.0;
+            ui.spacing_mut().item_spacing.y = 3.0;
+        }
+        // Blank prompts are not scored: the numbers are those of the others, in their order.
+        let mut scored = 0;
+        for (i, text) in list.iter().enumerate() {
+            let number = (!text.trim().is_empty()).then(|| {
+                scored += 1;
+                numbers.of(scored - 1)
+            });
+            let row = Row { c, side, i, class: &class.name, text, number: number.flatten() };
+            match keys.get(i).filter(|_| own) {
+                Some(key) => row.field(ui, s, *key, out),
+                None => row.filled(ui, s),
+            }
+        }
+    });
+    if list.is_empty() {
+        let text = match side {
+            Side::Positive => "None: the class gets no s+.",
+            Side::Negative => "None: nothing pushes against this class.",
+        };
+        ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+    }
+    let name = format!("Add {} prompt to {}", side.word(), class.name);
+    let button = egui::Button::new(format!("{} Add {} prompt", side.sign(), side.word())).small();
+    if ui.add(button).accessible_name(name).clicked() {
+        goes(ui.ctx());
+        out.push(Command::Edit(PromptEdit::AddPrompt(c, side, String::new())));
+    }
+}
+
+/// The cosines of the prompts of one side, where they are of as many prompts as there are.
+struct Numbers<'a> {
+    cosines: &'a [f32],
+    nearest: &'a [usize],
+}
+
+impl<'a> Numbers<'a> {
+    fn new(score: Option<&'a ClassScore>, side: Side, count: usize) -> Self {
+        let (cosines, nearest) = match (score, side) {
+            (None, _) => (&[][..], &[][..]),
+            (Some(x), Side::Positive) => (&x.positives[..], &[][..]),
+            (Some(x), Side::Negative) => (&x.negatives[..], &x.nearest[..]),
+        };
+        if cosines.len() == count { Self { cosines, nearest } } else { Self { cosines: &[], nearest: &[] } }
+    }
+
+    /// The cosine of a prompt, and whether it is one of the negatives that set s−.
+    fn of(&self, i: usize) -> Option<(f32, bool)> {
+        self.cosines.get(i).map(|v| (*v, self.nearest.contains(&i)))
+    }
+}
+
+struct Row<'a> {
+    c: usize,
+    side: Side,
+    i: usize,
+    class: &'a str,
+    text: &'a str,
+    number: Option<(f32, bool)>,
+}
+
+impl Row<'_> {
+    fn name(&self) -> String {
+        format!("{} prompt {} of {}", capital(self.side.word()), self.i + 1, self.class)
+    }
+
+    fn field(&self, ui: &mut Ui, s: &State, key: PromptKey, out: &mut Vec<Command>) {
+        let (c, side, i) = (self.c, self.side, self.i);
+        let note = s.notes.get(self.text);
+        let name = self.name();
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 4.0;
+            ui.label(RichText::new(side.sign()).font(theme::numbers()).color(colour(side)));
+            let line = Line {
+                key: key.into(),
+                text: self.text,
+                hint: "write a prompt",
+                name: name.clone(),
+                width: (ui.available_width() - COSINE - SETS - MARK - 20.0 - 16.0).max(60.0),
+                newest: s.history.newest() == Some(key.into()),
+                select: false,
+            };
+            let newest = line.newest;
+            // The note is on the text as it was when it was scored; on another text it says nothing.
+            let done = line.show(ui, |ui, text| marked(ui, text, note, theme::TEXT));
+            let blank = done.changed.as_deref().unwrap_or(self.text).trim().is_empty();
+            if let Some(text) = done.changed {
+                out.push(Command::Edit(PromptEdit::SetPrompt(c, side, i, text)));
+            }
+            match done.left {
+                Some(Left::Escape | Left::Enter(_)) if blank => {
+                    goes(ui.ctx());
+                    if newest {
+                        out.push(Command::Edit(PromptEdit::DropNewest));
+                    }
+                }
+                Some(Left::Enter(more)) => {
+                    goes(ui.ctx());
+                    out.push(Command::Edit(PromptEdit::AddPrompt(c, side, more)));
+                }
+                _ => {}
+            }
+            self.numbers(ui, note, s);
+            menu(ui, format!("Menu of {name}"), |ui| {
+                for (what, e) in [
+                    ("Move up", PromptEdit::MovePrompt(c, side, i, -1)),
+                    ("Move down", PromptEdit::MovePrompt(c, side, i, 1)),
+                    ("Remove", PromptEdit::RemovePrompt(c, side, i)),
+                ] {
+                    if ui.button(what).clicked() {
+                        out.push(Command::Edit(e));
+                        ui.close();
+                    }
+                }
+            });
+        });
+    }
+
+    /// A prompt from a template.
+    fn filled(&self, ui: &mut Ui, s: &State) {
+        let note = s.notes.get(self.text);
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 4.0;
+            ui.label(RichText::new(self.side.sign()).font(theme::numbers()).color(colour(self.side)));
+            let width = (ui.available_width() - COSINE - SETS - MARK - 12.0).max(60.0);
+            // One line, whatever is typed into the template.
+            let font = egui::TextStyle::Body.resolve(ui.style());
+            let shown = elide::middle(ui, self.text, &font, width);
+            let (rect, r) = ui.allocate_exact_size(vec2(width, 16.0), Sense::hover());
+            let galley = ui.fonts_mut(|f| f.layout_job(marked(ui, &shown, note, theme::WEAK)));
+            ui.painter().galley(rect.left_center() - vec2(0.0, galley.size().y / 2.0), galley, theme::WEAK);
+            r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, self.text));
+            if shown.len() != self.text.len() {
+                r.on_hover_text(self.text);
+            }
+            self.numbers(ui, note, s);
+        });
+    }
+
+    /// Cosine, the sign of the negative that sets s−, and a mark: each in a place of its own, full or empty.
+    fn numbers(&self, ui: &mut Ui, note: Option<&PromptNote>, s: &State) {
+        let place = |ui: &mut Ui, width: f32, text: &str, font, colour, name: String, tip: &str| {
+            let (rect, r) = ui.allocate_exact_size(vec2(width, 16.0), Sense::hover());
+            if text.is_empty() {
+                return;
+            }
+            ui.painter().text(rect.right_center(), egui::Align2::RIGHT_CENTER, text, font, colour);
+            r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &name));
+            r.on_hover_text(tip);
+        };
+        let faint = |colour: Color32| if s.scores_fresh() { colour } else { colour.gamma_multiply(0.6) };
+        let cosine = self.number.map_or(String::new(), |(v, _)| format!("{v:+.3}"));
+        let tip = "Cosine of the clip and this prompt by itself";
+        let name = format!("Cosine of {}: {cosine}", self.name());
+        place(ui, COSINE, &cosine, theme::numbers(), faint(colour(self.side)), name, tip);
+        let sets = self.number.is_some_and(|(_, nearest)| nearest);
+        let tip = "Of the negative prompts this one fits the clip best and sets s−; those of the templates do so together";
+        let name = format!("{} sets s−", self.name());
+        place(ui, SETS, if sets { "s−" } else { "" }, theme::small(), faint(theme::STRONG), name, tip);
+        let (mark, tip) = note.map_or(("", String::new()), |n| about(n, s));
+        let name = format!("{}: {tip}", self.name());
+        place(ui, MARK, mark, theme::small(), theme::WARN, name, &tip);
+    }
+}
+
+/// A mark for a note, and the note in words.
+fn about(n: &PromptNote, s: &State) -> (&'static str, String) {
+    let mut tips = Vec::new();
+    if !n.unknown.is_empty() {
+        let words: Vec<&str> = n.unknown.iter().filter_map(|r| n.text.get(r.clone())).collect();
+        let words = words.join(", ");
+        tips.push(if s.model.as_ref().is_some_and(|m| m.word_level) {
+            format!("The model does not know: {words}. These words say nothing to it.")
+        } else {
+            format!("Nothing but single bytes to the model: {words}. It has hardly seen these words.")
+        });
+    }
+    if n.cut > 0 {
+        tips.push(format!("Too long for the text model: the last {} tokens were cut.", n.cut));
+    }
+    (if n.unknown.is_empty() { "cut" } else { "?" }, tips.join("\n"))
+}
+
+/// Plus in a disc or minus in a square: the side by shape as well as by sign, word and colour.
+pub fn sign(ui: &mut Ui, side: Side) {
+    let (rect, _) = ui.allocate_exact_size(vec2(15.0, 15.0), Sense::hover());
+    let (painter, colour, c) = (ui.painter(), colour(side), rect.center());
+    match side {
+        Side::Positive => painter.circle_filled(c, 7.0, colour),
+        Side::Negative => painter.rect_filled(rect.shrink(1.0), 2, colour),
+    };
+    let ink = Stroke::new(2.0, theme::FIELD);
+    painter.line_segment([pos2(c.x - 4.0, c.y), pos2(c.x + 4.0, c.y)], ink);
+    if side == Side::Positive {
+        painter.line_segment([pos2(c.x, c.y - 4.0), pos2(c.x, c.y + 4.0)], ink);
+    }
+}
+
+fn colour(side: Side) -> Color32 {
+    match side {
+        Side::Positive => theme::POSITIVE,
+        Side::Negative => theme::NEGATIVE,
+    }
+}
+
+/// The word with a capital.
+pub fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or(String::new(), |f| f.to_uppercase().chain(chars).collect())
+}
+
+/// The text on one line with the words that the tokenizer does not know underlined.
+fn marked(ui: &Ui, text: &str, note: Option<&PromptNote>, colour: Color32) -> LayoutJob {
+    let font = egui::TextStyle::Body.resolve(ui.style());
+    let plain = TextFormat { font_id: font.clone(), color: colour, ..Default::default() };
+    let unknown =
+        TextFormat { underline: Stroke::new(1.5, theme::WARN), color: theme::WARN, ..plain.clone() };
+    let mut job = LayoutJob { break_on_newline: false, ..Default::default() };
+    let mut at = 0;
+    let ranges = note.filter(|n| n.text == text).map(|n| n.unknown.as_slice());
+    for range in ranges.unwrap_or_default() {
+        let (Some(before), Some(word)) = (text.get(at..range.start), text.get(range.clone())) else {
+            continue;
+        };
+        job.append(before, 0.0, plain.clone());
+        job.append(word, 0.0, unknown.clone());
+        at = range.end;
+    }
+    job.append(text.get(at..).unwrap_or_default(), 0.0, plain);
+    job
+}
