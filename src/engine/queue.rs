@@ -93,6 +93,8 @@ struct State {
     prompts: Option<PromptJob>,
     /// Prompts, α, or what is shown have changed since they were last scored.
     rescore: bool,
+    /// The prompts take long, and a clip waits behind them.
+    clip_first: bool,
     /// How many jobs there have been.
     asked: u64,
     /// By rank, and in the order asked within one.
@@ -283,7 +285,8 @@ impl Queue {
             if let Some(source) = s.load.take() {
                 return Task::Load(source);
             }
-            if let Some(job) = s.take_prompts() {
+            let clip_first = std::mem::take(&mut s.clip_first) && s.clip_waits();
+            if !clip_first && let Some(job) = s.take_prompts() {
                 return Task::Prompts(job);
             }
             if let Some((job, answer)) = s.held.pop() {
@@ -313,9 +316,17 @@ impl Queue {
         lock(&self.state).held.pop()
     }
 
-    /// The prompts could not be done now; they are to be taken again.
+    /// The prompts could not be done now; they are to be taken again, after the clip that waits for them if there is one.
     pub fn prompts_again(&self) {
-        self.change(|s, _| s.rescore = true);
+        self.change(|s, _| {
+            s.rescore = true;
+            s.clip_first = s.clip_waits();
+        });
+    }
+
+    /// Somebody looks at a clip that is ready.
+    pub fn clip_waits(&self) -> bool {
+        lock(&self.state).clip_waits()
     }
 
     /// Prompts newer than those being worked on are waiting.
@@ -400,6 +411,10 @@ impl State {
     /// Every job that has left `pending`.
     fn in_work(&self) -> impl Iterator<Item = &Job> {
         self.reading.iter().chain(self.ready.iter().map(|clip| &clip.job)).chain(&self.working)
+    }
+
+    fn clip_waits(&self) -> bool {
+        self.ready.first().is_some_and(|clip| clip.job.rank != Rank::Background) || !self.held.is_empty()
     }
 
     fn insert(&mut self, job: Job) {

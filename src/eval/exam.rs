@@ -160,8 +160,8 @@ pub fn run(
         ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
     };
     let mut vanilla = session.with_head(untrained.init(session.device()))?;
-    let (classes, _) = session.classes(&set, &|| false)?;
-    let (vanilla_classes, _) = vanilla.classes(&set, &|| false)?;
+    let (classes, _) = session.classes(&set, &mut |_, _| true)?;
+    let (vanilla_classes, _) = vanilla.classes(&set, &mut |_, _| true)?;
     let exam = Exam {
         seen: (0..motions.len()).filter(|&c| !motions[c].is_unseen()).collect(),
         unseen: (0..motions.len()).filter(|&c| motions[c].is_unseen()).collect(),

@@ -96,6 +96,7 @@ impl App {
             prompts_file: None,
             scored: None,
             revision: 0,
+            encoding: None,
             notes: HashMap::new(),
             view: View::default(),
             sort_by_score: false,
@@ -326,7 +327,11 @@ impl App {
                 s.messages.add(Kind::Problem, message);
             }
             Event::Dropped { question } => s.ended(question),
+            Event::Encoding { revision, done, total } => {
+                s.encoding = Some((done, total)).filter(|_| revision == s.revision);
+            }
             Event::Texts { notes, .. } => {
+                s.encoding = None;
                 s.notes = notes.iter().map(|n| (n.text.clone(), n.clone())).collect();
             }
             Event::Scored(scored) => {

@@ -173,6 +173,8 @@ pub struct State {
     pub scored: Option<Scored>,
     /// Counts the changes of the prompts.
     pub revision: u64,
+    /// Prompts that have gone through the text tower, and how many are to, while that takes a while.
+    pub encoding: Option<(usize, usize)>,
     pub notes: HashMap<String, PromptNote>,
     pub view: View,
     pub sort_by_score: bool,

@@ -241,6 +241,12 @@ fn device(s: &State) -> Option<Fact> {
 }
 
 fn work(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    if let Some((done, total)) = s.encoding {
+        let text = format!("reading prompts {done}/{total}");
+        ui.label(RichText::new(text).font(theme::small()).color(theme::TEXT))
+            .on_hover_text("New prompts go through the text tower once; scores follow");
+        ui.add(egui::Spinner::new().size(13.0));
+    }
     let Some(w) = &s.work else { return };
     if w.since.elapsed() < SIGN_OF_LIFE {
         ui.ctx().request_repaint_after(SIGN_OF_LIFE);
