@@ -2,9 +2,8 @@
 //! without anything else being opened.
 
 use motionlens::video::decode::Decoder;
-use motionlens::video::sampling::ClipRequest;
 use motionlens::video::{
-    Cancel, ClipReader, ClipSpec, FrameReader, Mp4Writer, Player, Pts, RgbImage, Source, Span, VideoError,
+    Cancel, ClipSpec, FrameReader, Mp4Writer, Player, Pts, RgbImage, Source, Span, VideoError,
 };
 use rand::{Rng, SeedableRng};
 use std::net::TcpListener;
@@ -52,7 +51,9 @@ fn run(path: &Path) -> End {
             assert!(text.contains(&name), "the message names the file: {text}");
             assert!(text.len() > name.len() + 20, "the message says something: {text}");
             // The other doors lead to the same room.
-            assert!(ClipReader::open(path).is_err());
+            let source = Source::open(path, Arc::new(|| {}));
+            assert!(source.frames(&cancel).is_err());
+            assert!(FrameReader::open(&source, &cancel).is_err());
             return End::Error(error);
         }
     };
@@ -68,10 +69,6 @@ fn run(path: &Path) -> End {
         let _ = decoder.seek(Pts::from_secs(at), &mut |_| true);
     }
     let _ = decoder.scanner().run(&cancel);
-    let request = ClipRequest { start: Pts(0), end: Pts::from_secs(10.0), frames: 4 };
-    if let Ok(mut reader) = ClipReader::open(path) {
-        let _ = reader.read_clip(request, &|_| true, &cancel, &mut |_, _| {});
-    }
     let source = Source::open(path, Arc::new(|| {}));
     // Whatever it is, it comes to an end: a list or a reason.
     let listed = source.frames(&cancel);

@@ -4,8 +4,7 @@ mod video_support;
 
 use motionlens::video::decode::Decoder;
 use motionlens::video::frame::{Layout, Matrix, Range};
-use motionlens::video::sampling::{ClipRequest, sample_indices};
-use motionlens::video::{Cancel, ClipReader, Frame, Mp4Writer, Pts, RgbImage, VideoError};
+use motionlens::video::{Cancel, Frame, Mp4Writer, Pts, RgbImage, VideoError};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -520,50 +519,4 @@ fn chroma_comes_back_in_its_place() {
     let errors = image.data.iter().zip(&got.data).enumerate().filter(|(i, _)| inner(i));
     let worst = errors.map(|(_, (a, b))| a.abs_diff(*b)).max();
     assert!(worst <= Some(5), "{worst:?}");
-}
-
-#[test]
-fn clips_are_the_frames_of_the_rule() {
-    let folder = folder();
-    let source =
-        "-f lavfi -i testsrc2=size=128x96:rate=25:duration=4 -c:v libx264 -bf 3 -g 30 -pix_fmt yuv420p";
-    let Some(path) = make(&folder.path().join("a.mp4"), source) else { return };
-    let frames = all_frames(&path);
-    let mut reader = ClipReader::open(&path).expect("opens");
-    let cancel = Cancel::default();
-    let mut seen = Vec::new();
-    let whole = ClipRequest { start: Pts(0), end: Pts::from_secs(99.0), frames: 8 };
-    let clip = reader
-        .read_clip(whole, &|_| true, &cancel, &mut |done, total| seen.push((done, total)))
-        .expect("a clip");
-    assert_eq!(seen.first(), Some(&(0, 8)));
-    assert_eq!(seen.last(), Some(&(8, 8)));
-    for (got, i) in clip.frames.iter().zip(sample_indices(frames.len(), 8)) {
-        assert_eq!(got.pts, frames[i].pts);
-        assert!(got.image.as_deref() == Some(&frames[i].to_rgb()), "frame {i}");
-    }
-    let digest = blake3::hash(&std::fs::read(&path).expect("reads")).to_hex();
-    assert_eq!(&*clip.video.0, &digest[..32]);
-
-    // A window of two frames: repeats share one picture; what is not wanted is not decoded.
-    let window = ClipRequest { start: frames[40].pts, end: frames[41].pts, frames: 4 };
-    let wanted = frames[41].pts;
-    let clip = reader.read_clip(window, &|pts| pts == wanted, &cancel, &mut |_, _| {}).expect("a clip");
-    assert_eq!(
-        clip.frames.iter().map(|f| f.pts).collect::<Vec<_>>(),
-        [40, 40, 41, 41].map(|i| frames[i].pts)
-    );
-    assert!(clip.frames[0].image.is_none() && clip.frames[1].image.is_none());
-    let (a, b) = (clip.frames[2].image.as_ref(), clip.frames[3].image.as_ref());
-    assert!(Arc::ptr_eq(a.expect("wanted"), b.expect("wanted")));
-
-    // Between two frames: the one on show.
-    let between = Pts(frames[7].pts.0 + 1000);
-    let window = ClipRequest { start: between, end: between, frames: 2 };
-    let clip = reader.read_clip(window, &|_| true, &cancel, &mut |_, _| {}).expect("a clip");
-    assert_eq!(clip.frames[0].pts, frames[7].pts);
-
-    cancel.cancel();
-    let stopped = reader.read_clip(whole, &|_| true, &cancel, &mut |_, _| {});
-    assert!(matches!(stopped, Err(VideoError::Cancelled)));
 }

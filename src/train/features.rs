@@ -6,12 +6,12 @@ use super::store::{self, TokenFile, TokenWriter};
 use crate::data::labelled::LabelledClips;
 use crate::data::world::{self, Motion, Scene};
 use crate::model::Model;
-use crate::video::Preprocess;
-use crate::video::sampling::{ClipReader, ClipRequest};
-use crate::video::{Cancel, Pts};
+use crate::video::{self, Cancel, ClipSpec, FrameReader, Preprocess, Pts, Span};
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where clips come from.
 pub enum Source {
@@ -233,20 +233,28 @@ fn clip_pixels(source: &Source, index: usize, frames: usize, preprocess: &Prepro
         }
         Source::Files(files) => {
             let clip = &files.clips[index];
-            let read = || {
-                let mut reader = ClipReader::open(&clip.path)?;
-                let request = ClipRequest {
-                    start: clip.start.unwrap_or_default(),
-                    end: clip.end.unwrap_or(Pts(i64::MAX)),
-                    frames,
-                };
-                reader.read_clip(request, &|_| true, &Cancel::default(), &mut |_, _| ())
-            };
-            let pixels = read().map(|found| {
-                let images = found.frames.iter().filter_map(|f| f.image.as_ref());
-                images.flat_map(|image| preprocess.apply(image)).collect()
-            });
-            (clip.label, pixels.map_err(|e| (clip.path.clone(), e.to_string())))
+            let span = Span { start: clip.start.unwrap_or_default(), end: clip.end.unwrap_or(Pts(i64::MAX)) };
+            let pixels = file_pixels(&clip.path, span, frames, preprocess);
+            (clip.label, pixels.map_err(|why| (clip.path.clone(), why)))
         }
     }
+}
+
+/// The clip of a span of a video; an error says what is wrong with the file.
+fn file_pixels(path: &Path, span: Span, frames: usize, preprocess: &Preprocess) -> Result<Vec<f32>, String> {
+    let cancel = Cancel::default();
+    // The source's digest is not waited for: dropping it stops the hashing.
+    let source = video::Source::open(path, Arc::new(|| {}));
+    let times = source.frames(&cancel).map_err(|e| e.to_string())?;
+    let wanted = ClipSpec::segments(span).frames(&times, frames);
+    let wanted = wanted.map_err(|e| format!("{}: {e}", path.display()))?;
+    let mut read = HashMap::new();
+    FrameReader::open(&source, &cancel)
+        .and_then(|mut reader| {
+            reader.read(&wanted, &cancel, &mut |_, _| {}, &mut |at, image| {
+                read.insert(at, preprocess.apply(&image));
+            })
+        })
+        .map_err(|e| e.to_string())?;
+    Ok(wanted.iter().filter_map(|at| read.get(at)).flatten().copied().collect())
 }

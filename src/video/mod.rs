@@ -38,7 +38,6 @@ pub use frame::Frame;
 pub use player::{Player, VideoInfo};
 pub use preprocess::Preprocess;
 pub use reader::FrameReader;
-pub use sampling::ClipReader;
 pub use source::{Source, SourceId};
 pub use times::FrameTimes;
 
@@ -70,22 +69,6 @@ pub struct RgbImage {
 /// Identity of a video file: BLAKE3 of its bytes (hex, first 32 digits).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct VideoDigest(pub Arc<str>);
-
-/// One frame of a clip as the model's preprocessing gets it.
-#[derive(Clone, Debug)]
-pub struct ClipFrame {
-    pub pts: Pts,
-    /// `None` where the caller said that it does not need this picture (its features are cached).
-    pub image: Option<Arc<RgbImage>>,
-}
-
-/// T frames over a window of a video (METHOD §1 "Frames").
-#[derive(Clone, Debug)]
-pub struct Clip {
-    pub video: VideoDigest,
-    /// T frames in time order; a frame may repeat where the window has fewer than T.
-    pub frames: Vec<ClipFrame>,
-}
 
 /// Wakes the window when there is something new; called from worker threads.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
