@@ -5,6 +5,7 @@ use super::intent::{Dialog, Intent};
 use super::look::{Arrangement, View};
 use super::state::State;
 use super::{field, theme};
+use crate::video::Pts;
 use crate::view::Layer;
 use egui::{Key, Modifiers, RichText};
 
@@ -65,8 +66,10 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
             on(shift, Key::ArrowRight, Intent::SeekBy(1.0));
             on(Modifiers::NONE, Key::ArrowLeft, Intent::SeekBy(-5.0));
             on(Modifiers::NONE, Key::ArrowRight, Intent::SeekBy(5.0));
-            on(Modifiers::NONE, Key::Home, Intent::Seek(crate::video::Pts(0)));
-            on(Modifiers::NONE, Key::End, Intent::Seek(s.playback.duration()));
+            on(Modifiers::NONE, Key::Home, Intent::Seek(Pts(0)));
+            // While the length is not known, the player finds the end.
+            let end = s.playback.info.as_ref().and_then(|i| i.duration).unwrap_or(Pts(i64::MAX));
+            on(Modifiers::NONE, Key::End, Intent::Seek(end));
         }
         on(Modifiers::NONE, Key::Comma, Intent::Step(-1));
         on(Modifiers::NONE, Key::Period, Intent::Step(1));

@@ -66,7 +66,8 @@ fn buttons(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
 
 fn facts(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let b = &s.playback;
-    let time = format!("{} / {}", clock(b.position), clock(b.duration()));
+    let length = b.info.as_ref().and_then(|i| i.duration).map_or("–".to_owned(), clock);
+    let time = format!("{} / {length}", clock(b.position));
     let time = egui::Button::new(RichText::new(time).font(theme::numbers())).frame(false);
     if named(ui.add(time), "Time", "Play head and length. Click to go to a time (G)").clicked() {
         out.push(Intent::TimeField(true));
