@@ -9,7 +9,7 @@ use motionlens::data::world::{Motion, Scene, rng};
 use motionlens::device::DeviceChoice;
 use motionlens::engine::{Engine, Event, Question, Rank};
 use motionlens::model::weights::{Precision, save};
-use motionlens::model::{Clip, ClipConfig, Surgery};
+use motionlens::model::{ClipConfig, Surgery, Towers};
 use motionlens::prompt::PromptSet;
 use motionlens::prompt::tokenizer::word_tokenizer_json;
 use motionlens::session::ModelSource;
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// A CLIP B/16 of random weights as a folder, with a tokenizer of words.
 fn random_b16(folder: &Path) {
     let config = ClipConfig { eos_token_id: 3, ..ClipConfig::vit_b16() };
-    let clip = Clip::init(&config, &Device::flex());
+    let clip = Towers::init(&config, &Device::flex());
     save(&clip, &folder.join("model.safetensors"), Precision::F16).expect("weights");
     let json = serde_json::to_vec(&config.to_file()).expect("JSON");
     std::fs::write(folder.join("config.json"), json).expect("config.json");
@@ -93,7 +93,7 @@ fn edit_to_scores(c: &mut Criterion) {
 fn vision_tower(c: &mut Criterion) {
     let device = Device::flex();
     let config = ClipConfig::vit_b16();
-    let clip = Clip::init(&config, &device).valid();
+    let clip = Towers::init(&config, &device).valid();
     let pixels = Tensor::<4>::zeros([8, 3, 224, 224], &device);
     let mut group = c.benchmark_group("vision tower");
     group.sample_size(10);

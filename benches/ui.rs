@@ -3,18 +3,18 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use motionlens::engine::{Answer, Event, Question, Scored};
-use motionlens::export::overlay::Layer;
 use motionlens::model::Surgery;
 use motionlens::prompt::PromptSet;
 use motionlens::score::{ClassScore, Scores};
 use motionlens::session::{Evidence, Map, Maps};
 use motionlens::ui::App;
-use motionlens::ui::command::Command;
 use motionlens::ui::edit::PromptEdit;
-use motionlens::ui::overlay::{Arrangement, View};
+use motionlens::ui::intent::Intent;
+use motionlens::ui::look::{Arrangement, View};
 use motionlens::ui::state::{Playback, VideoFile};
 use motionlens::video::preprocess::CropRect;
 use motionlens::video::{ClipSpec, FrameTimes, Pts, SourceId, Span, VideoInfo};
+use motionlens::view::Layer;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -98,7 +98,7 @@ fn window(ctx: &egui::Context, classes: usize) -> App {
     let file = VideoFile { path: "clip.mp4".into(), source: None, name: "clip.mp4".into(), bundled: true };
     app.show_playback(Some(file), Playback { info: Some(info), shown: Some(Pts(0)), ..Playback::default() });
     let set = PromptSet::from_names((0..classes).map(|i| format!("action {i}")));
-    app.apply(ctx, Command::Edit(PromptEdit::Replace(set)));
+    app.apply(ctx, Intent::Edit(PromptEdit::Replace(set)));
     let scored = scored(&app, classes);
     app.show_answer(Arc::new(answer()), Some(scored));
     app
@@ -124,7 +124,7 @@ fn frames(c: &mut Criterion) {
     ] {
         let ctx = egui::Context::default();
         let mut app = window(&ctx, classes);
-        app.apply(&ctx, Command::SetView(View { arrangement, layer: Layer::Motion, ..View::default() }));
+        app.apply(&ctx, Intent::SetView(View { arrangement, layer: Layer::Motion, ..View::default() }));
         let mut time = 0.0;
         draw(&ctx, &mut app, &mut time);
         group.bench_function(name, |b| b.iter(|| black_box(draw(&ctx, &mut app, &mut time))));
@@ -133,7 +133,7 @@ fn frames(c: &mut Criterion) {
     for classes in [1_000, 10_000] {
         let ctx = egui::Context::default();
         let mut app = window(&ctx, classes);
-        app.apply(&ctx, Command::SortByScore(true));
+        app.apply(&ctx, Intent::SortByScore(true));
         let mut time = 0.0;
         draw(&ctx, &mut app, &mut time);
         let mut letters = 0_usize;
@@ -141,7 +141,7 @@ fn frames(c: &mut Criterion) {
             b.iter(|| {
                 letters += 1;
                 let name = format!("action {letters}");
-                app.apply(&ctx, Command::Edit(PromptEdit::RenameClass(classes / 2, name)));
+                app.apply(&ctx, Intent::Edit(PromptEdit::RenameClass(classes / 2, name)));
                 black_box(motionlens::ui::hold::held(app.state()));
                 let scored = scored(&app, classes);
                 app.on_event(Event::Scored(scored));

@@ -62,3 +62,4 @@ pub mod session;
 pub mod train;
 pub mod ui;
 pub mod video;
+pub mod view;

@@ -1,10 +1,10 @@
 //! The CLIP towers against Hugging Face transformers (METHOD §11), on random weights kept in `fixtures/`.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use motionlens::model::clip::normalise;
 use motionlens::model::config::ConfigFile;
+use motionlens::model::towers::normalise;
 use motionlens::model::weights::{Weights, load_clip};
-use motionlens::model::{Clip, ClipConfig};
+use motionlens::model::{ClipConfig, Towers};
 use safetensors::SafeTensors;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-fn load(name: &str, device: &Device) -> (ClipConfig, Clip) {
+fn load(name: &str, device: &Device) -> (ClipConfig, Towers) {
     let file: ConfigFile =
         serde_json::from_slice(&std::fs::read(folder(name).join("config.json")).unwrap()).unwrap();
     let weights = Weights::read(&folder(name).join("model.safetensors")).unwrap();

@@ -3,15 +3,16 @@
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use motionlens::device::DeviceChoice;
-use motionlens::export::overlay::Layer;
 use motionlens::prompt::PromptSet;
 use motionlens::ui::App;
-use motionlens::ui::command::Command;
-use motionlens::ui::dialogs::Desk;
 use motionlens::ui::edit::PromptEdit;
+use motionlens::ui::intent::Intent;
+use motionlens::ui::jobs::Desk;
+use motionlens::ui::jobs::JobOutcome;
 use motionlens::ui::keep::{Found, Keep, Kept};
-use motionlens::ui::overlay::{Arrangement, View};
+use motionlens::ui::look::{Arrangement, View};
 use motionlens::ui::window::{WindowOptions, setup, start};
+use motionlens::view::Layer;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -142,7 +143,7 @@ fn a_folder_that_cannot_be_written_is_told_once() {
         told.extend(std::iter::from_fn(|| desk.take()));
     }
     assert!(!keep.works());
-    let [Command::Told(Err(words))] = told.as_slice() else { panic!("{told:?}") };
+    let [JobOutcome::Told(Err(words))] = told.as_slice() else { panic!("{told:?}") };
     assert!(words.contains("cannot be kept") && words.contains("Save your prompts"), "{words}");
 }
 
@@ -218,7 +219,7 @@ fn close(mut h: Window) {
 
 fn edit(h: &mut Window, edit: PromptEdit) {
     let ctx = h.ctx.clone();
-    h.state_mut().apply(&ctx, Command::Edit(edit));
+    h.state_mut().apply(&ctx, Intent::Edit(edit));
 }
 
 #[test]
@@ -228,9 +229,9 @@ fn the_window_comes_back_as_it_was_left() {
     let ctx = h.ctx.clone();
     let view =
         View { layer: Layer::Gate, arrangement: Arrangement::Wipe, opacity: 0.25, ..h.state().state().view };
-    h.state_mut().apply(&ctx, Command::SetView(view));
-    h.state_mut().apply(&ctx, Command::SortByScore(false));
-    h.state_mut().apply(&ctx, Command::Inspector(false));
+    h.state_mut().apply(&ctx, Intent::SetView(view));
+    h.state_mut().apply(&ctx, Intent::SortByScore(false));
+    h.state_mut().apply(&ctx, Intent::Inspector(false));
     edit(&mut h, PromptEdit::RenameClass(0, "typed by me".into()));
     ctx.set_zoom_factor(1.25);
     h.run_steps(3);
@@ -246,12 +247,12 @@ fn the_window_comes_back_as_it_was_left() {
     assert!(s.messages.all().iter().any(|m| m.text.contains("last time")), "it is told");
     // The way back.
     let ctx = h.ctx.clone();
-    h.state_mut().apply(&ctx, Command::Undo);
+    h.state_mut().apply(&ctx, Intent::Undo);
     let own = motionlens::ui::bundled::prompts();
     assert_eq!(h.state().state().prompts().classes, own.classes);
-    h.state_mut().apply(&ctx, Command::Redo);
+    h.state_mut().apply(&ctx, Intent::Redo);
     assert_eq!(h.state().state().prompts().classes, classes);
-    h.state_mut().apply(&ctx, Command::BundledPrompts);
+    h.state_mut().apply(&ctx, Intent::BundledPrompts);
     assert_eq!(h.state().state().prompts().classes, own.classes);
     close(h);
     let h = window(dir.path(), None);
@@ -274,7 +275,7 @@ fn prompts_on_the_command_line_come_before_the_draft_and_undo_does_not_empty_the
     }
     assert!(h.state().state().recent.prompts.contains(&file));
     let ctx = h.ctx.clone();
-    h.state_mut().apply(&ctx, Command::Undo);
+    h.state_mut().apply(&ctx, Intent::Undo);
     assert!(!h.state().state().prompts().classes.is_empty());
 }
 
@@ -287,7 +288,7 @@ fn a_save_right_before_the_close_is_waited_for() {
     edit(&mut h, PromptEdit::Replace(PromptSet::from_names((0..5000).map(|i| format!("class {i} of many")))));
     let saved = dir.path().join("saved.json");
     let ctx = h.ctx.clone();
-    h.state_mut().apply(&ctx, Command::SavePrompts(saved.clone()));
+    h.state_mut().apply(&ctx, Intent::SavePrompts(saved.clone()));
     close(h);
     assert_eq!(PromptSet::load(&saved).unwrap().classes.len(), 5000);
 }
@@ -298,7 +299,7 @@ fn recent_files_are_in_the_menu() {
     let saved = dir.path().join("mine.json");
     let mut h = window(dir.path(), None);
     let ctx = h.ctx.clone();
-    h.state_mut().apply(&ctx, Command::SavePrompts(saved.clone()));
+    h.state_mut().apply(&ctx, Intent::SavePrompts(saved.clone()));
     close(h);
     let mut h = window(dir.path(), None);
     assert_eq!(h.state().state().recent.prompts, [saved]);

@@ -9,7 +9,7 @@ use motionlens::prompt::{PromptSet, Templates};
 use motionlens::score::{ClassEmbedding, ClassScore, score};
 use motionlens::session::{ModelSource, Session};
 use motionlens::train::features::world_pixels;
-use motionlens::train::head::world_templates;
+use motionlens::train::stage2::world_templates;
 
 /// A data seed of this test alone.
 const SEED: u64 = 77_000_001;
@@ -59,7 +59,7 @@ fn editing_prompts_does_what_a_person_expects() {
     let names: Vec<String> = Motion::all().iter().map(|m| m.name()).collect();
     let mut encode = |templates: Templates| {
         let set = PromptSet { templates, ..PromptSet::from_names(&names) };
-        session.classes(&set, &|| false).unwrap().0
+        session.classes(&set, &mut |_, _| true).unwrap().0
     };
     let classes = encode(info.templates.clone().unwrap_or_else(world_templates));
     let place = |motion: Motion| names.iter().position(|n| *n == motion.name()).unwrap();

@@ -5,23 +5,31 @@ use burn::tensor::{Device, Tensor};
 use motionlens::data::world::Motion;
 use motionlens::model::head::HeadConfig;
 use motionlens::model::{Model, ModelFiles};
+use motionlens::session::Session;
 use motionlens::train::features::{Features, Progress, Source};
-use motionlens::train::head::{
+use motionlens::train::losses::Lambdas;
+use motionlens::train::stage2::{
     self, Accuracy, Report, Selection, choose, held_out, pseudo_unseen, read_tried, world_templates,
 };
-use motionlens::train::losses::Lambdas;
-use motionlens::train::{Schedule, clip};
+use motionlens::train::{Schedule, stage1};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-fn clip_settings() -> clip::Settings {
-    clip::Settings { steps: 30, batch: 4, seed: 5, image_size: 16, checkpoint_every: 7, ..Default::default() }
+fn clip_settings() -> stage1::Settings {
+    stage1::Settings {
+        steps: 30,
+        batch: 4,
+        seed: 5,
+        image_size: 16,
+        checkpoint_every: 7,
+        ..Default::default()
+    }
 }
 
 fn train_clip(out: &Path, kill_at: usize) -> bool {
     let run = || {
-        clip::train(&clip_settings(), out, &Device::flex(), |step, _, _| assert!(step < kill_at, "killed"))
+        stage1::train(&clip_settings(), out, &Device::flex(), |step, _, _| assert!(step < kill_at, "killed"))
     };
     catch_unwind(AssertUnwindSafe(run)).is_ok_and(|r| r.is_ok())
 }
@@ -34,8 +42,12 @@ fn load(folder: &Path) -> Model {
     ModelFiles::read(folder).unwrap().load(&Device::flex()).unwrap()
 }
 
-fn head_settings(model: &Model) -> head::Settings {
-    head::Settings {
+fn session(model: &Model) -> Session {
+    Session::new(model.clone(), false, "a test".into(), &Device::flex()).unwrap()
+}
+
+fn head_settings(model: &Model) -> stage2::Settings {
+    stage2::Settings {
         name: "tiny".into(),
         model: model.clip_digest.clone(),
         data: "a test".into(),
@@ -53,11 +65,11 @@ fn head_settings(model: &Model) -> head::Settings {
     }
 }
 
-fn train_head(settings: &head::Settings, model: &Model, out: &Path, kill_at_epoch: usize) -> bool {
+fn train_head(settings: &stage2::Settings, model: &Model, out: &Path, kill_at_epoch: usize) -> bool {
     let source = Source::World { classes: Motion::seen(), per_class: 2, seed: 1 };
     let cache = out.parent().unwrap().join("cache");
     let run = || {
-        head::train(settings, model, &source, &cache, out, &Device::flex(), &mut |report| {
+        stage2::train(settings, &mut session(model), &source, &cache, out, &mut |report| {
             if let Report::Epoch(epoch) = report {
                 assert!(epoch.epoch < kill_at_epoch, "killed");
             }
@@ -83,13 +95,14 @@ fn a_killed_run_resumes_to_the_weights_of_one_that_was_not() {
     };
     assert_eq!(rows(&whole), rows(&killed));
 
-    let other = clip::Settings { seed: 6, ..clip_settings() };
-    let refused = clip::train(&other, &whole, &Device::flex(), |_, _, _| ()).unwrap_err().to_string();
+    let other = stage1::Settings { seed: 6, ..clip_settings() };
+    let refused = stage1::train(&other, &whole, &Device::flex(), |_, _, _| ()).unwrap_err().to_string();
     assert!(refused.contains("other settings"), "{refused}");
 
-    let wild = clip::Settings { learning_rate: 1e30, ..clip_settings() };
-    let lost =
-        clip::train(&wild, &dir.path().join("wild"), &Device::flex(), |_, _, _| ()).unwrap_err().to_string();
+    let wild = stage1::Settings { learning_rate: 1e30, ..clip_settings() };
+    let lost = stage1::train(&wild, &dir.path().join("wild"), &Device::flex(), |_, _, _| ())
+        .unwrap_err()
+        .to_string();
     assert!(lost.contains("not finite at step "), "{lost}");
 
     let model = load(&whole);
@@ -108,13 +121,13 @@ fn a_killed_run_resumes_to_the_weights_of_one_that_was_not() {
     assert_eq!(bytes(&head, "motion_head.safetensors"), bytes(&head_killed, "motion_head.safetensors"));
 
     // The same with classes held out: the choice, too, is that of the run that was not stopped.
-    let held = head::Settings { holdout: pseudo_unseen(1, 1), batch: 4, ..settings };
+    let held = stage2::Settings { holdout: pseudo_unseen(1, 1), batch: 4, ..settings };
     let (choice, choice_killed) = (dir.path().join("choice"), dir.path().join("choice_killed"));
     assert!(train_head(&held, &model, &choice, usize::MAX));
     assert!(!train_head(&held, &model, &choice_killed, 2), "the kill has to happen");
     assert!(train_head(&held, &model, &choice_killed, usize::MAX));
     let tried = read_tried(&choice).unwrap();
-    assert_eq!(tried.len(), 3 * head::ALPHAS.len());
+    assert_eq!(tried.len(), 3 * stage2::ALPHAS.len());
     assert_eq!(tried, read_tried(&choice_killed).unwrap());
     assert_eq!(bytes(&choice, "motion_head.safetensors"), bytes(&choice_killed, "motion_head.safetensors"));
 
@@ -123,8 +136,8 @@ fn a_killed_run_resumes_to_the_weights_of_one_that_was_not() {
     assert!(trained.head_trained);
     assert_eq!(bytes(&head, "model.safetensors"), bytes(&whole, "model.safetensors"));
     let pixels = Tensor::<4>::ones([8, 3, 16, 16], &Device::flex());
-    let x = trained.clip.vision_model.forward(pixels).unsqueeze::<4>();
-    let f = |m: &Model| m.head.forward(x.clone(), &m.clip.visual_projection).embedding;
+    let x = trained.towers.vision_model.forward(pixels).unsqueeze::<4>();
+    let f = |m: &Model| m.head.forward(x.clone(), &m.towers.visual_projection).embedding;
     let moved = (f(&trained) - f(&model)).abs().max().into_scalar::<f32>();
     assert!(moved > 1e-4, "training changed nothing: {moved}");
 }
@@ -153,10 +166,10 @@ fn the_learning_rate_warms_up_and_falls_to_its_floor() {
 fn contrastive_loss_of_perfect_logits_is_the_entropy_of_its_targets() {
     let device = Device::flex();
     let truth = Tensor::<2>::from_floats([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], &device);
-    let (loss, floor) = clip::contrastive_loss(truth.clone() * 50.0, truth.clone());
+    let (loss, floor) = stage1::contrastive_loss(truth.clone() * 50.0, truth.clone());
     let (loss, floor) = (loss.into_scalar::<f32>(), floor.into_scalar::<f32>());
     assert!((loss - floor).abs() < 1e-4 && floor > 0.4, "{loss} {floor}");
-    let (bad, _) = clip::contrastive_loss(truth.clone() * -50.0, truth);
+    let (bad, _) = stage1::contrastive_loss(truth.clone() * -50.0, truth);
     assert!(bad.into_scalar::<f32>() > 10.0);
 }
 
@@ -189,14 +202,13 @@ fn tokens_that_were_computed_before_a_kill_are_kept() {
     let compute = |cache: &Path, kill_at: usize| {
         let mut heard = (0, Vec::new());
         let computed = catch_unwind(AssertUnwindSafe(|| {
-            let features =
-                Features::load_or_compute(&source, &model, 8, &Device::flex(), cache, &mut |p| match p {
-                    Progress::Size { bytes, .. } => heard.0 = bytes,
-                    Progress::Done { done, .. } => {
-                        heard.1.push(done);
-                        assert!(done < kill_at, "killed");
-                    }
-                });
+            let features = Features::load_or_compute(&source, &session(&model), 8, cache, &mut |p| match p {
+                Progress::Size { bytes, .. } => heard.0 = bytes,
+                Progress::Done { done, .. } => {
+                    heard.1.push(done);
+                    assert!(done < kill_at, "killed");
+                }
+            });
             features.unwrap().len()
         }));
         (computed.ok(), heard)
@@ -284,6 +296,6 @@ fn labelled_videos_hold_classes_out() {
     let held = card["training"]["stage 2"]["holdout"].as_array().unwrap();
     let expected = held_out(&classes.map(str::to_owned), 2, 11);
     assert_eq!(held.iter().map(|c| c.as_str().unwrap()).collect::<Vec<_>>(), expected);
-    assert_eq!(read_tried(&out).unwrap().len(), head::ALPHAS.len());
+    assert_eq!(read_tried(&out).unwrap().len(), stage2::ALPHAS.len());
     assert!(card["training"]["selection"]["accuracy"]["own_space"].is_f64(), "{card}");
 }

@@ -1,7 +1,7 @@
 //! `motionlens doctor`: what this machine has, tried out rather than looked up: every adapter is opened, the model is run,
 //! folders are written to, and with `--window` the window is opened once.
 
-use super::{CliError, window};
+use super::{CliError, no_command};
 use crate::device::{self, AdapterReport, DeviceChoice, DeviceInfo};
 use crate::model::ModelFiles;
 use crate::ui::{self, WindowOptions, keep};
@@ -148,9 +148,9 @@ fn passes(device: &Device) -> String {
         let mut seconds = [0.0; 2];
         for taken in &mut seconds {
             let began = Instant::now();
-            let tokens = model.clip.vision_model.forward(Tensor::zeros([frames, 3, side, side], device));
+            let tokens = model.towers.vision_model.forward(Tensor::zeros([frames, 3, side, side], device));
             let clip = tokens.unsqueeze_dim::<4>(0);
-            let embedding = model.head.forward(clip, &model.clip.visual_projection).embedding;
+            let embedding = model.head.forward(clip, &model.towers.visual_projection).embedding;
             let values = embedding.try_into_vec_as::<f32>().map_err(|e| e.to_string())?;
             if values.iter().any(|v| !v.is_finite()) {
                 return Err("it computes values that are not finite".to_owned());
@@ -163,7 +163,7 @@ fn passes(device: &Device) -> String {
 }
 
 fn display(page: &mut Page) -> Result<(), CliError> {
-    let display = window::display();
+    let display = no_command::display();
     page.head("display", display.as_deref().unwrap_or("none"))?;
     if display.is_none() {
         page.miss("a display: without one only the commands work (or use xvfb-run)");
@@ -174,7 +174,7 @@ fn display(page: &mut Page) -> Result<(), CliError> {
 }
 
 fn clips(page: &mut Page) -> Result<(), CliError> {
-    match window::bundled_clip() {
+    match no_command::bundled_clip() {
         Some(clip) => page.head("bundled clip", &clip.display().to_string()),
         None => {
             page.miss("the bundled clips (assets/clips beside the program): name a video of your own");
@@ -216,7 +216,7 @@ fn writable(folder: &Path) -> std::io::Result<bool> {
 }
 
 fn open_window(page: &mut Page, arguments: &Arguments) -> Result<(), CliError> {
-    if window::display().is_none() {
+    if no_command::display().is_none() {
         return page.head("window", "not tried: there is no display");
     }
     let options =

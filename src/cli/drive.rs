@@ -71,11 +71,8 @@ fn drive(engine: &Engine, bar: &ProgressBar, request: Request) -> Result<Outcome
     engine.ask(request.video, question(&model, &device), Rank::Screen);
     let mut running = (model, device);
     let mut scale = running.0.scale.clone().map(Arc::new);
-    let (mut texts, mut answered, mut scored): (
-        Option<(Arc<_>, Arc<_>)>,
-        Option<Arc<Answer>>,
-        Option<Scored>,
-    ) = (None, None, None);
+    let (mut texts, mut answered) = (None, None::<Arc<Answer>>);
+    let mut scored: Option<Scored> = None;
     wait(engine, bar, |event| {
         match event {
             Event::Answered { answer, scored: with } => {

@@ -1,7 +1,7 @@
 //! `motionlens eval`: measured figures of a model.
 
 use super::{CliError, ModelArguments};
-use crate::eval::synth::{self, FIRST_SEED, SynthReport};
+use crate::eval::exam::{self, FIRST_SEED, SynthReport};
 use crate::files::write_atomic;
 use crate::metrics::Summary;
 use crate::model::folder::{CARD, Card};
@@ -60,7 +60,7 @@ fn synth(args: &SynthArgs) -> Result<(), CliError> {
         .map_err(|e| CliError::Engine(e.to_string()))?;
     let seeds: Vec<u64> = (0..args.seeds).map(|i| FIRST_SEED + i).collect();
     let bar = super::train::progress_bar(seeds.len() * args.clips_per_class * 32, "clips");
-    let report = synth::run(session, &seeds, args.clips_per_class, &mut |done, _| {
+    let report = exam::run(session, &seeds, args.clips_per_class, &mut |done, _| {
         bar.set_position(done as u64);
     })
     .map_err(|e| CliError::Engine(e.to_string()))?;

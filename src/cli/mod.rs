@@ -5,11 +5,11 @@ mod analyze;
 mod doctor;
 mod drive;
 mod eval;
+mod no_command;
 mod synth;
 mod train;
-mod window;
 
-use crate::data::synth::SynthError;
+use crate::data::world_video::SynthError;
 use crate::device::{DeviceChoice, DeviceError};
 use crate::export::ExportError;
 use crate::model::ModelError;
@@ -33,7 +33,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    window: window::Arguments,
+    window: no_command::Arguments,
 }
 
 #[derive(Subcommand)]
@@ -114,7 +114,7 @@ pub fn run() -> ExitCode {
         Some(Command::Train(arguments)) => train::run(&arguments),
         Some(Command::Eval(arguments)) => eval::run(&arguments),
         Some(Command::Doctor(arguments)) => doctor::run(&arguments),
-        None => window::run(&arguments.window),
+        None => no_command::run(&arguments.window),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,8 +1,8 @@
 //! `motionlens synth`: clips of the procedural world as files.
 
 use super::CliError;
-use crate::data::synth::{Format, SynthError, scene, write};
 use crate::data::world::Motion;
+use crate::data::world_video::{Format, SynthError, scene, write};
 use clap::Args;
 use std::path::PathBuf;
 

@@ -4,14 +4,15 @@ use super::CliError;
 use crate::data::labelled;
 use crate::data::world::Motion;
 use crate::device::DeviceChoice;
+use crate::model::Model;
 use crate::model::folder::{CONFIG, PREPROCESSOR, TOKENIZER, WEIGHTS};
 use crate::model::head::HeadConfig;
-use crate::model::{Model, ModelFiles};
 use crate::prompt::Templates;
+use crate::session::{ModelSource, Session};
 use crate::train;
 use crate::train::features::Source;
-use crate::train::head::{Report, choose, held_out, pseudo_unseen, read_tried, world_templates};
 use crate::train::losses::Lambdas;
+use crate::train::stage2::{Report, choose, held_out, pseudo_unseen, read_tried, world_templates};
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -144,10 +145,14 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
 fn clip(args: &ClipArgs) -> Result<(), CliError> {
     let (device, info) = crate::device::open(args.device, None)?;
     eprintln!("on {}: {}", info.name, info.reason);
-    let settings =
-        train::clip::Settings { steps: args.steps, batch: args.batch, seed: args.seed, ..Default::default() };
+    let settings = train::stage1::Settings {
+        steps: args.steps,
+        batch: args.batch,
+        seed: args.seed,
+        ..Default::default()
+    };
     let bar = progress_bar(settings.steps, "steps");
-    train::clip::train(&settings, &args.out, &device, |step, _, line| {
+    train::stage1::train(&settings, &args.out, &device, |step, _, line| {
         bar.set_position(step as u64);
         bar.set_message(line);
     })?;
@@ -166,8 +171,9 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
     }
     let (device, info) = crate::device::open(args.device, None)?;
     eprintln!("on {}: {}", info.name, info.reason);
-    let model = ModelFiles::read(&args.model)?.load(&device)?;
-    let mut settings = settings(args, &model, &source, holdout);
+    let mut session = Session::load(&ModelSource::Folder(args.model.clone()), &device, &|_, _| ())
+        .map_err(|e| CliError::Engine(e.to_string()))?;
+    let mut settings = settings(args, session.model(), &source, holdout);
     if !args.chosen_by.is_empty() {
         let mut runs =
             args.chosen_by.iter().map(|folder| read_tried(folder)).collect::<Result<Vec<_>, _>>()?;
@@ -194,13 +200,12 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
 
     copy_clip(&args.model, &args.out)?;
     let bar = progress_bar(source.clips(), "clips");
-    let selection = train::head::train(
+    let selection = train::stage2::train(
         &settings,
-        &model,
+        &mut session,
         &source,
         &cache,
         &args.out,
-        &device,
         &mut |report| match report {
             Report::Size { folder, bytes } => bar.suspend(|| {
                 eprintln!("features: up to {} in {}", train::in_words(bytes), folder.display());
@@ -265,14 +270,19 @@ fn holdout(args: &HeadArgs, source: &Source) -> Result<Vec<String>, CliError> {
     Ok(held)
 }
 
-fn settings(args: &HeadArgs, model: &Model, source: &Source, holdout: Vec<String>) -> train::head::Settings {
+fn settings(
+    args: &HeadArgs,
+    model: &Model,
+    source: &Source,
+    holdout: Vec<String>,
+) -> train::stage2::Settings {
     let config = &model.config;
     let small = args.data.is_none() && config.vision.width < 256;
     let mut lambdas = Lambdas::new(small);
     if args.no_negatives {
         lambdas.negatives = 0.0;
     }
-    train::head::Settings {
+    train::stage2::Settings {
         name: args.name.clone().unwrap_or_else(|| model.name.clone()),
         model: model.clip_digest.clone(),
         data: match (&args.data, source) {

@@ -123,7 +123,7 @@ impl Background {
 }
 
 /// A standard normal number: the sum of twelve uniforms, which is close enough for grain and quick.
-fn gaussian(rng: &mut WorldRng) -> f32 {
+pub fn gaussian(rng: &mut WorldRng) -> f32 {
     let bits: u64 = rng.random();
     let more: u64 = rng.random();
     let sum: u32 = bits.to_le_bytes().into_iter().chain(more.to_le_bytes()).map(u32::from).sum();

@@ -1,7 +1,9 @@
-//! Where clips for training, evaluation and teaching come from: the procedural world, and folders of real videos.
+//! Where clips for training, evaluation and teaching come from: the procedural world (shapes; people, not trained on yet), and
+//! folders of real videos.
 
 pub mod captions;
 pub mod draw;
 pub mod labelled;
-pub mod synth;
+pub mod people;
 pub mod world;
+pub mod world_video;

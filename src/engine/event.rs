@@ -74,6 +74,12 @@ pub enum Event {
     Dropped {
         question: QuestionId,
     },
+    /// Strings that go through the text tower, when that takes a while.
+    Encoding {
+        revision: u64,
+        done: usize,
+        total: usize,
+    },
     /// The prompts of that revision have gone through the text tower of the model of that identity.
     Texts {
         revision: u64,

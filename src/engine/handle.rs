@@ -3,7 +3,7 @@
 use super::event::Event;
 use super::question::{Question, QuestionId, Rank};
 use super::queue::Queue;
-use super::reader;
+use super::sampler;
 use super::worker::Worker;
 use crate::device::{DeviceChoice, SharedGpu};
 use crate::prompt::PromptSet;
@@ -37,13 +37,13 @@ impl Engine {
         let (send, events) = unbounded();
         let queue = Arc::new(Queue::new(send, wake));
         let worker = Worker::new(queue.clone(), choice, shared, cache);
-        let for_reader = queue.clone();
+        let for_sampler = queue.clone();
         let mut threads = Vec::new();
         let mut not_started = None;
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let started = [
             named("model").spawn(move || worker.run()),
-            named("sample").spawn(move || reader::run(&for_reader)),
+            named("sample").spawn(move || sampler::run(&for_sampler)),
         ];
         for thread in started {
             match thread {

@@ -1,7 +1,7 @@
 //! The engine: questions go in, answers come out, and each answer names its question.
 //!
 //! ```text
-//! handle ──questions──> queue ──> reader ──clips──> worker ──events──> handle
+//! handle ──questions──> queue ──> sampler ──clips──> worker ──events──> handle
 //!                         └─────── prompts, models ───┘ │
 //!                                                     store
 //! ```
@@ -15,7 +15,7 @@ mod event;
 mod handle;
 mod question;
 mod queue;
-mod reader;
+mod sampler;
 mod store;
 mod worker;
 

@@ -1,7 +1,7 @@
-//! Where questions wait, most urgent first, and everything that is in work; the one state that the handle, the reader and
+//! Where questions wait, most urgent first, and everything that is in work; the one state that the handle, the sampler and
 //! the worker share.
 //!
-//! A question is in one of four places: `pending`, with the reader, `ready` for the worker, or with the worker. Whatever
+//! A question is in one of four places: `pending`, with the sampler, `ready` for the worker, or with the worker. Whatever
 //! leaves the last place without an answer goes through [`Queue::give_up`], which alone decides between dropping it
 //! and putting it back.
 
@@ -63,7 +63,7 @@ pub struct PromptJob {
     pub since: Instant,
 }
 
-/// What the reader has to know of the loaded model.
+/// What the sampler has to know of the loaded model.
 #[derive(Clone)]
 pub struct Loaded {
     pub identity: Arc<str>,
@@ -93,12 +93,14 @@ struct State {
     prompts: Option<PromptJob>,
     /// Prompts, α, or what is shown have changed since they were last scored.
     rescore: bool,
+    /// The prompts take long, and a clip waits behind them.
+    clip_first: bool,
     /// How many jobs there have been.
     asked: u64,
     /// By rank, and in the order asked within one.
     pending: Vec<Job>,
     reading: Option<Job>,
-    ready: Vec<Box<ClipJob>>,
+    ready: Vec<ClipJob>,
     /// Questions whose answer is held: the worker only has to score it.
     held: Vec<(Job, Arc<Answer>)>,
     working: Option<Job>,
@@ -214,7 +216,7 @@ impl Queue {
         });
     }
 
-    // The reader.
+    // The sampler.
 
     /// Waits for a question to read the frames of; `None`: quit. It runs one clip ahead of the worker, or overtakes a less
     /// urgent one.
@@ -257,7 +259,7 @@ impl Queue {
             let mut clip = clip;
             clip.job.rank = s.forget(&clip.job);
             let at = s.ready.partition_point(|r| r.job.rank <= clip.job.rank);
-            s.ready.insert(at, Box::new(clip));
+            s.ready.insert(at, clip);
             // What is less urgent and in work makes way; its frames so far are held.
             let first = s.ready[0].job.rank;
             if let Some(working) = s.working.as_ref().filter(|w| w.rank == Rank::Background && first < w.rank)
@@ -283,14 +285,15 @@ impl Queue {
             if let Some(source) = s.load.take() {
                 return Task::Load(source);
             }
-            if let Some(job) = s.take_prompts() {
+            let clip_first = std::mem::take(&mut s.clip_first) && s.clip_waits();
+            if !clip_first && let Some(job) = s.take_prompts() {
                 return Task::Prompts(job);
             }
             if let Some((job, answer)) = s.held.pop() {
                 return Task::Held(job, answer);
             }
             if !s.ready.is_empty() {
-                let clip = s.ready.remove(0);
+                let clip = Box::new(s.ready.remove(0));
                 s.working = Some(clip.job.clone());
                 drop(s);
                 self.changed.notify_all();
@@ -313,9 +316,17 @@ impl Queue {
         lock(&self.state).held.pop()
     }
 
-    /// The prompts could not be done now; they are to be taken again.
+    /// The prompts could not be done now; they are to be taken again, after the clip that waits for them if there is one.
     pub fn prompts_again(&self) {
-        self.change(|s, _| s.rescore = true);
+        self.change(|s, _| {
+            s.rescore = true;
+            s.clip_first = s.clip_waits();
+        });
+    }
+
+    /// Somebody looks at a clip that is ready.
+    pub fn clip_waits(&self) -> bool {
+        lock(&self.state).clip_waits()
     }
 
     /// Prompts newer than those being worked on are waiting.
@@ -400,6 +411,10 @@ impl State {
     /// Every job that has left `pending`.
     fn in_work(&self) -> impl Iterator<Item = &Job> {
         self.reading.iter().chain(self.ready.iter().map(|clip| &clip.job)).chain(&self.working)
+    }
+
+    fn clip_waits(&self) -> bool {
+        self.ready.first().is_some_and(|clip| clip.job.rank != Rank::Background) || !self.held.is_empty()
     }
 
     fn insert(&mut self, job: Job) {

@@ -15,7 +15,10 @@ use burn::tensor::Device;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Work on prompts that is longer than this says so, and makes way.
+const A_MOMENT: Duration = Duration::from_millis(150);
 
 /// The text side of the present prompts.
 struct Texts {
@@ -65,7 +68,7 @@ impl Worker {
             match self.queue.next_task(!self.scaled) {
                 Task::Quit => return,
                 Task::Load(source) => self.load(source),
-                Task::Prompts(job) => self.prompts(&job),
+                Task::Prompts(job) => self.prompts(&job, false),
                 Task::Held(job, answer) => self.held(&job, answer),
                 Task::Clip(clip) => self.clip(*clip),
                 Task::Idle => self.measure_scale(),
@@ -135,13 +138,21 @@ impl Worker {
         true
     }
 
-    /// New prompts or a new α: the text tower sees new strings only, the vision tower nothing.
-    fn prompts(&mut self, job: &PromptJob) {
+    /// New prompts or a new α: the text tower sees new strings only, the vision tower nothing. Thousands of new strings take a
+    /// while: they make way for a clip that somebody looks at, and `in_clip` they only get a moment.
+    fn prompts(&mut self, job: &PromptJob, in_clip: bool) {
         let queue = self.queue.clone();
-        let interrupted = || queue.has_newer_prompts() || queue.is_interrupted();
+        let start = Instant::now();
+        let mut go_on = |done, total| {
+            let long = start.elapsed() > A_MOMENT;
+            if long {
+                queue.emit(Event::Encoding { revision: job.revision, done, total });
+            }
+            !(queue.has_newer_prompts() || queue.is_interrupted() || long && (in_clip || queue.clip_waits()))
+        };
         let result = guarded(|| {
             let Some(running) = &mut self.running else { return Ok(None) };
-            match running.session.classes(&job.set, &interrupted) {
+            match running.session.classes(&job.set, &mut go_on) {
                 Ok(texts) => Ok(Some(texts)),
                 Err(WorkError::Interrupted) => Ok(None),
                 Err(WorkError::Failed(message)) => Err(message),
@@ -285,7 +296,7 @@ impl Worker {
             return Err(WorkError::Interrupted);
         }
         if let Some(prompts) = self.queue.take_prompts() {
-            self.prompts(&prompts);
+            self.prompts(&prompts, true);
         }
         while let Some((job, answer)) = self.queue.take_held() {
             self.held(&job, answer);

@@ -1,3 +1,3 @@
 //! Evaluation: the protocols that measure a model.
 
-pub mod synth;
+pub mod exam;

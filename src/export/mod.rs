@@ -2,7 +2,6 @@
 //! model needed: everything here works on plain data.
 
 pub mod json;
-pub mod overlay;
 mod page;
 mod repeat;
 pub mod report;

@@ -3,9 +3,9 @@
 
 use super::ExportError;
 use super::json::{Class, Record};
-use super::overlay::{self, Colormap, Layer, Normalise};
 use crate::prompt::PromptSet;
 use crate::video::RgbImage;
+use crate::view::{self, Colormap, Layer, Normalise};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use html_escape::encode_double_quoted_attribute as escape;
@@ -21,7 +21,7 @@ pub struct Row {
 
 /// The strip of colours of a layer's legend.
 pub fn legend(layer: Layer, magnitudes: Colormap) -> RgbImage {
-    overlay::legend(layer.colormap(magnitudes), 160, 12)
+    view::legend(layer.colormap(magnitudes), 160, 12)
 }
 
 /// The whole page. `legend` gives the PNG of a layer's strip of colours.

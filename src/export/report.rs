@@ -3,13 +3,13 @@
 //! chosen: nothing that lies there is touched, an older report no more than anything else.
 
 use super::json::Record;
-use super::overlay::{Layer, Style, draw};
 use super::page::{self, Row};
 use super::{ExportError, repeat};
 use crate::engine::Answer;
 use crate::files::write_atomic;
 use crate::prompt::PromptSet;
 use crate::video::RgbImage;
+use crate::view::{Layer, Style, draw};
 use image::imageops::{self, FilterType};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! A model is a folder: a CLIP in the Hugging Face layout and, when its motion head is trained, the head's weights and
 //! `motionlens.json`. The embedded default is the same set of files, held in the binary.
 
-use super::clip::Clip;
 use super::config::{ClipConfig, ConfigFile};
 use super::head::{HeadConfig, MotionHead};
+use super::towers::Towers;
 use super::weights::{Weights, WeightsError, load_clip};
 use crate::prompt::Templates;
 use burn::module::Module;
@@ -123,7 +123,7 @@ pub struct Model {
     /// BLAKE3 over the CLIP's weight file alone, 32 hex digits: what the frozen towers give depends on nothing else.
     pub clip_digest: String,
     pub config: ClipConfig,
-    pub clip: Clip,
+    pub towers: Towers,
     pub head: MotionHead,
     pub head_config: HeadConfig,
     /// The head has trained weights (a card and its tensors were there).
@@ -216,7 +216,7 @@ impl ModelFiles {
         let mut digest = blake3::Hasher::new();
         digest.update(self.weights.bytes());
         let clip_digest = short(&digest);
-        let (config, clip) = load_clip(&file, self.weights, device)?;
+        let (config, towers) = load_clip(&file, self.weights, device)?;
 
         let untrained = HeadConfig::new(config.vision.width, config.joint, config.vision.heads);
         let (card, head) = match self.head {
@@ -252,7 +252,7 @@ impl ModelFiles {
             identity.update(&(file.len() as u64).to_le_bytes()).update(file);
         }
         identity.update(format!("{:?}", card.as_ref().map(|c| &c.head)).as_bytes());
-        let logit_scale = clip.logit_scale.val().into_scalar::<f32>();
+        let logit_scale = towers.logit_scale.val().into_scalar::<f32>();
         Ok(Model {
             name: card.as_ref().map_or(self.name, |c| c.name.clone()),
             digest,
@@ -266,7 +266,7 @@ impl ModelFiles {
             tau: logit_scale.exp().min(100.0),
             tokenizer: self.tokenizer,
             config,
-            clip,
+            towers,
             head,
             normalisation,
         })
@@ -280,6 +280,6 @@ fn short(digest: &blake3::Hasher) -> String {
 impl Model {
     /// Weights of both towers and the head.
     pub fn parameters(&self) -> usize {
-        self.clip.num_params() + self.head.num_params()
+        self.towers.num_params() + self.head.num_params()
     }
 }

@@ -2,7 +2,6 @@
 //! This module knows tensors and files of weights; it knows neither video nor windows.
 
 pub mod adapter;
-pub mod clip;
 pub mod config;
 pub mod encoder;
 pub mod folder;
@@ -11,10 +10,11 @@ pub mod mab;
 pub mod msm;
 pub mod surgery;
 pub mod text;
+pub mod towers;
 pub mod vision;
 pub mod weights;
 
-pub use clip::Clip;
 pub use config::ClipConfig;
 pub use folder::{Model, ModelError, ModelFiles};
 pub use surgery::{GateClamp, Surgery};
+pub use towers::Towers;

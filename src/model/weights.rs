@@ -1,8 +1,8 @@
 //! Safetensors in and out. Every tensor is looked at before it is used: its name, shape and type, and that all its
 //! values are finite, so that a wrong file is refused with the tensor's name and never gives a silent wrong answer.
 
-use super::clip::Clip;
 use super::config::{ClipConfig, ConfigFile, TensorSizes};
+use super::towers::Towers;
 use crate::files::write_atomic;
 use burn::module::{Module, Param};
 use burn::store::{
@@ -209,11 +209,11 @@ pub fn load_clip(
     file: &ConfigFile,
     weights: Weights,
     device: &Device,
-) -> Result<(ClipConfig, Clip), WeightsError> {
+) -> Result<(ClipConfig, Towers), WeightsError> {
     let sizes = tensor_sizes(&weights.shapes()?).map_err(|r| weights.refuse(r))?;
     let config = ClipConfig::resolve(file, &sizes).map_err(|r| weights.refuse(r))?;
     let logit_scale = weights.scalar(LOGIT_SCALE)?;
-    let mut clip = Clip::init(&config, device);
+    let mut clip = Towers::init(&config, device);
     weights.apply(&mut clip, &[LOGIT_SCALE])?;
     clip.logit_scale = Param::from_data(TensorData::from([logit_scale]), device);
     Ok((config, clip))

@@ -2,6 +2,7 @@
 
 use super::{Basis, Maps, Session, WorkError, maps, not_finite, read};
 use crate::model::Surgery;
+use crate::model::head::MotionHead;
 use burn::tensor::Tensor;
 
 /// What one forward pass of the motion head over one clip says.
@@ -18,9 +19,18 @@ pub struct Evidence {
 impl Session {
     /// f (E) of every clip of `x (B,T,n,D)`, see [`Session::clips`].
     pub fn embed(&self, x: Tensor<4>, surgery: &Surgery) -> Result<Vec<Vec<f32>>, WorkError> {
-        let model = &self.model;
-        let f = read(model.head.forward_with(x, &model.clip.visual_projection, surgery).embedding)?;
-        Ok(f.chunks_exact(model.config.joint).map(<[f32]>::to_vec).collect())
+        self.embed_by(&self.model.head, x, surgery)
+    }
+
+    /// As [`Session::embed`], by another head on the same towers, such as one that is being trained.
+    pub fn embed_by(
+        &self,
+        head: &MotionHead,
+        x: Tensor<4>,
+        surgery: &Surgery,
+    ) -> Result<Vec<Vec<f32>>, WorkError> {
+        let f = read(head.forward_with(x, &self.model.towers.visual_projection, surgery).embedding)?;
+        Ok(f.chunks_exact(self.model.config.joint).map(<[f32]>::to_vec).collect())
     }
 
     /// The evidence of one clip `x (1,T,n,D)`. `basis`: the static stream's colours, so that those of one video go together;
@@ -32,7 +42,7 @@ impl Session {
         basis: Option<&Basis>,
     ) -> Result<(Evidence, Basis), WorkError> {
         let model = &self.model;
-        let output = model.head.forward_with(x, &model.clip.visual_projection, surgery);
+        let output = model.head.forward_with(x, &model.towers.visual_projection, surgery);
         let still = model.head.static_stream_with(&output.streams, surgery);
         let readings = maps::read(&output, still, model.head_config.heads).map_err(WorkError::Failed)?;
         let finite = |v: &[f32]| v.iter().all(|x| x.is_finite());

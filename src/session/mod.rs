@@ -11,6 +11,7 @@ mod texts;
 pub use colours::Basis;
 pub use evidence::Evidence;
 pub use maps::{Map, Maps};
+pub use scale::Encode;
 pub use texts::{PromptNote, TextMeans};
 
 use crate::model::folder::MotionScale;
@@ -19,11 +20,13 @@ use crate::model::{ClipConfig, Model, ModelError, ModelFiles};
 use crate::prompt::{Templates, Tokenizer, TokenizerError};
 use crate::video::{Preprocess, RgbImage};
 use burn::tensor::{Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How a model is named: the embedded default or a folder in the Hugging Face CLIP layout.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ModelSource {
     #[default]
     Embedded,
@@ -181,7 +184,7 @@ impl Session {
         let pixels: Vec<f32> = frames.iter().flat_map(|f| f.as_ref().iter().copied()).collect();
         let pixels =
             Tensor::<4>::from_data(TensorData::new(pixels, [frames.len(), 3, side, side]), &self.device);
-        let tokens = read(self.model.clip.vision_model.forward(pixels))?;
+        let tokens = read(self.model.towers.vision_model.forward(pixels))?;
         if tokens.iter().any(|v| !v.is_finite()) {
             return Err(not_finite("the vision tower"));
         }
@@ -199,7 +202,7 @@ impl Session {
 }
 
 /// Preprocessing as the model's folder says.
-pub fn preprocess(model: &Model) -> Preprocess {
+fn preprocess(model: &Model) -> Preprocess {
     Preprocess {
         mean: model.normalisation.image_mean,
         std: model.normalisation.image_std,

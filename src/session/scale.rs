@@ -22,14 +22,14 @@ const SIDE: u32 = 256;
 /// The share of patches that stays below the floor.
 const QUANTILE: f32 = 0.99;
 
+/// Runs the vision tower on frames of [`Session::pixels`] and gives their tokens.
+pub type Encode<'a> = dyn FnMut(&Session, &[Vec<f32>]) -> Result<Vec<Arc<[f32]>>, WorkError> + 'a;
+
 impl Session {
     /// Measures the floors of the motion map and of each level on still footage that is made here; always the same for a
     /// model and device. `encode` runs the vision tower on frames of [`Session::pixels`], so that the caller can count frames,
     /// look up between batches, and stop.
-    pub fn measure_floor(
-        &self,
-        encode: &mut dyn FnMut(&Self, &[Vec<f32>]) -> Result<Vec<Arc<[f32]>>, WorkError>,
-    ) -> Result<MotionScale, WorkError> {
+    pub fn measure_floor(&self, encode: &mut Encode<'_>) -> Result<MotionScale, WorkError> {
         let frames = self.info.frames;
         let mut found = Vec::new();
         for scene in 0..SCENES {

@@ -39,11 +39,14 @@ struct Text {
 /// [`PromptSet::negative_groups`].
 type Prompts = (Vec<String>, Vec<Vec<String>>);
 
+/// A class's t⁺ and every t⁻.
+type Joint = (Option<Arc<[f32]>>, Vec<Arc<[f32]>>);
+
 /// What has been computed and need not be again.
 pub(super) struct Cache {
     texts: LruCache<String, Text>,
     /// t⁺ and the t⁻ of a class's prompts, after DA_j.
-    classes: LruCache<Prompts, (Option<Arc<[f32]>>, Vec<Arc<[f32]>>)>,
+    classes: LruCache<Prompts, Joint>,
     /// Which texts hold a word that the model knows.
     known: Known,
 }
@@ -62,16 +65,17 @@ pub struct TextMeans {
 }
 
 impl Session {
-    /// The text side of every class, and the notes on its prompts. Only strings not seen before go through the text tower.
-    /// `interrupted` is asked between batches.
+    /// The text side of every class, and the notes on its prompts. Only strings not seen before go through the text tower;
+    /// `go_on` hears between batches how many of them are done, and of how many, and says whether to go on. What was done is
+    /// kept either way.
     pub fn classes(
         &mut self,
         set: &PromptSet,
-        interrupted: &dyn Fn() -> bool,
+        go_on: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<(Vec<ClassEmbedding>, Vec<PromptNote>), WorkError> {
         let prompts: Vec<Prompts> =
             set.classes.iter().map(|c| (set.positive_prompts(c), set.negative_groups(c))).collect();
-        self.encode(&prompts, interrupted)?;
+        self.encode(&prompts, go_on)?;
         self.join(&prompts)?;
 
         let mut noted = HashSet::new();
@@ -112,7 +116,7 @@ impl Session {
     pub fn text_means(&mut self, set: &PromptSet) -> Result<TextMeans, WorkError> {
         let prompts: Vec<Prompts> =
             set.classes.iter().map(|c| (set.positive_prompts(c), vec![set.negative_prompts(c)])).collect();
-        self.encode(&prompts, &|| false)?;
+        self.encode(&prompts, &mut |_, _| true)?;
         let zero = || vec![0.0; self.config().joint];
         let mean = |texts: &Vec<String>| self.mean(texts).unwrap_or_else(zero);
         Ok(TextMeans {
@@ -122,7 +126,11 @@ impl Session {
     }
 
     /// Puts every string that is new through the text tower and DA_j.
-    fn encode(&mut self, prompts: &[Prompts], interrupted: &dyn Fn() -> bool) -> Result<(), WorkError> {
+    fn encode(
+        &mut self,
+        prompts: &[Prompts],
+        go_on: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> Result<(), WorkError> {
         let all = || prompts.iter().flat_map(|(p, n)| p.iter().chain(n.iter().flatten()));
         // A set with more strings than are kept must find all of them when the means are taken.
         let needed = NonZeroUsize::new(all().count()).map_or(KEPT, |n| n.max(KEPT));
@@ -138,10 +146,12 @@ impl Session {
         // Texts of like length share a batch: each is padded to the longest in it.
         encoded.sort_by_key(|(_, e)| e.ids.len());
         let width = self.config().joint;
+        let (mut done, total) = (0, encoded.len());
         for batch in encoded.chunks(TEXT_BATCH) {
-            if interrupted() {
+            if !go_on(done, total) {
                 return Err(WorkError::Interrupted);
             }
+            done += batch.len();
             let ids: Vec<&[u32]> = batch.iter().map(|(_, e)| e.ids.as_slice()).collect();
             let rows = self.text_tower(&ids)?;
             if let Some(bad) = rows.chunks_exact(width).position(|row| row.iter().any(|v| !v.is_finite())) {
@@ -199,7 +209,7 @@ impl Session {
 
     /// Embeddings (S,E) of token ids, row by row.
     pub(super) fn text_tower<T: AsRef<[u32]>>(&self, ids: &[T]) -> Result<Vec<f32>, WorkError> {
-        read(self.model.clip.text(ids, &self.model.config))
+        read(self.model.towers.text(ids, &self.model.config))
     }
 
     /// METHOD §6: the mean of the normalised embeddings, normalised.

@@ -1,11 +1,11 @@
-//! Tokens of the frozen vision tower for whole data sets, computed once and kept on disk ([`super::store`]) under a key of
+//! Tokens of the frozen vision tower for whole data sets, computed once and kept on disk ([`super::feature_file`]) under a key of
 //! everything that they depend on: the model's weights, the data, the number of frames.
 
 use super::RunError;
-use super::store::{self, TokenFile, TokenWriter};
+use super::feature_file::{self, TokenFile, TokenWriter};
 use crate::data::labelled::LabelledClips;
 use crate::data::world::{self, Motion, Scene};
-use crate::model::Model;
+use crate::session::Session;
 use crate::video::{self, Cancel, ClipSpec, FrameReader, Preprocess, Pts, Span};
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
@@ -96,26 +96,6 @@ pub fn world_pixels(scene: &Scene, frames: usize, preprocess: &Preprocess) -> Ve
     pixels
 }
 
-/// Preprocessing as the model's folder says.
-pub fn preprocess(model: &Model) -> Preprocess {
-    Preprocess {
-        mean: model.normalisation.image_mean,
-        std: model.normalisation.image_std,
-        ..Preprocess::clip(model.config.image_size)
-    }
-}
-
-/// Tokens X `(F, n, D)` of normalised pixels `(F, 3, R, R)`, on the host.
-pub fn encode(model: &Model, pixels: Vec<f32>, device: &Device) -> Result<Vec<f32>, RunError> {
-    let side = model.config.image_size;
-    let frames = pixels.len() / (3 * side * side);
-    let pixels = Tensor::<4>::from_data(TensorData::new(pixels, [frames, 3, side, side]), device);
-    let data = model.clip.vision_model.forward(pixels).try_into_data();
-    data.map_err(|e| RunError::Other(e.to_string()))?
-        .try_into_vec::<f32>()
-        .map_err(|e| RunError::Other(format!("{e:?}")))
-}
-
 impl Features {
     /// Number of clips.
     pub fn len(&self) -> usize {
@@ -150,12 +130,12 @@ impl Features {
     /// Opens the file of the cache, or computes what it lacks: a run that was stopped goes on from there.
     pub fn load_or_compute(
         source: &Source,
-        model: &Model,
+        session: &Session,
         frames: usize,
-        device: &Device,
         cache: &Path,
         report: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Self, RunError> {
+        let model = session.model();
         let shape = [frames, model.config.tokens(), model.config.vision.width];
         let key = format!(
             "{VERSION}\n{}\n{frames}\n{:?}\n{}",
@@ -170,12 +150,12 @@ impl Features {
         let file = match open() {
             Some(file) => file,
             None => {
-                report(Progress::Size { folder: cache, bytes: store::size_of_clips(shape, total) });
+                report(Progress::Size { folder: cache, bytes: feature_file::size_of_clips(shape, total) });
                 let writer = TokenWriter::resume(&path, shape, total, &mut |done| {
                     report(Progress::Done { done, total });
                 })?;
                 if let Some(writer) = writer {
-                    compute(source, model, shape, device, writer, report)?;
+                    compute(source, session, shape, writer, report)?;
                 }
                 open().ok_or_else(|| {
                     RunError::Other(format!("{} is not what was written to it", path.display()))
@@ -191,21 +171,20 @@ impl Features {
 /// is made of may change the last bits of its tokens.
 fn compute(
     source: &Source,
-    model: &Model,
+    session: &Session,
     shape: [usize; 3],
-    device: &Device,
     mut writer: TokenWriter,
     report: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), RunError> {
     let (start, total) = (writer.done(), source.clips());
-    let preprocess = preprocess(model);
+    let frame = 3 * session.preprocess.size.pow(2);
     let per_batch = (BATCH / shape[0]).max(1);
     for start in (start..total).step_by(per_batch) {
         let clips: Vec<(usize, ClipPixels)> = (start..total.min(start + per_batch))
             .into_par_iter()
-            .map(|i| clip_pixels(source, i, shape[0], &preprocess))
+            .map(|i| clip_pixels(source, i, shape[0], &session.preprocess))
             .collect();
-        let (mut pixels, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut pixels, mut labels, mut skipped): (Vec<f32>, _, _) = (Vec::new(), Vec::new(), Vec::new());
         for (label, clip) in clips {
             match clip {
                 Ok(clip) => {
@@ -215,7 +194,8 @@ fn compute(
                 Err(reason) => skipped.push(reason),
             }
         }
-        let tokens = if pixels.is_empty() { Vec::new() } else { encode(model, pixels, device)? };
+        let frames: Vec<&[f32]> = pixels.chunks_exact(frame).collect();
+        let tokens = if frames.is_empty() { Vec::new() } else { session.encode_frames(&frames)?.concat() };
         writer.push(&labels, &tokens, skipped)?;
         report(Progress::Done { done: writer.done(), total });
     }

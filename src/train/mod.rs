@@ -3,17 +3,17 @@
 //! Every random number of a run follows from its seed and the step's number, never from a generator that runs along.
 //! So a checkpoint is weights, optimiser state and the step, and a resumed run is the run that was never stopped.
 
-pub mod clip;
+mod feature_file;
 pub mod features;
-pub mod head;
 pub mod losses;
 mod run;
-mod store;
+pub mod stage1;
+pub mod stage2;
 pub mod zero_shot;
 
 use burn::optim::{AdamWConfig, ModuleOptimizer};
+pub use feature_file::in_words;
 pub use run::{Run, RunError, clip_gradients};
-pub use store::in_words;
 
 /// AdamW as both stages use it (METHOD §10: β .9 and .98).
 fn adamw(weight_decay: f32) -> ModuleOptimizer {

@@ -19,6 +19,8 @@ pub enum RunError {
         "the loss is not finite at step {step} ({detail}); the last checkpoint in {path} is from before; lower the learning rate"
     )]
     NotFinite { step: usize, detail: String, path: PathBuf },
+    #[error(transparent)]
+    Work(#[from] crate::session::WorkError),
     #[error("{0}")]
     Other(String),
 }

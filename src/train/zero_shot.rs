@@ -2,10 +2,11 @@
 
 use super::RunError;
 use super::features::Features;
-use crate::model::Model;
+use crate::model::Surgery;
 use crate::model::head::MotionHead;
-use crate::prompt::{Templates, Tokenizer};
-use crate::score::{ClassEmbedding, mean_of_normalised, score};
+use crate::prompt::{PromptSet, Templates};
+use crate::score::{ClassEmbedding, score};
+use crate::session::Session;
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// Clips that go through the head at once.
@@ -25,34 +26,14 @@ fn to_vec(tensor: Tensor<2>) -> Result<Vec<f32>, RunError> {
 
 impl TextSide {
     /// Fills the templates with each name and runs the text tower.
-    pub fn encode(
-        model: &Model,
-        names: &[String],
-        templates: &Templates,
-        device: &Device,
-    ) -> Result<Self, RunError> {
-        let tokenizer = Tokenizer::from_bytes(&model.tokenizer, model.config.context)
-            .map_err(|e| RunError::Other(e.to_string()))?;
-        let side = |templates: &[String]| {
-            let mut rows = Vec::new();
-            for name in names {
-                let ids: Vec<Vec<u32>> =
-                    templates.iter().map(|t| tokenizer.encode(&t.replace("{}", name)).ids).collect();
-                let e = model.config.joint;
-                let each = to_vec(model.clip.text(&ids, &model.config))?;
-                let each: Vec<&[f32]> = each.chunks(e).collect();
-                rows.extend(mean_of_normalised(&each).unwrap_or_else(|| vec![0.0; e]));
-            }
-            Ok::<_, RunError>(Tensor::from_data(
-                TensorData::new(rows, [names.len(), model.config.joint]),
-                device,
-            ))
+    pub fn encode(session: &mut Session, names: &[String], templates: &Templates) -> Result<Self, RunError> {
+        let set = PromptSet { templates: templates.clone(), ..PromptSet::from_names(names) };
+        let means = session.text_means(&set)?;
+        let side = |rows: Vec<Vec<f32>>| {
+            let shape = [names.len(), session.config().joint];
+            Tensor::from_data(TensorData::new(rows.concat(), shape), session.device())
         };
-        Ok(Self {
-            names: names.to_vec(),
-            positive: side(&templates.positive)?,
-            negative: side(&templates.negative)?,
-        })
+        Ok(Self { names: names.to_vec(), positive: side(means.positive), negative: side(means.negative) })
     }
 
     /// The rows of some classes, on a device.
@@ -86,25 +67,18 @@ impl TextSide {
     }
 }
 
-/// f (E) of each of the `clips`.
+/// f (E) of each of the `clips`, by a head that is being trained.
 pub fn embed(
     head: &MotionHead,
-    model: &Model,
+    session: &Session,
     features: &Features,
     clips: &[usize],
-    device: &Device,
 ) -> Result<Vec<Vec<f32>>, RunError> {
     let mut all = Vec::with_capacity(clips.len());
     for which in clips.chunks(BATCH) {
-        all.extend(embed_tokens(head, model, features.batch(which, device))?);
+        all.extend(session.embed_by(head, features.batch(which, session.device()), &Surgery::default())?);
     }
     Ok(all)
-}
-
-/// f (E) of clips given as tokens `(B, T, n, D)`.
-pub fn embed_tokens(head: &MotionHead, model: &Model, x: Tensor<4>) -> Result<Vec<Vec<f32>>, RunError> {
-    let f = to_vec(head.forward(x, &model.clip.visual_projection).embedding)?;
-    Ok(f.chunks(model.config.joint).map(<[f32]>::to_vec).collect())
 }
 
 /// The class of `space` (indices into `classes`) that scores highest for a clip.

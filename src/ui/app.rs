@@ -10,14 +10,14 @@ mod output;
 pub use loss::Ending;
 
 use super::ask::{self, Asked};
-use super::command::Command;
-use super::dialogs::Desk;
 use super::edit::{History, PromptEdit};
 use super::fonts::Missing;
 use super::hold::{self, Hold};
+use super::intent::Intent;
+use super::jobs::{Desk, JobOutcome};
 use super::keep::{self, Keep, Recent};
+use super::look::View;
 use super::messages::{Kind, Messages};
-use super::overlay::View;
 use super::pictures::Pictures;
 use super::scope::{self, Scope};
 use super::state::{Loading, Playback, Shown, State, VideoFile};
@@ -44,7 +44,7 @@ pub struct App {
     pictures: Pictures,
     desk: Desk,
     wake: Wake,
-    commands: Vec<Command>,
+    asked: Vec<Intent>,
     /// The scope of the video just opened is to be chosen as soon as its length is known.
     scope_on_open: bool,
     /// Where the play head is, and since when it has not moved.
@@ -96,6 +96,7 @@ impl App {
             prompts_file: None,
             scored: None,
             revision: 0,
+            encoding: None,
             notes: HashMap::new(),
             view: View::default(),
             sort_by_score: false,
@@ -116,7 +117,7 @@ impl App {
             pictures: Pictures::new(gpu),
             desk: Desk::new(ctx.clone()),
             wake,
-            commands: Vec::new(),
+            asked: Vec::new(),
             scope_on_open: false,
             rested_at: (Pts(0), Instant::now()),
             play_on_open: false,
@@ -157,19 +158,116 @@ impl App {
     }
 
     /// Carries out one request.
-    pub fn apply(&mut self, ctx: &egui::Context, command: Command) {
+    pub fn apply(&mut self, ctx: &egui::Context, intent: Intent) {
         let s = &mut self.state;
-        match command {
-            Command::Open(path) => self.open(path),
-            Command::OpenVideo(path) => self.open_video(path),
-            Command::OpenModel(source) => self.open_model(source),
-            Command::LoadPrompts(path) => self.desk.read_prompts(path),
-            Command::SavePrompts(path) => {
+        match intent {
+            Intent::Open(path) => self.open(path),
+            Intent::OpenVideo(path) => self.open_video(path),
+            Intent::OpenModel(source) => self.open_model(source),
+            Intent::LoadPrompts(path) => self.desk.read_prompts(path),
+            Intent::SavePrompts(path) => {
                 Recent::note(&mut s.recent.prompts, &path);
                 self.desk.write_prompts(path, s.prompts().clone());
             }
-            Command::BundledPrompts => self.edit(&PromptEdit::Replace(bundled::prompts())),
-            Command::PromptsRead(path, Ok(set)) => {
+            Intent::BundledPrompts => self.edit(&PromptEdit::Replace(bundled::prompts())),
+            Intent::Ask(dialog) => self.desk.ask(dialog),
+            Intent::PathField(open) => s.path_field = open.then(Asked::default),
+
+            Intent::TogglePlay => self.with_player(|p| if p.is_playing() { p.pause() } else { p.play() }),
+            Intent::Pause => self.with_player(Player::pause),
+            Intent::Seek(to) => self.seek(to),
+            Intent::SeekBy(seconds) => {
+                let to = s.playback.position.secs() + seconds;
+                self.seek(Pts::from_secs(to));
+            }
+            Intent::Step(frames) => self.with_player(|p| p.step(frames)),
+            Intent::SetSpeed(speed) => self.with_player(|p| p.set_speed(speed.clamp(0.1, 4.0))),
+            Intent::ToggleLoop => {
+                let w = s.whole_or_range();
+                let on = !s.playback.looping;
+                self.with_player(|p| p.set_loop(on.then_some((w.start, w.end))));
+            }
+            Intent::SetIn => {
+                let at = s.playback.position;
+                let out = s.range.1.filter(|o| *o > at);
+                self.set_range((Some(at), out));
+            }
+            Intent::SetOut => {
+                let at = s.playback.position;
+                let from = s.range.0.filter(|i| *i < at);
+                self.set_range((from, Some(at)));
+            }
+            Intent::ClearRange => self.set_range((None, None)),
+            Intent::TimeField(open) => s.time_field = open.then(Asked::default),
+
+            Intent::Scope(scope) => self.set_scope(scope),
+            Intent::Follow(on) => {
+                if on {
+                    self.set_scope(Scope::Around);
+                }
+                self.state.follow = on;
+            }
+            Intent::Around(seconds) => s.around = seconds.clamp(0.2, 60.0),
+            Intent::AskAgain => self.ask_again(),
+            Intent::CancelWork => {
+                s.follow = false;
+                if let Some(e) = &self.engine {
+                    e.cancel();
+                }
+            }
+            Intent::Order(order) => s.order = order,
+            Intent::Surgery(surgery) => s.surgery = surgery,
+
+            Intent::SetView(view) => s.view = view,
+            Intent::Edit(edit) => self.edit(&edit),
+            Intent::Undo => {
+                if s.history.undo() {
+                    self.keep.typed(Instant::now());
+                    self.send_prompts();
+                }
+            }
+            Intent::Redo => {
+                if s.history.redo() {
+                    self.keep.typed(Instant::now());
+                    self.send_prompts();
+                }
+            }
+            Intent::Pin => {
+                if let Some(scores) = s.scores().cloned() {
+                    s.history.pin(Some(Arc::new(scores)));
+                }
+            }
+            Intent::Unpin => {
+                s.history.pin(None);
+            }
+            Intent::SortByScore(on) => s.sort_by_score = on,
+
+            Intent::Snapshot => self.snapshot(ctx),
+            Intent::Report(folder) => self.report(folder),
+            Intent::Dismiss(id) => s.messages.dismiss(id),
+            Intent::Help(on) => s.help = on,
+            Intent::Inspector(on) => s.inspector = Some(on),
+            Intent::Fullscreen => {
+                let now = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
+                ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!now));
+            }
+        }
+    }
+
+    /// Deals with what a job has brought back.
+    pub fn take(&mut self, ctx: &egui::Context, outcome: JobOutcome) {
+        let s = &mut self.state;
+        match outcome {
+            JobOutcome::Chosen(intent) => self.apply(ctx, intent),
+            JobOutcome::NoDialog(purpose) => {
+                s.path_field = Some(Asked { purpose: Some(purpose), ..Asked::default() });
+                s.messages.add(
+                    Kind::Hint,
+                    "This desktop has no file dialog (neither a portal with a file chooser nor zenity), so the path is \
+                     typed.",
+                );
+            }
+            JobOutcome::PromptsRead(path, Ok(set)) => {
                 Recent::note(&mut s.recent.prompts, &path);
                 s.prompts_file = Some(path);
                 if s.prompts().classes.is_empty() && !s.history.can_undo() {
@@ -180,99 +278,10 @@ impl App {
                     self.edit(&PromptEdit::Replace(set));
                 }
             }
-            Command::PromptsRead(_, Err(why)) => s.messages.add(Kind::Problem, why),
-            Command::Ask(dialog) => self.desk.ask(dialog),
-            Command::PathField(open) => s.path_field = open.then(Asked::default),
-            Command::TypePath(purpose) => {
-                s.path_field = Some(Asked { purpose: Some(purpose), ..Asked::default() });
-                s.messages.add(
-                    Kind::Hint,
-                    "This desktop has no file dialog (neither a portal with a file chooser nor zenity), so the path is \
-                     typed.",
-                );
-            }
-
-            Command::TogglePlay => self.with_player(|p| if p.is_playing() { p.pause() } else { p.play() }),
-            Command::Pause => self.with_player(Player::pause),
-            Command::Seek(to) => self.seek(to),
-            Command::SeekBy(seconds) => {
-                let to = s.playback.position.secs() + seconds;
-                self.seek(Pts::from_secs(to));
-            }
-            Command::Step(frames) => self.with_player(|p| p.step(frames)),
-            Command::SetSpeed(speed) => self.with_player(|p| p.set_speed(speed.clamp(0.1, 4.0))),
-            Command::ToggleLoop => {
-                let w = s.whole_or_range();
-                let on = !s.playback.looping;
-                self.with_player(|p| p.set_loop(on.then_some((w.start, w.end))));
-            }
-            Command::SetIn => {
-                let at = s.playback.position;
-                let out = s.range.1.filter(|o| *o > at);
-                self.set_range((Some(at), out));
-            }
-            Command::SetOut => {
-                let at = s.playback.position;
-                let from = s.range.0.filter(|i| *i < at);
-                self.set_range((from, Some(at)));
-            }
-            Command::ClearRange => self.set_range((None, None)),
-            Command::TimeField(open) => s.time_field = open.then(Asked::default),
-
-            Command::Scope(scope) => self.set_scope(scope),
-            Command::Follow(on) => {
-                if on {
-                    self.set_scope(Scope::Around);
-                }
-                self.state.follow = on;
-            }
-            Command::Around(seconds) => s.around = seconds.clamp(0.2, 60.0),
-            Command::AskAgain => self.ask_again(),
-            Command::CancelWork => {
-                s.follow = false;
-                if let Some(e) = &self.engine {
-                    e.cancel();
-                }
-            }
-            Command::Order(order) => s.order = order,
-            Command::Surgery(surgery) => s.surgery = surgery,
-
-            Command::SetView(view) => s.view = view,
-            Command::Edit(edit) => self.edit(&edit),
-            Command::Undo => {
-                if s.history.undo() {
-                    self.keep.typed(Instant::now());
-                    self.send_prompts();
-                }
-            }
-            Command::Redo => {
-                if s.history.redo() {
-                    self.keep.typed(Instant::now());
-                    self.send_prompts();
-                }
-            }
-            Command::Pin => {
-                if let Some(scores) = s.scores().cloned() {
-                    s.history.pin(Some(Arc::new(scores)));
-                }
-            }
-            Command::Unpin => {
-                s.history.pin(None);
-            }
-            Command::SortByScore(on) => s.sort_by_score = on,
-
-            Command::Snapshot => self.snapshot(ctx),
-            Command::Report(folder) => self.report(folder),
-            Command::Thumbnails(video, read) => self.pictures.thumbnails.take(ctx, &video, read),
-            Command::Told(Ok(text)) => s.messages.add(Kind::Done, text),
-            Command::Told(Err(text)) => s.messages.add(Kind::Problem, text),
-            Command::Dismiss(id) => s.messages.dismiss(id),
-            Command::Help(on) => s.help = on,
-            Command::Inspector(on) => s.inspector = Some(on),
-            Command::Fullscreen => {
-                let now = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
-                ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!now));
-            }
+            JobOutcome::PromptsRead(_, Err(why)) => s.messages.add(Kind::Problem, why),
+            JobOutcome::Thumbnails(video, read) => self.pictures.thumbnails.take(ctx, &video, read),
+            JobOutcome::Told(Ok(text)) => s.messages.add(Kind::Done, text),
+            JobOutcome::Told(Err(text)) => s.messages.add(Kind::Problem, text),
         }
     }
 
@@ -318,7 +327,11 @@ impl App {
                 s.messages.add(Kind::Problem, message);
             }
             Event::Dropped { question } => s.ended(question),
+            Event::Encoding { revision, done, total } => {
+                s.encoding = Some((done, total)).filter(|_| revision == s.revision);
+            }
             Event::Texts { notes, .. } => {
+                s.encoding = None;
                 s.notes = notes.iter().map(|n| (n.text.clone(), n.clone())).collect();
             }
             Event::Scored(scored) => {
@@ -335,8 +348,8 @@ impl App {
         while let Some(event) = self.engine.as_ref().and_then(Engine::try_event) {
             self.on_event(event);
         }
-        while let Some(command) = self.desk.take() {
-            self.apply(ctx, command);
+        while let Some(outcome) = self.desk.take() {
+            self.take(ctx, outcome);
         }
         self.poll_opening(now);
         if let Some(p) = &mut self.player {
@@ -500,7 +513,7 @@ impl App {
     /// Draws every panel and carries out what was asked.
     pub fn draw(&mut self, ui: &mut egui::Ui) {
         let ctx = ui.ctx().clone();
-        let mut out = std::mem::take(&mut self.commands);
+        let mut out = std::mem::take(&mut self.asked);
         let s = &mut self.state;
         keys::read(&ctx, s, &mut out);
         egui::Panel::top("top bar").frame(theme::panel_frame()).show(ui, |ui| topbar::show(ui, s, &mut out));
@@ -533,18 +546,18 @@ impl App {
         if !out.is_empty() {
             ctx.request_repaint();
         }
-        for command in out.drain(..) {
-            self.apply(&ctx, command);
+        for intent in out.drain(..) {
+            self.apply(&ctx, intent);
         }
-        self.commands = out;
+        self.asked = out;
         self.missing.answer(&ctx);
     }
 }
 
-fn dropped(ctx: &egui::Context, out: &mut Vec<Command>) {
+fn dropped(ctx: &egui::Context, out: &mut Vec<Intent>) {
     ctx.input(|i| {
         for file in &i.raw.dropped_files {
-            out.push(Command::Open(file.path().to_owned()));
+            out.push(Intent::Open(file.path().to_owned()));
         }
     });
 }

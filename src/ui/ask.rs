@@ -1,7 +1,7 @@
 //! The small windows that take a path or a time as text. What is not understood is said in the window, which stays open.
 
-use super::command::{Command, Dialog};
 use super::field;
+use super::intent::{Dialog, Intent};
 use super::state::{Playback, State, parse_clock};
 use super::theme;
 use crate::video::{Pts, times};
@@ -19,7 +19,7 @@ pub struct Asked {
 }
 
 /// Draws them and takes what is entered.
-pub fn show(ctx: &egui::Context, s: &mut State, out: &mut Vec<Command>) {
+pub fn show(ctx: &egui::Context, s: &mut State, out: &mut Vec<Intent>) {
     if let Some(asked) = &mut s.path_field {
         let (title, about) = match asked.purpose {
             None => ("Open a path", "Of a video, a model folder or a prompt set"),
@@ -35,13 +35,13 @@ pub fn show(ctx: &egui::Context, s: &mut State, out: &mut Vec<Command>) {
         };
         match field_window(ctx, title, about, ("Path", "~/clip.mp4"), asked) {
             Outcome::Open => {}
-            Outcome::Closed => out.push(Command::PathField(false)),
+            Outcome::Closed => out.push(Intent::PathField(false)),
             Outcome::Entered => {
                 let home = directories::BaseDirs::new();
                 match path(&asked.text, home.as_ref().map(|d| d.home_dir())) {
                     Ok(path) => {
-                        out.push(asked.purpose.map_or(Command::Open(path.clone()), |d| d.chosen(path)));
-                        out.push(Command::PathField(false));
+                        out.push(asked.purpose.map_or(Intent::Open(path.clone()), |d| d.chosen(path)));
+                        out.push(Intent::PathField(false));
                     }
                     Err(why) => asked.problem = Some(why),
                 }
@@ -52,9 +52,9 @@ pub fn show(ctx: &egui::Context, s: &mut State, out: &mut Vec<Command>) {
         let about = "Seconds, minutes and seconds, or a frame: 12.5, 1:02.5, frame 100";
         match field_window(ctx, "Go to time", about, ("Time or frame", "1:02.5"), asked) {
             Outcome::Open => {}
-            Outcome::Closed => out.push(Command::TimeField(false)),
+            Outcome::Closed => out.push(Intent::TimeField(false)),
             Outcome::Entered => match place(&asked.text, &s.playback) {
-                Ok(t) => out.extend([Command::Seek(t), Command::TimeField(false)]),
+                Ok(t) => out.extend([Intent::Seek(t), Intent::TimeField(false)]),
                 Err(why) => asked.problem = Some(why),
             },
         }

@@ -1,11 +1,11 @@
 //! The card of one class: its name, its numbers, and its prompts where it is open. Every line has its room whether there is
 //! something to say or not, so that nothing moves under the hands of a person who types.
 
-use super::command::Command;
 use super::document::ClassKey;
 use super::edit::{PromptEdit, Side};
 use super::field::{Left, Line, goes};
 use super::icon::{self, Icon};
+use super::intent::Intent;
 use super::state::State;
 use super::{prompt_rows, score_row, theme};
 use crate::prompt::Class;
@@ -24,7 +24,7 @@ pub fn show(
     s: &State,
     (c, key): (usize, ClassKey),
     reach: f32,
-    out: &mut Vec<Command>,
+    out: &mut Vec<Intent>,
 ) -> (f32, bool) {
     let few = s.prompts().classes.len() <= 3;
     // Remembered from the first time: one class more or less opens and closes no card.
@@ -62,7 +62,7 @@ fn head(
     class: &Class,
     trouble: &[Trouble],
     open: bool,
-    out: &mut Vec<Command>,
+    out: &mut Vec<Intent>,
 ) -> bool {
     let mut toggled = false;
     ui.horizontal(|ui| {
@@ -87,10 +87,10 @@ fn head(
             let done =
                 line.show(ui, |_, text| LayoutJob::simple_singleline(text.to_owned(), font.clone(), colour));
             if let Some(text) = done.changed {
-                out.push(Command::Edit(PromptEdit::RenameClass(c, text)));
+                out.push(Intent::Edit(PromptEdit::RenameClass(c, text)));
             } else if done.left == Some(Left::Escape) && newest && class.name.is_empty() {
                 goes(ui.ctx());
-                out.push(Command::Edit(PromptEdit::DropNewest));
+                out.push(Intent::Edit(PromptEdit::DropNewest));
             }
         });
     });
@@ -182,12 +182,12 @@ fn line(ui: &mut Ui, text: &str, trouble: &[Trouble]) {
 }
 
 /// `movable`: the classes are shown in their own order, so that moving one can be seen.
-fn class_menu(ui: &mut Ui, c: usize, name: &str, movable: bool, out: &mut Vec<Command>) {
+fn class_menu(ui: &mut Ui, c: usize, name: &str, movable: bool, out: &mut Vec<Intent>) {
     menu(ui, format!("Menu of {name}"), |ui| {
         let mut item = |ui: &mut Ui, on: bool, text: &str, e: PromptEdit| {
             let button = ui.add_enabled(on, egui::Button::new(text));
             if button.on_disabled_hover_text("Sorted by p: their own order is not shown").clicked() {
-                out.push(Command::Edit(e));
+                out.push(Intent::Edit(e));
                 ui.close();
             }
         };

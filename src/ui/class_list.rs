@@ -1,8 +1,8 @@
 //! The list of classes: in which order they stand, and which of them are drawn. Only the cards that can be seen are drawn, and
 //! nothing changes its place while somebody types or has the pointer at work among them.
 
-use super::command::Command;
 use super::document::{ClassKey, Key};
+use super::intent::Intent;
 use super::state::State;
 use super::{class_card, field, score_row};
 use crate::score::Scores;
@@ -35,7 +35,7 @@ struct List {
 }
 
 /// Draws the cards. To be called inside a scroll area.
-pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let shared: Arc<Mutex<List>> =
         ui.data_mut(|d| d.get_temp_mut_or_default::<Arc<Mutex<List>>>(Id::unique("class list")).clone());
     let list = &mut *shared.lock();

@@ -5,10 +5,12 @@
 use super::document::{Change, Document, Key, Row};
 use crate::prompt::{Class, PromptSet, Templates};
 use crate::score::Scores;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Positive or negative prompts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Side {
     Positive,
     Negative,
@@ -68,7 +70,8 @@ impl Side {
 }
 
 /// One change of the prompt set. Indices that do not exist are ignored.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PromptEdit {
     AddClass(String),
     RemoveClass(usize),

@@ -1,17 +1,17 @@
 //! The right panel: the sampled frames with the present map, the gates by block and head, and the facts about
 //! clip and model that a person needs to judge what they see.
 
-use super::command::Command;
-use super::overlay::{Source, View};
-use super::pictures::Pictures;
+use super::intent::Intent;
+use super::look::{Quantity, View};
+use super::pictures::{MapFrame, Pictures};
 use super::state::{Shown, State, clock};
 use super::theme;
-use crate::export::overlay::Layer;
+use crate::view::Layer;
 use egui::{
     Align2, Color32, CornerRadius, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
 
-pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Command>) {
+pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) {
     egui::ScrollArea::vertical().id_salt("inspector").auto_shrink([false, false]).show(ui, |ui| {
         heading(ui, "Sampled frames");
         match &s.shown {
@@ -37,9 +37,9 @@ fn weak(ui: &mut Ui, text: &str) {
     ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
 }
 
-fn filmstrip(ui: &mut Ui, s: &State, a: &Shown, pictures: &mut Pictures, out: &mut Vec<Command>) {
+fn filmstrip(ui: &mut Ui, s: &State, a: &Shown, pictures: &mut Pictures, out: &mut Vec<Intent>) {
     let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
-    let Some(source) = Source::of(layer, &s.view, &a.answer.evidence.maps) else { return };
+    let Some(source) = Quantity::of(layer, &s.view, &a.answer.evidence.maps) else { return };
     let gap = 4.0;
     let columns = 4.0;
     let side = ((ui.available_width() - gap * (columns - 1.0)) / columns).clamp(30.0, 90.0);
@@ -50,7 +50,8 @@ fn filmstrip(ui: &mut Ui, s: &State, a: &Shown, pictures: &mut Pictures, out: &m
             let (rect, r) = ui.allocate_exact_size(vec2(side, side + 14.0), Sense::click());
             let tile = Rect::from_min_size(rect.min, vec2(side, side));
             let range = source.range(&s.view, &a.answer.evidence.maps, s.motion_scale(), t);
-            let id = pictures.map(ui.ctx(), &a.answer, source, &s.view, range, t, true);
+            let frame = MapFrame { quantity: source, range, t, tile: true };
+            let id = pictures.map(ui.ctx(), &a.answer, &s.view, frame);
             let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
             let painter = ui.painter();
             let tint = match pictures.thumbnails.get(*pts) {
@@ -79,15 +80,15 @@ fn filmstrip(ui: &mut Ui, s: &State, a: &Shown, pictures: &mut Pictures, out: &m
                 WidgetInfo::labeled(egui::accesskit::Role::Button, true, format!("Sampled frame {}", t + 1))
             });
             if r.on_hover_text(format!("Frame at {}. Click to go there", clock(*pts))).clicked() {
-                out.push(Command::Pause);
-                out.push(Command::Seek(*pts));
+                out.push(Intent::Pause);
+                out.push(Intent::Seek(*pts));
             }
         }
     });
     weak(ui, &format!("{} of each; click one to go there", layer.name().to_lowercase()));
 }
 
-fn gates(ui: &mut Ui, s: &State, a: &Shown, out: &mut Vec<Command>) {
+fn gates(ui: &mut Ui, s: &State, a: &Shown, out: &mut Vec<Intent>) {
     weak(ui, "Mean over the clip, line: spread. Click one to see its map.");
     for (b, heads) in a.gates.iter().enumerate() {
         ui.horizontal(|ui| {
@@ -111,7 +112,7 @@ fn gates(ui: &mut Ui, s: &State, a: &Shown, out: &mut Vec<Command>) {
                 r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Button, true, &name));
                 let tip = format!("{name}: mean {:.3}, spread {:.3}", g.mean, g.std);
                 if r.on_hover_text(tip).clicked() {
-                    out.push(Command::SetView(View { layer: Layer::Gate, gate: Some((b, h)), ..s.view }));
+                    out.push(Intent::SetView(View { layer: Layer::Gate, gate: Some((b, h)), ..s.view }));
                 }
             }
         });

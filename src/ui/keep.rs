@@ -7,11 +7,10 @@
 
 mod disk;
 
-use super::command::Command;
-use super::dialogs::Desk;
-use super::overlay::View;
-use crate::export::overlay::Colormap;
+use super::jobs::{Desk, JobOutcome};
+use super::look::View;
 use crate::prompt::{PromptSet, Templates};
+use crate::view::Colormap;
 use disk::Disk;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -250,7 +249,7 @@ impl Keep {
         self.turn += 1;
         let turn = self.turn;
         desk.write("draft", move || {
-            disk.write_draft(turn, draft.as_ref()).map(|told| Command::Told(Err(told)))
+            disk.write_draft(turn, draft.as_ref()).map(|told| JobOutcome::Told(Err(told)))
         });
     }
 
@@ -259,6 +258,6 @@ impl Keep {
         let Some(disk) = self.disk.clone() else { return };
         self.turn += 1;
         let turn = self.turn;
-        desk.write("kept", move || disk.write_kept(turn, &kept).map(|told| Command::Told(Err(told))));
+        desk.write("kept", move || disk.write_kept(turn, &kept).map(|told| JobOutcome::Told(Err(told))));
     }
 }

@@ -1,11 +1,12 @@
 //! The keys, as in mpv and editors, and the page that lists them. They rest while something is typed (see [`super::field`]);
 //! keys that also work a focused button or slider (Space, Enter, arrows) leave it alone.
 
-use super::command::{Command, Dialog};
-use super::overlay::{Arrangement, View};
+use super::intent::{Dialog, Intent};
+use super::look::{Arrangement, View};
 use super::state::State;
 use super::{field, theme};
-use crate::export::overlay::Layer;
+use crate::video::Pts;
+use crate::view::Layer;
 use egui::{Key, Modifiers, RichText};
 
 /// The speeds that `[` and `]` and the speed menu step through.
@@ -38,7 +39,7 @@ pub const LIST: [(&str, &str); 22] = [
 ];
 
 /// Turns the keys of this frame into commands.
-pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Command>) {
+pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
     // Asked in every frame: it keeps account of the fields.
     let rest = field::keys_rest(ctx);
     if rest || s.path_field.is_some() || s.time_field.is_some() {
@@ -48,62 +49,64 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Command>) {
     let shift = Modifiers::SHIFT;
     let command = Modifiers::COMMAND;
     ctx.input_mut(|i| {
-        let mut on = |m: Modifiers, key: Key, c: Command| {
+        let mut on = |m: Modifiers, key: Key, c: Intent| {
             for _ in 0..i.count_and_consume_key(m, key) {
                 out.push(c.clone());
             }
         };
         // More modifiers first: a shortcut also matches when Shift is held besides.
-        on(command | shift, Key::Z, Command::Redo);
-        on(command, Key::Y, Command::Redo);
-        on(command, Key::Z, Command::Undo);
-        on(command, Key::O, Command::Ask(Dialog::Video));
-        on(command, Key::L, Command::ToggleLoop);
+        on(command | shift, Key::Z, Intent::Redo);
+        on(command, Key::Y, Intent::Redo);
+        on(command, Key::Z, Intent::Undo);
+        on(command, Key::O, Intent::Ask(Dialog::Video));
+        on(command, Key::L, Intent::ToggleLoop);
         if !widget_has_focus {
-            on(Modifiers::NONE, Key::Space, Command::TogglePlay);
-            on(shift, Key::ArrowLeft, Command::SeekBy(-1.0));
-            on(shift, Key::ArrowRight, Command::SeekBy(1.0));
-            on(Modifiers::NONE, Key::ArrowLeft, Command::SeekBy(-5.0));
-            on(Modifiers::NONE, Key::ArrowRight, Command::SeekBy(5.0));
-            on(Modifiers::NONE, Key::Home, Command::Seek(crate::video::Pts(0)));
-            on(Modifiers::NONE, Key::End, Command::Seek(s.playback.duration()));
+            on(Modifiers::NONE, Key::Space, Intent::TogglePlay);
+            on(shift, Key::ArrowLeft, Intent::SeekBy(-1.0));
+            on(shift, Key::ArrowRight, Intent::SeekBy(1.0));
+            on(Modifiers::NONE, Key::ArrowLeft, Intent::SeekBy(-5.0));
+            on(Modifiers::NONE, Key::ArrowRight, Intent::SeekBy(5.0));
+            on(Modifiers::NONE, Key::Home, Intent::Seek(Pts(0)));
+            // While the length is not known, the player finds the end.
+            let end = s.playback.info.as_ref().and_then(|i| i.duration).unwrap_or(Pts(i64::MAX));
+            on(Modifiers::NONE, Key::End, Intent::Seek(end));
         }
-        on(Modifiers::NONE, Key::Comma, Command::Step(-1));
-        on(Modifiers::NONE, Key::Period, Command::Step(1));
-        on(Modifiers::NONE, Key::K, Command::Pause);
-        on(Modifiers::NONE, Key::OpenBracket, Command::SetSpeed(next_speed(s.playback.speed, -1)));
-        on(Modifiers::NONE, Key::CloseBracket, Command::SetSpeed(next_speed(s.playback.speed, 1)));
-        on(Modifiers::NONE, Key::Backspace, Command::SetSpeed(1.0));
-        on(Modifiers::NONE, Key::I, Command::SetIn);
-        on(Modifiers::NONE, Key::O, Command::SetOut);
-        on(Modifiers::NONE, Key::G, Command::TimeField(true));
-        on(Modifiers::NONE, Key::A, Command::AskAgain);
-        on(shift, Key::F, Command::Follow(!s.follow));
-        on(Modifiers::NONE, Key::F, Command::Fullscreen);
-        on(Modifiers::NONE, Key::F11, Command::Fullscreen);
-        on(Modifiers::NONE, Key::S, Command::Snapshot);
-        on(Modifiers::NONE, Key::P, Command::Pin);
-        on(Modifiers::NONE, Key::F1, Command::Help(!s.help));
-        on(shift, Key::V, Command::SetView(View { layer: next_layer(s.view.layer, -1), ..s.view }));
-        on(Modifiers::NONE, Key::V, Command::SetView(View { layer: next_layer(s.view.layer, 1), ..s.view }));
+        on(Modifiers::NONE, Key::Comma, Intent::Step(-1));
+        on(Modifiers::NONE, Key::Period, Intent::Step(1));
+        on(Modifiers::NONE, Key::K, Intent::Pause);
+        on(Modifiers::NONE, Key::OpenBracket, Intent::SetSpeed(next_speed(s.playback.speed, -1)));
+        on(Modifiers::NONE, Key::CloseBracket, Intent::SetSpeed(next_speed(s.playback.speed, 1)));
+        on(Modifiers::NONE, Key::Backspace, Intent::SetSpeed(1.0));
+        on(Modifiers::NONE, Key::I, Intent::SetIn);
+        on(Modifiers::NONE, Key::O, Intent::SetOut);
+        on(Modifiers::NONE, Key::G, Intent::TimeField(true));
+        on(Modifiers::NONE, Key::A, Intent::AskAgain);
+        on(shift, Key::F, Intent::Follow(!s.follow));
+        on(Modifiers::NONE, Key::F, Intent::Fullscreen);
+        on(Modifiers::NONE, Key::F11, Intent::Fullscreen);
+        on(Modifiers::NONE, Key::S, Intent::Snapshot);
+        on(Modifiers::NONE, Key::P, Intent::Pin);
+        on(Modifiers::NONE, Key::F1, Intent::Help(!s.help));
+        on(shift, Key::V, Intent::SetView(View { layer: next_layer(s.view.layer, -1), ..s.view }));
+        on(Modifiers::NONE, Key::V, Intent::SetView(View { layer: next_layer(s.view.layer, 1), ..s.view }));
         for (key, arrangement) in
             [Key::Num1, Key::Num2, Key::Num3, Key::Num4].into_iter().zip(Arrangement::ALL)
         {
-            on(Modifiers::NONE, key, Command::SetView(View { arrangement, ..s.view }));
+            on(Modifiers::NONE, key, Intent::SetView(View { arrangement, ..s.view }));
         }
         for _ in 0..i.count_and_consume_key(Modifiers::NONE, Key::J) {
-            out.extend([Command::Pause, Command::SeekBy(-1.0)]);
+            out.extend([Intent::Pause, Intent::SeekBy(-1.0)]);
         }
         if i.count_and_consume_key(Modifiers::NONE, Key::L) > 0 {
             if s.playback.playing {
-                out.push(Command::SetSpeed(next_speed(s.playback.speed, 1)));
+                out.push(Intent::SetSpeed(next_speed(s.playback.speed, 1)));
             } else {
-                out.push(Command::TogglePlay);
+                out.push(Intent::TogglePlay);
             }
         }
         // `?` needs Shift on most keyboards and not on all.
         if i.key_pressed(Key::Questionmark) {
-            out.push(Command::Help(!s.help));
+            out.push(Intent::Help(!s.help));
         }
     });
 }
@@ -122,7 +125,7 @@ fn next_layer(now: Layer, by: isize) -> Layer {
 }
 
 /// The page that lists the keys.
-pub fn help(ctx: &egui::Context, s: &State, out: &mut Vec<Command>) {
+pub fn help(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
     if !s.help {
         return;
     }
@@ -132,7 +135,7 @@ pub fn help(ctx: &egui::Context, s: &State, out: &mut Vec<Command>) {
             ui.label(RichText::new("Keys").strong().size(16.0).color(theme::STRONG));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 if ui.button("Close").clicked() {
-                    out.push(Command::Help(false));
+                    out.push(Intent::Help(false));
                 }
             });
         });
@@ -149,7 +152,7 @@ pub fn help(ctx: &egui::Context, s: &State, out: &mut Vec<Command>) {
         });
     });
     if modal.should_close() {
-        out.push(Command::Help(false));
+        out.push(Intent::Help(false));
     }
 }
 

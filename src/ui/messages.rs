@@ -1,8 +1,8 @@
 //! What the window tells in words, as small cards over the stage: they push nothing aside, all of them go by themselves,
 //! problems last, and each can be dismissed before.
 
-use super::command::Command;
 use super::icon::{self, Icon};
+use super::intent::Intent;
 use super::theme;
 use egui::{Align, Context, Id, Layout, Rect, RichText, vec2};
 use std::time::{Duration, Instant};
@@ -79,7 +79,7 @@ impl Messages {
 }
 
 /// Draws the messages over the upper part of the stage, one below the other.
-pub fn show(ctx: &Context, stage: Rect, messages: &Messages, out: &mut Vec<Command>) {
+pub fn show(ctx: &Context, stage: Rect, messages: &Messages, out: &mut Vec<Intent>) {
     if messages.all().is_empty() || !stage.is_positive() {
         return;
     }
@@ -107,7 +107,7 @@ pub fn show(ctx: &Context, stage: Rect, messages: &Messages, out: &mut Vec<Comma
                     ui.label(RichText::new(word).color(colour).strong());
                     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                         if ui.button("Dismiss").on_hover_text("Hide this message").clicked() {
-                            out.push(Command::Dismiss(m.id));
+                            out.push(Intent::Dismiss(m.id));
                         }
                     });
                 });

@@ -1,17 +1,16 @@
 //! The window. It owns the play head and the state, and never waits: files, dialogs, decoding and the model all
 //! live on other threads and answer through channels that wake it.
 //!
-//! State changes in one place. Panels read [`state::State`] and say what the person asked for as a
-//! [`command::Command`]; [`app::App::apply`] is the only function that carries one out. Events of the engine go
-//! through [`app::App::on_event`]. A test can therefore press buttons, send commands, or feed events.
+//! State changes in one place. Panels read [`state::State`] and say what the person asked for as an
+//! [`intent::Intent`]; [`app::App::apply`] is the only function that carries one out. What jobs on other threads bring back
+//! goes through [`app::App::take`], events of the engine through [`app::App::on_event`]. A test can therefore press
+//! buttons, send intents, or feed outcomes and events.
 
 pub mod app;
 pub mod ask;
 pub mod bundled;
 pub mod class_card;
 pub mod class_list;
-pub mod command;
-pub mod dialogs;
 pub mod document;
 pub mod edit;
 pub mod elide;
@@ -20,10 +19,12 @@ pub mod fonts;
 pub mod hold;
 pub mod icon;
 pub mod inspector;
+pub mod intent;
+pub mod jobs;
 pub mod keep;
 pub mod keys;
+pub mod look;
 pub mod messages;
-pub mod overlay;
 pub mod pictures;
 pub mod prompt_panel;
 pub mod prompt_rows;

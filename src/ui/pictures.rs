@@ -1,12 +1,12 @@
 //! Textures of the window: the video picture and the maps. A map's texture is made once for (answer, source,
 //! look, frame) and kept until the answer goes; nothing is made per drawn frame.
 
-use super::overlay::{self, Source, View};
+use super::look::{self, Quantity, View};
 use super::thumbnails::Thumbnails;
 use super::video_paint::VideoRenderer;
 use crate::engine::Answer;
-use crate::export::overlay::{Colormap, Normalise};
 use crate::video::Frame;
+use crate::view::{Colormap, Normalise};
 use eframe::egui_wgpu::RenderState;
 use egui::{TextureHandle, TextureId, TextureOptions};
 use std::collections::HashMap;
@@ -14,13 +14,25 @@ use std::sync::Arc;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
-    source: Source,
+    quantity: Quantity,
     t: usize,
     palette: Colormap,
     /// The bits of both ends.
     range: [u32; 2],
     smooth: bool,
     tile: bool,
+}
+
+/// One frame of a map, as it is to be drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct MapFrame {
+    pub quantity: Quantity,
+    /// What the ends of the colours stand for.
+    pub range: Normalise,
+    /// The place of the sampled frame.
+    pub t: usize,
+    /// For the filmstrip: one pixel a patch, sampled linearly.
+    pub tile: bool,
 }
 
 /// Kept map textures; an answer of 32 frames in four views fits.
@@ -73,23 +85,21 @@ impl Pictures {
         }
     }
 
-    /// The texture of one map. `tile`: for the filmstrip, one pixel a patch sampled linearly.
+    /// The texture of one map.
     pub fn map(
         &mut self,
         ctx: &egui::Context,
         answer: &Arc<Answer>,
-        source: Source,
         view: &View,
-        range: Normalise,
-        t: usize,
-        tile: bool,
+        frame: MapFrame,
     ) -> TextureId {
+        let MapFrame { quantity, range, t, tile } = frame;
         if !self.answer.as_ref().is_some_and(|a| Arc::ptr_eq(a, answer)) {
             self.answer = Some(answer.clone());
             self.maps.clear();
         }
         let key = Key {
-            source,
+            quantity,
             t,
             palette: view.palette,
             range: [range.lo.to_bits(), range.hi.to_bits()],
@@ -103,7 +113,7 @@ impl Pictures {
         let texture = self.maps.entry(key).or_insert_with(|| {
             *made += 1;
             let image =
-                overlay::picture(source, view.palette, range, &answer.evidence.maps, t, view.smooth && !tile);
+                look::picture(quantity, view.palette, range, &answer.evidence.maps, t, view.smooth && !tile);
             let options = if view.smooth { TextureOptions::LINEAR } else { TextureOptions::NEAREST };
             ctx.load_texture("map", image, options)
         });

@@ -2,17 +2,17 @@
 //! is an edit; the engine answers with new scores and with notes on words it does not know and prompts it cut.
 
 use super::class_card::SMALL;
-use super::command::{Command, Dialog};
 use super::edit::{PromptEdit, Side};
 use super::field::{self, Left, Line};
 use super::icon::{self, Icon};
+use super::intent::{Dialog, Intent};
 use super::prompt_rows::{capital, sign};
 use super::state::State;
 use super::{class_list, scope, score_row, theme};
 use egui::text::LayoutJob;
 use egui::{Color32, RichText, Ui, vec2};
 
-pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     header(ui, s, out);
     scope::line(ui, s);
     ui.separator();
@@ -35,7 +35,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     foot(ui, s, out);
 }
 
-fn header(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+fn header(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new("Prompts").strong().color(theme::STRONG));
         if ui
@@ -43,14 +43,14 @@ fn header(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
             .on_hover_text("Open a prompt set: JSON, a list of names, or id,name CSV")
             .clicked()
         {
-            out.push(Command::Ask(Dialog::LoadPrompts));
+            out.push(Intent::Ask(Dialog::LoadPrompts));
         }
         if ui.button("Save…").on_hover_text("Write the prompt set as JSON").clicked() {
-            out.push(Command::Ask(Dialog::SavePrompts));
+            out.push(Intent::Ask(Dialog::SavePrompts));
         }
         for (icon, on, name, tip, c) in [
-            (Icon::Undo, s.history.can_undo(), "Undo", "Undo (Ctrl+Z)", Command::Undo),
-            (Icon::Redo, s.history.can_redo(), "Redo", "Redo (Ctrl+Shift+Z)", Command::Redo),
+            (Icon::Undo, s.history.can_undo(), "Undo", "Undo (Ctrl+Z)", Intent::Undo),
+            (Icon::Redo, s.history.can_redo(), "Redo", "Redo (Ctrl+Shift+Z)", Intent::Redo),
         ] {
             ui.add_enabled_ui(on, |ui| {
                 if icon::button(ui, icon, vec2(28.0, 22.0), name, tip).clicked() {
@@ -63,10 +63,10 @@ fn header(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
             ui.add_enabled(s.scores().is_some(), egui::Button::new(if pinned { "Pin again" } else { "Pin" }));
         if pin.on_hover_text("Keep these scores as the baseline; Δ shows the change against it (P)").clicked()
         {
-            out.push(Command::Pin);
+            out.push(Intent::Pin);
         }
         if pinned && ui.button("Unpin").on_hover_text("Forget the baseline").clicked() {
-            out.push(Command::Unpin);
+            out.push(Intent::Unpin);
         }
     });
     ui.horizontal(|ui| {
@@ -74,17 +74,17 @@ fn header(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
         if add.clicked() {
             field::goes(ui.ctx());
             let n = s.prompts().classes.len() + 1;
-            out.push(Command::Edit(PromptEdit::AddClass(format!("class {n}"))));
+            out.push(Intent::Edit(PromptEdit::AddClass(format!("class {n}"))));
         }
         let mut sort = s.sort_by_score;
         if ui.checkbox(&mut sort, "Sort by p").on_hover_text("Most likely class first").changed() {
-            out.push(Command::SortByScore(sort));
+            out.push(Intent::SortByScore(sort));
         }
     });
 }
 
 /// The templates that fill the lists of classes without own prompts.
-fn templates(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+fn templates(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let title = RichText::new("Templates").color(theme::WEAK);
     egui::CollapsingHeader::new(title).id_salt("templates").show(ui, |ui| {
         let text = "For classes without own prompts. {} stands for the name.";
@@ -92,7 +92,7 @@ fn templates(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
         let document = s.history.present();
         let t = &document.prompts.templates;
         for (side, list) in [(Side::Positive, &t.positive), (Side::Negative, &t.negative)] {
-            let add = Command::Edit(PromptEdit::AddTemplate(side));
+            let add = Intent::Edit(PromptEdit::AddTemplate(side));
             for (i, (text, key)) in list.iter().zip(document.template_keys().side(side)).enumerate() {
                 ui.horizontal(|ui| {
                     sign(ui, side);
@@ -111,14 +111,14 @@ fn templates(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
                         LayoutJob::simple_singleline(text.to_owned(), font.clone(), theme::TEXT)
                     });
                     if let Some(new) = done.changed {
-                        out.push(Command::Edit(PromptEdit::SetTemplate(side, i, new)));
+                        out.push(Intent::Edit(PromptEdit::SetTemplate(side, i, new)));
                     }
                     if let Some(Left::Enter(_)) = done.left {
                         field::goes(ui.ctx());
                         out.push(add.clone());
                     }
                     if icon::button(ui, Icon::Close, SMALL, format!("Remove {name}"), "Remove").clicked() {
-                        out.push(Command::Edit(PromptEdit::RemoveTemplate(side, i)));
+                        out.push(Intent::Edit(PromptEdit::RemoveTemplate(side, i)));
                     }
                 });
             }
@@ -131,7 +131,7 @@ fn templates(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
 }
 
 /// "None of these", how the scores were made, and what becomes of unknown words.
-fn foot(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+fn foot(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     match s.scores() {
         Some(scores) => {
             ui.horizontal(|ui| {
@@ -171,7 +171,7 @@ fn foot(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
                    on.";
         let r = ui.checkbox(&mut on, text).on_hover_text(tip).accessible_name("Count unknown words");
         if r.changed() {
-            out.push(Command::Edit(PromptEdit::CountUnknown(on)));
+            out.push(Intent::Edit(PromptEdit::CountUnknown(on)));
         }
     }
 }

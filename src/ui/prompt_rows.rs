@@ -2,10 +2,10 @@
 //! back; those from the templates are plain text. Each shows its own cosine, and which negative sets s−.
 
 use super::class_card::menu;
-use super::command::Command;
 use super::document::PromptKey;
 use super::edit::{PromptEdit, Side};
 use super::field::{Left, Line, goes};
+use super::intent::Intent;
 use super::state::State;
 use super::{elide, theme};
 use crate::score::ClassScore;
@@ -18,7 +18,7 @@ const COSINE: f32 = 42.0;
 const SETS: f32 = 16.0;
 const MARK: f32 = 20.0;
 
-pub fn show(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Command>) {
+pub fn show(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Intent>) {
     let document = s.history.present();
     let Some(class) = s.prompts().classes.get(c) else { return };
     let own = side.list(class).is_some();
@@ -39,7 +39,7 @@ pub fn show(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Command>
         };
         let name = format!("{text}, {} prompts of {}", side.word(), class.name);
         if ui.small_button(text).on_hover_text(tip).accessible_name(name).clicked() {
-            out.push(Command::Edit(e));
+            out.push(Intent::Edit(e));
         }
     });
     let list = side.shown(s.prompts(), class);
@@ -75,7 +75,7 @@ pub fn show(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Command>
     let button = egui::Button::new(format!("{} Add {} prompt", side.sign(), side.word())).small();
     if ui.add(button).accessible_name(name).clicked() {
         goes(ui.ctx());
-        out.push(Command::Edit(PromptEdit::AddPrompt(c, side, String::new())));
+        out.push(Intent::Edit(PromptEdit::AddPrompt(c, side, String::new())));
     }
 }
 
@@ -115,7 +115,7 @@ impl Row<'_> {
         format!("{} prompt {} of {}", capital(self.side.word()), self.i + 1, self.class)
     }
 
-    fn field(&self, ui: &mut Ui, s: &State, key: PromptKey, out: &mut Vec<Command>) {
+    fn field(&self, ui: &mut Ui, s: &State, key: PromptKey, out: &mut Vec<Intent>) {
         let (c, side, i) = (self.c, self.side, self.i);
         let note = s.notes.get(self.text);
         let name = self.name();
@@ -136,18 +136,18 @@ impl Row<'_> {
             let done = line.show(ui, |ui, text| marked(ui, text, note, theme::TEXT));
             let blank = done.changed.as_deref().unwrap_or(self.text).trim().is_empty();
             if let Some(text) = done.changed {
-                out.push(Command::Edit(PromptEdit::SetPrompt(c, side, i, text)));
+                out.push(Intent::Edit(PromptEdit::SetPrompt(c, side, i, text)));
             }
             match done.left {
                 Some(Left::Escape | Left::Enter(_)) if blank => {
                     goes(ui.ctx());
                     if newest {
-                        out.push(Command::Edit(PromptEdit::DropNewest));
+                        out.push(Intent::Edit(PromptEdit::DropNewest));
                     }
                 }
                 Some(Left::Enter(more)) => {
                     goes(ui.ctx());
-                    out.push(Command::Edit(PromptEdit::AddPrompt(c, side, more)));
+                    out.push(Intent::Edit(PromptEdit::AddPrompt(c, side, more)));
                 }
                 _ => {}
             }
@@ -159,7 +159,7 @@ impl Row<'_> {
                     ("Remove", PromptEdit::RemovePrompt(c, side, i)),
                 ] {
                     if ui.button(what).clicked() {
-                        out.push(Command::Edit(e));
+                        out.push(Intent::Edit(e));
                         ui.close();
                     }
                 }

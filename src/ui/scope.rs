@@ -5,9 +5,9 @@
 use super::state::{State, clock};
 use super::theme;
 use crate::engine::Question;
-use crate::export::overlay::is_still;
 use crate::video::Pts;
 use crate::video::clip::{ClipSpec, Order, Rule, Span};
+use crate::view::is_still;
 use egui::{RichText, Ui};
 use serde::{Deserialize, Serialize};
 

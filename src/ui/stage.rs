@@ -3,15 +3,15 @@
 //! A map belongs to a sampled frame. Over that very frame it is drawn in full; over another frame of the analysed
 //! window it is dimmed and named ("map of 1.230 s"); outside the window it is not drawn, and the caption says why.
 
-use super::command::Command;
 use super::icon::{self, Icon};
-use super::overlay::{self, Arrangement, Moment, PALETTES, Scale, Source, View};
-use super::pictures::Pictures;
+use super::intent::Intent;
+use super::look::{self, Arrangement, Moment, PALETTES, Quantity, Scale, View};
+use super::pictures::{MapFrame, Pictures};
 use super::state::{Shown, State, clock};
 use super::theme;
-use crate::export::overlay::Layer;
 use crate::video::clip::Span;
 use crate::video::preprocess::CropRect;
+use crate::view::Layer;
 use egui::{
     Align2, Color32, CornerRadius, Galley, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
     pos2, vec2,
@@ -24,7 +24,7 @@ const CAPTION: f32 = 24.0;
 const DIMMED: f32 = 0.6;
 const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
 
-pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Command>) {
+pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) {
     egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin::symmetric(8, 5)).show(ui, |ui| {
         ui.set_width(ui.available_width());
         toolbar(ui, s, out);
@@ -59,7 +59,7 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Comma
     }
 }
 
-fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let mut v = s.view;
     ui.horizontal_wrapped(|ui| {
         for layer in Layer::ALL {
@@ -79,7 +79,7 @@ fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     });
     ui.horizontal_wrapped(|ui| look(ui, s, &mut v));
     if v != s.view {
-        out.push(Command::SetView(v));
+        out.push(Intent::SetView(v));
     }
 }
 
@@ -142,7 +142,8 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
 fn scale(ui: &mut Ui, s: &State, v: &mut View) {
     let present = s.shown.as_ref().map_or(0.5, |shown| {
         let maps = &shown.answer.evidence.maps;
-        Source::of(Layer::Motion, v, maps).map_or(0.5, |source| source.range(v, maps, s.motion_scale(), 0).hi)
+        Quantity::of(Layer::Motion, v, maps)
+            .map_or(0.5, |source| source.range(v, maps, s.motion_scale(), 0).hi)
     });
     let combo =
         egui::ComboBox::from_id_salt("scale").width(104.0).selected_text(v.scale.name()).show_ui(ui, |ui| {
@@ -168,7 +169,7 @@ fn scale(ui: &mut Ui, s: &State, v: &mut View) {
     }
 }
 
-fn empty(ui: &mut Ui, s: &State, rect: Rect, out: &mut Vec<Command>) {
+fn empty(ui: &mut Ui, s: &State, rect: Rect, out: &mut Vec<Intent>) {
     ui.scope_builder(egui::UiBuilder::new().max_rect(rect), |ui| {
         ui.vertical_centered(|ui| {
             ui.add_space((rect.height() * 0.35).max(10.0));
@@ -181,11 +182,11 @@ fn empty(ui: &mut Ui, s: &State, rect: Rect, out: &mut Vec<Command>) {
             ui.label(RichText::new("Drop a file here, press Ctrl+O, or pick one.").color(theme::WEAK));
             ui.add_space(8.0);
             if ui.button("Open a video…").clicked() {
-                out.push(Command::Ask(super::command::Dialog::Video));
+                out.push(Intent::Ask(super::intent::Dialog::Video));
             }
             for clip in &s.bundled {
                 if ui.button(format!("Bundled clip: {}", clip.name)).clicked() {
-                    out.push(Command::OpenVideo(clip.path.clone()));
+                    out.push(Intent::OpenVideo(clip.path.clone()));
                 }
             }
         });
@@ -236,7 +237,7 @@ fn split(rect: Rect, n: usize, aspect: f32) -> Vec<Rect> {
 }
 
 /// Input left of the line, the map right of it.
-fn wipe(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, out: &mut Vec<Command>) {
+fn wipe(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, out: &mut Vec<Intent>) {
     let picture = letterbox(rect.with_max_y(rect.bottom() - CAPTION), aspect(s));
     let x = picture.left() + picture.width() * s.view.wipe;
     let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
@@ -250,7 +251,7 @@ fn wipe(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, out: &mut V
     let r = r.on_hover_and_drag_cursor(egui::CursorIcon::ResizeHorizontal);
     if let Some(p) = r.interact_pointer_pos().filter(|_| r.dragged()) {
         let wipe = ((p.x - picture.left()) / picture.width().max(1.0)).clamp(0.0, 1.0);
-        out.push(Command::SetView(View { wipe, ..s.view }));
+        out.push(Intent::SetView(View { wipe, ..s.view }));
     }
 }
 
@@ -283,14 +284,15 @@ fn pane(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, layer: Laye
     let maps = &a.answer.evidence.maps;
     let crop = crop_rect(picture, a.answer.crop);
     outside_crop(&painter, picture, crop);
-    let (Some(source), Some(moment)) = (Source::of(layer, &s.view, maps), s.moment()) else {
+    let (Some(source), Some(moment)) = (Quantity::of(layer, &s.view, maps), s.moment()) else {
         caption_text(ui, strip, layer.name(), theme::TEXT);
         return;
     };
     let dim = if moment.exact && !s.playback.playing { 1.0 } else { DIMMED };
     if !moment.outside {
         let range = source.range(&s.view, maps, s.motion_scale(), moment.t);
-        let id = pictures.map(ui.ctx(), &a.answer, source, &s.view, range, moment.t, false);
+        let frame = MapFrame { quantity: source, range, t: moment.t, tile: false };
+        let id = pictures.map(ui.ctx(), &a.answer, &s.view, frame);
         let alpha = (s.view.opacity * dim * 255.0).round() as u8;
         let tint = Color32::from_white_alpha(alpha);
         match from {
@@ -359,7 +361,14 @@ struct Hover {
     value: Option<f32>,
 }
 
-fn hover(ui: &mut Ui, s: &State, source: Source, crop: Rect, picture: Rect, moment: Moment) -> Option<Hover> {
+fn hover(
+    ui: &mut Ui,
+    s: &State,
+    source: Quantity,
+    crop: Rect,
+    picture: Rect,
+    moment: Moment,
+) -> Option<Hover> {
     let p =
         ui.ctx().pointer_hover_pos().filter(|p| crop.contains(*p) && ui.rect_contains_pointer(picture))?;
     if moment.outside {
@@ -376,7 +385,7 @@ fn hover(ui: &mut Ui, s: &State, source: Source, crop: Rect, picture: Rect, mome
     let size = vec2(crop.width() / cols as f32, crop.height() / rows as f32);
     let patch = Rect::from_min_size(crop.min + vec2(c as f32 * size.x, r as f32 * size.y), size);
     ui.painter().rect_stroke(patch, CornerRadius::ZERO, Stroke::new(1.0, Color32::WHITE), StrokeKind::Inside);
-    let at = |m| overlay::frame_or_empty(m, moment.t).get(r * cols + c).copied();
+    let at = |m| look::frame_or_empty(m, moment.t).get(r * cols + c).copied();
     let value = source.map(maps).and_then(at);
     let number = match value {
         Some(v) => number(v),
@@ -409,7 +418,7 @@ fn caption(
     s: &State,
     strip: Rect,
     layer: Layer,
-    source: Source,
+    source: Quantity,
     moment: Moment,
     hover: Option<Hover>,
 ) {
@@ -424,7 +433,7 @@ fn caption(
     let narrow = strip.width() < 380.0;
     let mut right = strip.right() - 2.0;
     if let Some(shown) = &s.shown
-        && source != Source::StaticColours
+        && source != Quantity::StaticColours
     {
         let scale = source.range(&s.view, &shown.answer.evidence.maps, s.motion_scale(), moment.t);
         let hi = lay(&number(scale.hi), theme::TEXT);
@@ -432,7 +441,7 @@ fn caption(
         put(right, hi);
         let width = if narrow { 36.0 } else { 80.0 };
         let bar = Rect::from_min_size(pos2(right - 5.0 - width, middle - 4.5), vec2(width, 9.0));
-        gradient(&painter, bar, overlay::colours(source.colormap(s.view.palette)));
+        gradient(&painter, bar, look::colours(source.colormap(s.view.palette)));
         if let Some(v) = hover.as_ref().and_then(|h| h.value) {
             let x = bar.left() + bar.width() * scale.unit(v);
             painter.vline(x, bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(2.0, theme::STRONG));

@@ -5,8 +5,8 @@ use super::bundled;
 use super::edit::History;
 use super::hold::Hold;
 use super::keep::Recent;
+use super::look::{self, Moment, View};
 use super::messages::Messages;
-use super::overlay::{self, Moment, View};
 use super::scope::Scope;
 use crate::device::DeviceInfo;
 use crate::engine::{Answer, Question, QuestionId, Scored};
@@ -133,7 +133,7 @@ impl Shown {
     }
 
     pub fn moment(&self, displayed: Pts) -> Option<Moment> {
-        overlay::moment(&self.answer.frames, self.span(), displayed)
+        look::moment(&self.answer.frames, self.span(), displayed)
     }
 }
 
@@ -173,6 +173,8 @@ pub struct State {
     pub scored: Option<Scored>,
     /// Counts the changes of the prompts.
     pub revision: u64,
+    /// Prompts that have gone through the text tower, and how many are to, while that takes a while.
+    pub encoding: Option<(usize, usize)>,
     pub notes: HashMap<String, PromptNote>,
     pub view: View,
     pub sort_by_score: bool,

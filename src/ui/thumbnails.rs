@@ -1,8 +1,7 @@
 //! Small pictures of the sampled frames for the filmstrip, read on a thread with a handle of its own. They are a
 //! comfort: while the analysis follows a playing video none are read, and a frame that cannot be read has none.
 
-use super::command::Command;
-use super::dialogs::Desk;
+use super::jobs::{Desk, JobOutcome};
 use crate::video::{Cancel, FrameReader, Pts, RgbImage, Source, SourceId};
 use egui::{ColorImage, TextureHandle, TextureOptions};
 use std::collections::HashMap;
@@ -47,7 +46,7 @@ impl Thumbnails {
         let (video, cancel) = (video.clone(), self.cancel.clone());
         desk.start("thumbnails", move || {
             let pictures = read(&video, &missing, &cancel);
-            Some(Command::Thumbnails(video.id().clone(), pictures))
+            Some(JobOutcome::Thumbnails(video.id().clone(), pictures))
         });
     }
 

@@ -1,7 +1,7 @@
 //! The bar on top: what is open, which model runs where, what is being worked on, and the way to files and help. It is one
 //! line at every size, so that nothing below it moves: where names are long, they share the room and keep both ends.
 
-use super::command::{Command, Dialog};
+use super::intent::{Dialog, Intent};
 use super::state::State;
 use super::{elide, theme};
 use crate::session::ModelSource;
@@ -12,17 +12,17 @@ use std::time::Duration;
 /// Work shorter than this needs no sign of life.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(250);
 
-pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     ui.horizontal(|ui| {
         ui.set_min_height(24.0);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if ui.button("Help").on_hover_text("What the keys do (?)").clicked() {
-                out.push(Command::Help(!s.help));
+                out.push(Intent::Help(!s.help));
             }
             let mut inspector = s.shows_inspector(ui.ctx().content_rect().width());
             let toggle = ui.toggle_value(&mut inspector, "Inspector");
             if toggle.on_hover_text("Filmstrip, gates and facts").changed() {
-                out.push(Command::Inspector(inspector));
+                out.push(Intent::Inspector(inspector));
             }
             work(ui, s, out);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
@@ -96,16 +96,16 @@ fn facts(ui: &mut Ui, s: &State) {
     }
 }
 
-fn open_menu(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+fn open_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     ui.menu_button("Open", |ui| {
         ui.set_min_width(220.0);
-        let mut item = |ui: &mut Ui, text: &str, tip: &str, command: Command| {
+        let mut item = |ui: &mut Ui, text: &str, tip: &str, command: Intent| {
             if ui.button(text).on_hover_text(tip).clicked() {
                 out.push(command);
                 ui.close();
             }
         };
-        item(ui, "Video…", "Open a video or picture (Ctrl+O)", Command::Ask(Dialog::Video));
+        item(ui, "Video…", "Open a video or picture (Ctrl+O)", Intent::Ask(Dialog::Video));
         if !s.bundled.is_empty() {
             ui.menu_button("Bundled clips", |ui| {
                 for clip in &s.bundled {
@@ -113,7 +113,7 @@ fn open_menu(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
                         ui,
                         &clip.name,
                         "A clip that comes with the program",
-                        Command::OpenVideo(clip.path.clone()),
+                        Intent::OpenVideo(clip.path.clone()),
                     );
                 }
             });
@@ -121,36 +121,36 @@ fn open_menu(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
         if !s.recent.videos.is_empty() {
             ui.menu_button("Recent videos", |ui| {
                 for path in &s.recent.videos {
-                    item(ui, &short(path), &path.display().to_string(), Command::OpenVideo(path.clone()));
+                    item(ui, &short(path), &path.display().to_string(), Intent::OpenVideo(path.clone()));
                 }
             });
         }
         ui.separator();
-        item(ui, "Model folder…", "A CLIP folder in the Hugging Face layout", Command::Ask(Dialog::Model));
-        item(ui, "Embedded model", "The model in the program", Command::OpenModel(ModelSource::Embedded));
+        item(ui, "Model folder…", "A CLIP folder in the Hugging Face layout", Intent::Ask(Dialog::Model));
+        item(ui, "Embedded model", "The model in the program", Intent::OpenModel(ModelSource::Embedded));
         if !s.recent.models.is_empty() {
             ui.menu_button("Recent models", |ui| {
                 for path in &s.recent.models {
-                    item(ui, &short(path), &path.display().to_string(), Command::Open(path.clone()));
+                    item(ui, &short(path), &path.display().to_string(), Intent::Open(path.clone()));
                 }
             });
         }
         ui.separator();
-        item(ui, "Prompt set…", "JSON, a list of names, or id,name CSV", Command::Ask(Dialog::LoadPrompts));
+        item(ui, "Prompt set…", "JSON, a list of names, or id,name CSV", Intent::Ask(Dialog::LoadPrompts));
         item(
             ui,
             "Bundled prompts",
             "The set that comes with the program; Undo leads back",
-            Command::BundledPrompts,
+            Intent::BundledPrompts,
         );
         if !s.recent.prompts.is_empty() {
             ui.menu_button("Recent prompt sets", |ui| {
                 for path in &s.recent.prompts {
-                    item(ui, &short(path), &path.display().to_string(), Command::LoadPrompts(path.clone()));
+                    item(ui, &short(path), &path.display().to_string(), Intent::LoadPrompts(path.clone()));
                 }
             });
         }
-        item(ui, "Path…", "Type the path of a video, model folder or prompt set", Command::PathField(true));
+        item(ui, "Path…", "Type the path of a video, model folder or prompt set", Intent::PathField(true));
     });
 }
 
@@ -161,31 +161,31 @@ fn short(path: &std::path::Path) -> String {
     last.iter().collect::<PathBuf>().display().to_string()
 }
 
-fn export_menu(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+fn export_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     ui.menu_button("Export", |ui| {
         ui.set_min_width(220.0);
-        let mut item = |ui: &mut Ui, on: bool, text: &str, tip: &str, command: Command| {
+        let mut item = |ui: &mut Ui, on: bool, text: &str, tip: &str, command: Intent| {
             let button = ui.add_enabled(on, egui::Button::new(text));
             if button.on_hover_text(tip).on_disabled_hover_text("Nothing has been analysed yet").clicked() {
                 out.push(command);
                 ui.close();
             }
         };
-        item(ui, true, "Picture of the stage", "PNG in the pictures folder (S)", Command::Snapshot);
+        item(ui, true, "Picture of the stage", "PNG in the pictures folder (S)", Intent::Snapshot);
         let ready = s.shown.is_some();
         item(
             ui,
             ready,
             "Report folder…",
             "Scores as JSON and a PNG of every map",
-            Command::Ask(Dialog::Report),
+            Intent::Ask(Dialog::Report),
         );
         item(
             ui,
             true,
             "Prompt set…",
             "JSON file of the classes and prompts",
-            Command::Ask(Dialog::SavePrompts),
+            Intent::Ask(Dialog::SavePrompts),
         );
     });
 }
@@ -240,7 +240,13 @@ fn device(s: &State) -> Option<Fact> {
     Some(Fact::badge(format!("{}{more}", d.name), colour, d.reason.clone()))
 }
 
-fn work(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+fn work(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    if let Some((done, total)) = s.encoding {
+        let text = format!("reading prompts {done}/{total}");
+        ui.label(RichText::new(text).font(theme::small()).color(theme::TEXT))
+            .on_hover_text("New prompts go through the text tower once; scores follow");
+        ui.add(egui::Spinner::new().size(13.0));
+    }
     let Some(w) = &s.work else { return };
     if w.since.elapsed() < SIGN_OF_LIFE {
         ui.ctx().request_repaint_after(SIGN_OF_LIFE);
@@ -248,7 +254,7 @@ fn work(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     }
     let text = if w.total > 0 { format!("{} {}/{}", w.stage, w.done, w.total) } else { w.stage.clone() };
     if ui.small_button("Cancel").on_hover_text("Stop the work on this clip").clicked() {
-        out.push(Command::CancelWork);
+        out.push(Intent::CancelWork);
     }
     ui.label(RichText::new(text).font(theme::small()).color(theme::TEXT));
     if w.total > 0 {

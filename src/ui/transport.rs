@@ -1,8 +1,8 @@
 //! The bar below: the seek bar with the sampled frames and the analysed window under it, the transport buttons,
 //! and what the analysis is tied to (the in/out range, or the play head).
 
-use super::command::Command;
 use super::icon::{self, Icon};
+use super::intent::Intent;
 use super::keys::SPEEDS;
 use super::scope::Scope;
 use super::state::{State, clock};
@@ -15,7 +15,7 @@ use egui::{
 
 const BUTTON: egui::Vec2 = vec2(30.0, 24.0);
 
-pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     ui.add_enabled_ui(s.playback.info.is_some(), |ui| {
         seek_bar(ui, s, out);
         ui.horizontal_wrapped(|ui| {
@@ -32,24 +32,24 @@ fn named(response: Response, name: &str, tip: &str) -> Response {
     response.on_hover_text(tip).accessible_name(name)
 }
 
-fn buttons(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
-    let mut button = |ui: &mut Ui, icon: Icon, name: &str, tip: &str, c: Command| {
+fn buttons(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    let mut button = |ui: &mut Ui, icon: Icon, name: &str, tip: &str, c: Intent| {
         if icon::button(ui, icon, BUTTON, name, tip).clicked() {
             out.push(c);
         }
     };
     let start = s.range.0.unwrap_or(Pts(0));
-    button(ui, Icon::Start, "To the start", "To the start or the in point", Command::Seek(start));
-    button(ui, Icon::Back, "Previous frame", "One frame back (,)", Command::Step(-1));
+    button(ui, Icon::Start, "To the start", "To the start or the in point", Intent::Seek(start));
+    button(ui, Icon::Back, "Previous frame", "One frame back (,)", Intent::Step(-1));
     if s.playback.playing {
-        button(ui, Icon::Pause, "Pause", "Pause (Space)", Command::TogglePlay);
+        button(ui, Icon::Pause, "Pause", "Pause (Space)", Intent::TogglePlay);
     } else {
-        button(ui, Icon::Play, "Play", "Play (Space)", Command::TogglePlay);
+        button(ui, Icon::Play, "Play", "Play (Space)", Intent::TogglePlay);
     }
-    button(ui, Icon::Forward, "Next frame", "One frame forward (.)", Command::Step(1));
+    button(ui, Icon::Forward, "Next frame", "One frame forward (.)", Intent::Step(1));
     let tip = "Loop the in/out range (Ctrl+L)";
     if icon::toggle(ui, Icon::Loop, BUTTON, s.playback.looping, "Loop", tip).clicked() {
-        out.push(Command::ToggleLoop);
+        out.push(Intent::ToggleLoop);
     }
     let speed = egui::ComboBox::from_id_salt("speed")
         .selected_text(format!("{}×", s.playback.speed))
@@ -57,19 +57,20 @@ fn buttons(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
         .show_ui(ui, |ui| {
             for v in SPEEDS {
                 if ui.selectable_label((v - s.playback.speed).abs() < 1e-6, format!("{v}×")).clicked() {
-                    out.push(Command::SetSpeed(v));
+                    out.push(Intent::SetSpeed(v));
                 }
             }
         });
     named(speed.response, "Speed", "Speed of playback ([ and ])");
 }
 
-fn facts(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+fn facts(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let b = &s.playback;
-    let time = format!("{} / {}", clock(b.position), clock(b.duration()));
+    let length = b.info.as_ref().and_then(|i| i.duration).map_or("–".to_owned(), clock);
+    let time = format!("{} / {length}", clock(b.position));
     let time = egui::Button::new(RichText::new(time).font(theme::numbers())).frame(false);
     if named(ui.add(time), "Time", "Play head and length. Click to go to a time (G)").clicked() {
-        out.push(Command::TimeField(true));
+        out.push(Intent::TimeField(true));
     }
     // As wide with one digit as with all: what stands beside it does not move while the clip plays.
     let frame = b.frame_number().map_or("frame –".to_owned(), |(i, n)| {
@@ -96,19 +97,19 @@ fn short(v: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn analysis(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+fn analysis(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     ui.label(RichText::new("Scores of").color(theme::WEAK));
     if named(ui.button("In"), "Set in point", "In point at the play head (I)").clicked() {
-        out.push(Command::SetIn);
+        out.push(Intent::SetIn);
     }
     if named(ui.button("Out"), "Set out point", "Out point at the play head (O)").clicked() {
-        out.push(Command::SetOut);
+        out.push(Intent::SetOut);
     }
     let set = s.range != (None, None);
     if set
         && icon::button(ui, Icon::Close, BUTTON, "Clear in and out", "Forget the in and out points").clicked()
     {
-        out.push(Command::ClearRange);
+        out.push(Intent::ClearRange);
     }
     let span = s.whole_or_range();
     let between = format!("From the in to the out point: {} to {}", clock(span.start), clock(span.end));
@@ -121,25 +122,25 @@ fn analysis(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
         let button = ui.add_enabled(on, egui::Button::selectable(chosen, name));
         let button = button.on_disabled_hover_text("Set an in or an out point first");
         if named(button, name, tip).clicked() {
-            out.push(if chosen { Command::AskAgain } else { Command::Scope(scope) });
+            out.push(if chosen { Intent::AskAgain } else { Intent::Scope(scope) });
         }
     }
     let follow = ui.add(egui::Button::selectable(s.follow, "Follow"));
     let tip = "The span around the play head goes with it also while the video plays; the newest is done next (Shift+F)";
     if named(follow, "Follow play head", tip).clicked() {
-        out.push(Command::Follow(!s.follow));
+        out.push(Intent::Follow(!s.follow));
     }
     let mut length = s.around;
     let drag = egui::DragValue::new(&mut length).range(0.2..=60.0).speed(0.05).fixed_decimals(1).suffix(" s");
     if named(ui.add(drag), "Length of the span", "Seconds around the play head").changed() {
-        out.push(Command::Around(length));
+        out.push(Intent::Around(length));
     }
 }
 
 /// Height of the whole bar: track above, marks below.
 const HEIGHT: f32 = 34.0;
 
-fn seek_bar(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
+fn seek_bar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), Sense::click_and_drag());
     let duration = s.playback.duration().secs();
@@ -162,7 +163,7 @@ fn seek_bar(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
     if (response.clicked() || response.dragged())
         && let Some(p) = response.interact_pointer_pos()
     {
-        out.push(Command::Seek(time(p.x)));
+        out.push(Intent::Seek(time(p.x)));
     }
     if response.has_focus() {
         ui.memory_mut(|m| {
@@ -172,7 +173,7 @@ fn seek_bar(ui: &mut Ui, s: &State, out: &mut Vec<Command>) {
         let steps =
             ui.input(|i| i.num_presses(Key::ArrowRight) as i32 - i.num_presses(Key::ArrowLeft) as i32);
         if steps != 0 {
-            out.push(Command::SeekBy(f64::from(steps)));
+            out.push(Intent::SeekBy(f64::from(steps)));
         }
     }
 

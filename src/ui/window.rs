@@ -3,7 +3,7 @@
 
 use super::app::{App, Ending};
 use super::bundled;
-use super::command::Command;
+use super::intent::Intent;
 use super::keep::{Found, Keep};
 use super::restart::{self, Restart};
 use crate::device::gpu::{open_adapter, requests};
@@ -203,21 +203,21 @@ fn begin(
     if let Some(restart) = restart {
         app.apply(
             &ctx,
-            Command::OpenModel(before.model.clone().map_or(ModelSource::Embedded, ModelSource::Folder)),
+            Intent::OpenModel(before.model.clone().map_or(ModelSource::Embedded, ModelSource::Folder)),
         );
         app.reopen(&before);
         app.tell_restart(&restart.reason);
         return app;
     }
-    app.apply(&ctx, Command::OpenModel(options.model));
+    app.apply(&ctx, Intent::OpenModel(options.model));
     match options.video {
-        Some(path) => app.apply(&ctx, Command::OpenVideo(path)),
+        Some(path) => app.apply(&ctx, Intent::OpenVideo(path)),
         None => app.open_bundled(),
     }
     if let Some(path) = options.prompts {
         // In the order of the file, unless the person has said otherwise.
-        app.apply(&ctx, Command::SortByScore(sorted.unwrap_or(false)));
-        app.apply(&ctx, Command::LoadPrompts(path));
+        app.apply(&ctx, Intent::SortByScore(sorted.unwrap_or(false)));
+        app.apply(&ctx, Intent::LoadPrompts(path));
     }
     app
 }

@@ -6,17 +6,17 @@
 //! request to the decode thread, where the latest wins. A request that is overtaken still shows the last picture it
 //! got to, so scrubbing feels alive.
 
-mod worker;
+mod decoding;
 
 use super::clock::Clock;
 use super::source::Source;
 use super::times::FrameTimes;
 use super::{Cancel, Frame, Pts, VideoError};
+use decoding::{Landed, Shared, Target};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use worker::{Landed, Shared, Target};
 
 /// Bytes of frames kept behind the one on show.
 const BACK_BYTES: usize = 32 << 20;
@@ -77,7 +77,7 @@ impl Player {
     pub fn open(source: &Arc<Source>) -> Self {
         let cancel = Cancel::default();
         let shared = Arc::new(Shared::default());
-        let thread = worker::spawn(source.clone(), shared.clone(), cancel.clone());
+        let thread = decoding::spawn(source.clone(), shared.clone(), cancel.clone());
         let (thread, error) = match thread {
             Ok(thread) => (Some(thread), None),
             Err(e) => (None, Some(VideoError::Io { path: source.path().to_owned(), reason: e.to_string() })),

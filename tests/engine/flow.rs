@@ -376,7 +376,7 @@ fn the_windows_numbers_are_those_of_evaluation() {
     let frames = session.info.frames;
     let f = session.embed(session.clips(&tokens, frames), &Surgery::default()).unwrap();
     let set = prompts(&NAMES).or_templates(session.info.templates.as_ref());
-    let (classes, _) = session.classes(&set, &|| false).unwrap();
+    let (classes, _) = session.classes(&set, &mut |_, _| true).unwrap();
     for (answer, f) in answers.iter().zip(&f) {
         let largest = answer.evidence.embedding.iter().zip(f).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(largest <= 1e-6, "{largest}");
@@ -390,4 +390,30 @@ fn the_windows_numbers_are_those_of_evaluation() {
         &of_window,
         &motionlens::score::score(&f[0], &classes, session.info.tau, session.info.alpha),
     );
+}
+
+/// A new set of many classes takes seconds to encode. It says so, and the clip that somebody looks at does not wait for it.
+#[test]
+fn a_clip_does_not_wait_for_thousands_of_new_prompts() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = source(&video(folder.path(), "clip.mp4", 24, true));
+    let bench = ready();
+    let names: Vec<String> = (0..1000).map(|i| format!("moving left {i}")).collect();
+    bench.set_prompts(PromptSet::from_names(&names), None);
+    let id = bench.ask(&clip, span(0.0, 1.0));
+    let (mut told, mut encoded) = (0, false);
+    bench.wait(|e| {
+        match e {
+            Event::Encoding { done, total, .. } => {
+                assert!(done < total);
+                told += 1;
+            }
+            Event::Texts { .. } => encoded = true,
+            _ => {}
+        }
+        matches!(e, Event::Answered { answer, .. } if answer.id == id).then_some(())
+    });
+    assert!(told > 0, "it says how far it is");
+    assert!(!encoded, "the answer comes first");
+    assert_eq!(bench.scored(id).classes.len(), 1000);
 }

@@ -2,7 +2,7 @@
 
 use egui_kittest::kittest::Queryable;
 use motionlens::device::DeviceChoice;
-use motionlens::ui::command::Command;
+use motionlens::ui::intent::Intent;
 use motionlens::ui::messages::Kind;
 use motionlens::ui::state::State;
 use motionlens::ui::window::{WindowOptions, start};
@@ -106,7 +106,7 @@ fn a_broken_file_is_told_and_the_last_good_picture_stays() {
     let mut h = open(clip(), false);
     wait(&mut h, "scores", scored);
     let ctx = h.ctx.clone();
-    h.state_mut().apply(&ctx, Command::Open(broken));
+    h.state_mut().apply(&ctx, Intent::Open(broken));
     wait(&mut h, "the message", |s| !s.messages.all().is_empty());
     h.run_steps(2);
     assert_eq!(h.query_all_by_label_contains("broken.mp4").count(), 1, "the message names the file");
@@ -166,11 +166,11 @@ fn the_window_follows_the_play_head() {
     let mut h = open(clip(), false);
     wait(&mut h, "scores", scored);
     let ctx = h.ctx.clone();
-    h.state_mut().apply(&ctx, Command::Around(0.8));
+    h.state_mut().apply(&ctx, Intent::Around(0.8));
     h.get_by_label("Follow play head").click();
     h.step();
     let end = h.state().state().playback.duration();
-    h.state_mut().apply(&ctx, Command::Seek(end));
+    h.state_mut().apply(&ctx, Intent::Seek(end));
     wait(&mut h, "a span at the end", |s| {
         s.work.is_none()
             && s.shown.as_ref().is_some_and(|shown| {
@@ -187,7 +187,7 @@ fn the_picture_is_on_the_stage() {
     // Seconds into the clip, where there is something to see.
     let ctx = h.ctx.clone();
     let middle = motionlens::video::Pts::from_secs(h.state().state().playback.duration().secs() / 2.0);
-    h.state_mut().apply(&ctx, Command::Seek(middle));
+    h.state_mut().apply(&ctx, Intent::Seek(middle));
     wait(&mut h, "the frame", |s| !s.playback.seeking);
     let image = super::pixels::shot(&mut h, "live");
     let stage = h.state().state().stage_rect;
@@ -204,7 +204,7 @@ fn typing_into_a_name_plays_and_seeks_nothing() {
     let mut h = open(clip(), false);
     wait(&mut h, "scores", scored);
     let ctx = h.ctx.clone();
-    h.state_mut().apply(&ctx, Command::Pause);
+    h.state_mut().apply(&ctx, Intent::Pause);
     wait(&mut h, "pause", |s| !s.playback.playing && !s.playback.seeking);
     let before = h.state().state().playback.position;
     h.get_by_label("Sort by p").click();
@@ -255,7 +255,7 @@ fn a_class_of_unknown_words_takes_no_share_once_its_name_is_typed() {
     assert_eq!(own(h.state().state()).unwrap().p, 0.0);
     let ctx = h.ctx.clone();
     let count = motionlens::ui::edit::PromptEdit::CountUnknown(true);
-    h.state_mut().apply(&ctx, Command::Edit(count));
+    h.state_mut().apply(&ctx, Intent::Edit(count));
     wait(&mut h, "its share", |s| scored(s) && own(s).is_some_and(|c| c.counts && c.p > 0.0));
 }
 
@@ -276,7 +276,7 @@ fn other_scripts_are_drawn_by_the_system_s_fonts() {
     assert!(!ctx.fonts_mut(|f| f.has_glyphs(&font, name)));
     h.get_by_label("Sort by p").click();
     h.step();
-    h.state_mut().apply(&ctx, Command::Edit(rename));
+    h.state_mut().apply(&ctx, Intent::Edit(rename));
     h.step();
     let drawn = ctx.clone();
     wait(&mut h, "the fonts", move |_| drawn.fonts_mut(|f| f.has_glyphs(&font, name)));

@@ -3,9 +3,9 @@
 use super::support::*;
 use egui_kittest::kittest::Queryable;
 use motionlens::engine::Event;
-use motionlens::export::overlay::Layer;
-use motionlens::ui::overlay::Arrangement;
+use motionlens::ui::look::Arrangement;
 use motionlens::video::Pts;
+use motionlens::view::Layer;
 
 /// The engine says new scores.
 fn rescore(h: &mut Window, s_pos: [f32; 2]) {
@@ -321,11 +321,11 @@ fn drawing_the_same_thing_again_makes_no_pictures() {
 #[test]
 fn hundreds_of_classes_are_drawn_only_where_they_are_seen() {
     use motionlens::prompt::PromptSet;
-    use motionlens::ui::{command::Command, edit::PromptEdit};
+    use motionlens::ui::{edit::PromptEdit, intent::Intent};
     let mut h = window(SIZE, false);
     let set = PromptSet::from_names((0..400).map(|i| format!("action {i}")));
     let ctx = h.ctx.clone();
-    h.state_mut().apply(&ctx, Command::Edit(PromptEdit::Replace(set)));
+    h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::Replace(set)));
     h.run();
     h.run_steps(3);
     let drawn = h.query_all_by_label_contains("Name of class").count();
@@ -357,11 +357,11 @@ fn what_cannot_be_weighed_is_a_dash() {
 
 #[test]
 fn each_prompt_shows_its_cosine_and_one_negative_sets_s() {
-    use motionlens::ui::{command::Command, edit::PromptEdit, edit::Side};
+    use motionlens::ui::{edit::PromptEdit, edit::Side, intent::Intent};
     let mut h = analysed(SIZE, false);
     let ctx = h.ctx.clone();
-    h.state_mut().apply(&ctx, Command::Edit(PromptEdit::AddPrompt(0, Side::Negative, String::new())));
-    h.state_mut().apply(&ctx, Command::Edit(PromptEdit::AddPrompt(0, Side::Negative, "resting".into())));
+    h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::AddPrompt(0, Side::Negative, String::new())));
+    h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::AddPrompt(0, Side::Negative, "resting".into())));
     told(&mut h, |c, _| {
         c.positives = vec![0.31, 0.32, 0.33, 0.34];
         (c.negatives, c.nearest) = (vec![0.05, 0.11], vec![1]);

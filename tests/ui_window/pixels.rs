@@ -3,7 +3,7 @@
 
 use super::support::*;
 use egui_kittest::kittest::Queryable;
-use motionlens::export::overlay::Layer;
+use motionlens::view::Layer;
 
 pub fn shot(h: &mut Window, name: &str) -> image::RgbaImage {
     let image = h.render().expect("a picture");

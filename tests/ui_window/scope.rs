@@ -3,8 +3,8 @@
 use super::support::*;
 use egui_kittest::kittest::Queryable;
 use motionlens::session::Map;
-use motionlens::ui::command::Command;
-use motionlens::ui::overlay::Scale;
+use motionlens::ui::intent::Intent;
+use motionlens::ui::look::Scale;
 use std::sync::Arc;
 
 const SIZE: [f32; 2] = [1280.0, 800.0];
@@ -29,9 +29,9 @@ fn a_clip_without_motion_is_said_to_have_none_and_stays_dark() {
     // On the model's scale a value of 0.004 of 0.5 is next to black; on the clip's own it would be the brightest colour.
     let s = h.state().state();
     let maps = &s.shown.as_ref().unwrap().answer.evidence.maps;
-    let source = motionlens::ui::overlay::Source::Motion;
+    let source = motionlens::ui::look::Quantity::Motion;
     assert!(source.range(&s.view, maps, s.motion_scale(), 0).unit(0.004) < 0.01);
-    let clip = motionlens::ui::overlay::View { scale: Scale::Clip, ..s.view };
+    let clip = motionlens::ui::look::View { scale: Scale::Clip, ..s.view };
     assert_eq!(source.range(&clip, maps, s.motion_scale(), 0).unit(0.004), 1.0);
 }
 
@@ -69,7 +69,7 @@ fn scores_of_another_answer_are_never_shown() {
     h.run();
     assert_eq!(h.state().state().score(0).and_then(|c| c.s_pos), Some(0.31));
     let ctx = h.ctx.clone();
-    h.state_mut().apply(&ctx, Command::CancelWork);
+    h.state_mut().apply(&ctx, Intent::CancelWork);
     h.run();
     assert_eq!(h.state().state().score(0).and_then(|c| c.s_pos), Some(0.31));
 }

@@ -12,8 +12,8 @@ use motionlens::prompt::PromptSet;
 use motionlens::score::{ClassEmbedding, score};
 use motionlens::session::ModelSource;
 use motionlens::ui::App;
-use motionlens::ui::command::Command;
 use motionlens::ui::edit::{History, PromptEdit};
+use motionlens::ui::intent::Intent;
 use motionlens::ui::scope::Scope;
 use motionlens::video::encode::Mp4Writer;
 use motionlens::video::{Order, Pts, RgbImage};
@@ -73,8 +73,8 @@ impl Soak {
         let engine = Engine::spawn(DeviceChoice::Cpu, None, None, Arc::new(|| {}));
         let mut app = App::new(&ctx, None, Some(engine));
         let typed = PromptSet::from_names(["moving left", "moving right"]);
-        app.apply(&ctx, Command::Edit(PromptEdit::Replace(typed.clone())));
-        app.apply(&ctx, Command::OpenModel(ModelSource::Embedded));
+        app.apply(&ctx, Intent::Edit(PromptEdit::Replace(typed.clone())));
+        app.apply(&ctx, Intent::OpenModel(ModelSource::Embedded));
         Self { ctx, app, texts: HashMap::new(), models: HashMap::new(), typed, checked: 0 }
     }
 
@@ -82,26 +82,26 @@ impl Soak {
     fn act(&mut self, rng: &mut ChaCha8Rng, videos: &[PathBuf], stock: &Path) {
         let at = |rng: &mut ChaCha8Rng| Pts::from_secs(rng.random_range(0.0..3.0));
         let command = match rng.random_range(0..16) {
-            0 => Command::OpenVideo(videos[rng.random_range(0..videos.len())].clone()),
-            1 => Command::OpenModel(match rng.random_range(0..3) {
+            0 => Intent::OpenVideo(videos[rng.random_range(0..videos.len())].clone()),
+            1 => Intent::OpenModel(match rng.random_range(0..3) {
                 0 => ModelSource::Folder(stock.to_owned()),
                 1 => ModelSource::Folder("/nowhere".into()),
                 _ => ModelSource::Embedded,
             }),
-            2 => Command::CancelWork,
-            3 => Command::AskAgain,
-            4 => Command::Scope([Scope::Whole, Scope::Range, Scope::Around][rng.random_range(0..3)]),
-            5 => Command::Follow(rng.random()),
-            6 => Command::Seek(at(rng)),
-            7 => Command::SetIn,
-            8 => Command::SetOut,
-            9 => Command::ClearRange,
-            10 => Command::Order(match rng.random_range(0..3) {
+            2 => Intent::CancelWork,
+            3 => Intent::AskAgain,
+            4 => Intent::Scope([Scope::Whole, Scope::Range, Scope::Around][rng.random_range(0..3)]),
+            5 => Intent::Follow(rng.random()),
+            6 => Intent::Seek(at(rng)),
+            7 => Intent::SetIn,
+            8 => Intent::SetOut,
+            9 => Intent::ClearRange,
+            10 => Intent::Order(match rng.random_range(0..3) {
                 0 => Order::Reversed,
                 1 => Order::Shuffled { seed: rng.random_range(0..3) },
                 _ => Order::Forward,
             }),
-            11 => Command::Surgery(match rng.random_range(0..4) {
+            11 => Intent::Surgery(match rng.random_range(0..4) {
                 0 => Surgery { no_motion: true, ..Surgery::default() },
                 1 => {
                     let clamp = GateClamp { block: None, head: None, thousandths: rng.random_range(0..1001) };
@@ -117,7 +117,7 @@ impl Soak {
                 let mut alone = History::new(self.typed.clone());
                 alone.edit(&edit);
                 self.typed.clone_from(&alone.present().prompts);
-                Command::Edit(edit)
+                Intent::Edit(edit)
             }
         };
         self.app.apply(&self.ctx, command);
@@ -174,8 +174,8 @@ impl Soak {
 
     /// Nothing is asked any more: everything ends, and what is shown is what is selected.
     fn rest(&mut self, seed: u64) {
-        self.app.apply(&self.ctx, Command::Follow(false));
-        self.app.apply(&self.ctx, Command::AskAgain);
+        self.app.apply(&self.ctx, Intent::Follow(false));
+        self.app.apply(&self.ctx, Intent::AskAgain);
         let limit = Instant::now() + Duration::from_secs(120);
         loop {
             self.pump();
@@ -208,7 +208,7 @@ fn scores_always_belong_to_what_is_shown_and_everything_comes_to_rest() {
     ];
     let stock = stock(folder.path());
     let mut soak = Soak::new();
-    soak.app.apply(&soak.ctx, Command::OpenVideo(videos[0].clone()));
+    soak.app.apply(&soak.ctx, Intent::OpenVideo(videos[0].clone()));
     for seed in 0..sequences {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         for _ in 0..rng.random_range(4..24) {

@@ -9,8 +9,8 @@ use motionlens::prompt::PromptSet;
 use motionlens::score::{ClassScore, Scores};
 use motionlens::session::{Evidence, Map, Maps, ModelInfo, PromptNote};
 use motionlens::ui::App;
-use motionlens::ui::command::Command;
 use motionlens::ui::edit::PromptEdit;
+use motionlens::ui::intent::Intent;
 use motionlens::ui::state::{Playback, VideoFile};
 use motionlens::video::preprocess::CropRect;
 use motionlens::video::{ClipSpec, FrameTimes, Pts, SourceId, Span, VideoInfo};
@@ -38,7 +38,7 @@ pub fn window(size: [f32; 2], wgpu: bool) -> Window {
     app.show_playback(Some(clip()), playback(0));
     app.on_event(model());
     let set = PromptSet::from_names(["moving left", "moving right"]);
-    app.apply(&ctx, Command::Edit(PromptEdit::Replace(set)));
+    app.apply(&ctx, Intent::Edit(PromptEdit::Replace(set)));
     h.run();
     h
 }

@@ -8,8 +8,9 @@ use motionlens::engine::{Event, Scored};
 use motionlens::prompt::PromptSet;
 use motionlens::score::{ClassScore, Scores};
 use motionlens::session::PromptNote;
-use motionlens::ui::command::{Command, Dialog};
 use motionlens::ui::edit::{PromptEdit, Side};
+use motionlens::ui::intent::{Dialog, Intent};
+use motionlens::ui::jobs::JobOutcome;
 use motionlens::ui::state::State;
 use std::sync::Arc;
 
@@ -126,8 +127,8 @@ fn open() -> Window {
     set.classes[0].positive = Some(vec!["one".into(), "two".into()]);
     set.classes[0].negative = Some(vec!["three".into()]);
     let ctx = h.ctx.clone();
-    h.state_mut().apply(&ctx, Command::Edit(PromptEdit::Replace(set)));
-    h.state_mut().apply(&ctx, Command::SortByScore(true));
+    h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::Replace(set)));
+    h.state_mut().apply(&ctx, Intent::SortByScore(true));
     noise(&mut h, 1);
     h.run_steps(3);
     h
@@ -179,13 +180,13 @@ fn a_path_and_a_time() {
     let mut h = open();
     let ctx = h.ctx.clone();
     let before = h.state().state().prompts().clone();
-    h.state_mut().apply(&ctx, Command::TypePath(Dialog::Video));
+    h.state_mut().take(&ctx, JobOutcome::NoDialog(Dialog::Video));
     h.run_steps(3);
     let text = |s: &State| s.path_field.as_ref().map_or(String::new(), |a| a.text.clone());
     type_all(&mut h, "Path", SENTENCE, text);
-    h.state_mut().apply(&ctx, Command::PathField(false));
+    h.state_mut().apply(&ctx, Intent::PathField(false));
     h.run_steps(8);
-    h.state_mut().apply(&ctx, Command::TimeField(true));
+    h.state_mut().apply(&ctx, Intent::TimeField(true));
     h.run_steps(3);
     let text = |s: &State| s.time_field.as_ref().map_or(String::new(), |a| a.text.clone());
     type_all(&mut h, "Time or frame", SENTENCE, text);
@@ -215,9 +216,9 @@ fn a_new_class_is_on_top_and_the_first_letter_takes_the_place_of_its_name() {
 fn a_new_class_of_many_is_scrolled_to() {
     let mut h = open();
     let ctx = h.ctx.clone();
-    h.state_mut().apply(&ctx, Command::SortByScore(false));
+    h.state_mut().apply(&ctx, Intent::SortByScore(false));
     let set = PromptSet::from_names((0..3000).map(|i| format!("action {i}")));
-    h.state_mut().apply(&ctx, Command::Edit(PromptEdit::Replace(set)));
+    h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::Replace(set)));
     h.run_steps(3);
     h.get_by_label("+ Add class").click();
     h.run_steps(12);
@@ -276,7 +277,7 @@ fn keys_rest_after_a_field_went_away_and_wake_up_again() {
     let mut h = open();
     let ctx = h.ctx.clone();
     focus(&mut h, "Positive prompt 2 of left");
-    h.state_mut().apply(&ctx, Command::Edit(PromptEdit::RemovePrompt(0, Side::Positive, 1)));
+    h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::RemovePrompt(0, Side::Positive, 1)));
     h.step();
     let before = rest(h.state().state());
     for c in SENTENCE.chars() {
@@ -358,15 +359,15 @@ fn the_first_set_is_nothing_that_undo_takes_back() {
         .build_eframe(|cc| motionlens::ui::App::new(&cc.egui_ctx, cc.wgpu_render_state.clone(), None));
     let ctx = h.ctx.clone();
     let read = |names: &[&str]| {
-        Command::PromptsRead("prompts.json".into(), Ok(PromptSet::from_names(names.iter().copied())))
+        JobOutcome::PromptsRead("prompts.json".into(), Ok(PromptSet::from_names(names.iter().copied())))
     };
-    h.state_mut().apply(&ctx, read(&["run"]));
-    h.state_mut().apply(&ctx, Command::Undo);
+    h.state_mut().take(&ctx, read(&["run"]));
+    h.state_mut().apply(&ctx, Intent::Undo);
     let names =
         |h: &Window| h.state().state().prompts().classes.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&h), ["run"]);
-    h.state_mut().apply(&ctx, read(&["jump"]));
-    h.state_mut().apply(&ctx, Command::Undo);
+    h.state_mut().take(&ctx, read(&["jump"]));
+    h.state_mut().apply(&ctx, Intent::Undo);
     assert_eq!(names(&h), ["run"], "a later one is a step like any other");
 }
 
@@ -376,7 +377,7 @@ fn a_path_typed_in_place_of_a_dialog_does_what_the_dialog_was_for() {
     let file = folder.path().join("typed.json");
     let mut h = open();
     let ctx = h.ctx.clone();
-    h.state_mut().apply(&ctx, Command::TypePath(Dialog::SavePrompts));
+    h.state_mut().take(&ctx, JobOutcome::NoDialog(Dialog::SavePrompts));
     h.run_steps(3);
     h.get_by_label_contains("no file dialog");
     h.key_press(Key::Enter);

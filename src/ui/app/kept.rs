@@ -3,8 +3,9 @@
 use super::App;
 use crate::prompt::{PromptSet, Templates};
 use crate::session::ModelSource;
-use crate::ui::command::Command;
 use crate::ui::edit::PromptEdit;
+use crate::ui::intent::Intent;
+use crate::ui::jobs::JobOutcome;
 use crate::ui::keep::{Found, Keep, Kept, Open, Recent};
 use crate::ui::messages::Kind;
 use crate::ui::{bundled, restart};
@@ -85,10 +86,10 @@ impl App {
     /// Writes the last of what is kept, and waits for every job that writes, for a bounded time.
     pub(super) fn leave(&mut self) {
         // A person has chosen where to save, and the window has not looked since.
-        while let Some(command) = self.desk.take() {
-            if matches!(command, Command::SavePrompts(_) | Command::Report(_)) {
+        while let Some(outcome) = self.desk.take() {
+            if let JobOutcome::Chosen(intent @ (Intent::SavePrompts(_) | Intent::Report(_))) = outcome {
                 let ctx = self.ctx.clone();
-                self.apply(&ctx, command);
+                self.apply(&ctx, intent);
             }
         }
         let lost = self.ends_by_loss();

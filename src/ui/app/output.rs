@@ -3,13 +3,13 @@
 use super::App;
 use crate::device::DeviceInfo;
 use crate::engine::Answer;
-use crate::export::overlay::Style;
 use crate::export::{json, report};
 use crate::prompt::PromptSet;
 use crate::score::Scores;
 use crate::session::ModelInfo;
-use crate::ui::command::Command;
+use crate::ui::jobs::JobOutcome;
 use crate::video::{Cancel, FrameReader, Source};
+use crate::view::Style;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,7 +52,7 @@ impl App {
                 motion: s.motion_scale().map(|scale| scale.motion),
             },
         };
-        self.desk.write("report", move || Some(Command::Told(report.write(&folder))));
+        self.desk.write("report", move || Some(JobOutcome::Told(report.write(&folder))));
     }
 }
 

@@ -11,15 +11,15 @@ use super::zero_shot::{TextSide, embed, top1};
 use super::{Run, RunError, Schedule, adamw, clip_gradients};
 use crate::data::world::Motion;
 use crate::files::write_atomic;
-use crate::model::Model;
-use crate::model::clip::normalise;
 use crate::model::folder::{CARD, Card, HEAD_WEIGHTS};
 use crate::model::head::{HeadConfig, MotionHead};
+use crate::model::towers::normalise;
 use crate::model::weights::{Precision, save};
 use crate::prompt::Templates;
+use crate::session::Session;
 use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -172,15 +172,14 @@ pub enum Report<'a> {
 /// folder. Resumes where `out/checkpoint.bin` stands.
 pub fn train(
     settings: &Settings,
-    model: &Model,
+    session: &mut Session,
     source: &Source,
     cache: &Path,
     out: &Path,
-    device: &Device,
     report: &mut dyn FnMut(Report<'_>),
 ) -> Result<Selection, RunError> {
     let features =
-        Features::load_or_compute(source, model, settings.head.frames, device, cache, &mut |progress| {
+        Features::load_or_compute(source, session, settings.head.frames, cache, &mut |progress| {
             report(match progress {
                 Progress::Size { folder, bytes } => Report::Size { folder, bytes },
                 Progress::Done { done, total } => Report::Features { done, total },
@@ -193,7 +192,9 @@ pub fn train(
     if features.is_empty() {
         return Err(RunError::Other("no clip could be read, so there is nothing to train on".into()));
     }
-    let text = TextSide::encode(model, &features.classes, &settings.templates, device)?;
+    let text = TextSide::encode(session, &features.classes, &settings.templates)?;
+    let session = &*session;
+    let (model, device) = (session.model(), session.device());
     let trained: Vec<usize> =
         (0..features.classes.len()).filter(|&c| !settings.holdout.contains(&features.classes[c])).collect();
     let held: Vec<usize> = (0..features.classes.len()).filter(|c| !trained.contains(c)).collect();
@@ -227,7 +228,7 @@ pub fn train(
         steps: settings.epochs * per_epoch,
         floor: 0.0,
     };
-    let projection = model.clip.visual_projection.clone().fork(&autodiff).no_grad();
+    let projection = model.towers.visual_projection.clone().fork(&autodiff).no_grad();
     let text_trained = text.subset(&trained, &autodiff);
     let began = Instant::now();
     let mut tried = if start > 0 { read_tried(out).unwrap_or_default() } else { Vec::new() };
@@ -252,7 +253,7 @@ pub fn train(
                 .filter_map(|&c| trained.iter().position(|&t| t == features.labels()[c]).map(|p| p as i32))
                 .collect();
             let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [which.len()]), &autodiff);
-            let vanilla = normalise(model.clip.project_mean_class_token(x.clone().inner())).into_data();
+            let vanilla = normalise(model.towers.project_mean_class_token(x.clone().inner())).into_data();
             let output = head.forward(x.clone(), &projection);
             let targets = Targets {
                 labels,
@@ -284,9 +285,7 @@ pub fn train(
             None
         } else {
             let mut found = Vec::with_capacity(ALPHAS.len());
-            for (alpha, accuracy) in
-                validate(&head.valid(), model, &features, &text, &validation, &held, device)?
-            {
+            for (alpha, accuracy) in validate(&head.valid(), session, &features, &text, &validation, &held)? {
                 run.log(&format!(
                     "{},{},{loss:.5},,,{:.2},{:.2},{:.2},{alpha},{:.1}",
                     epoch + 1,
@@ -346,18 +345,17 @@ fn split(features: &Features, trained: &[usize], nothing_held: bool) -> (Vec<usi
 /// Every α with its accuracy.
 fn validate(
     head: &MotionHead,
-    model: &Model,
+    session: &Session,
     features: &Features,
     text: &TextSide,
     clips: &[usize],
     held: &[usize],
-    device: &Device,
 ) -> Result<[(f32, Accuracy); 4], RunError> {
     let (of_held, of_trained): (Vec<usize>, Vec<usize>) =
         clips.iter().partition(|&&i| held.contains(&features.labels()[i]));
     let embedded = |clips: &[usize]| {
         let labels: Vec<usize> = clips.iter().map(|&i| features.labels()[i]).collect();
-        embed(head, model, features, clips, device).map(|f| (f, labels))
+        embed(head, session, features, clips).map(|f| (f, labels))
     };
     let ((f, labels), (f_trained, trained_labels)) = (embedded(&of_held)?, embedded(&of_trained)?);
     let classes = text.joint(head)?;

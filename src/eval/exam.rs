@@ -14,7 +14,7 @@ use crate::score::{ClassEmbedding, score};
 use crate::session::maps::quantile;
 use crate::session::{LoadError, Map, Maps, Session, WorkError};
 use crate::train::features::world_pixels;
-use crate::train::head::world_templates;
+use crate::train::stage2::world_templates;
 use crate::train::zero_shot::predict;
 use burn::tensor::Tensor;
 use rand::seq::SliceRandom;
@@ -160,8 +160,8 @@ pub fn run(
         ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
     };
     let mut vanilla = session.with_head(untrained.init(session.device()))?;
-    let (classes, _) = session.classes(&set, &|| false)?;
-    let (vanilla_classes, _) = vanilla.classes(&set, &|| false)?;
+    let (classes, _) = session.classes(&set, &mut |_, _| true)?;
+    let (vanilla_classes, _) = vanilla.classes(&set, &mut |_, _| true)?;
     let exam = Exam {
         seen: (0..motions.len()).filter(|&c| !motions[c].is_unseen()).collect(),
         unseen: (0..motions.len()).filter(|&c| motions[c].is_unseen()).collect(),

@@ -2,17 +2,33 @@
 //! no dialog, the path is asked for as text. Jobs that write are waited for when the window closes, so that a file that was
 //! asked for is there.
 
-use super::command::{Command, Dialog};
+use super::intent::{Dialog, Intent};
 use crate::prompt::PromptSet;
+use crate::video::{Pts, SourceId};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Starts work elsewhere; its outcome comes back as a [`Command`].
+/// What a job brings back; [`super::app::App::take`] deals with it.
+#[derive(Clone, Debug)]
+pub enum JobOutcome {
+    /// A dialog was answered: with what the person wants.
+    Chosen(Intent),
+    /// The desktop has no such dialog.
+    NoDialog(Dialog),
+    /// A prompt file has been read.
+    PromptsRead(PathBuf, Result<PromptSet, String>),
+    /// Small pictures of sampled frames have been read.
+    Thumbnails(SourceId, Vec<(Pts, egui::ColorImage)>),
+    /// Something is done: what to tell, good or bad.
+    Told(Result<String, String>),
+}
+
+/// Starts work elsewhere; its [`JobOutcome`] comes back to the window.
 pub struct Desk {
-    tx: Sender<Command>,
-    rx: Receiver<Command>,
+    tx: Sender<JobOutcome>,
+    rx: Receiver<JobOutcome>,
     ctx: egui::Context,
     writing: Arc<Writing>,
 }
@@ -46,17 +62,17 @@ impl Desk {
     }
 
     /// The next outcome, if one has come.
-    pub fn take(&self) -> Option<Command> {
+    pub fn take(&self) -> Option<JobOutcome> {
         self.rx.try_recv().ok()
     }
 
-    /// Runs `work` on a thread named `name`; its command, if any, is carried out by the window.
-    pub fn start(&self, name: &str, work: impl FnOnce() -> Option<Command> + Send + 'static) {
+    /// Runs `work` on a thread named `name`; its outcome, if any, is dealt with by the window.
+    pub fn start(&self, name: &str, work: impl FnOnce() -> Option<JobOutcome> + Send + 'static) {
         self.spawn(name, None, work);
     }
 
     /// As [`Desk::start`], for work that writes a file: [`Desk::finish`] waits for it.
-    pub fn write(&self, name: &str, work: impl FnOnce() -> Option<Command> + Send + 'static) {
+    pub fn write(&self, name: &str, work: impl FnOnce() -> Option<JobOutcome> + Send + 'static) {
         self.spawn(name, Some((self.writer())()), work);
     }
 
@@ -65,19 +81,19 @@ impl Desk {
         &self,
         name: &str,
         job: Option<WritingJob>,
-        work: impl FnOnce() -> Option<Command> + Send + 'static,
+        work: impl FnOnce() -> Option<JobOutcome> + Send + 'static,
     ) {
         let (tx, ctx) = (self.tx.clone(), self.ctx.clone());
         let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            if let Some(command) = work() {
+            if let Some(outcome) = work() {
                 // A closed channel means the window is gone; there is nobody left to tell.
-                let _ = tx.send(command);
+                let _ = tx.send(outcome);
                 ctx.request_repaint();
             }
             drop(job);
         });
         if let Err(e) = spawned {
-            let _ = self.tx.send(Command::Told(Err(format!("Cannot start a thread: {e}"))));
+            let _ = self.tx.send(JobOutcome::Told(Err(format!("Cannot start a thread: {e}"))));
         }
     }
 
@@ -103,7 +119,7 @@ impl Desk {
     pub fn teller(&self) -> impl Fn(Result<String, String>) + Send + 'static {
         let (tx, ctx) = (self.tx.clone(), self.ctx.clone());
         move |told| {
-            let _ = tx.send(Command::Told(told));
+            let _ = tx.send(JobOutcome::Told(told));
             ctx.request_repaint();
         }
     }
@@ -112,12 +128,12 @@ impl Desk {
     pub fn ask(&self, which: Dialog) {
         self.start("dialog", move || {
             if !available() {
-                return Some(Command::TypePath(which));
+                return Some(JobOutcome::NoDialog(which));
             }
             let began = Instant::now();
             match pick(which) {
-                Some(path) => Some(which.chosen(path)),
-                None => failed(began.elapsed()).then_some(Command::TypePath(which)),
+                Some(path) => Some(JobOutcome::Chosen(which.chosen(path))),
+                None => failed(began.elapsed()).then_some(JobOutcome::NoDialog(which)),
             }
         });
     }
@@ -126,7 +142,7 @@ impl Desk {
     pub fn read_prompts(&self, path: PathBuf) {
         self.start("prompts", move || {
             let read = PromptSet::load(&path).map_err(|e| e.to_string());
-            Some(Command::PromptsRead(path, read))
+            Some(JobOutcome::PromptsRead(path, read))
         });
     }
 
@@ -134,20 +150,20 @@ impl Desk {
     pub fn write_prompts(&self, path: PathBuf, set: PromptSet) {
         self.write("prompts", move || {
             let told = set.save(&path).map(|()| format!("Prompt set written to {}", path.display()));
-            Some(Command::Told(told.map_err(|e| e.to_string())))
+            Some(JobOutcome::Told(told.map_err(|e| e.to_string())))
         });
     }
 }
 
 impl Dialog {
     /// What is to be done with the path that was chosen.
-    pub fn chosen(self, path: PathBuf) -> Command {
+    pub fn chosen(self, path: PathBuf) -> Intent {
         match self {
-            Dialog::Video => Command::OpenVideo(path),
-            Dialog::Model => Command::Open(path),
-            Dialog::LoadPrompts => Command::LoadPrompts(path),
-            Dialog::SavePrompts => Command::SavePrompts(path),
-            Dialog::Report => Command::Report(path),
+            Dialog::Video => Intent::OpenVideo(path),
+            Dialog::Model => Intent::Open(path),
+            Dialog::LoadPrompts => Intent::LoadPrompts(path),
+            Dialog::SavePrompts => Intent::SavePrompts(path),
+            Dialog::Report => Intent::Report(path),
         }
     }
 }

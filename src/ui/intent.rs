@@ -1,18 +1,20 @@
-//! Everything that a person can ask of the window. Panels, keys, dialogs and tests all speak this.
+//! Everything that a person can ask of the window. Panels, keys and tests all speak this, and so can a file: an intent says the
+//! same in JSON. What other threads bring back is an [`JobOutcome`](super::jobs::JobOutcome).
 
 use super::edit::PromptEdit;
-use super::overlay::View;
+use super::look::View;
 use super::scope::Scope;
 use crate::model::Surgery;
-use crate::prompt::PromptSet;
 use crate::session::ModelSource;
+use crate::video::Pts;
 use crate::video::clip::Order;
-use crate::video::{Pts, SourceId};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// One request; [`super::app::App::apply`] carries it out.
-#[derive(Clone, Debug)]
-pub enum Command {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intent {
     /// A path of any kind: a model folder, a prompt file or a video, told apart by what it is.
     Open(PathBuf),
     OpenVideo(PathBuf),
@@ -21,14 +23,10 @@ pub enum Command {
     SavePrompts(PathBuf),
     /// Back to the set that comes with the program.
     BundledPrompts,
-    /// A prompt file has been read on another thread.
-    PromptsRead(PathBuf, Result<PromptSet, String>),
     /// Opens a file dialog on another thread.
     Ask(Dialog),
     /// Shows or hides the field that takes a path as text.
     PathField(bool),
-    /// The same in place of a dialog that the desktop does not have.
-    TypePath(Dialog),
 
     TogglePlay,
     Pause,
@@ -72,10 +70,6 @@ pub enum Command {
     Snapshot,
     /// Writes the report folder of the present analysis.
     Report(PathBuf),
-    /// Small pictures of sampled frames have been read.
-    Thumbnails(SourceId, Vec<(Pts, egui::ColorImage)>),
-    /// Work on another thread is done: what to tell, good or bad.
-    Told(Result<String, String>),
     Dismiss(u64),
     Help(bool),
     Inspector(bool),
@@ -83,11 +77,40 @@ pub enum Command {
 }
 
 /// Which file dialog.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Dialog {
     Video,
     Model,
     LoadPrompts,
     SavePrompts,
     Report,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::edit::Side;
+    use crate::video::clip::Freeze;
+
+    /// Lessons and experiment files will speak it, so its words are a promise.
+    #[test]
+    fn an_intent_says_the_same_in_json() {
+        for (intent, json) in [
+            (Intent::TogglePlay, r#""toggle_play""#),
+            (Intent::Seek(Pts(1_500_000_000)), r#"{"seek":1500000000}"#),
+            (Intent::Scope(Scope::Around), r#"{"scope":"around"}"#),
+            (Intent::Order(Order::Frozen(Freeze::Middle)), r#"{"order":{"frozen":"middle"}}"#),
+            (Intent::OpenModel(ModelSource::Embedded), r#"{"open_model":"embedded"}"#),
+            (
+                Intent::Edit(PromptEdit::AddPrompt(0, Side::Negative, "standing".into())),
+                r#"{"edit":{"add_prompt":[0,"negative","standing"]}}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&intent).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Intent>(json).unwrap(), intent);
+        }
+        let surgery: Intent = serde_json::from_str(r#"{"surgery":{"no_motion":true}}"#).unwrap();
+        assert_eq!(surgery, Intent::Surgery(Surgery { no_motion: true, ..Surgery::default() }));
+    }
 }

@@ -1,11 +1,11 @@
 //! From a map to a picture and a legend, without a window: which numbers a view shows, over which range they are
 //! normalised, which colour each gets, and which sampled frame belongs to the play head.
 
-use crate::export::overlay::{Colormap, Grid, Layer, Normalise, motion_range};
 use crate::model::folder::{MotionScale, Reach};
 use crate::session::{Map, Maps};
 use crate::video::Pts;
 use crate::video::clip::Span;
+use crate::view::{Colormap, Grid, Layer, Normalise, motion_range};
 use egui::{Color32, ColorImage};
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
@@ -108,7 +108,7 @@ impl Default for View {
 
 /// Which numbers a layer shows; also the key of a cached picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Source {
+pub enum Quantity {
     Motion,
     Level(usize),
     StaticEnergy,
@@ -119,37 +119,37 @@ pub enum Source {
     Signed,
 }
 
-impl Source {
+impl Quantity {
     /// The numbers that `layer` shows under `view`; `None` for the input, and for what this model has not.
-    pub fn of(layer: Layer, view: &View, maps: &Maps) -> Option<Source> {
+    pub fn of(layer: Layer, view: &View, maps: &Maps) -> Option<Quantity> {
         Some(match layer {
             Layer::Input => return None,
             Layer::Motion => match view.level.filter(|l| *l < maps.levels.len()) {
-                Some(l) => Source::Level(l),
-                None => Source::Motion,
+                Some(l) => Quantity::Level(l),
+                None => Quantity::Motion,
             },
-            Layer::Static if view.static_energy => Source::StaticEnergy,
-            Layer::Static => Source::StaticColours,
+            Layer::Static if view.static_energy => Quantity::StaticEnergy,
+            Layer::Static => Quantity::StaticColours,
             Layer::Gate => match view.gate {
-                Some((b, h)) if maps.gates.get(b).is_some_and(|g| h < g.len()) => Source::Gate(b, h),
-                _ => Source::GateMean,
+                Some((b, h)) if maps.gates.get(b).is_some_and(|g| h < g.len()) => Quantity::Gate(b, h),
+                _ => Quantity::GateMean,
             },
-            Layer::Evidence => Source::Evidence,
-            Layer::Signed => Source::Signed,
+            Layer::Evidence => Quantity::Evidence,
+            Layer::Signed => Quantity::Signed,
         })
     }
 
     /// The map behind it; `None` for the static colours, which are three.
     pub fn map(self, maps: &Maps) -> Option<&Map> {
         match self {
-            Source::Motion => Some(&maps.motion),
-            Source::Level(l) => maps.levels.get(l),
-            Source::StaticEnergy => Some(&maps.static_energy),
-            Source::StaticColours => None,
-            Source::GateMean => Some(&maps.gate),
-            Source::Gate(b, h) => maps.gates.get(b).and_then(|g| g.get(h)),
-            Source::Evidence => Some(&maps.evidence),
-            Source::Signed => Some(&maps.signed),
+            Quantity::Motion => Some(&maps.motion),
+            Quantity::Level(l) => maps.levels.get(l),
+            Quantity::StaticEnergy => Some(&maps.static_energy),
+            Quantity::StaticColours => None,
+            Quantity::GateMean => Some(&maps.gate),
+            Quantity::Gate(b, h) => maps.gates.get(b).and_then(|g| g.get(h)),
+            Quantity::Evidence => Some(&maps.evidence),
+            Quantity::Signed => Some(&maps.signed),
         }
     }
 
@@ -162,8 +162,8 @@ impl Source {
     /// Where the model's scale of these numbers begins and ends; `None` where they are no motion, or it is not known.
     pub fn reach(self, scale: Option<&MotionScale>) -> Option<Reach> {
         match self {
-            Source::Motion => scale.map(|s| s.motion),
-            Source::Level(l) => scale.and_then(|s| s.levels.get(l)).copied(),
+            Quantity::Motion => scale.map(|s| s.motion),
+            Quantity::Level(l) => scale.and_then(|s| s.levels.get(l)).copied(),
             _ => None,
         }
     }
@@ -171,40 +171,40 @@ impl Source {
     /// The range of the colours at frame `t`: see [`Scale`]; gates on 0–1 unless stretched, signed values symmetric about 0,
     /// evidence from 0.
     pub fn range(self, view: &View, maps: &Maps, scale: Option<&MotionScale>, t: usize) -> Normalise {
-        let gate = matches!(self, Source::GateMean | Source::Gate(..));
+        let gate = matches!(self, Quantity::GateMean | Quantity::Gate(..));
         let Some(map) = self.map(maps).filter(|_| !gate || view.gate_stretch) else {
             return Normalise { lo: 0.0, hi: 1.0 };
         };
         let frame = view.scale == Scale::Frame;
         let over = Normalise::over(if frame { frame_or_empty(map, t) } else { &map.data });
         match self {
-            Source::Motion | Source::Level(_) => match view.scale {
+            Quantity::Motion | Quantity::Level(_) => match view.scale {
                 Scale::Model => motion_range(map, self.reach(scale)),
                 Scale::Clip | Scale::Frame => Normalise { lo: 0.0, ..over },
                 Scale::Locked(hi) => Normalise { lo: 0.0, hi },
             },
-            Source::Signed => over.symmetric(),
-            Source::Evidence => Normalise { lo: 0.0, ..over },
+            Quantity::Signed => over.symmetric(),
+            Quantity::Evidence => Normalise { lo: 0.0, ..over },
             _ => over,
         }
     }
 
     /// The colours of these numbers where magnitudes have `palette`.
     pub fn colormap(self, palette: Colormap) -> Colormap {
-        if self == Source::Signed { Colormap::Diverging } else { palette }
+        if self == Quantity::Signed { Colormap::Diverging } else { palette }
     }
 
     /// What the numbers are, for the legend.
     pub fn quantity(self) -> String {
         match self {
-            Source::Motion => "motion energy ‖M‖/‖X‖, relative".to_owned(),
-            Source::Level(l) => format!("motion energy ‖d‖/‖X‖ of level {}, relative", l + 1),
-            Source::StaticEnergy => "static energy ‖S‖, relative".to_owned(),
-            Source::StaticColours => "static stream as colours: equal colour, equal content".to_owned(),
-            Source::GateMean => "gate, mean of blocks and heads".to_owned(),
-            Source::Gate(b, h) => format!("gate, block {} head {}", b + 1, h + 1),
-            Source::Evidence => "pooling weight, share of the whole".to_owned(),
-            Source::Signed => "motion − static, relative".to_owned(),
+            Quantity::Motion => "motion energy ‖M‖/‖X‖, relative".to_owned(),
+            Quantity::Level(l) => format!("motion energy ‖d‖/‖X‖ of level {}, relative", l + 1),
+            Quantity::StaticEnergy => "static energy ‖S‖, relative".to_owned(),
+            Quantity::StaticColours => "static stream as colours: equal colour, equal content".to_owned(),
+            Quantity::GateMean => "gate, mean of blocks and heads".to_owned(),
+            Quantity::Gate(b, h) => format!("gate, block {} head {}", b + 1, h + 1),
+            Quantity::Evidence => "pooling weight, share of the whole".to_owned(),
+            Quantity::Signed => "motion − static, relative".to_owned(),
         }
     }
 }
@@ -246,7 +246,7 @@ pub fn colours(map: Colormap) -> &'static [Color32; 256] {
 /// The picture of one frame of a source. `fine` interpolates the numbers (not the colours) between patch centres;
 /// otherwise one pixel a patch.
 pub fn picture(
-    source: Source,
+    source: Quantity,
     palette: Colormap,
     range: Normalise,
     maps: &Maps,

@@ -5,9 +5,9 @@ use super::{Run, RunError, Schedule, adamw, clip_gradients};
 use crate::data::captions::{self, Sample};
 use crate::data::world;
 use crate::files::write_atomic;
-use crate::model::clip::normalise;
+use crate::model::towers::normalise;
 use crate::model::weights::{Precision, save};
-use crate::model::{Clip, ClipConfig};
+use crate::model::{ClipConfig, Towers};
 use crate::prompt::Tokenizer;
 use crate::prompt::tokenizer::word_tokenizer_json;
 use burn::module::Module;
@@ -117,7 +117,7 @@ pub fn train(
 
     device.seed(settings.seed);
     let device = device.clone().autodiff();
-    let clip = Clip::init(&config, &device);
+    let clip = Towers::init(&config, &device);
     let optimiser = adamw(settings.weight_decay);
     let header = "step,loss,excess,pair_auc,tau,learning_rate,gradient_norm,seconds";
     let (mut run, clip, optimiser, start) = Run::open(out, settings.clone(), clip, optimiser, header)?;
@@ -178,7 +178,7 @@ pub fn train(
 }
 
 /// The model folder of a trained small CLIP.
-fn write_folder(out: &Path, clip: &Clip, config: &ClipConfig, tokenizer: &[u8]) -> Result<(), RunError> {
+fn write_folder(out: &Path, clip: &Towers, config: &ClipConfig, tokenizer: &[u8]) -> Result<(), RunError> {
     let other = |e: &dyn std::fmt::Display| RunError::Other(e.to_string());
     let preprocess = serde_json::json!({
         "image_mean": [PIXEL_MEAN, PIXEL_MEAN, PIXEL_MEAN], "image_std": [PIXEL_STD, PIXEL_STD, PIXEL_STD], "do_resize": true, "do_center_crop": true,

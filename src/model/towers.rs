@@ -7,9 +7,9 @@ use burn::module::{Module, Param};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// A CLIP. Field names are Hugging Face's tensor names.
+/// Both towers of a CLIP. Field names are Hugging Face's tensor names.
 #[derive(Module, Debug)]
-pub struct Clip {
+pub struct Towers {
     pub text_model: TextModel,
     pub vision_model: VisionModel,
     /// (D to E), no bias
@@ -20,7 +20,7 @@ pub struct Clip {
     pub logit_scale: Param<Tensor<1>>,
 }
 
-impl Clip {
+impl Towers {
     /// Random weights; ln τ = ln(1/0.07) as in CLIP.
     pub fn init(config: &ClipConfig, device: &Device) -> Self {
         let project = |from| LinearConfig::new(from, config.joint).with_bias(false).init(device);

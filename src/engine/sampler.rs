@@ -1,4 +1,4 @@
-//! The reader, on the `sample` thread: chooses a clip's frames, reads those whose tokens are not held with a handle of its
+//! The sampler, on the `sample` thread: chooses a clip's frames, reads those whose tokens are not held with a handle of its
 //! own, and makes them the size that the model takes, one clip ahead of the worker.
 
 use super::event::Event;
