@@ -27,7 +27,8 @@ impl App {
                 Recent::note(&mut s.recent.videos, &file.path);
             }
             s.video = Some(file);
-            s.playback = Playback { info: player.info().cloned(), ..Playback::default() };
+            // The next look at the player brings its facts, and tells what is wrong with the file.
+            s.playback = Playback::default();
             s.shown = None;
             s.scored = None;
             s.asked = None;
