@@ -17,7 +17,7 @@ use crossbeam_channel::Sender;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A question on its way to an answer.
 #[derive(Clone)]
@@ -275,9 +275,12 @@ impl Queue {
 
     // The worker.
 
-    /// Waits for something to do; where there is nothing, returns [`Task::Idle`] at once if `idle`.
+    /// Waits for something to do; where nothing has come for a while, returns [`Task::Idle`] if `idle`: somebody who types is
+    /// not to wait for work that nobody waits for.
     pub fn next_task(&self, idle: bool) -> Task {
+        const QUIET: Duration = Duration::from_millis(1500);
         let mut s = lock(&self.state);
+        let since = Instant::now();
         loop {
             if s.quit {
                 return Task::Quit;
@@ -299,10 +302,16 @@ impl Queue {
                 self.changed.notify_all();
                 return Task::Clip(clip);
             }
-            if idle && s.pending.is_empty() && s.reading.is_none() {
+            let left = QUIET.saturating_sub(since.elapsed());
+            if idle && left.is_zero() && s.pending.is_empty() && s.reading.is_none() {
                 return Task::Idle;
             }
-            s = self.changed.wait(s).unwrap_or_else(PoisonError::into_inner);
+            s = if idle {
+                let wait = left.max(Duration::from_millis(50));
+                self.changed.wait_timeout(s, wait).unwrap_or_else(PoisonError::into_inner).0
+            } else {
+                self.changed.wait(s).unwrap_or_else(PoisonError::into_inner)
+            };
         }
     }
 

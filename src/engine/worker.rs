@@ -49,6 +49,9 @@ pub struct Worker {
     basis: Option<(SourceId, Basis)>,
     /// The model's motion scale is known, or cannot be had.
     scaled: bool,
+    /// Tokens of the still footage that it is measured on, as far as they have been computed: always the same frames in
+    /// the same order.
+    footage: Vec<Arc<[f32]>>,
 }
 
 impl Worker {
@@ -59,7 +62,18 @@ impl Worker {
         cache: Option<PathBuf>,
     ) -> Self {
         let scaled = true;
-        Self { queue, choice, shared, cache, device: None, running: None, texts: None, basis: None, scaled }
+        Self {
+            queue,
+            choice,
+            shared,
+            cache,
+            device: None,
+            running: None,
+            texts: None,
+            basis: None,
+            scaled,
+            footage: Vec::new(),
+        }
     }
 
     /// Runs until the engine is closed.
@@ -108,14 +122,20 @@ impl Worker {
         let (info, device) = (running.session.info.clone(), running.device.clone());
         self.texts = None;
         self.basis = None;
-        self.scaled = info.scale.is_some();
+        let kept = if info.scale.is_none() { self.kept_scale(&info.identity) } else { None };
+        self.scaled = info.scale.is_some() || kept.is_some();
+        self.footage.clear();
         let loaded = Loaded {
             identity: running.identity.clone(),
             device: device.name.as_str().into(),
             preprocess: running.session.preprocess,
         };
         self.running = Some(running);
+        let model = info.identity.clone();
         self.queue.emit(Event::ModelLoaded { info, device });
+        if let Some(scale) = kept {
+            self.queue.emit(Event::Scale { model, scale: Arc::new(scale) });
+        }
         self.queue.loaded(Some(loaded));
     }
 
@@ -304,15 +324,16 @@ impl Worker {
         Ok(())
     }
 
-    /// The scale of a model whose folder has none: from the user's cache, or measured while nobody waits.
+    /// The scale of a model whose folder has none, measured while nobody waits.
     fn measure_scale(&mut self) {
-        let Some(running) = &self.running else { return };
+        let Some(running) = self.running.take() else { return };
+        self.measure_scale_of(&running);
+        self.running = Some(running);
+    }
+
+    fn measure_scale_of(&mut self, running: &Running) {
         let identity = running.session.info.identity.clone();
-        let kept = self.cache.as_ref().map(|cache| cache.join("scales").join(format!("{identity}.json")));
-        let read = kept.as_ref().and_then(|path| std::fs::read(path).ok());
-        let held: Option<MotionScale> = read.and_then(|json| serde_json::from_slice(&json).ok());
-        let fresh = held.is_none();
-        let measured = guarded(|| match held.map_or_else(|| self.floor(running), Ok) {
+        let measured = guarded(|| match self.floor(running) {
             Ok(scale) => Ok(Some(scale)),
             Err(WorkError::Interrupted) => Ok(None),
             Err(WorkError::Failed(message)) => Err(message),
@@ -328,7 +349,8 @@ impl Worker {
             }
         };
         self.scaled = true;
-        if let (true, Some(path)) = (fresh, kept) {
+        self.footage = Vec::new();
+        if let Some(path) = self.scale_file(&identity) {
             let json = serde_json::to_vec_pretty(&scale).unwrap_or_default();
             let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
             // A cache that cannot be written costs time and nothing else.
@@ -339,17 +361,29 @@ impl Worker {
         self.queue.emit(Event::Scale { model: identity, scale: Arc::new(scale) });
     }
 
-    fn floor(&self, running: &Running) -> Result<MotionScale, WorkError> {
-        let batch = running.session.vision_batch(running.device.gpu);
+    /// Where the scale of a model is kept once it has been measured.
+    fn scale_file(&self, identity: &str) -> Option<PathBuf> {
+        Some(self.cache.as_ref()?.join("scales").join(format!("{identity}.json")))
+    }
+
+    /// The scale that was measured earlier.
+    fn kept_scale(&self, identity: &str) -> Option<MotionScale> {
+        serde_json::from_slice(&std::fs::read(self.scale_file(identity)?).ok()?).ok()
+    }
+
+    /// One frame at a time, so that whoever comes waits for no more than that; what was computed is kept for the next try.
+    fn floor(&mut self, running: &Running) -> Result<MotionScale, WorkError> {
+        let (queue, footage, mut seen) = (self.queue.clone(), &mut self.footage, 0);
         running.session.measure_floor(&mut |session, pixels| {
-            let mut tokens = Vec::with_capacity(pixels.len());
-            for batch in pixels.chunks(batch) {
-                if self.queue.is_busy() {
+            let wanted = seen..seen + pixels.len();
+            seen = wanted.end;
+            for frame in pixels.get(footage.len().saturating_sub(wanted.start)..).unwrap_or_default() {
+                if queue.is_busy() {
                     return Err(WorkError::Interrupted);
                 }
-                tokens.extend(session.encode_frames(batch)?);
+                footage.extend(session.encode_frames(std::slice::from_ref(frame))?);
             }
-            Ok(tokens)
+            Ok(footage[wanted].to_vec())
         })
     }
 }

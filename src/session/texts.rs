@@ -189,20 +189,25 @@ impl Session {
                 new.push(class);
             }
         }
-        let means: Vec<_> = new
-            .iter()
-            .map(|(positive, negative)| {
-                let groups: Vec<Vec<f32>> = negative.iter().filter_map(|group| self.mean(group)).collect();
-                (self.mean(positive), groups)
-            })
-            .collect();
-        let rows: Vec<f32> = means.iter().flat_map(|(p, n)| p.iter().chain(n)).flatten().copied().collect();
+        // One prompt is its own mean, and has been through DA_j; the others go through it together.
+        let alone = |texts: &[String]| match texts {
+            [text] => self.texts.texts.peek(text).map(|t| t.joint.clone()),
+            _ => None,
+        };
+        let several = |texts: &[String]| if texts.len() > 1 { self.mean(texts) } else { None };
+        let lists = |class: &Prompts| std::iter::once(&class.0).chain(&class.1).cloned().collect::<Vec<_>>();
+        let rows: Vec<f32> =
+            new.iter().flat_map(|class| lists(class)).filter_map(|list| several(&list)).flatten().collect();
         let joint = self.joint(rows)?;
         let mut joint = joint.chunks_exact(self.config().joint).map(Arc::<[f32]>::from);
-        for (class, (positive, negatives)) in new.into_iter().zip(means) {
-            let positive = positive.and_then(|_| joint.next());
-            let negatives = joint.by_ref().take(negatives.len()).collect();
-            self.texts.classes.put(class.clone(), (positive, negatives));
+        let mut take =
+            |texts: &[String]| alone(texts).or_else(|| if texts.len() > 1 { joint.next() } else { None });
+        let joined: Vec<Joint> = new
+            .iter()
+            .map(|(positive, negative)| (take(positive), negative.iter().filter_map(|n| take(n)).collect()))
+            .collect();
+        for (class, joined) in new.into_iter().zip(joined) {
+            self.texts.classes.put(class.clone(), joined);
         }
         Ok(())
     }

@@ -535,11 +535,12 @@ impl App {
                 .show(ui, |ui| inspector::show(ui, s, &mut self.pictures, &mut out));
             s.panel_widths.1 = Some(panel.response.rect.width());
         }
-        egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::STAGE)).show(ui, |ui| {
-            s.stage_rect = ui.max_rect();
-            stage::show(ui, s, &mut self.pictures, &mut out);
-        });
-        messages::show(&ctx, s.stage_rect, &s.messages, &mut out);
+        let stage =
+            egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::STAGE)).show(ui, |ui| {
+                s.stage_rect = ui.max_rect();
+                stage::show(ui, s, &mut self.pictures, &mut out)
+            });
+        messages::show(&ctx, stage.inner, &s.messages, &mut out);
         ask::show(&ctx, s, &mut out);
         keys::help(&ctx, s, &mut out);
         dropped(&ctx, &mut out);

@@ -78,14 +78,13 @@ impl Messages {
     }
 }
 
-/// Draws the messages over the upper part of the stage, one below the other.
+/// Draws the messages over the upper part of `stage`, the room below its buttons, one below the other.
 pub fn show(ctx: &Context, stage: Rect, messages: &Messages, out: &mut Vec<Intent>) {
     if messages.all().is_empty() || !stage.is_positive() {
         return;
     }
     let width = (stage.width() - 24.0).clamp(160.0, 460.0);
-    // Below the buttons of the stage.
-    let at = stage.right_top() + vec2(-12.0 - width, 44.0);
+    let at = stage.right_top() + vec2(-6.0 - width, 2.0);
     let area = egui::Area::new(Id::unique("messages")).order(egui::Order::Foreground).fixed_pos(at);
     area.show(ctx, |ui| {
         ui.set_width(width);

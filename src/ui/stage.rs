@@ -24,7 +24,8 @@ const CAPTION: f32 = 24.0;
 const DIMMED: f32 = 0.6;
 const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
 
-pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) {
+/// Draws it and gives the room below its buttons.
+pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) -> Rect {
     egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin::symmetric(8, 5)).show(ui, |ui| {
         ui.set_width(ui.available_width());
         toolbar(ui, s, out);
@@ -32,11 +33,11 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
     let rect = ui.available_rect_before_wrap().shrink(6.0);
     ui.allocate_rect(rect, Sense::hover());
     if rect.width() < 40.0 || rect.height() < 40.0 {
-        return;
+        return rect;
     }
     if s.playback.info.is_none() {
         empty(ui, s, rect, out);
-        return;
+        return rect;
     }
     match s.view.arrangement {
         Arrangement::Single => pane(ui, s, pictures, rect, s.view.layer, None),
@@ -57,6 +58,7 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
             }
         }
     }
+    rect
 }
 
 fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
