@@ -296,6 +296,7 @@ impl App {
                 let s = &mut self.state;
                 s.device = Some(device);
                 s.loading = None;
+                s.encoding = None;
                 s.scale = info.scale.clone().map(|scale| (info.identity.clone(), Arc::new(scale)));
                 s.model = Some(info);
                 self.hint();
@@ -339,7 +340,10 @@ impl App {
                     s.scored = Some(scored);
                 }
             }
-            Event::PromptsFailed { message, .. } => s.messages.add(Kind::Problem, message),
+            Event::PromptsFailed { message, .. } => {
+                s.encoding = None;
+                s.messages.add(Kind::Problem, message);
+            }
         }
     }
 

@@ -73,3 +73,23 @@ fn scores_of_another_answer_are_never_shown() {
     h.run();
     assert_eq!(h.state().state().score(0).and_then(|c| c.s_pos), Some(0.31));
 }
+
+#[test]
+fn reading_prompts_is_told_and_ends_also_where_it_fails() {
+    use motionlens::engine::Event;
+    let mut h = analysed(SIZE, false);
+    let revision = h.state().state().revision;
+    let ends: [fn(u64) -> Event; 3] = [
+        |_| notes(),
+        |revision| Event::PromptsFailed { revision, message: "the model failed".into() },
+        |_| model(),
+    ];
+    for end in ends {
+        h.state_mut().on_event(Event::Encoding { revision, done: 64, total: 7000 });
+        h.run_steps(2);
+        h.get_by_label("reading prompts 64/7000");
+        h.state_mut().on_event(end(revision));
+        h.run_steps(2);
+        assert_eq!(h.query_all_by_label_contains("reading prompts").count(), 0);
+    }
+}
