@@ -3,6 +3,7 @@
 use super::question::{Question, QuestionId};
 use crate::device::DeviceInfo;
 use crate::model::folder::MotionScale;
+use crate::prompt::PromptSet;
 use crate::score::{ClassEmbedding, Scores};
 use crate::session::{Evidence, ModelInfo, PromptNote};
 use crate::video::Pts;
@@ -86,6 +87,12 @@ pub enum Event {
         model: String,
         classes: Arc<Vec<ClassEmbedding>>,
         notes: Arc<Vec<PromptNote>>,
+    },
+    /// The text side of prompts that are tried out, by the model of that identity; or why there is none.
+    Tried {
+        set: Arc<PromptSet>,
+        model: String,
+        classes: Result<Arc<Vec<ClassEmbedding>>, String>,
     },
     /// An answer has been scored under a new revision of the prompts.
     Scored(Scored),

@@ -77,6 +77,11 @@ impl Engine {
         self.queue.set_prompts(revision, prompts, alpha);
     }
 
+    /// Latest wins: the text side of prompts that are not the present ones comes as [`Event::Tried`]. Nothing is scored.
+    pub fn try_prompts(&self, set: Arc<PromptSet>) {
+        self.queue.try_prompts(set);
+    }
+
     /// Drops every question that has no answer yet; work on them ends within one frame's or one forward pass's time.
     pub fn cancel(&self) {
         self.queue.cancel();

@@ -76,6 +76,8 @@ pub enum Task {
     Quit,
     Load(ModelSource),
     Prompts(PromptJob),
+    /// Prompts that are tried out.
+    Try(Arc<PromptSet>),
     /// A question whose answer is held.
     Held(Job, Arc<Answer>),
     Clip(Box<ClipJob>),
@@ -91,6 +93,8 @@ struct State {
     loading: bool,
     model: Option<Loaded>,
     prompts: Option<PromptJob>,
+    /// Prompts whose text side is wanted beside that of the present ones.
+    trial: Option<Arc<PromptSet>>,
     /// Prompts, α, or what is shown have changed since they were last scored.
     rescore: bool,
     /// The prompts take long, and a clip waits behind them.
@@ -205,6 +209,10 @@ impl Queue {
         });
     }
 
+    pub fn try_prompts(&self, set: Arc<PromptSet>) {
+        self.change(|s, _| s.trial = Some(set));
+    }
+
     pub fn cancel(&self) {
         self.change(|s, events| s.drop_all(events));
     }
@@ -292,6 +300,9 @@ impl Queue {
             if !clip_first && let Some(job) = s.take_prompts() {
                 return Task::Prompts(job);
             }
+            if let Some(set) = s.take_trial() {
+                return Task::Try(set);
+            }
             if let Some((job, answer)) = s.held.pop() {
                 return Task::Held(job, answer);
             }
@@ -318,6 +329,18 @@ impl Queue {
     /// Prompts that came while a clip is being worked on.
     pub fn take_prompts(&self) -> Option<PromptJob> {
         lock(&self.state).take_prompts()
+    }
+
+    /// Prompts to try out that came while a clip is being worked on.
+    pub fn take_trial(&self) -> Option<Arc<PromptSet>> {
+        lock(&self.state).take_trial()
+    }
+
+    /// Prompts to try out could not be done now; they are to be taken again unless newer ones wait.
+    pub fn trial_again(&self, set: Arc<PromptSet>) {
+        self.change(|s, _| {
+            s.trial.get_or_insert(set);
+        });
     }
 
     /// A question whose answer is held, that came while a clip is being worked on.
@@ -355,6 +378,7 @@ impl Queue {
         s.quit
             || s.load.is_some()
             || s.rescore
+            || s.trial.is_some()
             || !s.held.is_empty()
             || !s.pending.is_empty()
             || s.in_work().next().is_some()
@@ -520,5 +544,8 @@ impl State {
             return None;
         }
         self.prompts.clone()
+    }
+    fn take_trial(&mut self) -> Option<Arc<PromptSet>> {
+        if self.model.is_none() || self.loading { None } else { self.trial.take() }
     }
 }

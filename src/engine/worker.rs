@@ -7,6 +7,7 @@ use super::store::{Features, FrameKey};
 use crate::device::{self, DeviceChoice, DeviceInfo, SharedGpu, panic_message};
 use crate::files::write_atomic;
 use crate::model::folder::MotionScale;
+use crate::prompt::PromptSet;
 use crate::score::{ClassEmbedding, score};
 use crate::session::{Basis, ModelSource, PromptNote, Session, WorkError};
 use crate::video::Pts;
@@ -83,6 +84,7 @@ impl Worker {
                 Task::Quit => return,
                 Task::Load(source) => self.load(source),
                 Task::Prompts(job) => self.prompts(&job, false),
+                Task::Try(set) => self.try_prompts(set),
                 Task::Held(job, answer) => self.held(&job, answer),
                 Task::Clip(clip) => self.clip(*clip),
                 Task::Idle => self.measure_scale(),
@@ -190,6 +192,27 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// The text side of prompts beside the present ones.
+    fn try_prompts(&mut self, set: Arc<PromptSet>) {
+        let queue = self.queue.clone();
+        let result = guarded(|| {
+            let Some(running) = &mut self.running else { return Ok(None) };
+            match running.session.classes(&set, &mut |_, _| !queue.is_interrupted()) {
+                Ok((classes, _)) => Ok(Some(Arc::new(classes))),
+                Err(WorkError::Interrupted) => Ok(None),
+                Err(WorkError::Failed(message)) => Err(message),
+            }
+        });
+        let classes = match result {
+            Ok(Some(classes)) => Ok(classes),
+            Ok(None) => return queue.trial_again(set),
+            Err(_) if self.moved_off_lost_device() => return queue.trial_again(set),
+            Err(message) => Err(message),
+        };
+        let model = self.running.as_ref().map_or(String::new(), |r| r.identity.to_string());
+        queue.emit(Event::Tried { set, model, classes });
     }
 
     fn encoded(&mut self, job: &PromptJob, classes: Vec<ClassEmbedding>, notes: Vec<PromptNote>) {
@@ -317,6 +340,9 @@ impl Worker {
         }
         if let Some(prompts) = self.queue.take_prompts() {
             self.prompts(&prompts, true);
+        }
+        if let Some(set) = self.queue.take_trial() {
+            self.try_prompts(set);
         }
         while let Some((job, answer)) = self.queue.take_held() {
             self.held(&job, answer);

@@ -6,22 +6,24 @@ mod kept;
 mod loss;
 mod opening;
 mod output;
+mod prompts;
 
 pub use loss::Ending;
 
 use super::ask::{self, Asked};
 use super::edit::{History, PromptEdit};
 use super::fonts::Missing;
-use super::hold::{self, Hold};
 use super::intent::Intent;
 use super::jobs::{Desk, JobOutcome};
 use super::keep::{self, Keep, Recent};
 use super::look::View;
 use super::messages::{Kind, Messages};
 use super::pictures::Pictures;
+use super::prompt_log::PromptLog;
 use super::scope::{self, Scope};
-use super::state::{Loading, Playback, Shown, State, VideoFile};
-use super::{bundled, inspector, keys, messages, prompt_panel, stage, theme, topbar, transport};
+use super::state::{Loading, Playback, Shown, State, Texts, VideoFile};
+use super::trial::Trial;
+use super::{bundled, import, inspector, keys, messages, prompt_panel, stage, theme, topbar, transport};
 use crate::engine::{Answer, Engine, Event, Scored};
 use crate::prompt::PromptSet;
 use crate::video::{Player, Pts, VideoInfo, Wake};
@@ -98,6 +100,10 @@ impl App {
             revision: 0,
             encoding: None,
             notes: HashMap::new(),
+            texts: None,
+            log: PromptLog::default(),
+            trial: Trial::default(),
+            import: None,
             view: View::default(),
             sort_by_score: false,
             messages: Messages::default(),
@@ -241,6 +247,10 @@ impl App {
                 s.history.pin(None);
             }
             Intent::SortByScore(on) => s.sort_by_score = on,
+            Intent::ReturnTo(state) => self.return_to(state),
+            Intent::Watch(class) => s.log.watched = class,
+            Intent::Try(name) => self.try_class(name),
+            Intent::Import(names) => self.import(names),
 
             Intent::Snapshot => self.snapshot(ctx),
             Intent::Report(folder) => self.report(folder),
@@ -270,14 +280,9 @@ impl App {
             JobOutcome::PromptsRead(path, Ok(set)) => {
                 Recent::note(&mut s.recent.prompts, &path);
                 s.prompts_file = Some(path);
-                if s.prompts().classes.is_empty() && !s.history.can_undo() {
-                    // The first set, such as that of `--prompts`: there is nothing that undo could bring back.
-                    s.history.start(set);
-                    self.send_prompts();
-                } else {
-                    self.edit(&PromptEdit::Replace(set));
-                }
+                self.take_set(set);
             }
+            JobOutcome::NamesRead(path, table) => self.take_names(path, table),
             JobOutcome::PromptsRead(_, Err(why)) => s.messages.add(Kind::Problem, why),
             JobOutcome::Thumbnails(video, read) => self.pictures.thumbnails.take(ctx, &video, read),
             JobOutcome::Told(Ok(text)) => s.messages.add(Kind::Done, text),
@@ -320,6 +325,7 @@ impl App {
                 if s.wants(&answer) {
                     s.shown = Some(Shown::new(answer));
                     s.scored = scored;
+                    self.log_scores();
                 }
             }
             Event::Failed { question, message } => {
@@ -331,15 +337,18 @@ impl App {
             Event::Encoding { revision, done, total } => {
                 s.encoding = Some((done, total)).filter(|_| revision == s.revision);
             }
-            Event::Texts { notes, .. } => {
+            Event::Texts { notes, revision, model, classes } => {
                 s.encoding = None;
+                s.texts = Some(Texts { revision, model, classes });
                 s.notes = notes.iter().map(|n| (n.text.clone(), n.clone())).collect();
             }
             Event::Scored(scored) => {
                 if s.shown.as_ref().is_some_and(|shown| shown.answer.id == scored.question) {
                     s.scored = Some(scored);
+                    self.log_scores();
                 }
             }
+            Event::Tried { set, model, classes } => s.trial.take(&set, model, classes),
             Event::PromptsFailed { message, .. } => {
                 s.encoding = None;
                 s.messages.add(Kind::Problem, message);
@@ -446,28 +455,6 @@ impl App {
         }
     }
 
-    fn edit(&mut self, edit: &PromptEdit) {
-        let hold = edit.class().and_then(|c| Hold::new(&self.state, c, Instant::now()));
-        if self.state.history.edit(edit) {
-            self.state.hold = hold;
-            self.keep.typed(Instant::now());
-            self.send_prompts();
-        }
-    }
-
-    fn send_prompts(&mut self) {
-        self.state.revision += 1;
-        if let Some(e) = &self.engine {
-            e.set_prompts(self.state.revision, Arc::new(hold::held(&self.state)), None);
-        }
-    }
-
-    /// Templates that the person has not touched follow the model.
-    fn adopt_templates(&mut self, templates: crate::prompt::Templates) {
-        self.state.history.set_model_templates(templates);
-        self.send_prompts();
-    }
-
     /// Says once what the embedded model's words are good for, when a person opens a video of their own.
     fn hint(&mut self) {
         let s = &mut self.state;
@@ -546,6 +533,7 @@ impl App {
             });
         messages::show(&ctx, stage.inner, &s.messages, &mut out);
         ask::show(&ctx, s, &mut out);
+        import::show(&ctx, s, &mut out);
         keys::help(&ctx, s, &mut out);
         dropped(&ctx, &mut out);
         if !out.is_empty() {

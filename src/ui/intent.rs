@@ -1,7 +1,8 @@
 //! Everything that a person can ask of the window. Panels, keys and tests all speak this, and so can a file: an intent says the
 //! same in JSON. What other threads bring back is an [`JobOutcome`](super::jobs::JobOutcome).
 
-use super::edit::PromptEdit;
+use super::edit::{PromptEdit, StateId};
+use super::import::Names;
 use super::look::View;
 use super::scope::Scope;
 use crate::model::Surgery;
@@ -65,6 +66,14 @@ pub enum Intent {
     Pin,
     Unpin,
     SortByScore(bool),
+    /// Back to a state that the prompts have been in.
+    ReturnTo(StateId),
+    /// The class whose changes the history shows; `None`: the winner of each state.
+    Watch(Option<String>),
+    /// Where would a class of this name land? Empty: no question.
+    Try(String),
+    /// What is to become of the names that were read; `None`: nothing.
+    Import(Option<Names>),
 
     /// Writes a PNG of the stage.
     Snapshot,
@@ -109,6 +118,14 @@ mod tests {
         ] {
             assert_eq!(serde_json::to_string(&intent).unwrap(), json);
             assert_eq!(serde_json::from_str::<Intent>(json).unwrap(), intent);
+        }
+        for (json, intent) in [
+            (r#"{"return_to":3}"#, "ReturnTo(StateId(3))"),
+            (r#"{"watch":"jump"}"#, "Watch(Some(\"jump\"))"),
+            (r#"{"try":"hop"}"#, "Try(\"hop\")"),
+            (r#"{"import":null}"#, "Import(None)"),
+        ] {
+            assert_eq!(format!("{:?}", serde_json::from_str::<Intent>(json).unwrap()), intent);
         }
         let surgery: Intent = serde_json::from_str(r#"{"surgery":{"no_motion":true}}"#).unwrap();
         assert_eq!(surgery, Intent::Surgery(Surgery { no_motion: true, ..Surgery::default() }));

@@ -3,7 +3,7 @@
 //! asked for is there.
 
 use super::intent::{Dialog, Intent};
-use crate::prompt::PromptSet;
+use crate::prompt::{NameTable, PromptSet};
 use crate::video::{Pts, SourceId};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::PathBuf;
@@ -19,6 +19,8 @@ pub enum JobOutcome {
     NoDialog(Dialog),
     /// A prompt file has been read.
     PromptsRead(PathBuf, Result<PromptSet, String>),
+    /// A file of names has been read, of which a person may have to say more.
+    NamesRead(PathBuf, NameTable),
     /// Small pictures of sampled frames have been read.
     Thumbnails(SourceId, Vec<(Pts, egui::ColorImage)>),
     /// Something is done: what to tell, good or bad.
@@ -141,8 +143,11 @@ impl Desk {
     /// Reads a prompt file.
     pub fn read_prompts(&self, path: PathBuf) {
         self.start("prompts", move || {
-            let read = PromptSet::load(&path).map_err(|e| e.to_string());
-            Some(JobOutcome::PromptsRead(path, read))
+            Some(match PromptSet::load_or_names(&path) {
+                Ok(Ok(set)) => JobOutcome::PromptsRead(path, Ok(set)),
+                Ok(Err(table)) => JobOutcome::NamesRead(path, table),
+                Err(e) => JobOutcome::PromptsRead(path, Err(e.to_string())),
+            })
         });
     }
 

@@ -1,6 +1,7 @@
 //! The numbers of one class and the bar that shows them: to the right what the positive prompts pull, to the left
 //! what the negative prompts push, and a diamond where the two leave it (the margin).
 
+use super::explain::Explained;
 use super::theme;
 use crate::score::{ClassScore, Scores};
 use egui::{Color32, CornerRadius, Rect, RichText, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
@@ -25,11 +26,24 @@ pub fn reach(scores: &Scores) -> f32 {
         .fold(0.05_f32, |m, v| m.max(v.abs()))
 }
 
+/// The classes whose p differs, with the change of it, the largest first.
+pub fn changes<'a>(scores: &'a Scores, before: &[f64], after: &[f64]) -> Vec<(&'a str, f64)> {
+    let names = scores.classes.iter().map(|c| c.name.as_str());
+    let change = before.iter().zip(after).map(|(before, after)| after - before);
+    let mut list: Vec<(&str, f64)> = names.zip(change).filter(|(_, d)| d.abs() >= SMALLEST_SHARE).collect();
+    list.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    list
+}
+
+/// What of p is too little to be named: it would be shown as 0.0 percentage points.
+const SMALLEST_SHARE: f64 = 5e-4;
+
 /// Share, bar and numbers; without scores their places are empty, and as large. `fresh`: they belong to the prompts as they are
-/// now.
+/// now. `explained`: the formulas with the numbers of the class.
 pub fn show(
     ui: &mut Ui,
     score: Option<&ClassScore>,
+    explained: Option<&Explained>,
     pinned: Option<&ClassScore>,
     class: &str,
     reach: f32,
@@ -42,14 +56,14 @@ pub fn show(
             ui.set_opacity(0.6);
         }
         ui.horizontal(|ui| {
-            share(ui, c, score.is_some(), pinned);
+            share(ui, c, score.is_some(), pinned, explained);
             bar(ui, c, reach);
         });
-        numbers(ui, c, pinned);
+        numbers(ui, c, pinned, explained);
     });
 }
 
-fn numbers(ui: &mut Ui, c: &ClassScore, pinned: Option<&ClassScore>) {
+fn numbers(ui: &mut Ui, c: &ClassScore, pinned: Option<&ClassScore>, explained: Option<&Explained>) {
     // Of one width with and without a value: the line breaks at the same place.
     let number = |v: Option<f32>| v.map_or("   –  ".to_owned(), |v| format!("{v:+.3}"));
     let yes = c.yes.map_or(" –  ".to_owned(), |v| format!("{v:.2}"));
@@ -72,8 +86,14 @@ fn numbers(ui: &mut Ui, c: &ClassScore, pinned: Option<&ClassScore>) {
                 2 if pinned.is_some() => ui.end_row(),
                 _ => ui.add_space(7.0),
             }
-            ui.label(RichText::new(name).font(theme::small()).color(theme::WEAK)).on_hover_text(tip);
-            ui.label(RichText::new(value).font(theme::numbers()).color(colour)).on_hover_text(tip);
+            let tip = |ui: &mut Ui| {
+                ui.label(tip);
+                if let Some(formula) = explained.and_then(|e| e.of(name)) {
+                    ui.label(RichText::new(formula).font(theme::numbers()));
+                }
+            };
+            ui.label(RichText::new(name).font(theme::small()).color(theme::WEAK)).on_hover_ui(tip);
+            ui.label(RichText::new(value).font(theme::numbers()).color(colour)).on_hover_ui(tip);
             if let Some(d) = change {
                 let text = format!("Δ {}", delta(d));
                 ui.label(RichText::new(text).font(theme::numbers()).color(change_colour(d, better)))
@@ -104,9 +124,16 @@ fn change_colour(d: Option<f32>, better: f32) -> Color32 {
 }
 
 /// The share of this class, as a bar behind the number.
-fn share(ui: &mut Ui, c: &ClassScore, known: bool, pinned: Option<&ClassScore>) {
+fn share(
+    ui: &mut Ui,
+    c: &ClassScore,
+    known: bool,
+    pinned: Option<&ClassScore>,
+    explained: Option<&Explained>,
+) {
     let was = pinned.map_or(String::new(), |b| format!("\nPinned: {:.1}%", b.p * 100.0));
-    let tip = format!("{P}{was}");
+    let formula = explained.and_then(|e| e.of("p")).map_or(String::new(), |f| format!("\n{f}"));
+    let tip = format!("{P}{formula}{was}");
     let fill = Color32::from_rgb(58, 84, 140);
     let text = match (known, c.counts) {
         (false, _) => "–".to_owned(),

@@ -4,16 +4,19 @@ use super::ask::Asked;
 use super::bundled;
 use super::edit::History;
 use super::hold::Hold;
+use super::import::Import;
 use super::keep::Recent;
 use super::look::{self, Moment, View};
 use super::messages::Messages;
+use super::prompt_log::PromptLog;
 use super::scope::Scope;
+use super::trial::Trial;
 use crate::device::DeviceInfo;
 use crate::engine::{Answer, Question, QuestionId, Scored};
 use crate::model::Surgery;
 use crate::model::folder::MotionScale;
 use crate::prompt::Class;
-use crate::score::{ClassScore, Scores};
+use crate::score::{self, ClassEmbedding, ClassScore, LeftOut, Scores};
 use crate::session::{ModelInfo, PromptNote};
 use crate::video::clip::{Order, Span};
 use crate::video::{Pts, Source, VideoInfo};
@@ -137,6 +140,16 @@ impl Shown {
     }
 }
 
+/// The text side of one revision of the prompts.
+#[derive(Clone, Debug)]
+pub struct Texts {
+    pub revision: u64,
+    /// The identity of the model.
+    pub model: String,
+    /// In the order of the prompt set.
+    pub classes: Arc<Vec<ClassEmbedding>>,
+}
+
 /// See the module.
 pub struct State {
     pub video: Option<VideoFile>,
@@ -176,6 +189,14 @@ pub struct State {
     /// Prompts that have gone through the text tower, and how many are to, while that takes a while.
     pub encoding: Option<(usize, usize)>,
     pub notes: HashMap<String, PromptNote>,
+    /// The text side of the prompts, once it has come.
+    pub texts: Option<Texts>,
+    /// The states that the prompts have been in, with their scores.
+    pub log: PromptLog,
+    /// A class that is tried out beside the set.
+    pub trial: Trial,
+    /// Names that wait to be taken over.
+    pub import: Option<Import>,
     pub view: View,
     pub sort_by_score: bool,
     pub messages: Messages,
@@ -212,6 +233,32 @@ impl State {
     /// The scores are those of the prompts as they are now.
     pub fn scores_fresh(&self) -> bool {
         self.scored.as_ref().is_some_and(|s| s.revision == self.revision)
+    }
+
+    /// The text sides that the scores on show are made of.
+    pub fn texts(&self) -> Option<&[ClassEmbedding]> {
+        let (texts, scored) = (self.texts.as_ref()?, self.scored.as_ref()?);
+        let model = &self.shown.as_ref()?.answer.question.model;
+        let same = texts.revision == scored.revision && texts.model == *model && self.scores().is_some();
+        same.then_some(&**texts.classes)
+    }
+
+    /// What class `c` would come to without each of its prompts, where that is known.
+    pub fn left_out(&self, c: usize) -> Option<LeftOut> {
+        let (scores, shown) = (self.scores()?, self.shown.as_ref()?);
+        let own = self.score(c)?;
+        let place = scores.classes.iter().position(|x| std::ptr::eq(x, own))?;
+        let class = self.texts()?.get(place)?;
+        score::left_out(&shown.answer.evidence.embedding, class, place, scores)
+    }
+
+    /// What the scores on show are of, in words: clip, span, and what is altered.
+    pub fn scored_of(&self) -> Option<String> {
+        let (shown, video) = (self.shown.as_ref()?, self.video.as_ref()?);
+        let (span, question) = (shown.span(), &shown.answer.question);
+        let plain = question.surgery.is_none() && question.clip.order == Order::default();
+        let altered = if plain { "" } else { ", altered" };
+        Some(format!("{} {} to {}{altered}", video.name, clock(span.start), clock(span.end)))
     }
 
     /// The motion scale of the model that made what is shown.

@@ -5,6 +5,7 @@ mod support;
 mod live;
 mod panels;
 mod pixels;
+mod prompts;
 mod scope;
 mod soak;
 mod typing;

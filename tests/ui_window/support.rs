@@ -194,7 +194,7 @@ pub fn scored(app: &App, s_pos: [f32; 2]) -> Scored {
         negatives: vec![0.1],
         nearest: vec![0],
     };
-    let scores = Scores { classes: vec![class(0), class(1)], none: 0.07, alpha: 0.5 };
+    let scores = Scores { classes: vec![class(0), class(1)], none: 0.07, alpha: 0.5, ..Scores::default() };
     Scored {
         question: answer().id,
         revision: app.state().revision,
