@@ -52,6 +52,7 @@ pub mod data;
 pub mod device;
 pub mod engine;
 pub mod eval;
+pub mod experiment;
 pub mod export;
 pub mod files;
 pub mod metrics;

@@ -5,6 +5,7 @@ mod what_if;
 
 pub use what_if::{Effect, Landing, LeftOut, left_out, with_class, without_class};
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The text side of one class, after DA_j: unit vectors of width E, absent where the class has no such prompts.
@@ -52,7 +53,7 @@ impl ClassEmbedding {
 }
 
 /// The scores of one class for one clip.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClassScore {
     pub name: String,
     /// s⁺ = f·t⁺, a cosine; absent for a class without positive prompts.
@@ -80,7 +81,7 @@ pub struct ClassScore {
 }
 
 /// The scores of one clip against one prompt set.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// In the order of the prompt set.
     pub classes: Vec<ClassScore>,
@@ -89,7 +90,8 @@ pub struct Scores {
     /// The α and τ that were used.
     pub alpha: f32,
     pub tau: f32,
-    /// What the softmax was made of, in the same order and in double precision.
+    /// What the softmax was made of, in the same order and in double precision; in no file.
+    #[serde(skip)]
     pub cosines: Vec<Cosines>,
 }
 

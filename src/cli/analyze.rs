@@ -2,6 +2,7 @@
 
 use super::drive::{Outcome, Request, ask};
 use super::{BUNDLED_PROMPTS, CliError, ModelArguments};
+use crate::experiment::Experiment;
 use crate::export::ExportError;
 use crate::export::json::{Record, Video};
 use crate::export::report::Report;
@@ -46,6 +47,9 @@ pub(super) struct Arguments {
     /// prompts.json
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// Write the experiment, which `replay` computes again and the window opens
+    #[arg(long, value_name = "FILE")]
+    pub(super) experiment: Option<PathBuf>,
     /// Give classes of words that the model does not know a share of p all the same
     #[arg(long)]
     pub(super) count_unknown: bool,
@@ -83,6 +87,7 @@ impl Arguments {
             surgery: None,
             json: None,
             out: None,
+            experiment: None,
             count_unknown: false,
             embeddings: false,
             alpha: None,
@@ -153,6 +158,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Option<PathBuf>, CliError> {
     record.notes.iter().for_each(|note| eprintln!("note: {note}"));
     eprintln!("scores of {}", record.scope.in_words());
 
+    if let Some(path) = &arguments.experiment {
+        let clip = (arguments.video.as_path(), record.video.digest.clone());
+        let prompts = prompts.clone().or_templates(outcome.model.templates.as_ref());
+        let (model, device) = (&outcome.model, &outcome.device);
+        let experiment = Experiment::new(clip, model, device, &outcome.answer, prompts, &outcome.scores);
+        experiment.save(path)?;
+        eprintln!("The experiment is in {}", path.display());
+    }
     let mut written = None;
     if let Some(folder) = &arguments.out {
         let report = Report {
@@ -182,7 +195,7 @@ fn json(record: &Record) -> Result<Vec<u8>, CliError> {
     record.to_json().map_err(|e| CliError::Output(e.into()))
 }
 
-fn print(bytes: &[u8]) -> Result<(), CliError> {
+pub(super) fn print(bytes: &[u8]) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
     out.write_all(bytes).and_then(|()| out.flush()).map_err(CliError::Output)
 }

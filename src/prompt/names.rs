@@ -53,9 +53,10 @@ impl NameTable {
             .trim(csv::Trim::All)
             .from_reader(text.as_bytes());
         let mut rows = Vec::new();
+        let mut place = Place { text, byte: 0, line: 1 };
         for record in reader.records() {
             let record = record.map_err(|e| format!("its CSV cannot be read: {e}"))?;
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = place.line_of(record.position().map_or(0, csv::Position::byte));
             rows.push((line, record.iter().map(str::to_owned).collect::<Vec<_>>()));
         }
         let header = rows.first().is_some_and(|(_, fields)| is_header(fields.iter().map(String::as_str)));
@@ -166,6 +167,33 @@ fn is_csv(text: &str) -> bool {
     is_header(line.split(',')) || first.trim().parse::<u64>().is_ok()
 }
 
+/// Counts lines as editors do: the reader's own count stands still over blank lines and comments before a record.
+struct Place<'a> {
+    text: &'a str,
+    byte: usize,
+    line: u64,
+}
+
+impl Place<'_> {
+    /// The line of the record that was looked for from `byte` on.
+    fn line_of(&mut self, byte: u64) -> u64 {
+        let bytes = self.text.as_bytes();
+        let end = if bytes.contains(&b'\n') { b'\n' } else { b'\r' };
+        let mut start = usize::try_from(byte).unwrap_or(usize::MAX).min(bytes.len());
+        loop {
+            let blank = bytes[start..].iter().take_while(|b| b"\r\n".contains(b)).count();
+            start += blank;
+            if bytes.get(start) != Some(&b'#') {
+                break;
+            }
+            start += bytes[start..].iter().take_while(|b| **b != end).count();
+        }
+        self.line += bytes[self.byte.min(start)..start].iter().filter(|b| **b == end).count() as u64;
+        self.byte = start;
+        self.line
+    }
+}
+
 /// Every field is short, and at least one names names or two are words that headers have.
 fn is_header<'a>(fields: impl Iterator<Item = &'a str>) -> bool {
     let (mut named, mut known) = (0, 0);
@@ -254,7 +282,7 @@ mod tests {
             ("id,name\n0,jump\n1\n", "line 3 has 1 field(s)"),
             ("id,name\n0,jump\n1,a,b\n", "line 3 has 3 field(s)"),
             ("id,name\n0,jump\n1,\n", "line 3 has no name"),
-            ("id,name\n0,jump\n\n1,jump\n", "line 4: the name \"jump\" stands on line 2"),
+            ("id,name\n# a\n0,jump\n\n#\n1,jump\n", "line 6: the name \"jump\" stands on line 3"),
             ("jump\nrun\njump\n", "line 3: the name \"jump\" stands on line 1"),
             ("id,name\nx,jump\n", "line 2: \"x\" is not a number"),
             ("id,name\n", "no names"),

@@ -2,6 +2,7 @@
 //! the engine says, [`App::poll`] for what the player and other threads bring.
 
 mod analysis;
+mod experiment;
 mod kept;
 mod loss;
 mod opening;
@@ -23,7 +24,9 @@ use super::prompt_log::PromptLog;
 use super::scope::{self, Scope};
 use super::state::{Loading, Playback, Shown, State, Texts, VideoFile};
 use super::trial::Trial;
-use super::{bundled, import, inspector, keys, messages, prompt_panel, stage, theme, topbar, transport};
+use super::{
+    bundled, experiment_ask, import, inspector, keys, messages, prompt_panel, stage, theme, topbar, transport,
+};
 use crate::engine::{Answer, Engine, Event, Scored};
 use crate::prompt::PromptSet;
 use crate::video::{Player, Pts, VideoInfo, Wake};
@@ -62,6 +65,8 @@ pub struct App {
     /// The folder of the model that was asked for last, and of the one in use; `None`: the embedded one.
     model_asked: Option<PathBuf>,
     model_open: Option<PathBuf>,
+    /// An experiment that is being put on show.
+    experiment: Option<experiment::Opening>,
     gpus: loss::Gpus,
     ctx: egui::Context,
 }
@@ -104,6 +109,7 @@ impl App {
             log: PromptLog::default(),
             trial: Trial::default(),
             import: None,
+            misplaced: None,
             view: View::default(),
             sort_by_score: false,
             messages: Messages::default(),
@@ -134,6 +140,7 @@ impl App {
             reopen: None,
             model_asked: None,
             model_open: None,
+            experiment: None,
             gpus: loss::Gpus::default(),
             ctx: ctx.clone(),
         }
@@ -254,6 +261,9 @@ impl App {
 
             Intent::Snapshot => self.snapshot(ctx),
             Intent::Report(folder) => self.report(folder),
+            Intent::SaveExperiment(path) => self.save_experiment(path),
+            Intent::FindClip(path) => self.find_clip(path),
+            Intent::OpenMisplaced(open) => self.open_misplaced(open),
             Intent::Dismiss(id) => s.messages.dismiss(id),
             Intent::Help(on) => s.help = on,
             Intent::Inspector(on) => s.inspector = Some(on),
@@ -283,6 +293,9 @@ impl App {
                 self.take_set(set);
             }
             JobOutcome::NamesRead(path, table) => self.take_names(path, table),
+            JobOutcome::ExperimentRead(file, experiment, clip) => {
+                self.take_experiment(file, experiment, clip)
+            }
             JobOutcome::PromptsRead(_, Err(why)) => s.messages.add(Kind::Problem, why),
             JobOutcome::Thumbnails(video, read) => self.pictures.thumbnails.take(ctx, &video, read),
             JobOutcome::Told(Ok(text)) => s.messages.add(Kind::Done, text),
@@ -411,6 +424,7 @@ impl App {
                 });
             }
             self.reopened();
+            self.arrange_experiment();
         }
         self.ask_when_changed(now);
         let s = &self.state;
@@ -534,6 +548,7 @@ impl App {
         messages::show(&ctx, stage.inner, &s.messages, &mut out);
         ask::show(&ctx, s, &mut out);
         import::show(&ctx, s, &mut out);
+        experiment_ask::show(&ctx, s, &mut out);
         keys::help(&ctx, s, &mut out);
         dropped(&ctx, &mut out);
         if !out.is_empty() {

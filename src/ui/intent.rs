@@ -79,6 +79,12 @@ pub enum Intent {
     Snapshot,
     /// Writes the report folder of the present analysis.
     Report(PathBuf),
+    /// Writes what is on show as an experiment.
+    SaveExperiment(PathBuf),
+    /// This is the clip of the experiment that waits for it.
+    FindClip(PathBuf),
+    /// Opens that experiment with the clip that was found, or leaves it.
+    OpenMisplaced(bool),
     Dismiss(u64),
     Help(bool),
     Inspector(bool),
@@ -94,6 +100,9 @@ pub enum Dialog {
     LoadPrompts,
     SavePrompts,
     Report,
+    OpenExperiment,
+    SaveExperiment,
+    FindClip,
 }
 
 #[cfg(test)]

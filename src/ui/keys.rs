@@ -13,7 +13,7 @@ use egui::{Key, Modifiers, RichText};
 pub const SPEEDS: [f64; 10] = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0];
 
 /// The list of keys, for the help page.
-pub const LIST: [(&str, &str); 22] = [
+pub const LIST: [(&str, &str); 23] = [
     ("Space", "play, pause"),
     (", .", "one frame back, forward"),
     ("← →", "5 s back, forward (with Shift 1 s)"),
@@ -34,6 +34,7 @@ pub const LIST: [(&str, &str); 22] = [
     ("S", "picture of the stage"),
     ("F", "full screen"),
     ("Ctrl+O", "open a video"),
+    ("Ctrl+S", "save the experiment"),
     ("Ctrl+Z Ctrl+Shift+Z", "undo, redo (prompts and pins)"),
     ("? or F1", "this list"),
 ];
@@ -59,6 +60,7 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
         on(command, Key::Y, Intent::Redo);
         on(command, Key::Z, Intent::Undo);
         on(command, Key::O, Intent::Ask(Dialog::Video));
+        on(command, Key::S, Intent::Ask(Dialog::SaveExperiment));
         on(command, Key::L, Intent::ToggleLoop);
         if !widget_has_focus {
             on(Modifiers::NONE, Key::Space, Intent::TogglePlay);

@@ -14,6 +14,7 @@ pub mod class_list;
 pub mod document;
 pub mod edit;
 pub mod elide;
+pub mod experiment_ask;
 pub mod explain;
 pub mod field;
 pub mod fonts;

@@ -3,6 +3,7 @@
 use super::ask::Asked;
 use super::bundled;
 use super::edit::History;
+use super::experiment_ask::Misplaced;
 use super::hold::Hold;
 use super::import::Import;
 use super::keep::Recent;
@@ -197,6 +198,8 @@ pub struct State {
     pub trial: Trial,
     /// Names that wait to be taken over.
     pub import: Option<Import>,
+    /// An experiment that waits for its clip.
+    pub misplaced: Option<Misplaced>,
     pub view: View,
     pub sort_by_score: bool,
     pub messages: Messages,

@@ -150,6 +150,8 @@ fn open_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
                 }
             });
         }
+        let tip = "What was saved with Export, Experiment: its clip, prompts and scores";
+        item(ui, "Experiment…", tip, Intent::Ask(Dialog::OpenExperiment));
         item(ui, "Path…", "Type the path of a video, model folder or prompt set", Intent::PathField(true));
     });
 }
@@ -173,6 +175,8 @@ fn export_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         };
         item(ui, true, "Picture of the stage", "PNG in the pictures folder (S)", Intent::Snapshot);
         let ready = s.shown.is_some();
+        let tip = "Everything that these scores depend on, to be opened or computed again (Ctrl+S)";
+        item(ui, s.scores().is_some(), "Experiment…", tip, Intent::Ask(Dialog::SaveExperiment));
         item(
             ui,
             ready,

@@ -47,6 +47,7 @@ impl App {
         {
             s.log.scored(of, &scored.scores);
         }
+        self.compare_experiment();
     }
 
     pub(super) fn return_to(&mut self, state: StateId) {
