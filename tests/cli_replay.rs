@@ -19,7 +19,7 @@ fn stderr(output: &Output) -> String {
 
 /// Clips of two motions, named a.mp4 and b.mp4.
 fn clips(folder: &Path) {
-    for (motion, name) in [("moving left steadily", "a.mp4"), ("moving up spinning", "b.mp4")] {
+    for (motion, name) in [("moving left steadily", "a.mp4"), ("moving up while spinning", "b.mp4")] {
         let out = folder.join("made");
         let args = ["synth", "made", "--class", motion, "--size", "64", "--frames", "24", "--fps", "24"];
         let made = motionlens(folder, &args);

@@ -68,7 +68,7 @@ impl<'a> Explained<'a> {
             Some(n) => {
                 let mean = mean_negative(&self.scores.cosines);
                 format!(
-                    "z = τ (s+ − α (s− − s̄−)) = {tau:.1} × ({s:+.4} − {alpha} × ({n:+.4} − ({mean:+.4}))) = {z:+.3}"
+                    "z = τ (s+ − α (s− − mean s−)) = {tau:.1} × ({s:+.4} − {alpha} × ({n:+.4} − ({mean:+.4}))) = {z:+.3}"
                 )
             }
             None => format!("z = τ s+ = {tau:.1} × {s:+.4} = {z:+.3}"),
@@ -99,7 +99,8 @@ pub fn button(ui: &mut Ui, s: &State, c: usize, out: &mut Vec<Intent>) {
     ui.add_enabled_ui(explained.is_some(), |ui| {
         let (menu, _) = egui::containers::menu::MenuButton::from_button(button).ui(ui, |ui| {
             if let Some(explained) = explained {
-                page(ui, &explained, c, out);
+                let room = ui.ctx().content_rect().height() - 60.0;
+                egui::ScrollArea::vertical().max_height(room).show(ui, |ui| page(ui, &explained, c, out));
             }
         });
         let tip = "What these numbers mean, and what the others would have without this class";
