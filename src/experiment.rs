@@ -3,6 +3,7 @@
 
 use crate::device::DeviceInfo;
 use crate::engine::{Answer, Question};
+use crate::export::figure;
 use crate::files::write_atomic;
 use crate::model::Surgery;
 use crate::prompt::PromptSet;
@@ -137,6 +138,8 @@ impl Experiment {
         }
     }
 
+    /// Reads the file, or the experiment in the metadata of a figure.
+    ///
     /// # Errors
     /// The file cannot be read, or is no experiment of [`VERSION`]; the message says which.
     pub fn load(path: &Path) -> Result<Self, ExperimentError> {
@@ -146,7 +149,13 @@ impl Experiment {
         if !meta.is_file() || meta.len() > MAX_BYTES {
             return Err(format("it is no file, or one that is far too large".to_owned()));
         }
-        Self::from_bytes(&std::fs::read(path).map_err(io)?).map_err(format)
+        let bytes = std::fs::read(path).map_err(io)?;
+        match figure::text(&bytes, figure::EXPERIMENT) {
+            Some(json) => Self::from_bytes(json.as_bytes()),
+            None if bytes.starts_with(b"\x89PNG") => Err("it is a picture without one".to_owned()),
+            None => Self::from_bytes(&bytes),
+        }
+        .map_err(format)
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
@@ -169,7 +178,14 @@ impl Experiment {
             #[serde(rename = "experiment")]
             _version: u64,
         }
-        serde_json::from_slice::<Head>(bytes).is_ok()
+        serde_json::from_slice::<Head>(bytes).is_ok() || figure::text(bytes, figure::EXPERIMENT).is_some()
+    }
+
+    /// As it is in a file at this path, from where the clip can be found.
+    pub fn at(&self, path: &Path) -> Self {
+        let mut file = self.clone();
+        file.clip.relative = whole(path).parent().and_then(|folder| way(folder, &self.clip.path));
+        file
     }
 
     /// Writes the file; the old one is kept whole if that fails.
@@ -178,9 +194,7 @@ impl Experiment {
     /// It cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), ExperimentError> {
         let fail = |source| ExperimentError::Write { path: path.to_owned(), source };
-        let mut file = self.clone();
-        file.clip.relative = whole(path).parent().and_then(|folder| way(folder, &self.clip.path));
-        let mut json = serde_json::to_vec_pretty(&file).map_err(|e| fail(e.into()))?;
+        let mut json = serde_json::to_vec_pretty(&self.at(path)).map_err(|e| fail(e.into()))?;
         json.push(b'\n');
         write_atomic(path, &json).map_err(fail)
     }

@@ -1,10 +1,15 @@
-//! What leaves the program: the analysis as JSON, maps laid over pictures, and a report folder. No window and no
-//! model needed: everything here works on plain data.
+//! What leaves the program: the analysis as JSON, CSV and NPZ, a figure with its receipt, the clip with its maps as MP4, and
+//! a report folder. No window and no model needed: everything here works on plain data.
 
+pub mod arrays;
+pub mod figure;
 pub mod json;
+mod letters;
+pub mod overlay;
 mod page;
 mod repeat;
 pub mod report;
+pub mod table;
 
 use std::path::PathBuf;
 
