@@ -9,6 +9,7 @@ use motionlens::ui::edit::{PromptEdit, Side};
 use motionlens::ui::import::Names;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::jobs::JobOutcome;
+use motionlens::ui::panes::Pane;
 use std::sync::Arc;
 
 const SIZE: [f32; 2] = [1280.0, 1500.0];
@@ -185,7 +186,16 @@ fn each_state_of_the_prompts_is_a_line_with_its_scores_and_can_be_gone_back_to()
         last.iter().map(|l| l.scored.as_ref().unwrap().winner().unwrap().name.clone()).collect();
     assert_eq!(shares, ["moving left", "moving right"]);
     assert_eq!(last[1].scored.as_ref().unwrap().of, "mover.mp4 0:00.000 to 0:03.800");
-    apply(&mut h, Intent::ReturnTo(last[0].state));
+    apply(&mut h, Intent::Pane(Pane::History, true));
+    h.get_by_label_contains("Present state: negative + “resting” in moving left; moving right");
+    h.get_by_label("Watched class").click();
+    h.run();
+    h.get_all_by_label("moving left").last().unwrap().click();
+    h.run();
+    // It had 62.2%, and z is 10 (0.5 − ½ (0.3 − 0.25)) against 10 (0.7 − ½ (0.2 − 0.25)) now.
+    h.get_by_label_contains("resting” in moving left; moving right 92.4% · moving left 7.6% · Δ -54.6 pp");
+    h.get_by_label_contains(&format!("Go back to: {}", last[0].words)).click();
+    h.run();
     assert!(h.state().state().prompts().classes[0].negative.is_none());
     assert_eq!(h.state().state().log.present(), Some(last[0].state));
     h.get_by_label("Undo").click();
