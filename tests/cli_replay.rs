@@ -135,3 +135,104 @@ fn what_is_no_experiment_or_not_there_is_said() {
     }
     assert_eq!(motionlens(folder, &["replay"]).status.code(), Some(2));
 }
+
+/// Names and bytes of the arrays of an NPZ.
+fn arrays(path: &Path) -> Vec<(String, Vec<u8>)> {
+    use std::io::Read;
+    let mut archive = zip::ZipArchive::new(std::fs::File::open(path).unwrap()).unwrap();
+    let names: Vec<String> = archive.file_names().map(str::to_owned).collect();
+    let mut read = |name: String| {
+        let mut bytes = Vec::new();
+        archive.by_name(&name).unwrap().read_to_end(&mut bytes).unwrap();
+        (name, bytes)
+    };
+    names.into_iter().map(&mut read).collect()
+}
+
+#[test]
+fn figures_tables_arrays_and_videos_are_written_and_a_figure_makes_itself_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    clips(folder);
+    let run = |args: &[&str]| motionlens(folder, &[&["analyze", "a.mp4", "--device", "cpu"], args].concat());
+    let made = run(&[
+        "--class",
+        "=moving left",
+        "--class",
+        "moving up",
+        "--count-unknown",
+        "--csv",
+        "s.csv",
+        "--npz",
+        "a.npz",
+        "--figure",
+        "a strip.png",
+        "--video-out",
+        "o.mp4",
+        "--layer",
+        "gate",
+    ]);
+    assert!(made.status.success() && made.stdout.is_empty(), "{}", stderr(&made));
+    let table = std::fs::read_to_string(folder.join("s.csv")).unwrap();
+    assert!(table.starts_with("class,p,s_pos,s_neg,margin,yes,counts\n'=moving left,"), "{table}");
+    let maps = std::fs::read_to_string(folder.join("s-maps.csv")).unwrap();
+    assert_eq!(maps.lines().count(), 1 + 8 * 8 * 8);
+
+    let arrays = arrays(&folder.join("a.npz"));
+    let header = |name: &str| {
+        let (_, bytes) = arrays.iter().find(|(n, _)| n == name).unwrap();
+        let length = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+        assert_eq!((&bytes[..8], (10 + length) % 64), (&b"\x93NUMPY\x01\x00"[..], 0), "{name}");
+        (String::from_utf8(bytes[10..10 + length].to_vec()).unwrap(), bytes.len() - 10 - length)
+    };
+    let (motion, bytes) = header("motion.npy");
+    assert_eq!(bytes, 4 * 8 * 8 * 8);
+    assert!(motion.starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (8,8,8,), }"), "{motion}");
+    assert_eq!(header("p.npy").1, 2 * 4);
+    assert_eq!(header("pts_s.npy").1, 8 * 8);
+
+    let video = motionlens_video(&folder.join("o.mp4"));
+    assert_eq!((video.0, video.1, video.2), (64, 64 + 26, 24));
+
+    // The command that the figure names, without anything else.
+    let again = motionlens(folder, &["replay", "a strip.png", "--figure", "again.png"]);
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+    let read = |name: &str| image::open(folder.join(name)).unwrap().to_rgb8();
+    let (first, second) = (read("a strip.png"), read("again.png"));
+    assert_eq!(first.dimensions(), second.dimensions());
+    // The line with the clip and the command differs in the names alone.
+    let same = first.pixels().zip(second.pixels()).filter(|(a, b)| a == b).count();
+    assert!(same as f64 > 0.99 * (first.width() * first.height()) as f64, "{same}");
+
+    // Where nothing can be written it is said, and nothing is lost.
+    std::fs::write(folder.join("kept.csv"), "mine").unwrap();
+    let mut locked = std::fs::metadata(folder.join("kept.csv")).unwrap().permissions();
+    locked.set_readonly(true);
+    std::fs::set_permissions(folder.join("kept.csv"), locked).unwrap();
+    for args in [
+        ["--csv", "kept.csv"],
+        ["--npz", "none/a.npz"],
+        ["--figure", "none/a.png"],
+        ["--video-out", "none/o.mp4"],
+    ] {
+        let refused = run(&args);
+        assert_eq!(refused.status.code(), Some(1), "{args:?} {}", stderr(&refused));
+        assert!(stderr(&refused).contains(args[1]), "{}", stderr(&refused));
+    }
+    assert_eq!(std::fs::read_to_string(folder.join("kept.csv")).unwrap(), "mine");
+    #[cfg(target_os = "linux")]
+    assert_eq!(run(&["--npz", "/dev/full"]).status.code(), Some(1));
+}
+
+/// Width, height and number of frames.
+fn motionlens_video(path: &Path) -> (u32, u32, usize) {
+    use motionlens::video::{Cancel, FrameReader, Source};
+    let source = Source::open(path, std::sync::Arc::new(|| {}));
+    let times = source.frames(&Cancel::default()).unwrap();
+    let mut size = (0, 0);
+    let mut reader = FrameReader::open(&source, &Cancel::default()).unwrap();
+    reader
+        .read(&times.times[..1], &Cancel::default(), &mut |_, _| {}, &mut |_, p| size = (p.width, p.height))
+        .unwrap();
+    (size.0, size.1, times.times.len())
+}

@@ -1,16 +1,20 @@
 //! `motionlens replay`: computes an experiment again and says how its numbers compare with those that were seen.
 
-use super::analyze::print;
-use super::drive::{Request, ask};
+use super::analyze::{pictures, print};
+use super::drive::{Outcome, Request, ask};
 use super::{CliError, ModelArguments};
 use crate::device::DeviceChoice;
 use crate::experiment::{CLOSE, Comparison, Experiment, ExperimentError, Verdict};
 use crate::export::ExportError;
+use crate::export::figure::{self, Spec};
+use crate::export::json::{Record, Video};
+use crate::export::report::Report;
 use crate::files::write_atomic;
 use crate::session::ModelSource;
 use crate::video::{Cancel, Source};
+use crate::view::Style;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(clap::Args, Clone, Debug)]
@@ -26,6 +30,9 @@ pub(super) struct Arguments {
     /// Where the model runs [default: the kind of device that it ran on]
     #[arg(long, value_enum)]
     device: Option<DeviceChoice>,
+    /// Make the figure again, where the file is one; else one of every frame under every layer
+    #[arg(long, value_name = "FILE")]
+    figure: Option<PathBuf>,
     /// Write the comparison as JSON; - is the standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -33,7 +40,7 @@ pub(super) struct Arguments {
 
 /// What `--json` writes.
 #[derive(Serialize)]
-struct Report<'a> {
+struct Told<'a> {
     experiment: String,
     clip: String,
     same_clip: bool,
@@ -71,7 +78,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         surgery: experiment.surgery.clone(),
         prompts: experiment.prompts.clone(),
         alpha: Some(experiment.alpha),
-        scale: false,
+        scale: arguments.figure.is_some(),
     })?;
     let same_model = outcome.model.identity == experiment.model.identity;
     if !same_model {
@@ -88,7 +95,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     }
     let embedding = &outcome.answer.evidence.embedding;
     let comparison = experiment.compare(embedding, &outcome.scores, same_device);
-    let report = Report {
+    let report = Told {
         experiment: arguments.file.display().to_string(),
         clip: clip.display().to_string(),
         same_clip,
@@ -100,6 +107,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         comparison: &comparison,
     };
     write(arguments, &report)?;
+    if let Some(path) = &arguments.figure {
+        draw(path, &arguments.file, &experiment, &source, &outcome)?;
+        eprintln!("The figure is in {}", path.display());
+    }
     let differs = format!(
         "the numbers differ: cosines by up to {:.2e}, p by up to {:.2e}",
         comparison.cosine, comparison.p
@@ -136,7 +147,43 @@ fn model(arguments: &Arguments, experiment: &Experiment) -> Result<ModelSource, 
     }
 }
 
-fn write(arguments: &Arguments, report: &Report<'_>) -> Result<(), CliError> {
+/// Draws the figure that the file holds the spec of.
+fn draw(
+    path: &Path,
+    file: &Path,
+    experiment: &Experiment,
+    source: &Arc<Source>,
+    outcome: &Outcome,
+) -> Result<(), CliError> {
+    let pictures = pictures(source, &outcome.answer.frames)?;
+    let cancel = Cancel::default();
+    let video = Video {
+        path: source.path().display().to_string(),
+        digest: source.digest(&cancel)?.0.to_string(),
+        duration_s: source.frames(&cancel)?.end.secs(),
+        width: pictures.first().map_or(0, |p| p.width),
+        height: pictures.first().map_or(0, |p| p.height),
+    };
+    let Outcome { model, device, answer, scores, .. } = outcome;
+    let record = Record::new(video, model, device, answer, scores, Vec::new(), None);
+    let report = Report {
+        record: &record,
+        answer,
+        pictures: &pictures,
+        prompts: &experiment.prompts,
+        style: Style { motion: outcome.scale.as_ref().map(|scale| scale.motion), ..Style::default() },
+        model: model.folder.as_deref(),
+        on_gpu: device.gpu,
+    };
+    let spec = std::fs::read(file).ok().and_then(|bytes| figure::text(&bytes, figure::SPEC));
+    let spec = spec.and_then(|json| serde_json::from_str(&json).ok());
+    let spec = spec.unwrap_or_else(|| Spec::strip(report.style));
+    let clip = (source.path(), record.video.digest.clone());
+    let now = Experiment::new(clip, model, device, answer, experiment.prompts.clone(), scores);
+    Ok(figure::write(&report, &now, &spec, path)?)
+}
+
+fn write(arguments: &Arguments, report: &Told<'_>) -> Result<(), CliError> {
     let json = || {
         let mut json = serde_json::to_vec_pretty(report).map_err(|e| CliError::Output(e.into()))?;
         json.push(b'\n');
@@ -151,7 +198,7 @@ fn write(arguments: &Arguments, report: &Report<'_>) -> Result<(), CliError> {
 }
 
 /// The outcome for a person.
-fn words(report: &Report<'_>) -> String {
+fn words(report: &Told<'_>) -> String {
     let c = report.comparison;
     let verdict = match c.verdict {
         Verdict::Same => "the same numbers, to the last bit".to_owned(),

@@ -111,6 +111,7 @@ impl App {
             trial: Trial::default(),
             import: None,
             misplaced: None,
+            exporting: None,
             view: View::default(),
             lens: Lens::default(),
             sort_by_score: false,
@@ -268,6 +269,12 @@ impl App {
 
             Intent::Snapshot => self.snapshot(ctx),
             Intent::Report(folder) => self.report(folder),
+            Intent::Export(form, path) => self.export(form, path),
+            Intent::CancelExport => {
+                if let Some(export) = &s.exporting {
+                    export.cancel.cancel();
+                }
+            }
             Intent::SaveExperiment(path) => self.save_experiment(path),
             Intent::FindClip(path) => self.find_clip(path),
             Intent::OpenMisplaced(open) => self.open_misplaced(open),
@@ -306,6 +313,10 @@ impl App {
             }
             JobOutcome::PromptsRead(_, Err(why)) => s.messages.add(Kind::Problem, why),
             JobOutcome::Thumbnails(video, read) => self.pictures.thumbnails.take(ctx, &video, read),
+            JobOutcome::Exported(told) => {
+                s.exporting = None;
+                self.take(ctx, JobOutcome::Told(told));
+            }
             JobOutcome::Told(Ok(text)) => s.messages.add(Kind::Done, text),
             JobOutcome::Told(Err(text)) => s.messages.add(Kind::Problem, text),
         }

@@ -7,6 +7,7 @@ use super::lens::Lens;
 use super::look::View;
 use super::panes::Pane;
 use super::scope::Scope;
+use crate::export::Form;
 use crate::model::Surgery;
 use crate::session::ModelSource;
 use crate::video::Pts;
@@ -83,6 +84,9 @@ pub enum Intent {
     Snapshot,
     /// Writes the report folder of the present analysis.
     Report(PathBuf),
+    /// Writes what is on show in this form.
+    Export(Form, PathBuf),
+    CancelExport,
     /// Writes what is on show as an experiment.
     SaveExperiment(PathBuf),
     /// This is the clip of the experiment that waits for it.
@@ -107,6 +111,7 @@ pub enum Dialog {
     LoadPrompts,
     SavePrompts,
     Report,
+    Export(Form),
     OpenExperiment,
     SaveExperiment,
     FindClip,

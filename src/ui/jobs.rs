@@ -27,6 +27,8 @@ pub enum JobOutcome {
     ExperimentRead(PathBuf, Arc<Experiment>, FoundClip),
     /// Small pictures of sampled frames have been read.
     Thumbnails(SourceId, Vec<(Pts, egui::ColorImage)>),
+    /// An export has ended: what to tell.
+    Exported(Result<String, String>),
     /// Something is done: what to tell, good or bad.
     Told(Result<String, String>),
 }
@@ -181,6 +183,7 @@ impl Dialog {
             Dialog::LoadPrompts => Intent::LoadPrompts(path),
             Dialog::SavePrompts => Intent::SavePrompts(path),
             Dialog::Report => Intent::Report(path),
+            Dialog::Export(form) => Intent::Export(form, path),
             Dialog::OpenExperiment => Intent::Open(path),
             Dialog::SaveExperiment => Intent::SaveExperiment(path),
             Dialog::FindClip => Intent::FindClip(path),
@@ -205,6 +208,11 @@ fn pick(which: Dialog) -> Option<PathBuf> {
             .set_title("Save the prompt set")
             .add_filter("Prompt set", &["json"])
             .set_file_name("prompts.json")
+            .save_file(),
+        Dialog::Export(form) => dialog
+            .set_title(format!("Write the {}", form.word()))
+            .add_filter(form.word(), &[form.extension()])
+            .set_file_name(format!("{}.{}", form.word(), form.extension()))
             .save_file(),
         Dialog::OpenExperiment => {
             dialog.set_title("Open an experiment").add_filter("Experiments", &["json"]).pick_file()

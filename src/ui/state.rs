@@ -21,10 +21,11 @@ use crate::prompt::Class;
 use crate::score::{self, ClassEmbedding, ClassScore, LeftOut, Scores};
 use crate::session::{ModelInfo, PromptNote};
 use crate::video::clip::{Order, Span};
-use crate::video::{Pts, Source, VideoInfo};
+use crate::video::{Cancel, Pts, Source, VideoInfo};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 
 /// The open video file.
@@ -142,6 +143,16 @@ impl Shown {
     }
 }
 
+/// A file that is being written.
+#[derive(Clone, Debug)]
+pub struct Exporting {
+    /// What it is, for people.
+    pub what: &'static str,
+    /// How much of it is done, in percent.
+    pub percent: Arc<AtomicU32>,
+    pub cancel: Cancel,
+}
+
 /// The text side of one revision of the prompts.
 #[derive(Clone, Debug)]
 pub struct Texts {
@@ -201,6 +212,8 @@ pub struct State {
     pub import: Option<Import>,
     /// An experiment that waits for its clip.
     pub misplaced: Option<Misplaced>,
+    /// What is being written.
+    pub exporting: Option<Exporting>,
     pub view: View,
     /// What part of the picture the stage shows.
     pub lens: Lens,
