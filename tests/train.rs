@@ -2,6 +2,7 @@
 //! weights stay, and what cannot be resumed says so.
 
 use burn::tensor::{Device, Tensor};
+use motionlens::data::cast::Cast;
 use motionlens::data::world::Motion;
 use motionlens::model::head::HeadConfig;
 use motionlens::model::{Model, ModelFiles};
@@ -23,7 +24,7 @@ fn clip_settings() -> stage1::Settings {
         seed: 5,
         image_size: 16,
         checkpoint_every: 7,
-        ..Default::default()
+        ..stage1::Settings::new(Cast::Shapes)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `motionlens train`: the two stages of METHOD §10.
 
 use super::CliError;
+use crate::data::cast::Cast;
 use crate::data::labelled;
 use crate::data::world::Motion;
 use crate::device::DeviceChoice;
@@ -41,8 +42,12 @@ struct ClipArgs {
     /// Folder for the model; a run that was stopped goes on from its checkpoint there
     #[arg(long)]
     out: PathBuf,
-    #[arg(long, default_value_t = 2000, value_parser = count(1, 10_000_000))]
-    steps: usize,
+    /// Whom the model is to know
+    #[arg(long, value_enum, default_value_t)]
+    cast: Cast,
+    /// Steps [default: what the cast needs]
+    #[arg(long, value_parser = count(1, 10_000_000))]
+    steps: Option<usize>,
     /// Images a step
     #[arg(long, default_value_t = 128, value_parser = count(2, 65_536))]
     batch: usize,
@@ -145,11 +150,12 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
 fn clip(args: &ClipArgs) -> Result<(), CliError> {
     let (device, info) = crate::device::open(args.device, None)?;
     eprintln!("on {}: {}", info.name, info.reason);
+    let recipe = train::stage1::Settings::new(args.cast);
     let settings = train::stage1::Settings {
-        steps: args.steps,
+        steps: args.steps.unwrap_or(recipe.steps),
         batch: args.batch,
         seed: args.seed,
-        ..Default::default()
+        ..recipe
     };
     let bar = progress_bar(settings.steps, "steps");
     train::stage1::train(&settings, &args.out, &device, |step, _, line| {
