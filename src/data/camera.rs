@@ -16,6 +16,8 @@ pub struct Camera {
     pub grain: f32,
     /// Means over 3 × 3 pixels.
     pub blur: bool,
+    /// Size of what is seen; below 1 the edges of the picture are repeated around it.
+    pub zoom: f32,
     /// σ of the shift of each frame, as a share of the picture's side.
     pub shake: f32,
     /// Of grain and shaking.
@@ -25,7 +27,7 @@ pub struct Camera {
 impl Default for Camera {
     /// One that adds nothing.
     fn default() -> Self {
-        Self { gain: [1.0; 3], saturation: 1.0, grain: 0.0, blur: false, shake: 0.0, seed: 0 }
+        Self { gain: [1.0; 3], saturation: 1.0, grain: 0.0, blur: false, zoom: 1.0, shake: 0.0, seed: 0 }
     }
 }
 
@@ -40,6 +42,7 @@ impl Camera {
             saturation,
             grain: rng.random_range(0.0..0.02),
             blur: rng.random_bool(0.2),
+            zoom: 1.0,
             shake: if rng.random_bool(0.4) { rng.random_range(0.0..0.016) } else { 0.0 },
             seed: rng.random(),
         }
@@ -49,9 +52,9 @@ impl Camera {
     pub fn see(&self, mut picture: Vec<f32>, size: usize, t: usize) -> Vec<f32> {
         let mut rng = WorldRng::seed_from_u64(self.seed);
         rng.set_stream(t as u64);
-        if self.shake > 0.0 {
+        if self.shake > 0.0 || self.zoom != 1.0 {
             let by = [0; 2].map(|_| gaussian(&mut rng) * self.shake * size as f32);
-            picture = shifted(&picture, size, by);
+            picture = placed(&picture, size, self.zoom, by);
         }
         if self.blur {
             picture = blurred(&picture, size);
@@ -67,20 +70,29 @@ impl Camera {
     }
 }
 
-/// The picture moved by a part of pixels, its edges repeated.
-fn shifted(picture: &[f32], size: usize, by: [f32; 2]) -> Vec<f32> {
+/// The picture scaled about its middle and moved by pixels, its edges repeated.
+fn placed(picture: &[f32], size: usize, zoom: f32, by: [f32; 2]) -> Vec<f32> {
     let last = size as isize - 1;
-    let (whole, part) = (by.map(f32::floor), by.map(|b| b - b.floor()));
-    let at = |x: usize, y: usize, c: usize| {
-        let pixel = |dx: isize, dy: isize| {
-            let x = (x as isize - whole[0] as isize - dx).clamp(0, last) as usize;
-            let y = (y as isize - whole[1] as isize - dy).clamp(0, last) as usize;
-            picture[3 * (y * size + x) + c]
-        };
-        let row = |dy| pixel(0, dy) * (1.0 - part[0]) + pixel(1, dy) * part[0];
-        row(0) * (1.0 - part[1]) + row(1) * part[1]
+    let middle = (size as f32 - 1.0) / 2.0;
+    let from = |place: usize, by: f32| {
+        let at = (place as f32 - middle - by) / zoom + middle;
+        let near = at.floor();
+        let pixel = |d: isize| (near as isize + d).clamp(0, last) as usize;
+        (pixel(0), pixel(1), at - near)
     };
-    (0..size * size * 3).map(|i| at(i / 3 % size, i / 3 / size, i % 3)).collect()
+    let columns: Vec<_> = (0..size).map(|x| from(x, by[0])).collect();
+    let mut out = Vec::with_capacity(picture.len());
+    for y in 0..size {
+        let (top, bottom, down) = from(y, by[1]);
+        for &(left, right, along) in &columns {
+            out.extend((0..3).map(|c| {
+                let at = |x: usize, y: usize| picture[3 * (y * size + x) + c];
+                let row = |y| at(left, y) * (1.0 - along) + at(right, y) * along;
+                row(top) * (1.0 - down) + row(bottom) * down
+            }));
+        }
+    }
+    out
 }
 
 fn blurred(picture: &[f32], size: usize) -> Vec<f32> {
@@ -114,7 +126,7 @@ mod tests {
 
     #[test]
     fn light_is_moved_and_spread_and_not_lost() {
-        let moved = shifted(&dot(), 8, [1.5, -1.0]);
+        let moved = placed(&dot(), 8, 1.0, [1.5, -1.0]);
         assert_eq!((moved[3 * (3 * 8 + 4)], moved[3 * (3 * 8 + 5)]), (0.5, 0.5));
         assert_eq!(moved.iter().sum::<f32>(), 3.0);
         let spread = blurred(&dot(), 8);

@@ -34,6 +34,10 @@ pub struct HeadConfig {
     pub msm_bottleneck: usize,
     /// Attention blocks.
     pub blocks: usize,
+    /// The vision layer, counted from 1, whose patch tokens the head reads: those of the last have seen the whole picture and
+    /// move with it. Absent: the last. The class token is always the last layer's, so an untrained head is CLIP for any layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub motion_layer: Option<usize>,
     /// Ablation: without it there is no motion stream (adapters and mean pooling alone).
     #[serde(default = "yes")]
     pub msm: bool,
@@ -65,6 +69,7 @@ impl HeadConfig {
             bottleneck: if width < 256 { 32 } else { 64 },
             msm_bottleneck: 32,
             blocks: 2,
+            motion_layer: None,
             msm: true,
             mab: true,
             gate: true,
@@ -87,6 +92,9 @@ impl HeadConfig {
             if value == 0 || value > most {
                 return Err(format!("\"{name}\" is {value}, it has to be 1 to {most}"));
             }
+        }
+        if self.motion_layer == Some(0) {
+            return Err("\"motion_layer\" is 0, layers count from 1".to_owned());
         }
         if self.blocks > 64 {
             return Err(format!("\"blocks\" is {}, it has to be 64 at most", self.blocks));
@@ -183,7 +191,7 @@ pub struct HeadOutput {
 }
 
 impl MotionHead {
-    /// `x (B,T,n,D)`: CLIP tokens after `post_layernorm`, T a multiple of 2^L; `visual_projection`: CLIP's, (D to E).
+    /// `x (B,T,n,D)`: tokens as [`VisionModel::tokens`](super::vision::VisionModel::tokens) gives them, T a multiple of 2^L; `visual_projection`: CLIP's, (D to E).
     pub fn forward(&self, x: Tensor<4>, visual_projection: &Linear) -> HeadOutput {
         self.forward_with(x, visual_projection, &Surgery::default())
     }

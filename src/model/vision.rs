@@ -7,6 +7,9 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Embedding, EmbeddingConfig, Initializer, LayerNorm};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+/// ε of the layer norm without weights.
+const PLAIN_EPSILON: f32 = 1e-5;
+
 #[derive(Module, Debug)]
 pub struct VisionEmbeddings {
     /// (D)
@@ -95,6 +98,19 @@ impl VisionModel {
     /// X of METHOD §1: post_layernorm of all tokens, `(F, 3, R, R)` to `(F, n, D)`. Row 0 is the class token.
     pub fn forward(&self, pixels: Tensor<4>) -> Tensor<3> {
         self.post_layernorm.forward(self.encoder.forward(self.embed(pixels), false))
+    }
+
+    /// X of METHOD §1 with the patches of an earlier layer: the class token is the last layer's after post_layernorm, the patch
+    /// tokens are what comes out of `layer` (counted from 1), layer-normalised without weights. `None`, or the last layer:
+    /// [`VisionModel::forward`].
+    pub fn tokens(&self, pixels: Tensor<4>, layer: Option<usize>) -> Tensor<3> {
+        let Some(layer) = layer.filter(|l| *l < self.encoder.depth()) else { return self.forward(pixels) };
+        let (there, last) = self.encoder.forward_by_way_of(self.embed(pixels), layer);
+        let [_, n, _] = last.dims();
+        let patches = there.narrow(1, 1, n - 1);
+        let centred = patches.clone() - patches.mean_dim(2);
+        let spread = (centred.clone().square().mean_dim(2) + PLAIN_EPSILON).sqrt();
+        Tensor::cat(vec![self.post_layernorm.forward(last.narrow(1, 0, 1)), centred / spread], 1)
     }
 
     /// [`VisionModel::forward`] of some patches of every frame alone: `which (F, k)` numbers them row by row from 0. Gives

@@ -98,8 +98,7 @@ fn batch(settings: &Settings, tokenizer: &Tokenizer, patch_size: usize, step: us
     // (pictures, captions, truth, readings)
     let (pictures, captions, truth, readings): (Vec<Vec<f32>>, _, _, _) = match settings.cast {
         Cast::Shapes => {
-            let all: Vec<_> =
-                (0..n).into_par_iter().map(|i| captions::sample(&mut rng(i), size)).collect();
+            let all: Vec<_> = (0..n).into_par_iter().map(|i| captions::sample(&mut rng(i), size)).collect();
             let holds = |a: &captions::Sample, b: &captions::Sample| captions::holds(&b.spec, &a.truth);
             let truth = pairs(&all, holds);
             let captions = all.iter().map(|s| encode(&s.caption)).collect();

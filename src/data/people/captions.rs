@@ -391,8 +391,7 @@ mod tests {
                 assert!(!action.is_unseen());
             }
             let CaptionSpec { kind: Some(kind), to, arms: Some(arms), .. } = sample.spec else { continue };
-            let named =
-                |unseen: &Action| Kind::of(unseen.verb) == (kind, to) && unseen.arms == arms;
+            let named = |unseen: &Action| Kind::of(unseen.verb) == (kind, to) && unseen.arms == arms;
             assert!(!UNSEEN.iter().any(named), "{}", sample.caption);
         }
     }

@@ -11,7 +11,7 @@
 
 pub mod action;
 pub mod captions;
-mod figure;
+pub mod figure;
 mod paint;
 mod pose;
 mod room;
@@ -19,6 +19,7 @@ pub mod scene;
 mod words;
 
 pub use action::{Action, Arms, Side, Thing, Verb};
+pub use room::StillKind;
 pub use scene::Scene;
 pub use words::vocabulary;
 

@@ -49,7 +49,9 @@ impl Kind {
     /// `{}` stands for what is picked up or put down; without one it is left out or comes last.
     fn forms(self) -> &'static [&'static str] {
         match self {
-            Self::Walking => &["walking", "walks", "walk", "walking forwards", "strolling", "strolls", "marching"],
+            Self::Walking => {
+                &["walking", "walks", "walk", "walking forwards", "strolling", "strolls", "marching"]
+            }
             Self::WalkingBackwards => &[
                 "walking backwards",
                 "walks backwards",
@@ -128,8 +130,10 @@ impl Kind {
     }
 }
 
-const WHO: &[&str] =
-    &["a person", "a man", "a woman", "someone", "somebody", "a human", "a figure", "he", "she", "a boy", "a girl"];
+const WHO: &[&str] = &[
+    "a person", "a man", "a woman", "someone", "somebody", "a human", "a figure", "he", "she", "a boy",
+    "a girl",
+];
 const LEFT: &[&str] = &["to the left", "left", "leftwards", "towards the left"];
 const RIGHT: &[&str] = &["to the right", "right", "rightwards", "towards the right"];
 const BOX: &[&str] = &["a box", "the box", "a package", "a parcel", "a crate"];
