@@ -226,7 +226,12 @@ pub fn train(
         let tokenizer = &tokenizer;
         let patch = config.patch_size;
         scope.spawn(move || {
-            (start..settings.steps).try_for_each(|step| sender.send(batch(settings, tokenizer, patch, step)))
+            for step in start..settings.steps {
+                // Nobody listens any more where the run has ended early.
+                if sender.send(batch(settings, tokenizer, patch, step)).is_err() {
+                    break;
+                }
+            }
         });
         for step in start..settings.steps {
             let data: Batch = batches.recv().map_err(|e| RunError::Other(e.to_string()))?;
