@@ -2,7 +2,9 @@
 //! same in JSON. What other threads bring back is an [`JobOutcome`](super::jobs::JobOutcome).
 
 use super::edit::PromptEdit;
+use super::lens::Lens;
 use super::look::View;
+use super::panes::Pane;
 use super::scope::Scope;
 use crate::model::Surgery;
 use crate::session::ModelSource;
@@ -58,6 +60,8 @@ pub enum Intent {
     CancelWork,
 
     SetView(View),
+    /// What part of the picture the stage shows, and how large.
+    Lens(Lens),
     Edit(PromptEdit),
     Undo,
     Redo,
@@ -72,7 +76,10 @@ pub enum Intent {
     Report(PathBuf),
     Dismiss(u64),
     Help(bool),
-    Inspector(bool),
+    /// Opens a pane in front of others, or closes it.
+    Pane(Pane, bool),
+    /// Every pane where it was at first.
+    DefaultPanes,
     Fullscreen,
 }
 
@@ -99,6 +106,8 @@ mod tests {
         for (intent, json) in [
             (Intent::TogglePlay, r#""toggle_play""#),
             (Intent::Seek(Pts(1_500_000_000)), r#"{"seek":1500000000}"#),
+            (Intent::Pane(Pane::Inspector, true), r#"{"pane":["inspector",true]}"#),
+            (Intent::Lens(Lens::default()), r#"{"lens":{"zoom":1.0,"centre":[0.5,0.5]}}"#),
             (Intent::Scope(Scope::Around), r#"{"scope":"around"}"#),
             (Intent::Order(Order::Frozen(Freeze::Middle)), r#"{"order":{"frozen":"middle"}}"#),
             (Intent::OpenModel(ModelSource::Embedded), r#"{"open_model":"embedded"}"#),

@@ -4,6 +4,7 @@ mod support;
 
 mod live;
 mod panels;
+mod panes;
 mod pixels;
 mod scope;
 mod soak;
