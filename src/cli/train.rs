@@ -106,6 +106,9 @@ struct HeadArgs {
     /// Weight of the terms with negative prompts, instead of METHOD's 1
     #[arg(long, value_name = "X", value_parser = weight)]
     negatives: Option<f32>,
+    /// Weigh tokens in pooling by how much moves there
+    #[arg(long)]
+    energy_pool: bool,
     /// Ablation: no motion separation; adapters and mean pooling alone
     #[arg(long)]
     no_msm: bool,
@@ -326,6 +329,7 @@ fn settings(
             gate: !args.no_gate,
             fixed_haar: args.fixed_haar,
             motion_layer: args.motion_layer,
+            energy_pool: args.energy_pool,
             ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
         },
         holdout,
