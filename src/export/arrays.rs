@@ -1,15 +1,13 @@
 //! Everything numeric of one analysis as NPZ, for NumPy: `numpy.load(path)` gives the arrays by name.
 
 use super::ExportError;
+use super::stored_zip::Archive;
 use crate::engine::Answer;
 use crate::files::write_atomic;
 use crate::score::{ClassScore, Scores};
 use crate::session::Map;
-use std::io::{self, Cursor, Write};
+use std::io;
 use std::path::Path;
-use zip::write::{FileOptions, ZipWriter};
-
-type Archive = ZipWriter<Cursor<Vec<u8>>>;
 
 /// Writes the arrays: `motion`, `static`, `gate`, `evidence`, `signed` (frame, row, column); `levels` (level, frame, row, column);
 /// `gates` (block, head, frame, row, column); `pts_s` (frame); `embedding`, `v_s`, `v_m` (E); `p`, `s_pos`, `s_neg`, `margin`, `yes`
@@ -23,7 +21,7 @@ pub fn write(answer: &Answer, scores: &Scores, path: &Path) -> Result<(), Export
 }
 
 fn archive(answer: &Answer, scores: &Scores) -> io::Result<Vec<u8>> {
-    let mut out = Archive::new(Cursor::default());
+    let mut out = Archive::default();
     let evidence = &answer.evidence;
     let maps = &evidence.maps;
     for (name, map) in [
@@ -60,7 +58,7 @@ fn archive(answer: &Answer, scores: &Scores) -> io::Result<Vec<u8>> {
     let names: Vec<&str> = scores.classes.iter().map(|c| c.name.as_str()).collect();
     let names = serde_json::to_vec(&names)?;
     put(&mut out, "classes", &[names.len() as u64], names.into_iter())?;
-    Ok(out.finish().map_err(io::Error::other)?.into_inner())
+    out.finish()
 }
 
 /// The dimensions of maps like this one within these outer ones.
@@ -114,7 +112,5 @@ fn put<T: Number>(
     bytes.extend(length.to_le_bytes());
     bytes.extend(header.into_bytes());
     values.for_each(|v| v.write(&mut bytes));
-    let options = FileOptions::default().compression_method(zip::CompressionMethod::Stored);
-    out.start_file(format!("{name}.npy"), options).map_err(io::Error::other)?;
-    out.write_all(&bytes)
+    out.add(&format!("{name}.npy"), &bytes)
 }

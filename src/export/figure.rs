@@ -97,8 +97,9 @@ fn command(name: &str) -> String {
 /// What the figure is of, line by line.
 fn receipt(report: &Report<'_>) -> Vec<String> {
     let r = report.record;
+    let name = Path::new(&r.video.path).file_name().unwrap_or_default().to_string_lossy();
     let mut lines = vec![
-        format!("{} · {}×{}, digest {}", r.video.path, r.video.width, r.video.height, r.video.digest),
+        format!("{} · {}×{}, digest {}", name, r.video.width, r.video.height, r.video.digest),
         format!("{} · α {} · {}", r.scope.in_words(), r.alpha, winners(report)),
         format!(
             "model {} (digest {}), motion head {}, on {}",

@@ -9,6 +9,7 @@ pub mod overlay;
 mod page;
 mod repeat;
 pub mod report;
+mod stored_zip;
 pub mod table;
 
 use serde::{Deserialize, Serialize};

@@ -193,7 +193,7 @@ fn each_state_of_the_prompts_is_a_line_with_its_scores_and_can_be_gone_back_to()
     h.get_all_by_label("moving left").last().unwrap().click();
     h.run();
     // It had 62.2%, and z is 10 (0.5 − ½ (0.3 − 0.25)) against 10 (0.7 − ½ (0.2 − 0.25)) now.
-    h.get_by_label_contains("resting” in moving left; moving right 92.4% · moving left 7.6% · Δ -54.6 pp");
+    h.get_by_label_contains("resting” in moving left; moving right 92.4% · moving left 7.6% · Δ -54.7 pp");
     h.get_by_label_contains(&format!("Go back to: {}", last[0].words)).click();
     h.run();
     assert!(h.state().state().prompts().classes[0].negative.is_none());
