@@ -22,6 +22,7 @@ use super::messages::{Kind, Messages};
 use super::panes::Panes;
 use super::pictures::Pictures;
 use super::scope::{self, Scope};
+use super::shelf::{self, Shelf};
 use super::state::{Loading, Playback, Shown, State, VideoFile};
 use super::{bundled, keys, messages, prompt_panel, theme, topbar, transport};
 use crate::engine::{Answer, Engine, Event, Scored};
@@ -102,6 +103,7 @@ impl App {
             encoding: None,
             notes: HashMap::new(),
             view: View::default(),
+            shelf: Shelf::default(),
             lens: Lens::default(),
             sort_by_score: false,
             messages: Messages::default(),
@@ -251,6 +253,11 @@ impl App {
             }
             Intent::SortByScore(on) => s.sort_by_score = on,
 
+            Intent::Shelve(path) => self.desk.find_clips(path),
+            Intent::Unshelve(place) => s.shelf.remove(&place),
+            Intent::ClearShelf => s.shelf.clear(),
+            Intent::ShelfLabel(place, label) => s.shelf.label(&place, label),
+
             Intent::Snapshot => self.snapshot(ctx),
             Intent::Report(folder) => self.report(folder),
             Intent::Dismiss(id) => s.messages.dismiss(id),
@@ -290,6 +297,14 @@ impl App {
             }
             JobOutcome::PromptsRead(_, Err(why)) => s.messages.add(Kind::Problem, why),
             JobOutcome::Thumbnails(video, read) => self.pictures.thumbnails.take(ctx, &video, read),
+            JobOutcome::Clips(Ok(clips)) => {
+                let left = s.shelf.add(clips);
+                if left > 0 {
+                    let text = format!("The shelf holds {} clips; {left} more had no room.", shelf::MOST);
+                    s.messages.add(Kind::Hint, text);
+                }
+            }
+            JobOutcome::Clips(Err(why)) => s.messages.add(Kind::Problem, why),
             JobOutcome::Told(Ok(text)) => s.messages.add(Kind::Done, text),
             JobOutcome::Told(Err(text)) => s.messages.add(Kind::Problem, text),
         }
@@ -327,6 +342,9 @@ impl App {
             }
             Event::Answered { answer, scored } => {
                 s.ended(answer.id);
+                if let Some(scored) = &scored {
+                    s.shelf.take(scored);
+                }
                 if s.wants(&answer) {
                     s.shown = Some(Shown::new(answer));
                     s.scored = scored;
@@ -334,10 +352,16 @@ impl App {
             }
             Event::Failed { question, message } => {
                 s.ended(question);
+                if s.shelf.fail(question, &message) {
+                    return;
+                }
                 s.follow = false;
                 s.messages.add(Kind::Problem, message);
             }
-            Event::Dropped { question } => s.ended(question),
+            Event::Dropped { question } => {
+                s.ended(question);
+                s.shelf.dropped(question);
+            }
             Event::Encoding { revision, done, total } => {
                 s.encoding = Some((done, total)).filter(|_| revision == s.revision);
             }
@@ -346,6 +370,7 @@ impl App {
                 s.notes = notes.iter().map(|n| (n.text.clone(), n.clone())).collect();
             }
             Event::Scored(scored) => {
+                s.shelf.take(&scored);
                 if s.shown.as_ref().is_some_and(|shown| shown.answer.id == scored.question) {
                     s.scored = Some(scored);
                 }
@@ -414,6 +439,7 @@ impl App {
             self.reopened();
         }
         self.ask_when_changed(now);
+        self.ask_shelf();
         let s = &self.state;
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());
         if let (Some(source), Some(shown)) = (source, &s.shown)

@@ -9,6 +9,7 @@ use super::lens::Lens;
 use super::look::{self, Moment, View};
 use super::messages::Messages;
 use super::scope::Scope;
+use super::shelf::Shelf;
 use crate::device::DeviceInfo;
 use crate::engine::{Answer, Question, QuestionId, Scored};
 use crate::model::Surgery;
@@ -178,6 +179,8 @@ pub struct State {
     pub encoding: Option<(usize, usize)>,
     pub notes: HashMap<String, PromptNote>,
     pub view: View,
+    /// Clips beside the one on the stage.
+    pub shelf: Shelf,
     /// What part of the picture the stage shows.
     pub lens: Lens,
     pub sort_by_score: bool,

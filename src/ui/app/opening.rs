@@ -4,6 +4,7 @@ use super::App;
 use crate::prompt::PromptSet;
 use crate::session::ModelSource;
 use crate::ui::keep::Recent;
+use crate::ui::lens::Lens;
 use crate::ui::messages::Kind;
 use crate::ui::state::{Loading, Playback, VideoFile};
 use crate::video::{Player, Source};
@@ -34,6 +35,7 @@ impl App {
             s.asked = None;
             s.work = None;
             s.range = (None, None);
+            s.lens = Lens::default();
             if let Some(e) = &self.engine {
                 e.cancel();
             }
