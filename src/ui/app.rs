@@ -340,6 +340,7 @@ impl App {
                     s.scored = Some(scored);
                 }
             }
+            Event::Swept(_) => {}
             Event::PromptsFailed { message, .. } => {
                 s.encoding = None;
                 s.messages.add(Kind::Problem, message);
