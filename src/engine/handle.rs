@@ -4,6 +4,7 @@ use super::event::Event;
 use super::question::{Question, QuestionId, Rank};
 use super::queue::Queue;
 use super::sampler;
+use super::store::Memory;
 use super::sweep::{Look, Sweep};
 use super::worker::Worker;
 use crate::device::{DeviceChoice, SharedGpu};
@@ -76,6 +77,11 @@ impl Engine {
     /// Never runs the vision tower. `revision` comes back with the scores; `alpha` of METHOD §6, `None`: the model's own.
     pub fn set_prompts(&self, revision: u64, prompts: Arc<PromptSet>, alpha: Option<f32>) {
         self.queue.set_prompts(revision, prompts, alpha);
+    }
+
+    /// The memory for what has been computed; to be told before anything is asked, because it forgets what is held.
+    pub fn limit(&self, memory: Memory) {
+        self.queue.limit(memory);
     }
 
     /// Latest wins: asks about the spans of `sweep` whenever nothing else is to be done, and tells them as [`Event::Swept`].

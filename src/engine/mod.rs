@@ -25,4 +25,5 @@ pub use crate::session::ModelSource;
 pub use event::{Answer, Event, Scored};
 pub use handle::Engine;
 pub use question::{Question, QuestionId, Rank};
+pub use store::Memory;
 pub use sweep::{Look, Moment, Point, Progress, Sweep, Swept};

@@ -7,7 +7,7 @@
 
 use super::event::{Answer, Event, Scored};
 use super::question::{Question, QuestionId, Rank};
-use super::store::{Features, Store};
+use super::store::{Features, Memory, Store};
 use super::sweep::{Due, Look, Moment, Sweep, Sweeping};
 use crate::prompt::PromptSet;
 use crate::session::ModelSource;
@@ -121,6 +121,7 @@ struct State {
     resweep: bool,
     /// The model's scale is measured before the sweep takes all the time that is left.
     sweep_waits: bool,
+    memory: Memory,
 }
 
 /// An embedding that is scored with every edit.
@@ -241,6 +242,15 @@ impl Queue {
         });
     }
 
+    pub fn limit(&self, memory: Memory) {
+        *self.store() = Store::new(memory);
+        lock(&self.state).memory = memory;
+    }
+
+    pub fn memory(&self) -> Memory {
+        lock(&self.state).memory
+    }
+
     pub fn sweep(&self, wanted: Option<(&Arc<Source>, &Arc<Sweep>, Look)>) {
         self.change(|s, _| {
             let Some((source, sweep, look)) = wanted else {
@@ -258,7 +268,7 @@ impl Queue {
                 }
                 None => {
                     s.stop_sweep();
-                    s.sweep = Some(Sweeping::new(source, sweep.clone(), look));
+                    s.sweep = Some(Sweeping::new(source, sweep.clone(), look, s.memory.sweep()));
                     s.resweep = true;
                 }
             }

@@ -26,10 +26,6 @@ const TELL: Duration = Duration::from_millis(150);
 const PACE: usize = 24;
 /// The share of patches that stays below a span's brightest motion.
 const BRIGHT: f32 = 0.99;
-/// Bytes of embeddings that one sweep may keep: 20,000 spans of the widest CLIP.
-pub const SWEEP_BYTES: usize = 64 << 20;
-/// Scores that are told at most, spans × classes: 48 MB in three numbers each.
-const MOST_SCORES: usize = 4 << 20;
 
 /// Which spans of a video are asked about, one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -218,7 +214,7 @@ pub struct Progress {
     pub overview: (u32, u32),
     /// Spans a second of late; absent before some have been done in a row.
     pub rate: Option<f32>,
-    /// No more embeddings may be kept; see [`SWEEP_BYTES`].
+    /// No more embeddings may be kept; see [`super::Memory`].
     pub full: bool,
 }
 
@@ -269,6 +265,7 @@ pub struct Sweeping {
     moments: Vec<Arc<Moment>>,
     told: Instant,
     bytes: usize,
+    limit: usize,
     pace: VecDeque<Instant>,
 }
 
@@ -283,10 +280,21 @@ pub struct Due {
 }
 
 impl Sweeping {
-    pub fn new(source: &Arc<Source>, sweep: Arc<Sweep>, look: Look) -> Self {
+    pub fn new(source: &Arc<Source>, sweep: Arc<Sweep>, look: Look, limit: usize) -> Self {
         let states = vec![State::Missing; sweep.spans() as usize];
         let (new, moments, pace) = (Vec::new(), Vec::new(), VecDeque::new());
-        Self { sweep, source: source.clone(), look, states, new, moments, told: Instant::now(), bytes: 0, pace }
+        Self {
+            sweep,
+            source: source.clone(),
+            look,
+            states,
+            new,
+            moments,
+            told: Instant::now(),
+            bytes: 0,
+            limit,
+            pace,
+        }
     }
 
     fn missing(&self, k: u32) -> bool {
@@ -322,7 +330,7 @@ impl Sweeping {
     }
 
     fn is_full(&self) -> bool {
-        self.bytes >= SWEEP_BYTES
+        self.bytes >= self.limit
     }
 
     /// Takes an answer in, whoever asked for it; whether it is one of the sweep's.
@@ -407,9 +415,10 @@ impl Sweeping {
     }
 }
 
-/// The classes whose scores over `spans` spans are told: all, or as many of the first as the memory for it holds.
-pub fn told_classes(classes: usize, spans: u32) -> usize {
-    classes.min((MOST_SCORES / (spans.max(1) as usize)).max(8))
+/// The classes whose scores over `spans` spans are told: all, or as many of the first as `bytes` of memory hold twice.
+pub fn told_classes(classes: usize, spans: u32, bytes: usize) -> usize {
+    const EACH: usize = 2 * 3 * size_of::<f32>();
+    classes.min((bytes / EACH / (spans.max(1) as usize)).max(8))
 }
 
 #[cfg(test)]
@@ -434,7 +443,7 @@ mod tests {
     fn sweeping(sweep: Sweep) -> Sweeping {
         let source = Source::open("/nowhere".as_ref(), Arc::new(|| {}));
         let view = Span::new(Pts(0), Pts(i64::MAX));
-        Sweeping::new(&source, Arc::new(sweep), Look { at: Pts(0), view, running: true })
+        Sweeping::new(&source, Arc::new(sweep), Look { at: Pts(0), view, running: true }, 1 << 20)
     }
 
     fn point() -> State {
@@ -508,8 +517,12 @@ mod tests {
         s.look.running = false;
         assert_eq!(s.next(|_| false), None);
         s.look.running = true;
-        assert_eq!(s.next(|k| k == 0), Some(s.overview().nth(1).unwrap()), "what is in work is not done twice");
-        s.bytes = SWEEP_BYTES;
+        assert_eq!(
+            s.next(|k| k == 0),
+            Some(s.overview().nth(1).unwrap()),
+            "what is in work is not done twice"
+        );
+        s.bytes = s.limit;
         assert_eq!(s.next(|_| false), None);
         assert!(s.progress().full);
     }
@@ -529,7 +542,7 @@ mod tests {
 
     #[test]
     fn the_scores_that_are_told_have_a_bound() {
-        assert_eq!(told_classes(100, 1000), 100);
-        assert!(told_classes(10_000, 14_000) * 14_000 <= MOST_SCORES);
+        assert_eq!(told_classes(100, 1000, 100 << 20), 100);
+        assert!(told_classes(10_000, 14_000, 100 << 20) * 14_000 * 24 <= 100 << 20);
     }
 }

@@ -256,14 +256,19 @@ impl Worker {
     /// Scores and tells what is new of the sweep, or all of it. Makes way for a newer edit and for who waits for a clip.
     fn sweep(&self) {
         let Some(due) = self.queue.take_sweep() else { return };
-        let Some(running) = self.running.as_ref().filter(|r| *r.identity == *due.sweep.model()) else { return };
+        let Some(running) = self.running.as_ref().filter(|r| *r.identity == *due.sweep.model()) else {
+            return;
+        };
         let info = &running.session.info;
         let (classes, names, revision, alpha) = match &self.texts {
             Some(texts) => (&texts.classes[..], texts.names.clone(), texts.revision, texts.alpha),
             // The prompts are not ready; they are told when they are.
             None => (&[][..], Arc::default(), 0, None),
         };
-        let columns: Vec<usize> = (0..told_classes(classes.len(), due.sweep.spans())).collect();
+        let columns: Vec<usize> = {
+            let room = self.queue.memory().scores();
+            (0..told_classes(classes.len(), due.sweep.spans(), room)).collect()
+        };
         let embeddings: Vec<&[f32]> = due.points.iter().map(|p| &*p.embedding).collect();
         let queue = &self.queue;
         let go_on = || !(queue.has_newer_prompts() || queue.is_interrupted() || queue.clip_waits());
@@ -469,8 +474,8 @@ fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::queue::NewFrame;
     use super::super::Question;
+    use super::super::queue::NewFrame;
     use super::*;
     use crate::model::Surgery;
     use crate::video::Source;

@@ -68,7 +68,8 @@ pub struct Maps {
 impl Maps {
     /// Those of frame `t` alone; `None` where there is no such frame.
     pub fn only(&self, t: usize) -> Option<Self> {
-        (t < self.motion.frames).then(|| self.each(&|map| Map { frames: 1, data: map.frame(t).to_vec(), ..*map }))
+        (t < self.motion.frames)
+            .then(|| self.each(&|map| Map { frames: 1, data: map.frame(t).to_vec(), ..*map }))
     }
 
     /// Part of the way from these maps to `other`, of the same model and as many frames: 0 is these, 1 the other.

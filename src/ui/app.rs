@@ -6,6 +6,7 @@ mod kept;
 mod loss;
 mod opening;
 mod output;
+mod sweeping;
 
 pub use loss::Ending;
 
@@ -19,10 +20,11 @@ use super::keep::{self, Keep, Recent};
 use super::look::View;
 use super::messages::{Kind, Messages};
 use super::pictures::Pictures;
+use super::record::Record;
 use super::scope::{self, Scope};
 use super::state::{Loading, Playback, Shown, State, VideoFile};
-use super::{bundled, inspector, keys, messages, prompt_panel, stage, theme, topbar, transport};
-use crate::engine::{Answer, Engine, Event, Scored};
+use super::{bundled, inspector, keys, lanes, messages, prompt_panel, stage, theme, topbar, transport};
+use crate::engine::{Answer, Engine, Event, Memory, Scored, Sweep};
 use crate::prompt::PromptSet;
 use crate::video::{Player, Pts, VideoInfo, Wake};
 use eframe::egui_wgpu::RenderState;
@@ -61,6 +63,9 @@ pub struct App {
     model_asked: Option<PathBuf>,
     model_open: Option<PathBuf>,
     gpus: loss::Gpus,
+    /// What the engine was told last of the sweep, and of the answers that it is to watch.
+    sweeping: sweeping::Told,
+    memory: Memory,
     ctx: egui::Context,
 }
 
@@ -99,6 +104,12 @@ impl App {
             encoding: None,
             notes: HashMap::new(),
             view: View::default(),
+            lanes: Default::default(),
+            record: None,
+            moment: false,
+            moment_scored: None,
+            whiskers: None,
+            camera: None,
             sort_by_score: false,
             messages: Messages::default(),
             help: false,
@@ -129,6 +140,8 @@ impl App {
             model_asked: None,
             model_open: None,
             gpus: loss::Gpus::default(),
+            sweeping: sweeping::Told::default(),
+            memory: Memory::default(),
             ctx: ctx.clone(),
         }
     }
@@ -147,6 +160,19 @@ impl App {
     pub fn show_answer(&mut self, answer: Arc<Answer>, scored: Option<Scored>) {
         self.state.shown = Some(Shown::new(answer));
         self.state.scored = scored;
+    }
+
+    /// The memory for what has been computed; to be told at the start.
+    pub fn limit(&mut self, memory: Memory) {
+        self.memory = memory;
+        if let Some(engine) = &self.engine {
+            engine.limit(memory);
+        }
+    }
+
+    /// Shows a sweep that no engine makes (tests and benches); what is told of it comes as events.
+    pub fn show_sweep(&mut self, sweep: Arc<Sweep>) {
+        self.state.record = Some(Record::new(sweep, self.memory.maps()));
     }
 
     pub fn pictures(&self) -> &Pictures {
@@ -198,6 +224,8 @@ impl App {
                 self.set_range((from, Some(at)));
             }
             Intent::ClearRange => self.set_range((None, None)),
+            Intent::Range(from, to) => self.set_range((Some(from), Some(to))),
+            Intent::LoopStrongest(class) => self.loop_strongest(&class),
             Intent::TimeField(open) => s.time_field = open.then(Asked::default),
 
             Intent::Scope(scope) => self.set_scope(scope),
@@ -219,6 +247,8 @@ impl App {
             Intent::Surgery(surgery) => s.surgery = surgery,
 
             Intent::SetView(view) => s.view = view,
+            Intent::Lanes(lanes) => s.lanes = lanes,
+            Intent::Moment(on) => s.moment = on,
             Intent::Edit(edit) => self.edit(&edit),
             Intent::Undo => {
                 if s.history.undo() {
@@ -280,6 +310,7 @@ impl App {
             }
             JobOutcome::PromptsRead(_, Err(why)) => s.messages.add(Kind::Problem, why),
             JobOutcome::Thumbnails(video, read) => self.pictures.thumbnails.take(ctx, &video, read),
+            JobOutcome::Camera(question, camera) => s.camera = Some((question, camera)),
             JobOutcome::Told(Ok(text)) => s.messages.add(Kind::Done, text),
             JobOutcome::Told(Err(text)) => s.messages.add(Kind::Problem, text),
         }
@@ -317,6 +348,12 @@ impl App {
             }
             Event::Answered { answer, scored } => {
                 s.ended(answer.id);
+                if let Some(record) = &mut s.record {
+                    record.take_answer(&answer, s.playback.position);
+                }
+                if let Some(whiskers) = &mut s.whiskers {
+                    whiskers.take(answer.id, scored.as_ref());
+                }
                 if s.wants(&answer) {
                     s.shown = Some(Shown::new(answer));
                     s.scored = scored;
@@ -336,11 +373,22 @@ impl App {
                 s.notes = notes.iter().map(|n| (n.text.clone(), n.clone())).collect();
             }
             Event::Scored(scored) => {
+                if let Some(whiskers) = &mut s.whiskers {
+                    whiskers.take(scored.question, Some(&scored));
+                }
                 if s.shown.as_ref().is_some_and(|shown| shown.answer.id == scored.question) {
                     s.scored = Some(scored);
+                } else if let Some((span, question)) = s.moment_question()
+                    && question == scored.question
+                {
+                    s.moment_scored = Some((span, scored));
                 }
             }
-            Event::Swept(_) => {}
+            Event::Swept(swept) => {
+                if let Some(record) = &mut s.record {
+                    record.take(&swept, s.playback.position);
+                }
+            }
             Event::PromptsFailed { message, .. } => {
                 s.encoding = None;
                 s.messages.add(Kind::Problem, message);
@@ -405,6 +453,8 @@ impl App {
             self.reopened();
         }
         self.ask_when_changed(now);
+        self.keep_sweeping();
+        self.look_for_camera();
         let s = &self.state;
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());
         if let (Some(source), Some(shown)) = (source, &s.shown)
@@ -525,6 +575,10 @@ impl App {
         egui::Panel::bottom("transport")
             .frame(theme::panel_frame())
             .show(ui, |ui| transport::show(ui, s, &mut out));
+        egui::Panel::bottom("lanes")
+            .frame(theme::panel_frame())
+            .default_size(170.0)
+            .show(ui, |ui| lanes::show(ui, s, &mut out));
         let (full, width) = (ctx.content_rect().width(), ui.available_width());
         let panel = egui::Panel::left("prompts")
             .frame(theme::panel_frame())

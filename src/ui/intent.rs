@@ -2,6 +2,7 @@
 //! same in JSON. What other threads bring back is an [`JobOutcome`](super::jobs::JobOutcome).
 
 use super::edit::PromptEdit;
+use super::lanes::Lanes;
 use super::look::View;
 use super::scope::Scope;
 use crate::model::Surgery;
@@ -40,6 +41,10 @@ pub enum Intent {
     SetIn,
     SetOut,
     ClearRange,
+    /// In and out point at once.
+    Range(Pts, Pts),
+    /// Plays the stretch where the class of that name is strongest, again and again.
+    LoopStrongest(String),
     /// Shows or hides the field that takes a time.
     TimeField(bool),
 
@@ -58,6 +63,10 @@ pub enum Intent {
     CancelWork,
 
     SetView(View),
+    /// How the lanes look, and which spans they are of.
+    Lanes(Lanes),
+    /// The scores and maps on show are those of the span around the play head, and not of the scope.
+    Moment(bool),
     Edit(PromptEdit),
     Undo,
     Redo,
@@ -91,6 +100,7 @@ pub enum Dialog {
 mod tests {
     use super::*;
     use crate::ui::edit::Side;
+    use crate::ui::lanes::Measure;
     use crate::video::clip::Freeze;
 
     /// Lessons and experiment files will speak it, so its words are a promise.
@@ -99,6 +109,9 @@ mod tests {
         for (intent, json) in [
             (Intent::TogglePlay, r#""toggle_play""#),
             (Intent::Seek(Pts(1_500_000_000)), r#"{"seek":1500000000}"#),
+            (Intent::Range(Pts(5), Pts(9)), r#"{"range":[5,9]}"#),
+            (Intent::LoopStrongest("moving left".into()), r#"{"loop_strongest":"moving left"}"#),
+            (Intent::Moment(true), r#"{"moment":true}"#),
             (Intent::Scope(Scope::Around), r#"{"scope":"around"}"#),
             (Intent::Order(Order::Frozen(Freeze::Middle)), r#"{"order":{"frozen":"middle"}}"#),
             (Intent::OpenModel(ModelSource::Embedded), r#"{"open_model":"embedded"}"#),
@@ -110,6 +123,9 @@ mod tests {
             assert_eq!(serde_json::to_string(&intent).unwrap(), json);
             assert_eq!(serde_json::from_str::<Intent>(json).unwrap(), intent);
         }
+        let lanes: Intent = serde_json::from_str(r#"{"lanes":{"measure":"margin","hop":0.5}}"#).unwrap();
+        let half = Lanes { measure: Measure::Margin, hop: Some(0.5), ..Lanes::default() };
+        assert_eq!(lanes, Intent::Lanes(half));
         let surgery: Intent = serde_json::from_str(r#"{"surgery":{"no_motion":true}}"#).unwrap();
         assert_eq!(surgery, Intent::Surgery(Surgery { no_motion: true, ..Surgery::default() }));
     }

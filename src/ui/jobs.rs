@@ -3,7 +3,9 @@
 //! asked for is there.
 
 use super::intent::{Dialog, Intent};
+use crate::engine::QuestionId;
 use crate::prompt::PromptSet;
+use crate::video::camera::Camera;
 use crate::video::{Pts, SourceId};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::PathBuf;
@@ -21,6 +23,8 @@ pub enum JobOutcome {
     PromptsRead(PathBuf, Result<PromptSet, String>),
     /// Small pictures of sampled frames have been read.
     Thumbnails(SourceId, Vec<(Pts, egui::ColorImage)>),
+    /// Whether the camera moves in the span of that question.
+    Camera(QuestionId, Camera),
     /// Something is done: what to tell, good or bad.
     Told(Result<String, String>),
 }
