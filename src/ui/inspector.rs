@@ -7,12 +7,15 @@ use super::pictures::{MapFrame, Pictures};
 use super::state::{Shown, State, clock};
 use super::theme;
 use crate::view::Layer;
+use egui::scroll_area::ScrollBarVisibility;
 use egui::{
     Align2, Color32, CornerRadius, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
 
 pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) {
-    egui::ScrollArea::vertical().id_salt("inspector").auto_shrink([false, false]).show(ui, |ui| {
+    // The bar is always there: with it the tiles are smaller, and without it they would need it.
+    let area = egui::ScrollArea::vertical().scroll_bar_visibility(ScrollBarVisibility::AlwaysVisible);
+    area.id_salt("inspector").auto_shrink([false, false]).show(ui, |ui| {
         heading(ui, "Sampled frames");
         match &s.shown {
             Some(a) => filmstrip(ui, s, a, pictures, out),

@@ -3,7 +3,9 @@
 
 use super::edit::PromptEdit;
 use super::lanes::Lanes;
+use super::lens::Lens;
 use super::look::View;
+use super::panes::Pane;
 use super::scope::Scope;
 use crate::model::Surgery;
 use crate::session::ModelSource;
@@ -67,6 +69,8 @@ pub enum Intent {
     Lanes(Lanes),
     /// The scores and maps on show are those of the span around the play head, and not of the scope.
     Moment(bool),
+    /// What part of the picture the stage shows, and how large.
+    Lens(Lens),
     Edit(PromptEdit),
     Undo,
     Redo,
@@ -81,7 +85,10 @@ pub enum Intent {
     Report(PathBuf),
     Dismiss(u64),
     Help(bool),
-    Inspector(bool),
+    /// Opens a pane in front of others, or closes it.
+    Pane(Pane, bool),
+    /// Every pane where it was at first.
+    DefaultPanes,
     Fullscreen,
 }
 
@@ -112,6 +119,8 @@ mod tests {
             (Intent::Range(Pts(5), Pts(9)), r#"{"range":[5,9]}"#),
             (Intent::LoopStrongest("moving left".into()), r#"{"loop_strongest":"moving left"}"#),
             (Intent::Moment(true), r#"{"moment":true}"#),
+            (Intent::Pane(Pane::Inspector, true), r#"{"pane":["inspector",true]}"#),
+            (Intent::Lens(Lens::default()), r#"{"lens":{"zoom":1.0,"centre":[0.5,0.5]}}"#),
             (Intent::Scope(Scope::Around), r#"{"scope":"around"}"#),
             (Intent::Order(Order::Frozen(Freeze::Middle)), r#"{"order":{"frozen":"middle"}}"#),
             (Intent::OpenModel(ModelSource::Embedded), r#"{"open_model":"embedded"}"#),

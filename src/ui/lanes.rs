@@ -151,11 +151,14 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
 fn controls(ui: &mut Ui, s: &State, record: &Record, end: Pts, lanes: &mut Lanes, out: &mut Vec<Intent>) {
     for measure in Measure::ALL {
         let button = ui.selectable_label(lanes.measure == measure, measure.name());
+        let button = button.accessible_name(format!("Lanes of {}", measure.name()));
         if button.on_hover_text(measure.explain()).clicked() {
             lanes.measure = measure;
         }
     }
-    ui.menu_button("Lanes", |ui| choose(ui, record, lanes)).response.on_hover_text("Which lines are drawn");
+    ui.menu_button("Lanes shown", |ui| choose(ui, record, lanes))
+        .response
+        .on_hover_text("Which lines are drawn");
     ui.menu_button("Loop the strongest", |ui| {
         egui::ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
             for name in record.names() {
@@ -214,9 +217,9 @@ fn choose(ui: &mut Ui, record: &Record, lanes: &mut Lanes) {
     if ui.selectable_label(lanes.classes.is_none(), "The strongest few").clicked() {
         lanes.classes = None;
     }
-    ui.checkbox(&mut lanes.none, "None of these").on_hover_text("With p: the weight of “none of these”");
-    ui.checkbox(&mut lanes.motion, "Motion").on_hover_text("Motion energy, on the model's scale");
-    ui.checkbox(&mut lanes.gate, "Gate").on_hover_text("Mean gate, 0 to 1");
+    ui.checkbox(&mut lanes.none, "Lane of none").on_hover_text("With p: the weight of “none of these”");
+    ui.checkbox(&mut lanes.motion, "Lane of motion").on_hover_text("Motion energy, on the model's scale");
+    ui.checkbox(&mut lanes.gate, "Lane of the gate").on_hover_text("Mean gate, 0 to 1");
     ui.separator();
     egui::ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
         for (c, name) in record.names().iter().enumerate() {

@@ -6,6 +6,7 @@
 use super::drawn::Drawn;
 use super::icon::{self, Icon};
 use super::intent::Intent;
+use super::lens::Lens;
 use super::look::{self, Arrangement, PALETTES, Quantity, Scale, View};
 use super::pictures::{MapFrame, Pictures};
 use super::state::State;
@@ -40,17 +41,17 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
         return rect;
     }
     match s.view.arrangement {
-        Arrangement::Single => pane(ui, s, pictures, rect, s.view.layer, None),
+        Arrangement::Single => pane(ui, s, pictures, out, rect, s.view.layer, None),
         Arrangement::Wipe => wipe(ui, s, pictures, rect, out),
         Arrangement::SideBySide => {
             let second = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
             for (r, layer) in split(rect, 2, aspect(s)).into_iter().zip([Layer::Input, second]) {
-                pane(ui, s, pictures, r, layer, None);
+                pane(ui, s, pictures, out, r, layer, None);
             }
         }
         Arrangement::Grid => {
             for (r, layer) in split(rect, 4, aspect(s)).into_iter().zip(four(s.view.layer)) {
-                pane(ui, s, pictures, r, layer, None);
+                pane(ui, s, pictures, out, r, layer, None);
                 if layer == s.view.layer {
                     let line = Stroke::new(1.5, theme::ACCENT);
                     ui.painter().rect_stroke(r, CornerRadius::same(2), line, StrokeKind::Inside);
@@ -76,6 +77,13 @@ fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             let tip = format!("{} ({})", a.name(), i + 1);
             if icon::toggle(ui, icon, vec2(28.0, 22.0), v.arrangement == a, a.name(), &tip).clicked() {
                 v.arrangement = a;
+            }
+        }
+        if s.lens.zoom() > 1.0 {
+            ui.separator();
+            let button = ui.button(format!("{:.1}×", s.lens.zoom())).accessible_name("Whole picture");
+            if button.on_hover_text("How close the picture is; click to see the whole again (0)").clicked() {
+                out.push(Intent::Lens(Lens::default()));
             }
         }
     });
@@ -245,7 +253,7 @@ fn wipe(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, out: &mut V
     let picture = letterbox(rect.with_max_y(rect.bottom() - CAPTION), aspect(s));
     let x = picture.left() + picture.width() * s.view.wipe;
     let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
-    pane(ui, s, pictures, rect, layer, Some(x));
+    pane(ui, s, pictures, out, rect, layer, Some(x));
     let handle = Rect::from_center_size(pos2(x, picture.center().y), vec2(16.0, picture.height()));
     let r = ui.interact(handle, ui.scope_id().with("wipe"), Sense::drag());
     r.widget_info(|| WidgetInfo::slider(true, f64::from(s.view.wipe), "Wipe"));
@@ -260,9 +268,19 @@ fn wipe(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, out: &mut V
 }
 
 /// One picture with its caption; `from`: the map only right of this x.
-fn pane(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, layer: Layer, from: Option<f32>) {
-    let picture = letterbox(rect.with_max_y(rect.bottom() - CAPTION), aspect(s));
-    let painter = ui.painter_at(rect);
+fn pane(
+    ui: &mut Ui,
+    s: &State,
+    pictures: &mut Pictures,
+    out: &mut Vec<Intent>,
+    rect: Rect,
+    layer: Layer,
+    from: Option<f32>,
+) {
+    let frame = letterbox(rect.with_max_y(rect.bottom() - CAPTION), aspect(s));
+    let picture = s.lens.picture(frame);
+    look_closer(ui, s, frame, layer, out);
+    let painter = ui.painter_at(frame);
     match pictures.video {
         Some(id) => {
             painter.image(id, picture, WHOLE, Color32::WHITE);
@@ -275,10 +293,7 @@ fn pane(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, layer: Laye
             }
         }
     }
-    let strip = Rect::from_min_max(
-        pos2(picture.left(), picture.bottom()),
-        pos2(picture.right(), picture.bottom() + CAPTION),
-    );
+    let strip = Rect::from_min_max(frame.left_bottom(), frame.right_bottom() + vec2(0.0, CAPTION));
     let strip = strip.intersect(rect);
     let Some(drawn) = s.drawn() else {
         let text = if layer == Layer::Input { "Input" } else { "no map yet" };
@@ -291,28 +306,56 @@ fn pane(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, layer: Laye
         caption_text(ui, strip, layer.name(), theme::TEXT);
         return;
     };
-    let (reaching, frame) = s.reaching(&drawn);
-    let range = source.range(&s.view, reaching, s.motion_scale(), frame);
+    let (reaching, t) = s.reaching(&drawn);
+    let range = source.range(&s.view, reaching, s.motion_scale(), t);
     let dim = if drawn.full { 1.0 } else { DIMMED };
     if drawn.seen {
-        let frame = MapFrame { quantity: source, range, t: drawn.t, tile: false };
+        let map = MapFrame { quantity: source, range, t: drawn.t, tile: false };
         let id = match (drawn.moment, &s.shown) {
-            (Some(at), _) => pictures.moment(ui.ctx(), (&drawn.maps, at), &s.view, frame),
-            (None, Some(shown)) => pictures.map(ui.ctx(), &shown.answer, &s.view, frame),
+            (Some(at), _) => pictures.moment(ui.ctx(), (&drawn.maps, at), &s.view, map),
+            (None, Some(shown)) => pictures.map(ui.ctx(), &shown.answer, &s.view, map),
             (None, None) => return,
         };
         let alpha = (s.view.opacity * dim * 255.0).round() as u8;
         let tint = Color32::from_white_alpha(alpha);
         match from {
             None => painter.image(id, crop, WHOLE, tint),
-            Some(x) => painter.with_clip_rect(rect.with_min_x(x)).image(id, crop, WHOLE, tint),
+            Some(x) => painter.with_clip_rect(frame.with_min_x(x)).image(id, crop, WHOLE, tint),
         };
     }
     if layer == Layer::Motion && s.is_still() {
-        badge(&painter, picture, "next to no motion");
+        badge(&painter, frame, "next to no motion");
     }
-    let hover = hover(ui, &drawn, source, crop, picture);
+    let hover = hover(ui, &drawn, source, crop, frame);
     caption(ui, s, strip, layer, (source, range), drawn.words, hover);
+}
+
+/// The wheel brings the picture closer where the pointer is, dragging moves it, a double click shows the whole again.
+fn look_closer(ui: &Ui, s: &State, frame: Rect, layer: Layer, out: &mut Vec<Intent>) {
+    let r = ui.interact(frame, ui.scope_id().with(("picture", layer.name())), Sense::CLICK | Sense::DRAG);
+    let closer = s.lens.zoom() > 1.0;
+    let name = format!("Picture: {}", layer.name());
+    r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Image, true, &name));
+    let mut lens = s.lens;
+    if let Some(at) = r.hover_pos() {
+        let (wheel, pinch) = ui.input(|i| (i.smooth_scroll_delta().y, i.zoom_delta()));
+        let factor = (wheel / 200.0).exp() * pinch;
+        if factor != 1.0 {
+            lens = lens.zoomed(factor, frame, at);
+        }
+    }
+    if closer && r.dragged() {
+        lens = lens.moved(frame, r.drag_delta());
+    }
+    if r.double_clicked() {
+        lens = Lens::default();
+    }
+    if lens != s.lens {
+        out.push(Intent::Lens(lens));
+    }
+    if closer {
+        r.on_hover_and_drag_cursor(egui::CursorIcon::Grab);
+    }
 }
 
 /// Words at the top of a picture that its map must not be read without.
@@ -369,9 +412,8 @@ struct Hover {
     value: Option<f32>,
 }
 
-fn hover(ui: &mut Ui, drawn: &Drawn<'_>, source: Quantity, crop: Rect, picture: Rect) -> Option<Hover> {
-    let p =
-        ui.ctx().pointer_hover_pos().filter(|p| crop.contains(*p) && ui.rect_contains_pointer(picture))?;
+fn hover(ui: &mut Ui, drawn: &Drawn<'_>, source: Quantity, crop: Rect, frame: Rect) -> Option<Hover> {
+    let p = ui.ctx().pointer_hover_pos().filter(|p| crop.contains(*p) && ui.rect_contains_pointer(frame))?;
     if !drawn.seen {
         return None;
     }
@@ -385,7 +427,8 @@ fn hover(ui: &mut Ui, drawn: &Drawn<'_>, source: Quantity, crop: Rect, picture: 
     let c = cell((p.x - crop.left()) / crop.width(), cols);
     let size = vec2(crop.width() / cols as f32, crop.height() / rows as f32);
     let patch = Rect::from_min_size(crop.min + vec2(c as f32 * size.x, r as f32 * size.y), size);
-    ui.painter().rect_stroke(patch, CornerRadius::ZERO, Stroke::new(1.0, Color32::WHITE), StrokeKind::Inside);
+    let line = Stroke::new(1.0, Color32::WHITE);
+    ui.painter_at(frame).rect_stroke(patch, CornerRadius::ZERO, line, StrokeKind::Inside);
     let at = |m| look::frame_or_empty(m, drawn.t).get(r * cols + c).copied();
     let value = source.map(maps).and_then(at);
     let number = match value {

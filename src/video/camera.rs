@@ -259,7 +259,8 @@ mod tests {
         let moved = Scene { pan: 4.0, ..scene.clone() };
         // The grain of the wall does not move with it, so what differs is what stands there.
         let (a, b) = (moved.backdrop(0, 2, SIZE), moved.backdrop(1, 2, SIZE));
-        let changed = a.chunks(3).zip(b.chunks(3)).enumerate().filter(|(_, (a, b))| (a[0] - b[0]).abs() > 0.12);
+        let changed =
+            a.chunks(3).zip(b.chunks(3)).enumerate().filter(|(_, (a, b))| (a[0] - b[0]).abs() > 0.12);
         let columns: Vec<usize> = changed.map(|(i, _)| i % SIZE).collect();
         let (lo, hi) = (columns.iter().min().copied(), columns.iter().max().copied());
         columns.len() > SIZE * SIZE / 200 && lo.zip(hi).is_some_and(|(lo, hi)| hi - lo > SIZE * 55 / 100)
@@ -285,7 +286,9 @@ mod tests {
             for (i, pixel) in picture.chunks_exact_mut(3).enumerate() {
                 let v = wall((i % SIZE) as f32 + shift * t as f32, (i / SIZE) as f32);
                 let noise = rng.random_range(-0.02..0.02);
-                pixel.iter_mut().for_each(|p| *p = (mask[i] * *p + (1.0 - mask[i]) * v + noise).clamp(0.0, 1.0));
+                pixel
+                    .iter_mut()
+                    .for_each(|p| *p = (mask[i] * *p + (1.0 - mask[i]) * v + noise).clamp(0.0, 1.0));
             }
             Grey::of(&to_image(&picture, SIZE))
         };

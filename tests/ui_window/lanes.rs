@@ -83,7 +83,7 @@ fn every_lane_has_its_number_at_the_play_head() {
     h.state_mut().show_playback(Some(clip()), playback(50));
     h.run();
     h.get_by_label("moving left 50.0%");
-    h.get_by_label("margin").click();
+    h.get_by_label("Lanes of margin").click();
     h.run();
     h.get_by_label("moving left +0.250");
     assert_eq!(lanes(&h).measure, Measure::Margin);
@@ -122,9 +122,9 @@ fn after_an_edit_the_lanes_are_stale_until_they_have_been_scored_anew() {
 #[test]
 fn the_lanes_are_chosen_by_name() {
     let mut h = swept(&[0, 12, 24]);
-    h.get_by_label("Lanes").click();
+    h.get_by_label("Lanes shown").click();
     h.run();
-    h.get_by_label("Gate").click();
+    h.get_by_label("Lane of the gate").click();
     h.run();
     assert!(!lanes(&h).gate);
     assert_eq!(h.query_all_by_label_contains("gate 0.").count(), 0);

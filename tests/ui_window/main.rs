@@ -5,6 +5,7 @@ mod support;
 mod lanes;
 mod live;
 mod panels;
+mod panes;
 mod pixels;
 mod scope;
 mod soak;
