@@ -6,6 +6,7 @@ mod kept;
 mod loss;
 mod opening;
 mod output;
+mod sweeping;
 
 pub use loss::Ending;
 
@@ -21,11 +22,12 @@ use super::look::View;
 use super::messages::{Kind, Messages};
 use super::panes::Panes;
 use super::pictures::Pictures;
+use super::record::Record;
 use super::scope::{self, Scope};
 use super::shelf::{self, Shelf};
 use super::state::{Loading, Playback, Shown, State, VideoFile};
 use super::{bundled, keys, messages, prompt_panel, theme, topbar, transport};
-use crate::engine::{Answer, Engine, Event, Scored};
+use crate::engine::{Answer, Engine, Event, Memory, Scored, Sweep};
 use crate::prompt::PromptSet;
 use crate::video::{Player, Pts, VideoInfo, Wake};
 use eframe::egui_wgpu::RenderState;
@@ -65,6 +67,9 @@ pub struct App {
     model_asked: Option<PathBuf>,
     model_open: Option<PathBuf>,
     gpus: loss::Gpus,
+    /// What the engine was told last of the sweep, and of the answers that it is to watch.
+    sweeping: sweeping::Told,
+    memory: Memory,
     ctx: egui::Context,
 }
 
@@ -104,6 +109,12 @@ impl App {
             notes: HashMap::new(),
             view: View::default(),
             shelf: Shelf::default(),
+            lanes: Default::default(),
+            record: None,
+            moment: false,
+            moment_scored: None,
+            whiskers: None,
+            camera: None,
             lens: Lens::default(),
             sort_by_score: false,
             messages: Messages::default(),
@@ -135,6 +146,8 @@ impl App {
             model_asked: None,
             model_open: None,
             gpus: loss::Gpus::default(),
+            sweeping: sweeping::Told::default(),
+            memory: Memory::default(),
             ctx: ctx.clone(),
         }
     }
@@ -153,6 +166,19 @@ impl App {
     pub fn show_answer(&mut self, answer: Arc<Answer>, scored: Option<Scored>) {
         self.state.shown = Some(Shown::new(answer));
         self.state.scored = scored;
+    }
+
+    /// The memory for what has been computed; to be told at the start.
+    pub fn limit(&mut self, memory: Memory) {
+        self.memory = memory;
+        if let Some(engine) = &self.engine {
+            engine.limit(memory);
+        }
+    }
+
+    /// Shows a sweep that no engine makes (tests and benches); what is told of it comes as events.
+    pub fn show_sweep(&mut self, sweep: Arc<Sweep>) {
+        self.state.record = Some(Record::new(sweep, self.memory.maps()));
     }
 
     pub fn panes(&self) -> &Panes {
@@ -208,6 +234,8 @@ impl App {
                 self.set_range((from, Some(at)));
             }
             Intent::ClearRange => self.set_range((None, None)),
+            Intent::Range(from, to) => self.set_range((Some(from), Some(to))),
+            Intent::LoopStrongest(class) => self.loop_strongest(&class),
             Intent::TimeField(open) => s.time_field = open.then(Asked::default),
 
             Intent::Scope(scope) => self.set_scope(scope),
@@ -229,6 +257,8 @@ impl App {
             Intent::Surgery(surgery) => s.surgery = surgery,
 
             Intent::SetView(view) => s.view = view,
+            Intent::Lanes(lanes) => s.lanes = lanes,
+            Intent::Moment(on) => s.moment = on,
             Intent::Lens(lens) => s.lens = lens.within(),
             Intent::Edit(edit) => self.edit(&edit),
             Intent::Undo => {
@@ -305,6 +335,7 @@ impl App {
                 }
             }
             JobOutcome::Clips(Err(why)) => s.messages.add(Kind::Problem, why),
+            JobOutcome::Camera(question, camera) => s.camera = Some((question, camera)),
             JobOutcome::Told(Ok(text)) => s.messages.add(Kind::Done, text),
             JobOutcome::Told(Err(text)) => s.messages.add(Kind::Problem, text),
         }
@@ -345,6 +376,12 @@ impl App {
                 if let Some(scored) = &scored {
                     s.shelf.take(scored);
                 }
+                if let Some(record) = &mut s.record {
+                    record.take_answer(&answer, s.playback.position);
+                }
+                if let Some(whiskers) = &mut s.whiskers {
+                    whiskers.take(answer.id, scored.as_ref());
+                }
                 if s.wants(&answer) {
                     s.shown = Some(Shown::new(answer));
                     s.scored = scored;
@@ -371,8 +408,20 @@ impl App {
             }
             Event::Scored(scored) => {
                 s.shelf.take(&scored);
+                if let Some(whiskers) = &mut s.whiskers {
+                    whiskers.take(scored.question, Some(&scored));
+                }
                 if s.shown.as_ref().is_some_and(|shown| shown.answer.id == scored.question) {
                     s.scored = Some(scored);
+                } else if let Some((span, question)) = s.moment_question()
+                    && question == scored.question
+                {
+                    s.moment_scored = Some((span, scored));
+                }
+            }
+            Event::Swept(swept) => {
+                if let Some(record) = &mut s.record {
+                    record.take(&swept, s.playback.position);
                 }
             }
             Event::PromptsFailed { message, .. } => {
@@ -439,7 +488,10 @@ impl App {
             self.reopened();
         }
         self.ask_when_changed(now);
+        self.keep_sweeping();
         self.ask_shelf();
+        self.watch_answers();
+        self.look_for_camera();
         let s = &self.state;
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());
         if let (Some(source), Some(shown)) = (source, &s.shown)

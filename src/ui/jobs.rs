@@ -4,7 +4,9 @@
 
 use super::intent::{Dialog, Intent};
 use super::shelf::{self, Labelled};
+use crate::engine::QuestionId;
 use crate::prompt::PromptSet;
+use crate::video::camera::Camera;
 use crate::video::{Pts, SourceId};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::PathBuf;
@@ -24,6 +26,8 @@ pub enum JobOutcome {
     Thumbnails(SourceId, Vec<(Pts, egui::ColorImage)>),
     /// Clips for the shelf have been found.
     Clips(Result<Vec<Labelled>, String>),
+    /// Whether the camera moves in the span of that question.
+    Camera(QuestionId, Camera),
     /// Something is done: what to tell, good or bad.
     Told(Result<String, String>),
 }

@@ -7,7 +7,7 @@
 use super::intent::Intent;
 use super::pictures::Pictures;
 use super::state::State;
-use super::{inspector, shelf_pane, stage, theme};
+use super::{inspector, lanes, shelf_pane, stage, theme};
 use egui::{Color32, Rect, Style, Ui, Visuals, WidgetText};
 use egui_tiles::{Behavior, Container, SimplificationOptions, Tabs, Tile, TileId, Tiles, Tree, UiResponse};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, HashSet};
 pub enum Pane {
     Stage,
     Inspector,
+    Lanes,
     Shelf,
 }
 
@@ -31,12 +32,13 @@ enum Place {
 }
 
 impl Pane {
-    pub const ALL: [Self; 3] = [Self::Stage, Self::Inspector, Self::Shelf];
+    pub const ALL: [Self; 4] = [Self::Stage, Self::Inspector, Self::Lanes, Self::Shelf];
 
     pub fn title(self) -> &'static str {
         match self {
             Self::Stage => "Stage",
             Self::Inspector => "Inspector",
+            Self::Lanes => "Lanes",
             Self::Shelf => "Shelf",
         }
     }
@@ -46,6 +48,7 @@ impl Pane {
         match self {
             Self::Stage => "The picture with its maps",
             Self::Inspector => "Sampled frames, gates and facts",
+            Self::Lanes => "Scores, motion and gates over the whole video",
             Self::Shelf => "Many clips against the prompts at once",
         }
     }
@@ -54,6 +57,7 @@ impl Pane {
         match self {
             Self::Stage => Place::Centre,
             Self::Inspector => Place::Right,
+            Self::Lanes => Place::Below,
             Self::Shelf => Place::Below,
         }
     }
@@ -193,6 +197,7 @@ impl Behavior<Pane> for Drawing<'_> {
                 let margin = egui::Margin::symmetric(8, 6);
                 egui::Frame::new().inner_margin(margin).show(ui, |ui| match tool {
                     Pane::Inspector => inspector::show(ui, s, pictures, out),
+                    Pane::Lanes => lanes::show(ui, s, out),
                     Pane::Shelf => shelf_pane::show(ui, s, out),
                     Pane::Stage => {}
                 });

@@ -34,6 +34,11 @@ impl App {
             s.scored = None;
             s.asked = None;
             s.work = None;
+            s.record = None;
+            s.moment_scored = None;
+            s.whiskers = None;
+            s.camera = None;
+            s.lanes.view = None;
             s.range = (None, None);
             s.lens = Lens::default();
             if let Some(e) = &self.engine {
