@@ -226,6 +226,7 @@ impl Behavior<Pane> for Drawing<'_> {
     ) {
         let front = tabs.active.and_then(|tile| tiles.get_pane(&tile)).filter(|p| **p != Pane::Stage);
         if let Some(pane) = front {
+            ui.add_space(4.0);
             let button = ui.add(egui::Button::new("×").frame(false));
             let tip = "Close this pane; the menu Panes opens it again";
             let name = format!("Close {}", pane.title());

@@ -4,7 +4,7 @@ use super::intent::{Dialog, Intent};
 use super::shelf::{Row, Shelf};
 use super::state::State;
 use super::theme;
-use egui::{Color32, RichText, Sense, Ui, WidgetInfo, vec2};
+use egui::{Align, Color32, Layout, RichText, Sense, Ui, WidgetInfo, vec2};
 use egui_extras::{Column, TableBuilder};
 
 /// Columns of classes at most; with more the table is no table.
@@ -86,6 +86,7 @@ fn table(ui: &mut Ui, s: &State, shelf: &Shelf, out: &mut Vec<Intent>) {
         let table = TableBuilder::new(ui)
             .id_salt("shelf rows")
             .striped(true)
+            .cell_layout(Layout::left_to_right(Align::Center))
             .auto_shrink([false, false])
             .column(Column::initial(150.0).at_least(60.0).clip(true).resizable(true))
             .column(Column::initial(110.0).at_least(50.0).clip(true).resizable(true))
@@ -128,10 +129,9 @@ fn table(ui: &mut Ui, s: &State, shelf: &Shelf, out: &mut Vec<Intent>) {
 fn name(ui: &mut Ui, row: &Row, out: &mut Vec<Intent>) {
     let colour = if row.problem.is_some() { theme::ERROR } else { theme::TEXT };
     let text = RichText::new(&row.name).font(theme::small()).color(colour);
-    let r = ui.add(egui::Label::new(text).truncate().sense(Sense::click()));
+    let r = ui.add(egui::Button::new(text).frame(false).truncate());
     let tip = row.problem.clone().unwrap_or_else(|| row.place.path.display().to_string());
-    let r = r.on_hover_text(tip).on_hover_cursor(egui::CursorIcon::PointingHand);
-    if r.accessible_name(format!("Open {}", row.name)).clicked() {
+    if r.on_hover_text(tip).accessible_name(format!("Open {}", row.name)).clicked() {
         out.push(Intent::OpenVideo(row.place.path.clone()));
     }
 }
@@ -139,7 +139,11 @@ fn name(ui: &mut Ui, row: &Row, out: &mut Vec<Intent>) {
 fn label(ui: &mut Ui, row: &Row, out: &mut Vec<Intent>) {
     let mut text = row.label.clone().unwrap_or_default();
     let id = egui::Id::unique("shelf label").with(&row.place);
-    let field = egui::TextEdit::singleline(&mut text).id(id).frame(egui::Frame::NONE).font(theme::small());
+    let field = egui::TextEdit::singleline(&mut text)
+        .id(id)
+        .frame(egui::Frame::NONE)
+        .vertical_align(Align::Center)
+        .font(theme::small());
     let r = ui.add_sized(ui.available_size(), field).accessible_name(format!("Label of {}", row.name));
     if r.changed() {
         out.push(Intent::ShelfLabel(row.place.clone(), text));

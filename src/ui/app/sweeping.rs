@@ -106,8 +106,8 @@ impl App {
             let span = record.span(s.moment_row()?)?;
             Some(record.sweep.question(span))
         });
-        let whiskers = s.whiskers.iter().flat_map(Whiskers::answered);
-        let wanted = || moment.iter().chain(whiskers.clone()).chain(s.shelf.answered());
+        let whiskers = || s.whiskers.iter().flat_map(Whiskers::answered);
+        let wanted = || moment.iter().chain(whiskers()).chain(s.shelf.answered());
         if !wanted().eq(&self.sweeping.watched) {
             self.sweeping.watched = wanted().cloned().collect();
             engine.watch(&self.sweeping.watched);
