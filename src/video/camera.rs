@@ -171,20 +171,26 @@ struct Said {
 }
 
 fn said(votes: &[Vote]) -> Said {
-    let count = |s: f32| votes.iter().filter(|v| (v.shift - s).abs() <= ALIKE).count();
-    let moving = votes.iter().filter(|v| v.shift.abs() >= STILL);
-    let Some(common) = moving.max_by_key(|v| count(v.shift)) else {
-        return Said { votes: votes.len() as f32, still: votes.len() as f32, ..Said::default() };
+    let agreeing =
+        |s: f32| votes.iter().filter(move |v| (v.shift - s).abs() <= ALIKE && v.shift.abs() >= STILL);
+    let spread = |s: f32| {
+        let ends = agreeing(s).fold((1.0_f32, 0.0_f32), |(lo, hi), v| (lo.min(v.column), hi.max(v.column)));
+        (ends.1 - ends.0).max(0.0)
     };
-    let agree = || votes.iter().filter(|v| (v.shift - common.shift).abs() <= ALIKE && v.shift.abs() >= STILL);
-    let n = agree().count() as f32;
-    let ends = agree().fold((1.0_f32, 0.0_f32), |(lo, hi), v| (lo.min(v.column), hi.max(v.column)));
+    let moving = votes.iter().map(|v| v.shift).filter(|s| s.abs() >= STILL);
+    // What many agree on in many places: somebody large who moves has many blocks, in one place.
+    let weight = |s: &f32| agreeing(*s).count() as f32 * (0.2 + spread(*s));
+    let still = votes.iter().filter(|v| v.shift.abs() < STILL).count() as f32;
+    let Some(common) = moving.max_by(|a, b| weight(a).total_cmp(&weight(b))) else {
+        return Said { votes: votes.len() as f32, still, ..Said::default() };
+    };
+    let agree = agreeing(common).count() as f32;
     Said {
         votes: votes.len() as f32,
-        still: votes.iter().filter(|v| v.shift.abs() < STILL).count() as f32,
-        agree: n,
-        shift: agree().map(|v| v.shift).sum::<f32>() / n.max(1.0),
-        spread: (ends.1 - ends.0).max(0.0),
+        still,
+        agree,
+        shift: agreeing(common).map(|v| v.shift).sum::<f32>() / agree.max(1.0),
+        spread: spread(common),
     }
 }
 
