@@ -212,7 +212,7 @@ pub fn judge(pairs: &[(Grey, Grey)]) -> Camera {
     let sum = |axis: usize, f: &dyn Fn(&Said) -> f32| each.iter().map(|p| f(&p[axis])).sum::<f32>();
     let mut shift = [0.0; 2];
     let (mut moves, mut seen) = (false, false);
-    for axis in 0..2 {
+    for (axis, mean) in shift.iter_mut().enumerate() {
         let (votes, still, agree) =
             (sum(axis, &|s| s.votes), sum(axis, &|s| s.still), sum(axis, &|s| s.agree));
         let spread = sum(axis, &|s| s.spread * s.agree) / agree.max(1.0);
@@ -223,7 +223,7 @@ pub fn judge(pairs: &[(Grey, Grey)]) -> Camera {
             && agree >= 3.0 * each.len() as f32
         {
             moves = true;
-            shift[axis] = scale * sum(axis, &|s| s.shift * s.agree) / agree;
+            *mean = scale * sum(axis, &|s| s.shift * s.agree) / agree;
         }
     }
     match (moves, seen) {
@@ -336,7 +336,7 @@ mod tests {
     fn pans_are_told_from_people_who_move_before_a_camera_that_stands() {
         let (mut rooms, mut walls) = (Tally::default(), Tally::default());
         let actions = Action::all();
-        for i in 0..200 {
+        for i in 0..160 {
             let mut scene = Scene::random(&mut world::rng(77, i), actions[i as usize % actions.len()]);
             rooms.still(judge(&pairs(&mut scene, 0.0)));
             if shows_a_pan(&scene) {
