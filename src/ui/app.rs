@@ -26,6 +26,7 @@ use super::record::Record;
 use super::scope::{self, Scope};
 use super::shelf::{self, Shelf};
 use super::state::{Loading, Playback, Shown, State, VideoFile};
+use super::whiskers::Whiskers;
 use super::{bundled, keys, messages, prompt_panel, theme, topbar, transport};
 use crate::engine::{Answer, Engine, Event, Memory, Scored, Sweep};
 use crate::prompt::PromptSet;
@@ -179,6 +180,11 @@ impl App {
     /// Shows a sweep that no engine makes (tests and benches); what is told of it comes as events.
     pub fn show_sweep(&mut self, sweep: Arc<Sweep>) {
         self.state.record = Some(Record::new(sweep, self.memory.maps()));
+    }
+
+    /// Waits for other samplings of what is shown that no engine is asked for (tests).
+    pub fn show_whiskers(&mut self) {
+        self.state.whiskers = self.state.shown.as_ref().map(|shown| Whiskers::new(&shown.answer));
     }
 
     pub fn panes(&self) -> &Panes {

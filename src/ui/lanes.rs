@@ -13,6 +13,7 @@ use super::theme;
 use crate::engine::Progress;
 use crate::video::Pts;
 use crate::video::clip::Span;
+use egui::containers::menu::{MenuButton, MenuConfig};
 use egui::{Color32, RichText, Ui};
 use serde::{Deserialize, Serialize};
 
@@ -156,9 +157,10 @@ fn controls(ui: &mut Ui, s: &State, record: &Record, end: Pts, lanes: &mut Lanes
             lanes.measure = measure;
         }
     }
-    ui.menu_button("Lanes shown", |ui| choose(ui, record, lanes))
-        .response
-        .on_hover_text("Which lines are drawn");
+    // Several can be chosen one after the other.
+    let stays = MenuConfig::new().close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
+    let (menu, _) = MenuButton::new("Lanes shown").config(stays).ui(ui, |ui| choose(ui, record, lanes));
+    menu.on_hover_text("Which lines are drawn");
     ui.menu_button("Loop the strongest", |ui| {
         egui::ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
             for name in record.names() {

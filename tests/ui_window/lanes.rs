@@ -87,7 +87,7 @@ fn every_lane_has_its_number_at_the_play_head() {
     h.run();
     h.get_by_label("moving left +0.250");
     assert_eq!(lanes(&h).measure, Measure::Margin);
-    assert_eq!(h.query_all_by_label_contains("none of these").count(), 0, "there is no margin of none");
+    assert_eq!(h.query_all_by_label("none of these 7.0%").count(), 0, "there is no margin of none");
 }
 
 #[test]
