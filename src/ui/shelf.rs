@@ -245,7 +245,7 @@ impl Shelf {
             }
         }
         tally.confusions = confusions.into_iter().map(|((a, b), n)| (a, b, n)).collect();
-        tally.confusions.sort_by(|a, b| b.2.cmp(&a.2));
+        tally.confusions.sort_by_key(|(_, _, n)| std::cmp::Reverse(*n));
         tally
     }
 }

@@ -142,7 +142,7 @@ fn label(ui: &mut Ui, row: &Row, out: &mut Vec<Intent>) {
     let field = egui::TextEdit::singleline(&mut text)
         .id(id)
         .frame(egui::Frame::NONE)
-        .vertical_align(Align::Center)
+        .align(egui::Align2::LEFT_CENTER)
         .font(theme::small());
     let r = ui.add_sized(ui.available_size(), field).accessible_name(format!("Label of {}", row.name));
     if r.changed() {
