@@ -1,8 +1,10 @@
 //! Pure arithmetic from embeddings to scores (METHOD §6): no tensors, no device, no allocation worth naming,
 //! so a prompt edit is as cheap as it looks.
 
+mod matrix;
 mod what_if;
 
+pub use matrix::{Matrix, score_all};
 pub use what_if::{Effect, Landing, LeftOut, left_out, with_class, without_class};
 
 use serde::{Deserialize, Serialize};

@@ -2,13 +2,15 @@
 //! is answered at once, a question that nobody waits for any more is dropped, a new model interrupts.
 
 use super::event::{Answer, Event, Scored};
+use super::question::{QuestionId, Rank};
 use super::queue::{ClipJob, Job, Loaded, PromptJob, Queue, Task};
 use super::store::{Features, FrameKey};
+use super::sweep::{Swept, told_classes};
 use crate::device::{self, DeviceChoice, DeviceInfo, SharedGpu, panic_message};
 use crate::files::write_atomic;
 use crate::model::folder::MotionScale;
 use crate::prompt::PromptSet;
-use crate::score::{ClassEmbedding, score};
+use crate::score::{ClassEmbedding, score, score_all};
 use crate::session::{Basis, ModelSource, PromptNote, Session, WorkError};
 use crate::video::Pts;
 use crate::video::SourceId;
@@ -21,9 +23,13 @@ use std::time::{Duration, Instant};
 /// Work on prompts that is longer than this says so, and makes way.
 const A_MOMENT: Duration = Duration::from_millis(150);
 
+/// On a CPU, frames that go through the vision tower at once where nobody waits for them: who comes meanwhile waits for so many.
+const FEW: usize = 2;
+
 /// The text side of the present prompts.
 struct Texts {
     classes: Arc<Vec<ClassEmbedding>>,
+    names: Arc<[String]>,
     alpha: Option<f32>,
     revision: u64,
 }
@@ -86,6 +92,8 @@ impl Worker {
                 Task::Prompts(job) => self.prompts(&job, false),
                 Task::Try(set) => self.try_prompts(set),
                 Task::Held(job, answer) => self.held(&job, answer),
+                Task::Watched => self.watched(),
+                Task::Sweep => self.sweep(),
                 Task::Clip(clip) => self.clip(*clip),
                 Task::Idle => self.measure_scale(),
             }
@@ -218,7 +226,9 @@ impl Worker {
     fn encoded(&mut self, job: &PromptJob, classes: Vec<ClassEmbedding>, notes: Vec<PromptNote>) {
         let Some(running) = &self.running else { return };
         let classes = Arc::new(classes);
-        self.texts = Some(Texts { classes: classes.clone(), alpha: job.alpha, revision: job.revision });
+        let names = classes.iter().map(|c| c.name.clone()).collect();
+        self.texts =
+            Some(Texts { classes: classes.clone(), names, alpha: job.alpha, revision: job.revision });
         self.queue.emit(Event::Texts {
             revision: job.revision,
             model: running.session.info.identity.clone(),
@@ -229,19 +239,77 @@ impl Worker {
         if let Some(scored) = shown.and_then(|answer| self.score(&answer, job.since)) {
             self.queue.emit(Event::Scored(scored));
         }
+        self.watched();
+        self.queue.resweep();
     }
 
     /// METHOD §6 on an answer of this model.
     fn score(&self, answer: &Answer, since: Instant) -> Option<Scored> {
+        self.score_embedding(answer.id, &answer.question.model, &answer.evidence.embedding, since)
+    }
+
+    fn score_embedding(
+        &self,
+        question: QuestionId,
+        model: &str,
+        embedding: &[f32],
+        since: Instant,
+    ) -> Option<Scored> {
         let (running, texts) = (self.running.as_ref()?, self.texts.as_ref()?);
-        if *running.identity != *answer.question.model {
+        if *running.identity != *model {
             return None;
         }
         let info = &running.session.info;
         let alpha = texts.alpha.unwrap_or(info.alpha);
-        let scores = Arc::new(score(&answer.evidence.embedding, &texts.classes, info.tau, alpha));
+        let scores = Arc::new(score(embedding, &texts.classes, info.tau, alpha));
         let seconds = since.elapsed().as_secs_f32();
-        Some(Scored { question: answer.id, revision: texts.revision, scores, seconds })
+        Some(Scored { question, revision: texts.revision, scores, seconds })
+    }
+
+    /// Scores the answers that are watched beside the one on screen.
+    fn watched(&self) {
+        for watched in self.queue.watched() {
+            let (id, model) = (watched.id, &watched.model);
+            if let Some(scored) = self.score_embedding(id, model, &watched.embedding, Instant::now()) {
+                self.queue.emit(Event::Scored(scored));
+            }
+        }
+    }
+
+    /// Scores and tells what is new of the sweep, or all of it. Makes way for a newer edit and for who waits for a clip.
+    fn sweep(&self) {
+        let Some(due) = self.queue.take_sweep() else { return };
+        let Some(running) = self.running.as_ref().filter(|r| *r.identity == *due.sweep.model()) else {
+            return;
+        };
+        let info = &running.session.info;
+        let (classes, names, revision, alpha) = match &self.texts {
+            Some(texts) => (&texts.classes[..], texts.names.clone(), texts.revision, texts.alpha),
+            // The prompts are not ready; they are told when they are.
+            None => (&[][..], Arc::default(), 0, None),
+        };
+        let columns: Vec<usize> = {
+            let room = self.queue.memory().scores();
+            (0..told_classes(classes.len(), due.sweep.spans(), room)).collect()
+        };
+        let embeddings: Vec<&[f32]> = due.points.iter().map(|p| &*p.embedding).collect();
+        let queue = &self.queue;
+        let go_on = || !(queue.has_newer_prompts() || queue.is_interrupted() || queue.clip_waits());
+        let weights = (info.tau, alpha.unwrap_or(info.alpha));
+        match score_all(&embeddings, classes, weights, &columns, &go_on) {
+            Some(scores) => queue.emit(Event::Swept(Arc::new(Swept {
+                sweep: due.sweep,
+                revision,
+                whole: due.whole,
+                spans: due.spans,
+                points: due.points,
+                scores,
+                names,
+                moments: due.moments,
+                progress: due.progress,
+            }))),
+            None => queue.sweep_again(&due.sweep, due.moments),
+        }
     }
 
     /// Gives a held answer with its scores of now.
@@ -274,12 +342,15 @@ impl Worker {
         let ClipJob { job, frames, mut known, new } = clip;
         let start = Instant::now();
         let progress = |queue: &Queue, stage, done, total| {
-            queue.emit(Event::Progress { question: job.id, stage, done, total });
+            if !job.quiet {
+                queue.emit(Event::Progress { question: job.id, stage, done, total });
+            }
         };
         let gpu = self.running()?.device.gpu;
+        let most = if job.rank == Rank::Background && !gpu { FEW } else { usize::MAX };
         progress(&self.queue, "vision tower", 0, new.len());
         let mut done = 0;
-        for batch in new.chunks(self.running()?.session.vision_batch(gpu)) {
+        for batch in new.chunks(self.running()?.session.vision_batch(gpu).min(most)) {
             self.look_up(&job)?;
             let running = self.running()?;
             let pixels: Vec<&[f32]> = batch.iter().map(|frame| &*frame.pixels).collect();
@@ -346,6 +417,12 @@ impl Worker {
         }
         while let Some((job, answer)) = self.queue.take_held() {
             self.held(&job, answer);
+        }
+        if self.queue.take_rewatch() {
+            self.watched();
+        }
+        if job.rank == Rank::Background && self.queue.sweep_is_due() {
+            self.sweep();
         }
         Ok(())
     }
@@ -423,8 +500,8 @@ fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Question;
     use super::super::queue::NewFrame;
-    use super::super::{Question, Rank};
     use super::*;
     use crate::model::Surgery;
     use crate::video::Source;

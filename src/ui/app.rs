@@ -8,6 +8,7 @@ mod loss;
 mod opening;
 mod output;
 mod prompts;
+mod sweeping;
 
 pub use loss::Ending;
 
@@ -23,11 +24,14 @@ use super::messages::{Kind, Messages};
 use super::panes::Panes;
 use super::pictures::Pictures;
 use super::prompt_log::PromptLog;
+use super::record::Record;
 use super::scope::{self, Scope};
+use super::shelf::{self, Shelf};
 use super::state::{Loading, Playback, Shown, State, Texts, VideoFile};
 use super::trial::Trial;
+use super::whiskers::Whiskers;
 use super::{bundled, experiment_ask, import, keys, messages, prompt_panel, theme, topbar, transport};
-use crate::engine::{Answer, Engine, Event, Scored};
+use crate::engine::{Answer, Engine, Event, Memory, Scored, Sweep};
 use crate::prompt::PromptSet;
 use crate::video::{Player, Pts, VideoInfo, Wake};
 use eframe::egui_wgpu::RenderState;
@@ -69,6 +73,9 @@ pub struct App {
     /// An experiment that is being put on show.
     experiment: Option<experiment::Opening>,
     gpus: loss::Gpus,
+    /// What the engine was told last of the sweep, and of the answers that it is to watch.
+    sweeping: sweeping::Told,
+    memory: Memory,
     ctx: egui::Context,
 }
 
@@ -113,6 +120,13 @@ impl App {
             misplaced: None,
             exporting: None,
             view: View::default(),
+            shelf: Shelf::default(),
+            lanes: Default::default(),
+            record: None,
+            moment: false,
+            moment_scored: None,
+            whiskers: None,
+            camera: None,
             lens: Lens::default(),
             sort_by_score: false,
             messages: Messages::default(),
@@ -145,6 +159,8 @@ impl App {
             model_open: None,
             experiment: None,
             gpus: loss::Gpus::default(),
+            sweeping: sweeping::Told::default(),
+            memory: Memory::default(),
             ctx: ctx.clone(),
         }
     }
@@ -163,6 +179,24 @@ impl App {
     pub fn show_answer(&mut self, answer: Arc<Answer>, scored: Option<Scored>) {
         self.state.shown = Some(Shown::new(answer));
         self.state.scored = scored;
+    }
+
+    /// The memory for what has been computed; to be told at the start.
+    pub fn limit(&mut self, memory: Memory) {
+        self.memory = memory;
+        if let Some(engine) = &self.engine {
+            engine.limit(memory);
+        }
+    }
+
+    /// Shows a sweep that no engine makes (tests and benches); what is told of it comes as events.
+    pub fn show_sweep(&mut self, sweep: Arc<Sweep>) {
+        self.state.record = Some(Record::new(sweep, self.memory.maps()));
+    }
+
+    /// Waits for other samplings of what is shown that no engine is asked for (tests).
+    pub fn show_whiskers(&mut self) {
+        self.state.whiskers = self.state.shown.as_ref().map(|shown| Whiskers::new(&shown.answer));
     }
 
     pub fn panes(&self) -> &Panes {
@@ -218,6 +252,8 @@ impl App {
                 self.set_range((from, Some(at)));
             }
             Intent::ClearRange => self.set_range((None, None)),
+            Intent::Range(from, to) => self.set_range((Some(from), Some(to))),
+            Intent::LoopStrongest(class) => self.loop_strongest(&class),
             Intent::TimeField(open) => s.time_field = open.then(Asked::default),
 
             Intent::Scope(scope) => self.set_scope(scope),
@@ -239,6 +275,8 @@ impl App {
             Intent::Surgery(surgery) => s.surgery = surgery,
 
             Intent::SetView(view) => s.view = view,
+            Intent::Lanes(lanes) => s.lanes = lanes,
+            Intent::Moment(on) => s.moment = on,
             Intent::Lens(lens) => s.lens = lens.within(),
             Intent::Edit(edit) => self.edit(&edit),
             Intent::Undo => {
@@ -266,6 +304,11 @@ impl App {
             Intent::Watch(class) => s.log.watched = class,
             Intent::Try(name) => self.try_class(name),
             Intent::Import(names) => self.import(names),
+
+            Intent::Shelve(path) => self.desk.find_clips(path),
+            Intent::Unshelve(place) => s.shelf.remove(&place),
+            Intent::ClearShelf => s.shelf.clear(),
+            Intent::ShelfLabel(place, label) => s.shelf.label(&place, label),
 
             Intent::Snapshot => self.snapshot(ctx),
             Intent::Report(folder) => self.report(folder),
@@ -317,6 +360,15 @@ impl App {
                 s.exporting = None;
                 self.take(ctx, JobOutcome::Told(told));
             }
+            JobOutcome::Clips(Ok(clips)) => {
+                let left = s.shelf.add(clips);
+                if left > 0 {
+                    let text = format!("The shelf holds {} clips; {left} more had no room.", shelf::MOST);
+                    s.messages.add(Kind::Hint, text);
+                }
+            }
+            JobOutcome::Clips(Err(why)) => s.messages.add(Kind::Problem, why),
+            JobOutcome::Camera(question, camera) => s.camera = Some((question, camera)),
             JobOutcome::Told(Ok(text)) => s.messages.add(Kind::Done, text),
             JobOutcome::Told(Err(text)) => s.messages.add(Kind::Problem, text),
         }
@@ -354,6 +406,15 @@ impl App {
             }
             Event::Answered { answer, scored } => {
                 s.ended(answer.id);
+                if let Some(scored) = &scored {
+                    s.shelf.take(scored);
+                }
+                if let Some(record) = &mut s.record {
+                    record.take_answer(&answer, s.playback.position);
+                }
+                if let Some(whiskers) = &mut s.whiskers {
+                    whiskers.take(answer.id, scored.as_ref());
+                }
                 if s.wants(&answer) {
                     s.shown = Some(Shown::new(answer));
                     s.scored = scored;
@@ -362,10 +423,16 @@ impl App {
             }
             Event::Failed { question, message } => {
                 s.ended(question);
+                if s.shelf.fail(question, &message) {
+                    return;
+                }
                 s.follow = false;
                 s.messages.add(Kind::Problem, message);
             }
-            Event::Dropped { question } => s.ended(question),
+            Event::Dropped { question } => {
+                s.ended(question);
+                s.shelf.dropped(question);
+            }
             Event::Encoding { revision, done, total } => {
                 s.encoding = Some((done, total)).filter(|_| revision == s.revision);
             }
@@ -375,9 +442,22 @@ impl App {
                 s.notes = notes.iter().map(|n| (n.text.clone(), n.clone())).collect();
             }
             Event::Scored(scored) => {
+                s.shelf.take(&scored);
+                if let Some(whiskers) = &mut s.whiskers {
+                    whiskers.take(scored.question, Some(&scored));
+                }
                 if s.shown.as_ref().is_some_and(|shown| shown.answer.id == scored.question) {
                     s.scored = Some(scored);
                     self.log_scores();
+                } else if let Some((span, question)) = s.moment_question()
+                    && question == scored.question
+                {
+                    s.moment_scored = Some((span, scored));
+                }
+            }
+            Event::Swept(swept) => {
+                if let Some(record) = &mut s.record {
+                    record.take(&swept, s.playback.position);
                 }
             }
             Event::Tried { set, model, classes } => s.trial.take(&set, model, classes),
@@ -446,6 +526,10 @@ impl App {
             self.arrange_experiment();
         }
         self.ask_when_changed(now);
+        self.keep_sweeping();
+        self.ask_shelf();
+        self.watch_answers();
+        self.look_for_camera();
         let s = &self.state;
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());
         if let (Some(source), Some(shown)) = (source, &s.shown)

@@ -36,6 +36,10 @@ pub fn show(ctx: &egui::Context, s: &mut State, out: &mut Vec<Intent>) {
             Some(Dialog::SaveExperiment) => ("Save the experiment", "The path of the JSON file to write"),
             Some(Dialog::FindClip) => ("Find the clip", "The path of the clip of the experiment"),
             Some(Dialog::Report) => ("Write the report", "The path of a folder"),
+            Some(Dialog::ShelfClip) => {
+                ("Put a clip on the shelf", "The path of a video, or of a list of them (CSV)")
+            }
+            Some(Dialog::ShelfFolder) => ("Put a folder on the shelf", "The path of a folder of videos"),
         };
         match field_window(ctx, title, about, ("Path", "~/clip.mp4"), asked) {
             Outcome::Open => {}

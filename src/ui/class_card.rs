@@ -43,8 +43,12 @@ pub fn show(
                 ui.data_mut(|d| d.insert_temp(open_id, open));
             }
             let explained = score.and_then(|score| explain::Explained::new(s.scores()?, score));
-            let explained = explained.as_ref();
-            score_row::show(ui, score, explained, s.pinned(c), &class.name, reach, s.scores_fresh());
+            let beside = score_row::Beside {
+                pinned: s.pinned(c),
+                spread: score.and_then(|c| s.spread(c)),
+                explained: explained.as_ref(),
+            };
+            score_row::show(ui, score, beside, &class.name, reach, s.scores_fresh());
             if open {
                 line(ui, trouble.first().map_or("", |t| t.text.as_str()), &trouble);
                 for side in [Side::Positive, Side::Negative] {

@@ -4,8 +4,11 @@
 
 use super::experiment_ask::FoundClip;
 use super::intent::{Dialog, Intent};
+use super::shelf::{self, Labelled};
+use crate::engine::QuestionId;
 use crate::experiment::Experiment;
 use crate::prompt::{NameTable, PromptSet};
+use crate::video::camera::Camera;
 use crate::video::{Cancel, Pts, Source, SourceId};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::{Path, PathBuf};
@@ -29,6 +32,10 @@ pub enum JobOutcome {
     Thumbnails(SourceId, Vec<(Pts, egui::ColorImage)>),
     /// An export has ended: what to tell.
     Exported(Result<String, String>),
+    /// Clips for the shelf have been found.
+    Clips(Result<Vec<Labelled>, String>),
+    /// Whether the camera moves in the span of that question.
+    Camera(QuestionId, Camera),
     /// Something is done: what to tell, good or bad.
     Told(Result<String, String>),
 }
@@ -165,6 +172,11 @@ impl Desk {
         self.start("experiment", move || Some(experiment(path, clip)));
     }
 
+    /// Looks for the clips that a path stands for.
+    pub fn find_clips(&self, path: PathBuf) {
+        self.start("shelf", move || Some(JobOutcome::Clips(shelf::clips_of(&path))));
+    }
+
     /// Writes a prompt file.
     pub fn write_prompts(&self, path: PathBuf, set: PromptSet) {
         self.write("prompts", move || {
@@ -187,6 +199,7 @@ impl Dialog {
             Dialog::OpenExperiment => Intent::Open(path),
             Dialog::SaveExperiment => Intent::SaveExperiment(path),
             Dialog::FindClip => Intent::FindClip(path),
+            Dialog::ShelfClip | Dialog::ShelfFolder => Intent::Shelve(path),
         }
     }
 }
@@ -199,6 +212,12 @@ fn pick(which: Dialog) -> Option<PathBuf> {
             .add_filter("Videos and pictures", &VIDEO_TYPES)
             .add_filter("All files", &["*"])
             .pick_file(),
+        Dialog::ShelfClip => dialog
+            .set_title("Put a clip on the shelf")
+            .add_filter("Videos and lists", &[VIDEO_TYPES.as_slice(), &["csv"]].concat())
+            .add_filter("All files", &["*"])
+            .pick_file(),
+        Dialog::ShelfFolder => dialog.set_title("Put a folder of videos on the shelf").pick_folder(),
         Dialog::Model => dialog.set_title("Open a model folder").pick_folder(),
         Dialog::LoadPrompts => dialog
             .set_title("Open a prompt set")

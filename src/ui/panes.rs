@@ -7,7 +7,7 @@
 use super::intent::Intent;
 use super::pictures::Pictures;
 use super::state::State;
-use super::{history_pane, inspector, stage, theme};
+use super::{history_pane, inspector, lanes, shelf_pane, stage, theme};
 use egui::{Color32, Rect, Style, Ui, Visuals, WidgetText};
 use egui_tiles::{Behavior, Container, SimplificationOptions, Tabs, Tile, TileId, Tiles, Tree, UiResponse};
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,8 @@ pub enum Pane {
     Stage,
     Inspector,
     History,
+    Lanes,
+    Shelf,
 }
 
 /// Where a pane lies until a person moves it.
@@ -31,13 +33,15 @@ enum Place {
 }
 
 impl Pane {
-    pub const ALL: [Self; 3] = [Self::Stage, Self::Inspector, Self::History];
+    pub const ALL: [Self; 5] = [Self::Stage, Self::Inspector, Self::History, Self::Lanes, Self::Shelf];
 
     pub fn title(self) -> &'static str {
         match self {
             Self::Stage => "Stage",
             Self::Inspector => "Inspector",
             Self::History => "History",
+            Self::Lanes => "Lanes",
+            Self::Shelf => "Shelf",
         }
     }
 
@@ -47,6 +51,8 @@ impl Pane {
             Self::Stage => "The picture with its maps",
             Self::Inspector => "Sampled frames, gates and facts",
             Self::History => "The states of the prompts, with their scores",
+            Self::Lanes => "Scores, motion and gates over the whole video",
+            Self::Shelf => "Many clips against the prompts at once",
         }
     }
 
@@ -54,15 +60,19 @@ impl Pane {
         match self {
             Self::Stage => Place::Centre,
             Self::Inspector | Self::History => Place::Right,
+            Self::Lanes => Place::Below,
+            Self::Shelf => Place::Below,
         }
     }
 
     /// Whether it is open in a window of this size where nobody has chosen.
     fn fits(self, window: egui::Vec2) -> bool {
-        match self.place() {
-            Place::Centre => true,
-            Place::Right => window.x >= 1100.0,
-            Place::Below => window.y >= 700.0,
+        match (self, self.place()) {
+            // Empty until a person puts something on it.
+            (Self::Shelf, _) => false,
+            (_, Place::Centre) => true,
+            (_, Place::Right) => window.x >= 1100.0,
+            (_, Place::Below) => window.y >= 700.0,
         }
     }
 }
@@ -191,6 +201,8 @@ impl Behavior<Pane> for Drawing<'_> {
                 egui::Frame::new().inner_margin(margin).show(ui, |ui| match tool {
                     Pane::Inspector => inspector::show(ui, s, pictures, out),
                     Pane::History => history_pane::show(ui, s, pictures, out),
+                    Pane::Lanes => lanes::show(ui, s, out),
+                    Pane::Shelf => shelf_pane::show(ui, s, out),
                     Pane::Stage => {}
                 });
             }
@@ -218,6 +230,7 @@ impl Behavior<Pane> for Drawing<'_> {
     ) {
         let front = tabs.active.and_then(|tile| tiles.get_pane(&tile)).filter(|p| **p != Pane::Stage);
         if let Some(pane) = front {
+            ui.add_space(4.0);
             let button = ui.add(egui::Button::new("×").frame(false));
             let tip = "Close this pane; the menu Panes opens it again";
             let name = format!("Close {}", pane.title());

@@ -3,6 +3,7 @@
 
 use super::explain::Explained;
 use super::theme;
+use super::whiskers::Spread;
 use crate::score::{ClassScore, Scores};
 use egui::{Color32, CornerRadius, Rect, RichText, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
@@ -38,17 +39,26 @@ pub fn changes<'a>(scores: &'a Scores, before: &[f64], after: &[f64]) -> Vec<(&'
 /// What of p is too little to be named: it would be shown as 0.0 percentage points.
 const SMALLEST_SHARE: f64 = 5e-4;
 
+/// What stands beside the scores of a class, where it is known.
+#[derive(Clone, Copy)]
+pub struct Beside<'a> {
+    pub pinned: Option<&'a ClassScore>,
+    pub spread: Option<Spread>,
+    /// The formulas with the numbers of the class.
+    pub explained: Option<&'a Explained<'a>>,
+}
+
 /// Share, bar and numbers; without scores their places are empty, and as large. `fresh`: they belong to the prompts as they are
-/// now. `explained`: the formulas with the numbers of the class.
+/// now.
 pub fn show(
     ui: &mut Ui,
     score: Option<&ClassScore>,
-    explained: Option<&Explained>,
-    pinned: Option<&ClassScore>,
+    beside: Beside<'_>,
     class: &str,
     reach: f32,
     fresh: bool,
 ) {
+    let Beside { pinned, spread, explained } = beside;
     let empty = ClassScore { name: class.to_owned(), counts: true, ..ClassScore::default() };
     let c = score.unwrap_or(&empty);
     ui.scope(|ui| {
@@ -56,8 +66,8 @@ pub fn show(
             ui.set_opacity(0.6);
         }
         ui.horizontal(|ui| {
-            share(ui, c, score.is_some(), pinned, explained);
-            bar(ui, c, reach);
+            share(ui, c, score.is_some(), pinned, spread, explained);
+            bar(ui, c, spread.and_then(|s| s.margin), reach);
         });
         numbers(ui, c, pinned, explained);
     });
@@ -129,11 +139,17 @@ fn share(
     c: &ClassScore,
     known: bool,
     pinned: Option<&ClassScore>,
+    spread: Option<Spread>,
     explained: Option<&Explained>,
 ) {
     let was = pinned.map_or(String::new(), |b| format!("\nPinned: {:.1}%", b.p * 100.0));
+    let range = spread.map_or(String::new(), |s| {
+        let (lo, hi) = (100.0 * s.p.0, 100.0 * s.p.1);
+        let n = s.samplings;
+        format!("\nWhisker: {lo:.1}% to {hi:.1}% over {n} samplings of the same span, each a little earlier or later")
+    });
     let formula = explained.and_then(|e| e.of("p")).map_or(String::new(), |f| format!("\n{f}"));
-    let tip = format!("{P}{formula}{was}");
+    let tip = format!("{P}{formula}{was}{range}");
     let fill = Color32::from_rgb(58, 84, 140);
     let text = match (known, c.counts) {
         (false, _) => "–".to_owned(),
@@ -141,6 +157,10 @@ fn share(
         (true, true) => format!("{:.1}%", c.p * 100.0),
     };
     let r = meter(ui, 62.0, c.p, fill, &format!("p of {}", c.name), &text, tip);
+    if let Some(s) = spread {
+        let x = |v: f32| r.rect.left() + r.rect.width() * v.clamp(0.0, 1.0);
+        whisker(ui, x(s.p.0), x(s.p.1), r.rect.bottom() - 3.0);
+    }
     if let Some(b) = pinned {
         let x = r.rect.left() + r.rect.width() * b.p.clamp(0.0, 1.0);
         ui.painter().vline(x, r.rect.y_range(), Stroke::new(2.0, theme::WARN));
@@ -167,7 +187,16 @@ pub fn meter(
     r.on_hover_text(tip.into())
 }
 
-fn bar(ui: &mut Ui, c: &ClassScore, reach: f32) {
+/// From the smallest to the largest of a score over other samplings of the same span.
+fn whisker(ui: &Ui, from: f32, to: f32, y: f32) {
+    let stroke = Stroke::new(1.0, theme::STRONG);
+    ui.painter().hline(from..=to, y, stroke);
+    for x in [from, to] {
+        ui.painter().vline(x, y - 2.5..=y + 2.5, stroke);
+    }
+}
+
+fn bar(ui: &mut Ui, c: &ClassScore, spread: Option<(f32, f32)>, reach: f32) {
     let (rect, r) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), Sense::hover());
     let painter = ui.painter();
     painter.rect_filled(rect, CornerRadius::same(3), theme::FIELD);
@@ -201,6 +230,9 @@ fn bar(ui: &mut Ui, c: &ClassScore, reach: f32) {
         let points = vec![at - h, at + w, at + h, at - w];
         painter.add(egui::Shape::convex_polygon(points, theme::STRONG, Stroke::new(1.0, theme::FIELD)));
     }
+    if let Some((lo, hi)) = spread {
+        whisker(ui, x(lo), x(hi), rect.center().y);
+    }
     let words = format!(
         "Pull of the positive {}, push of the negative {}, margin {}",
         c.s_pos.map_or("none".into(), |v| format!("{v:+.3}")),
@@ -209,8 +241,8 @@ fn bar(ui: &mut Ui, c: &ClassScore, reach: f32) {
     );
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, format!("{}: {words}", c.name)));
     r.on_hover_text(format!(
-        "{words}.\nSolid, to the right: the pull of s+. Hatched, to the left: the push of s−. Diamond: the margin. \
-         All classes share one scale."
+        "{words}.\nSolid, to the right: the pull of s+. Hatched, to the left: the push of s−. Diamond: the margin, \
+         and the line through it its spread over other samplings of the same span. All classes share one scale."
     ));
 }
 

@@ -3,16 +3,16 @@
 //! A map belongs to a sampled frame. Over that very frame it is drawn in full; over another frame of the analysed
 //! window it is dimmed and named ("map of 1.230 s"); outside the window it is not drawn, and the caption says why.
 
+use super::drawn::Drawn;
 use super::icon::{self, Icon};
 use super::intent::Intent;
 use super::lens::Lens;
-use super::look::{self, Arrangement, Moment, PALETTES, Quantity, Scale, View};
+use super::look::{self, Arrangement, PALETTES, Quantity, Scale, View};
 use super::pictures::{MapFrame, Pictures};
-use super::state::{Shown, State, clock};
+use super::state::State;
 use super::theme;
-use crate::video::clip::Span;
 use crate::video::preprocess::CropRect;
-use crate::view::Layer;
+use crate::view::{Layer, Normalise};
 use egui::{
     Align2, Color32, CornerRadius, Galley, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
     pos2, vec2,
@@ -115,7 +115,7 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
     let shown = |l: Layer| v.layer == l || (v.arrangement == Arrangement::Grid && four(v.layer).contains(&l));
     let (motion, fixed, gate) = (shown(Layer::Motion), shown(Layer::Static), shown(Layer::Gate));
     if motion && let Some(shown) = &s.shown {
-        let name = |l: Option<usize>| l.map_or("all levels".to_owned(), |l| format!("level {}", l + 1));
+        let name = |l: Option<usize>| l.map_or("all levels".to_owned(), |l| s.level_name(l));
         let combo = egui::ComboBox::from_id_salt("level").width(84.0).selected_text(name(v.level)).show_ui(
             ui,
             |ui| {
@@ -124,7 +124,9 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
                 }
             },
         );
-        combo.response.accessible_name("Level").on_hover_text("Lifting level: 1 is the fastest change");
+        combo.response.accessible_name("Level").on_hover_text(
+            "Changes within so many seconds (a lifting level), or all together. The shortest coincides best with what moves",
+        );
     }
     if fixed {
         ui.checkbox(&mut v.static_energy, "Static as energy")
@@ -293,23 +295,27 @@ fn pane(
     }
     let strip = Rect::from_min_max(frame.left_bottom(), frame.right_bottom() + vec2(0.0, CAPTION));
     let strip = strip.intersect(rect);
-    let Some(a) = &s.shown else {
+    let Some(drawn) = s.drawn() else {
         let text = if layer == Layer::Input { "Input" } else { "no map yet" };
         caption_text(ui, strip, text, theme::WEAK);
         return;
     };
-    let maps = &a.answer.evidence.maps;
-    let crop = crop_rect(picture, a.answer.crop);
+    let crop = crop_rect(picture, drawn.crop);
     outside_crop(&painter, picture, crop);
-    let (Some(source), Some(moment)) = (Quantity::of(layer, &s.view, maps), s.moment()) else {
+    let Some(source) = Quantity::of(layer, &s.view, &drawn.maps) else {
         caption_text(ui, strip, layer.name(), theme::TEXT);
         return;
     };
-    let dim = if moment.exact && !s.playback.playing { 1.0 } else { DIMMED };
-    if !moment.outside {
-        let range = source.range(&s.view, maps, s.motion_scale(), moment.t);
-        let map = MapFrame { quantity: source, range, t: moment.t, tile: false };
-        let id = pictures.map(ui.ctx(), &a.answer, &s.view, map);
+    let (reaching, t) = s.reaching(&drawn);
+    let range = source.range(&s.view, reaching, s.motion_scale(), t);
+    let dim = if drawn.full { 1.0 } else { DIMMED };
+    if drawn.seen {
+        let map = MapFrame { quantity: source, range, t: drawn.t, tile: false };
+        let id = match (drawn.moment, &s.shown) {
+            (Some(at), _) => pictures.moment(ui.ctx(), (&drawn.maps, at), &s.view, map),
+            (None, Some(shown)) => pictures.map(ui.ctx(), &shown.answer, &s.view, map),
+            (None, None) => return,
+        };
         let alpha = (s.view.opacity * dim * 255.0).round() as u8;
         let tint = Color32::from_white_alpha(alpha);
         match from {
@@ -320,8 +326,8 @@ fn pane(
     if layer == Layer::Motion && s.is_still() {
         badge(&painter, frame, "next to no motion");
     }
-    let hover = hover(ui, s, source, crop, frame, moment);
-    caption(ui, s, strip, layer, source, moment, hover);
+    let hover = hover(ui, &drawn, source, crop, frame);
+    caption(ui, s, strip, layer, (source, range), drawn.words, hover);
 }
 
 /// The wheel brings the picture closer where the pointer is, dragging moves it, a double click shows the whole again.
@@ -406,12 +412,12 @@ struct Hover {
     value: Option<f32>,
 }
 
-fn hover(ui: &mut Ui, s: &State, source: Quantity, crop: Rect, frame: Rect, moment: Moment) -> Option<Hover> {
+fn hover(ui: &mut Ui, drawn: &Drawn<'_>, source: Quantity, crop: Rect, frame: Rect) -> Option<Hover> {
     let p = ui.ctx().pointer_hover_pos().filter(|p| crop.contains(*p) && ui.rect_contains_pointer(frame))?;
-    if moment.outside {
+    if !drawn.seen {
         return None;
     }
-    let maps = &s.shown.as_ref()?.answer.evidence.maps;
+    let maps = &*drawn.maps;
     let (rows, cols) = source.grid(maps);
     if rows == 0 || cols == 0 {
         return None;
@@ -423,7 +429,7 @@ fn hover(ui: &mut Ui, s: &State, source: Quantity, crop: Rect, frame: Rect, mome
     let patch = Rect::from_min_size(crop.min + vec2(c as f32 * size.x, r as f32 * size.y), size);
     let line = Stroke::new(1.0, Color32::WHITE);
     ui.painter_at(frame).rect_stroke(patch, CornerRadius::ZERO, line, StrokeKind::Inside);
-    let at = |m| look::frame_or_empty(m, moment.t).get(r * cols + c).copied();
+    let at = |m| look::frame_or_empty(m, drawn.t).get(r * cols + c).copied();
     let value = source.map(maps).and_then(at);
     let number = match value {
         Some(v) => number(v),
@@ -456,8 +462,8 @@ fn caption(
     s: &State,
     strip: Rect,
     layer: Layer,
-    source: Quantity,
-    moment: Moment,
+    (source, scale): (Quantity, Normalise),
+    (words, colour): (String, Color32),
     hover: Option<Hover>,
 ) {
     let painter = ui.painter_at(strip);
@@ -470,10 +476,7 @@ fn caption(
     };
     let narrow = strip.width() < 380.0;
     let mut right = strip.right() - 2.0;
-    if let Some(shown) = &s.shown
-        && source != Quantity::StaticColours
-    {
-        let scale = source.range(&s.view, &shown.answer.evidence.maps, s.motion_scale(), moment.t);
+    if source != Quantity::StaticColours {
         let hi = lay(&number(scale.hi), theme::TEXT);
         right -= hi.size().x;
         put(right, hi);
@@ -490,7 +493,6 @@ fn caption(
         right -= 8.0;
     }
     let mut left = put(strip.left() + 2.0, lay(layer.name(), theme::STRONG)) + 8.0;
-    let (words, colour) = whose(s, moment);
     // What does not fit is cut at the scale and not drawn over it.
     let room =
         painter.with_clip_rect(Rect::from_min_max(pos2(left, strip.top()), pos2(right, strip.bottom())));
@@ -501,26 +503,13 @@ fn caption(
         left += galley.size().x + 10.0;
         room.galley(at, galley, theme::TEXT);
     }
-    let about = lay(&source.quantity(), theme::WEAK);
+    let about = match source {
+        Quantity::Level(l) => format!("motion energy ‖d‖/‖X‖ of changes {}", s.level_name(l)),
+        _ => source.quantity(),
+    };
+    let about = lay(&about, theme::WEAK);
     if !hovered && left + about.size().x < right {
         put(right - about.size().x - 2.0, about);
-    }
-}
-
-/// Says which frame the map belongs to.
-fn whose(s: &State, m: Moment) -> (String, Color32) {
-    if m.outside {
-        let of = s.shown.as_ref().map_or(Span::new(m.pts, m.pts), Shown::span);
-        let text = format!(
-            "play head outside the part that was asked about ({} to {})",
-            clock(of.start),
-            clock(of.end)
-        );
-        (text, theme::WARN)
-    } else if m.exact {
-        ("map of this frame".to_owned(), theme::GOOD)
-    } else {
-        (format!("map of {}", clock(m.pts)), theme::WARN)
     }
 }
 

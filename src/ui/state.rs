@@ -7,12 +7,16 @@ use super::experiment_ask::Misplaced;
 use super::hold::Hold;
 use super::import::Import;
 use super::keep::Recent;
+use super::lanes::Lanes;
 use super::lens::Lens;
 use super::look::{self, Moment, View};
 use super::messages::Messages;
 use super::prompt_log::PromptLog;
+use super::record::Record;
 use super::scope::Scope;
+use super::shelf::Shelf;
 use super::trial::Trial;
+use super::whiskers::Whiskers;
 use crate::device::DeviceInfo;
 use crate::engine::{Answer, Question, QuestionId, Scored};
 use crate::model::Surgery;
@@ -20,6 +24,7 @@ use crate::model::folder::MotionScale;
 use crate::prompt::Class;
 use crate::score::{self, ClassEmbedding, ClassScore, LeftOut, Scores};
 use crate::session::{ModelInfo, PromptNote};
+use crate::video::camera::Camera;
 use crate::video::clip::{Order, Span};
 use crate::video::{Cancel, Pts, Source, VideoInfo};
 use std::collections::HashMap;
@@ -215,6 +220,19 @@ pub struct State {
     /// What is being written.
     pub exporting: Option<Exporting>,
     pub view: View,
+    /// Clips beside the one on the stage.
+    pub shelf: Shelf,
+    pub lanes: Lanes,
+    /// What has been told of the sweep over the open video, once there is one.
+    pub record: Option<Record>,
+    /// The scores and maps on show are those of the span around the play head, and not of the scope.
+    pub moment: bool,
+    /// The newest scores of such a span, and where it lies; see [`State::scores`].
+    pub moment_scored: Option<(Span, Scored)>,
+    /// Other samplings of the span of what is shown.
+    pub whiskers: Option<Whiskers>,
+    /// Whether the camera moves in what was shown under that question.
+    pub camera: Option<(QuestionId, Camera)>,
     /// What part of the picture the stage shows.
     pub lens: Lens,
     pub sort_by_score: bool,
@@ -236,28 +254,47 @@ impl State {
         &self.history.present().prompts
     }
 
-    /// The scores of what is shown, and of nothing else.
+    /// The scores on show: of the span around the play head, or of the answer that is shown, and of nothing else.
+    pub fn current(&self) -> Option<&Scored> {
+        let scored = if self.moment {
+            &self.moment_scored.as_ref()?.1
+        } else {
+            let shown = self.shown.as_ref()?;
+            self.scored.as_ref().filter(|scored| scored.question == shown.answer.id)?
+        };
+        (!scored.scores.classes.is_empty()).then_some(scored)
+    }
+
+    /// See [`State::current`].
     pub fn scores(&self) -> Option<&Scores> {
+        Some(&*self.current()?.scores)
+    }
+
+    /// The scores of the answer that is shown, whatever is on show.
+    pub fn scores_of_shown(&self) -> Option<&Scores> {
         let (scored, shown) = (self.scored.as_ref()?, self.shown.as_ref()?);
         (scored.question == shown.answer.id && !scored.scores.classes.is_empty()).then_some(&*scored.scores)
     }
 
     /// The scores are those of the prompts as they are now.
     pub fn scores_fresh(&self) -> bool {
-        self.scored.as_ref().is_some_and(|s| s.revision == self.revision)
+        let of_moment = self.moment_scored.as_ref().map(|(_, scored)| scored);
+        let scored = if self.moment { of_moment } else { self.scored.as_ref() };
+        scored.is_some_and(|s| s.revision == self.revision)
     }
 
     /// The text sides that the scores on show are made of.
     pub fn texts(&self) -> Option<&[ClassEmbedding]> {
         let (texts, scored) = (self.texts.as_ref()?, self.scored.as_ref()?);
         let model = &self.shown.as_ref()?.answer.question.model;
-        let same = texts.revision == scored.revision && texts.model == *model && self.scores().is_some();
+        let same =
+            texts.revision == scored.revision && texts.model == *model && self.scores_of_shown().is_some();
         same.then_some(&**texts.classes)
     }
 
     /// What class `c` would come to without each of its prompts, where that is known.
     pub fn left_out(&self, c: usize) -> Option<LeftOut> {
-        let (scores, shown) = (self.scores()?, self.shown.as_ref()?);
+        let (scores, shown) = (self.scores_of_shown()?, self.shown.as_ref()?);
         let own = self.score(c)?;
         let place = scores.classes.iter().position(|x| std::ptr::eq(x, own))?;
         let class = self.texts()?.get(place)?;

@@ -80,7 +80,10 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
 /// What would come of it, short and long.
 fn said(s: &State) -> (String, String) {
     let plain = |text: &str| (text.to_owned(), String::new());
-    let (Some(scores), Some(shown)) = (s.scores(), &s.shown) else { return plain("no scores yet") };
+    if s.moment {
+        return plain("only beside the clip's scores, not the moment's");
+    }
+    let (Some(scores), Some(shown)) = (s.scores_of_shown(), &s.shown) else { return plain("no scores yet") };
     let found = s.trial.found.as_ref().filter(|(name, model, _)| {
         *name == s.trial.name && *model == shown.answer.question.model && s.scores_fresh()
     });

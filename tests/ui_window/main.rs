@@ -2,6 +2,7 @@
 
 mod support;
 
+mod lanes;
 mod live;
 mod panels;
 mod panes;

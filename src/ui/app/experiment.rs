@@ -42,13 +42,13 @@ impl App {
     pub(super) fn save_experiment(&mut self, path: PathBuf) {
         let s = &mut self.state;
         let source = s.video.as_ref().and_then(|v| v.source.clone());
-        let (Some(source), Some(shown), Some(scores)) = (source, &s.shown, s.scores()) else {
+        let (Some(source), Some(shown), Some(scores)) = (source, &s.shown, s.scores_of_shown()) else {
             s.messages
                 .add(Kind::Problem, "There are no scores yet; an experiment is saved with its numbers.");
             return;
         };
         let (Some(model), Some(device)) = (&s.model, &s.device) else { return };
-        if !s.scores_fresh() || s.is_stale() || s.hold.is_some() {
+        if s.scored.as_ref().is_none_or(|x| x.revision != s.revision) || s.is_stale() || s.hold.is_some() {
             s.messages.add(Kind::Problem, "New scores are coming; save the experiment again in a moment.");
             return;
         }
@@ -144,9 +144,11 @@ impl App {
     pub(super) fn compare_experiment(&mut self) {
         let Some(opening) = self.experiment.as_ref().filter(|o| o.arranged) else { return };
         let (e, s) = (&opening.experiment, &self.state);
-        let (Some(shown), Some(scores), Some(device)) = (&s.shown, s.scores(), &s.device) else { return };
+        let (Some(shown), Some(scores), Some(device)) = (&s.shown, s.scores_of_shown(), &s.device) else {
+            return;
+        };
         let question = &shown.answer.question;
-        if !s.scores_fresh() || s.is_stale() || s.loading.is_some() {
+        if s.scored.as_ref().is_none_or(|x| x.revision != s.revision) || s.is_stale() || s.loading.is_some() {
             return;
         }
         let same_device = device.name == e.device.name;

@@ -92,7 +92,7 @@ impl App {
     /// What is on show, to be written somewhere; `None`: nothing is.
     fn analysis(&self) -> Option<Report> {
         let s = &self.state;
-        let (Some(player), Some(shown), Some(scores)) = (&self.player, &s.shown, s.scores()) else {
+        let (Some(player), Some(shown), Some(scores)) = (&self.player, &s.shown, s.scores_of_shown()) else {
             return None;
         };
         let (Some(model), Some(device)) = (&s.model, &s.device) else { return None };

@@ -41,9 +41,9 @@ impl App {
     /// The present state of the prompts has the scores that are on show, where they are of it.
     pub(super) fn log_scores(&mut self) {
         let s = &mut self.state;
-        if s.scores().is_some()
-            && s.scores_fresh()
+        if s.scores_of_shown().is_some()
             && let (Some(of), Some(scored)) = (s.scored_of(), &s.scored)
+            && scored.revision == s.revision
         {
             s.log.scored(of, &scored.scores);
         }
