@@ -91,7 +91,7 @@ impl Engine {
     }
 
     /// Latest wins: the answers to `questions` are scored now, and anew with every edit, as the one on screen is. Those that are
-    /// not held (neither as an answer nor as a span of the sweep) are left out.
+    /// not held (neither as an answer, nor as a span of the sweep, nor by being watched before) are left out.
     pub fn watch(&self, questions: &[Question]) {
         self.queue.watch(questions);
     }

@@ -281,13 +281,15 @@ impl Queue {
             questions.iter().map(|q| store.answers.get(&q.id())).collect()
         };
         self.change(|s, _| {
-            let embedding = |question: &Question, held: Option<Arc<Answer>>| match held {
-                Some(answer) => Some(answer.evidence.embedding.clone()),
-                None => Some(s.sweep.as_ref()?.point(question)?.embedding.clone()),
-            };
-            let watched = |(question, held): (&Question, _)| {
-                let embedding = embedding(question, held)?;
-                Some(Watched { id: question.id(), model: question.model.clone(), embedding })
+            let before = std::mem::take(&mut s.watched);
+            let watched = |(question, held): (&Question, Option<Arc<Answer>>)| {
+                let id = question.id();
+                // An embedding outlives its maps.
+                let kept = || before.iter().find(|w| w.id == id).map(|w| w.embedding.clone());
+                let swept = || Some(s.sweep.as_ref()?.point(question)?.embedding.clone());
+                let held = held.map(|answer| answer.evidence.embedding.clone());
+                let embedding = held.or_else(swept).or_else(kept)?;
+                Some(Watched { id, model: question.model.clone(), embedding })
             };
             s.watched = questions.iter().zip(held).filter_map(watched).collect();
             s.rewatch = true;

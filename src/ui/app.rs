@@ -24,6 +24,7 @@ use super::panes::Panes;
 use super::pictures::Pictures;
 use super::record::Record;
 use super::scope::{self, Scope};
+use super::shelf::{self, Shelf};
 use super::state::{Loading, Playback, Shown, State, VideoFile};
 use super::whiskers::Whiskers;
 use super::{bundled, keys, messages, prompt_panel, theme, topbar, transport};
@@ -108,6 +109,7 @@ impl App {
             encoding: None,
             notes: HashMap::new(),
             view: View::default(),
+            shelf: Shelf::default(),
             lanes: Default::default(),
             record: None,
             moment: false,
@@ -287,6 +289,11 @@ impl App {
             }
             Intent::SortByScore(on) => s.sort_by_score = on,
 
+            Intent::Shelve(path) => self.desk.find_clips(path),
+            Intent::Unshelve(place) => s.shelf.remove(&place),
+            Intent::ClearShelf => s.shelf.clear(),
+            Intent::ShelfLabel(place, label) => s.shelf.label(&place, label),
+
             Intent::Snapshot => self.snapshot(ctx),
             Intent::Report(folder) => self.report(folder),
             Intent::Dismiss(id) => s.messages.dismiss(id),
@@ -326,6 +333,14 @@ impl App {
             }
             JobOutcome::PromptsRead(_, Err(why)) => s.messages.add(Kind::Problem, why),
             JobOutcome::Thumbnails(video, read) => self.pictures.thumbnails.take(ctx, &video, read),
+            JobOutcome::Clips(Ok(clips)) => {
+                let left = s.shelf.add(clips);
+                if left > 0 {
+                    let text = format!("The shelf holds {} clips; {left} more had no room.", shelf::MOST);
+                    s.messages.add(Kind::Hint, text);
+                }
+            }
+            JobOutcome::Clips(Err(why)) => s.messages.add(Kind::Problem, why),
             JobOutcome::Camera(question, camera) => s.camera = Some((question, camera)),
             JobOutcome::Told(Ok(text)) => s.messages.add(Kind::Done, text),
             JobOutcome::Told(Err(text)) => s.messages.add(Kind::Problem, text),
@@ -364,6 +379,9 @@ impl App {
             }
             Event::Answered { answer, scored } => {
                 s.ended(answer.id);
+                if let Some(scored) = &scored {
+                    s.shelf.take(scored);
+                }
                 if let Some(record) = &mut s.record {
                     record.take_answer(&answer, s.playback.position);
                 }
@@ -377,10 +395,16 @@ impl App {
             }
             Event::Failed { question, message } => {
                 s.ended(question);
+                if s.shelf.fail(question, &message) {
+                    return;
+                }
                 s.follow = false;
                 s.messages.add(Kind::Problem, message);
             }
-            Event::Dropped { question } => s.ended(question),
+            Event::Dropped { question } => {
+                s.ended(question);
+                s.shelf.dropped(question);
+            }
             Event::Encoding { revision, done, total } => {
                 s.encoding = Some((done, total)).filter(|_| revision == s.revision);
             }
@@ -389,6 +413,7 @@ impl App {
                 s.notes = notes.iter().map(|n| (n.text.clone(), n.clone())).collect();
             }
             Event::Scored(scored) => {
+                s.shelf.take(&scored);
                 if let Some(whiskers) = &mut s.whiskers {
                     whiskers.take(scored.question, Some(&scored));
                 }
@@ -470,6 +495,8 @@ impl App {
         }
         self.ask_when_changed(now);
         self.keep_sweeping();
+        self.ask_shelf();
+        self.watch_answers();
         self.look_for_camera();
         let s = &self.state;
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());

@@ -7,6 +7,7 @@ use super::lens::Lens;
 use super::look::View;
 use super::panes::Pane;
 use super::scope::Scope;
+use super::shelf::Place;
 use crate::model::Surgery;
 use crate::session::ModelSource;
 use crate::video::Pts;
@@ -79,6 +80,13 @@ pub enum Intent {
     Unpin,
     SortByScore(bool),
 
+    /// Puts clips on the shelf: a video, a folder, or a list of labelled clips.
+    Shelve(PathBuf),
+    Unshelve(Place),
+    ClearShelf,
+    /// Says what a clip on the shelf shows.
+    ShelfLabel(Place, String),
+
     /// Writes a PNG of the stage.
     Snapshot,
     /// Writes the report folder of the present analysis.
@@ -101,6 +109,8 @@ pub enum Dialog {
     LoadPrompts,
     SavePrompts,
     Report,
+    ShelfClip,
+    ShelfFolder,
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub mod record;
 pub mod restart;
 pub mod scope;
 pub mod score_row;
+pub mod shelf;
+pub mod shelf_pane;
 pub mod stage;
 pub mod state;
 pub mod theme;

@@ -7,7 +7,7 @@
 use super::intent::Intent;
 use super::pictures::Pictures;
 use super::state::State;
-use super::{inspector, lanes, stage, theme};
+use super::{inspector, lanes, shelf_pane, stage, theme};
 use egui::{Color32, Rect, Style, Ui, Visuals, WidgetText};
 use egui_tiles::{Behavior, Container, SimplificationOptions, Tabs, Tile, TileId, Tiles, Tree, UiResponse};
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ pub enum Pane {
     Stage,
     Inspector,
     Lanes,
+    Shelf,
 }
 
 /// Where a pane lies until a person moves it.
@@ -31,13 +32,14 @@ enum Place {
 }
 
 impl Pane {
-    pub const ALL: [Self; 3] = [Self::Stage, Self::Inspector, Self::Lanes];
+    pub const ALL: [Self; 4] = [Self::Stage, Self::Inspector, Self::Lanes, Self::Shelf];
 
     pub fn title(self) -> &'static str {
         match self {
             Self::Stage => "Stage",
             Self::Inspector => "Inspector",
             Self::Lanes => "Lanes",
+            Self::Shelf => "Shelf",
         }
     }
 
@@ -47,6 +49,7 @@ impl Pane {
             Self::Stage => "The picture with its maps",
             Self::Inspector => "Sampled frames, gates and facts",
             Self::Lanes => "Scores, motion and gates over the whole video",
+            Self::Shelf => "Many clips against the prompts at once",
         }
     }
 
@@ -55,15 +58,18 @@ impl Pane {
             Self::Stage => Place::Centre,
             Self::Inspector => Place::Right,
             Self::Lanes => Place::Below,
+            Self::Shelf => Place::Below,
         }
     }
 
     /// Whether it is open in a window of this size where nobody has chosen.
     fn fits(self, window: egui::Vec2) -> bool {
-        match self.place() {
-            Place::Centre => true,
-            Place::Right => window.x >= 1100.0,
-            Place::Below => window.y >= 700.0,
+        match (self, self.place()) {
+            // Empty until a person puts something on it.
+            (Self::Shelf, _) => false,
+            (_, Place::Centre) => true,
+            (_, Place::Right) => window.x >= 1100.0,
+            (_, Place::Below) => window.y >= 700.0,
         }
     }
 }
@@ -192,6 +198,7 @@ impl Behavior<Pane> for Drawing<'_> {
                 egui::Frame::new().inner_margin(margin).show(ui, |ui| match tool {
                     Pane::Inspector => inspector::show(ui, s, pictures, out),
                     Pane::Lanes => lanes::show(ui, s, out),
+                    Pane::Shelf => shelf_pane::show(ui, s, out),
                     Pane::Stage => {}
                 });
             }
@@ -219,6 +226,7 @@ impl Behavior<Pane> for Drawing<'_> {
     ) {
         let front = tabs.active.and_then(|tile| tiles.get_pane(&tile)).filter(|p| **p != Pane::Stage);
         if let Some(pane) = front {
+            ui.add_space(4.0);
             let button = ui.add(egui::Button::new("×").frame(false));
             let tip = "Close this pane; the menu Panes opens it again";
             let name = format!("Close {}", pane.title());

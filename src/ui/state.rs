@@ -11,6 +11,7 @@ use super::look::{self, Moment, View};
 use super::messages::Messages;
 use super::record::Record;
 use super::scope::Scope;
+use super::shelf::Shelf;
 use super::whiskers::Whiskers;
 use crate::device::DeviceInfo;
 use crate::engine::{Answer, Question, QuestionId, Scored};
@@ -182,6 +183,8 @@ pub struct State {
     pub encoding: Option<(usize, usize)>,
     pub notes: HashMap<String, PromptNote>,
     pub view: View,
+    /// Clips beside the one on the stage.
+    pub shelf: Shelf,
     pub lanes: Lanes,
     /// What has been told of the sweep over the open video, once there is one.
     pub record: Option<Record>,

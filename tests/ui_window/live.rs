@@ -2,8 +2,10 @@
 
 use egui_kittest::kittest::Queryable;
 use motionlens::device::DeviceChoice;
+use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::messages::Kind;
+use motionlens::ui::panes::Pane;
 use motionlens::ui::state::State;
 use motionlens::ui::window::{WindowOptions, start};
 use std::path::{Path, PathBuf};
@@ -280,6 +282,49 @@ fn other_scripts_are_drawn_by_the_system_s_fonts() {
     h.step();
     let drawn = ctx.clone();
     wait(&mut h, "the fonts", move |_| drawn.fonts_mut(|f| f.has_glyphs(&font, name)));
+}
+
+#[test]
+fn clips_on_the_shelf_are_scored_one_after_the_other_and_a_broken_one_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(clip().parent().unwrap()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    std::fs::write(folder.path().join("broken.mp4"), b"this is no video").unwrap();
+    let mut h = open(clip(), false);
+    wait(&mut h, "scores", scored);
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Intent::Pane(Pane::Shelf, true));
+    h.state_mut().apply(&ctx, Intent::Shelve(folder.path().to_owned()));
+    wait(&mut h, "every clip", |s| s.shelf.rows().len() == 4 && s.shelf.progress() == (4, 4));
+    let tally = h.state().state().shelf.tally();
+    assert_eq!((tally.right, tally.judged), (3, 3), "{tally:?}");
+    let problems: Vec<_> = h.state().state().shelf.rows().iter().filter(|r| r.problem.is_some()).collect();
+    assert_eq!((problems.len(), problems[0].name.as_str()), (1, "broken.mp4"));
+
+    // A clip of the shelf that is on the stage as a whole has the same scores there.
+    let path =
+        h.state().state().shelf.rows().iter().find(|r| r.right().is_some()).unwrap().place.path.clone();
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    h.get_by_label(&format!("Open {name}")).click();
+    wait(&mut h, "the clip on the stage", |s| s.video.as_ref().is_some_and(|v| v.path == path) && scored(s));
+    let s = h.state().state();
+    let row = s.shelf.rows().iter().find(|r| r.place.path == path).unwrap();
+    let (a, b) = (s.scores().unwrap(), row.scores().unwrap());
+    assert!(a.classes.iter().zip(&b.classes).all(|(a, b)| (a.p - b.p).abs() < 1e-6));
+
+    // One edit, and every clip is scored anew.
+    let encoded = h.state().engine().unwrap().vision_frames();
+    h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::RenameClass(0, "moving up".into())));
+    h.step();
+    let renamed = |s: &State| {
+        let rows = s.shelf.rows().iter().filter_map(|r| r.scores());
+        rows.clone().count() == 3 && rows.clone().all(|scores| scores.classes[0].name == "moving up")
+    };
+    wait(&mut h, "every clip scored anew", renamed);
+    assert!(!h.state().state().shelf.stale(h.state().state().revision));
+    assert_eq!(h.state().engine().unwrap().vision_frames(), encoded);
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl Scene {
         self.pan * (Self::time(t, frames) - 0.5)
     }
 
-    /// Frame `t` without the person.
+    /// What stands still, in frame `t`.
     pub fn backdrop(&self, t: usize, frames: usize, size: usize) -> Vec<f32> {
         let mut picture = self.room.draw(size, self.shift(t, frames));
         if let Some(layer) = self.still_layer(t, frames, size) {

@@ -4,6 +4,7 @@ use super::App;
 use crate::prompt::PromptSet;
 use crate::session::ModelSource;
 use crate::ui::keep::Recent;
+use crate::ui::lens::Lens;
 use crate::ui::messages::Kind;
 use crate::ui::state::{Loading, Playback, VideoFile};
 use crate::video::{Player, Source};
@@ -39,6 +40,7 @@ impl App {
             s.camera = None;
             s.lanes.view = None;
             s.range = (None, None);
+            s.lens = Lens::default();
             if let Some(e) = &self.engine {
                 e.cancel();
             }

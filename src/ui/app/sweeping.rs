@@ -75,9 +75,7 @@ impl App {
             engine.sweep(Some((&source, sweep, look)));
             told.sweep = Some((sweep.clone(), look));
         }
-        let mut watched = Vec::new();
         if s.moment {
-            watched.extend(s.moment_row().and_then(|i| record.span(i)).map(|k| sweep.question(k)));
             // Maps that had to go come back when somebody looks at them.
             let shown = s.playback.shown.unwrap_or(s.playback.position);
             let missing = record.has(here) && !record.holds(sweep.step_at(shown));
@@ -97,10 +95,22 @@ impl App {
             }
             s.whiskers = Some(whiskers);
         }
-        watched.extend(s.whiskers.iter().flat_map(Whiskers::answered).cloned());
-        if told.watched != watched {
-            engine.watch(&watched);
-            told.watched = watched;
+    }
+
+    /// Everything that stands beside the scores of the scope is scored anew with every edit: the moment, other samplings, and
+    /// the clips on the shelf.
+    pub(super) fn watch_answers(&mut self) {
+        let s = &self.state;
+        let Some(engine) = &self.engine else { return };
+        let moment = s.record.as_ref().filter(|_| s.moment).and_then(|record| {
+            let span = record.span(s.moment_row()?)?;
+            Some(record.sweep.question(span))
+        });
+        let whiskers = || s.whiskers.iter().flat_map(Whiskers::answered);
+        let wanted = || moment.iter().chain(whiskers()).chain(s.shelf.answered());
+        if !wanted().eq(&self.sweeping.watched) {
+            self.sweeping.watched = wanted().cloned().collect();
+            engine.watch(&self.sweeping.watched);
         }
     }
 
@@ -134,8 +144,8 @@ impl App {
         self.state.whiskers = None;
         if let (Some(engine), Some(_)) = (&self.engine, self.sweeping.sweep.take()) {
             engine.sweep(None);
-            engine.watch(&[]);
-            self.sweeping = Told { camera: self.sweeping.camera.take(), ..Told::default() };
+            let Told { camera, watched, .. } = std::mem::take(&mut self.sweeping);
+            self.sweeping = Told { camera, watched, ..Told::default() };
         }
     }
 
