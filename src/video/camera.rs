@@ -246,6 +246,7 @@ mod tests {
     use crate::data::people::{Action, Scene};
     use crate::data::world;
     use crate::data::world_video::to_image;
+    use rand::Rng;
 
     const SIZE: usize = 128;
     const FRAMES: usize = 17;
@@ -269,6 +270,36 @@ mod tests {
         let columns: Vec<usize> = changed.map(|(i, _)| i % SIZE).collect();
         let (lo, hi) = (columns.iter().min().copied(), columns.iter().max().copied());
         columns.len() > SIZE * SIZE / 200 && lo.zip(hi).is_some_and(|(lo, hi)| hi - lo > SIZE * 55 / 100)
+    }
+
+    /// The person before a wall that has structure everywhere: smooth noise, three sizes of it.
+    fn before_a_patterned_wall(scene: &Scene, seed: u64, shift: f32) -> Vec<(Grey, Grey)> {
+        let mut rng = world::rng(99, seed);
+        let waves: Vec<[f32; 5]> = (0..24)
+            .map(|i| {
+                let size = [4.0, 9.0, 20.0][i % 3];
+                let turn: f32 = rng.random_range(0.0..std::f32::consts::TAU);
+                let k = std::f32::consts::TAU / (size * rng.random_range(1.0..2.0));
+                [k * turn.cos(), k * turn.sin(), rng.random_range(0.0..9.0), 0.004 * size.sqrt() * 4.0, turn]
+            })
+            .collect();
+        let wall = |x: f32, y: f32| {
+            0.5 + waves.iter().map(|[a, b, phase, size, _]| size * (a * x + b * y + phase).sin()).sum::<f32>()
+        };
+        let frame = |t: usize| {
+            let mut picture = scene.frame(t, FRAMES, SIZE);
+            let mask = scene.mover_mask(t, FRAMES, SIZE);
+            for (i, pixel) in picture.chunks_exact_mut(3).enumerate() {
+                let v = wall((i % SIZE) as f32 + shift * t as f32, (i / SIZE) as f32);
+                let noise = rng.random_range(-0.02..0.02);
+                pixel
+                    .iter_mut()
+                    .for_each(|p| *p = (mask[i] * *p + (1.0 - mask[i]) * v + noise).clamp(0.0, 1.0));
+            }
+            Grey::of(&to_image(&picture, SIZE))
+        };
+        let grey: Vec<Grey> = (0..FRAMES).map(frame).collect();
+        grey.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
     }
 
     /// How many pans of one pixel a frame are found, with their side, and how many cameras that stand are taken for one that moves.
@@ -303,7 +334,7 @@ mod tests {
 
     #[test]
     fn pans_are_told_from_people_who_move_before_a_camera_that_stands() {
-        let mut rooms = Tally::default();
+        let (mut rooms, mut walls) = (Tally::default(), Tally::default());
         let actions = Action::all();
         for i in 0..160 {
             let mut scene = Scene::random(&mut world::rng(77, i), actions[i as usize % actions.len()]);
@@ -311,9 +342,15 @@ mod tests {
             if shows_a_pan(&scene) {
                 rooms.pan(judge(&pairs(&mut scene, side(i))), side(i));
             }
+            scene.pan = 0.0;
+            if i < 60 {
+                walls.still(judge(&before_a_patterned_wall(&scene, i, 0.0)));
+                walls.pan(judge(&before_a_patterned_wall(&scene, i, side(i))), side(i));
+            }
         }
-        println!("{rooms:?}");
+        println!("furnished rooms {rooms:?}, patterned walls {walls:?}");
         assert!(rooms.holds(), "{rooms:?}");
+        assert!(walls.holds(), "{walls:?}");
     }
 
     #[test]
