@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 type Window = super::support::Window;
 
-fn clip() -> PathBuf {
+/// The bundled clips, by name.
+pub fn clips() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/clips");
     let mut clips: Vec<_> = std::fs::read_dir(folder)
         .expect("bundled clips")
@@ -21,10 +22,14 @@ fn clip() -> PathBuf {
         .filter(|p| p.extension().is_some_and(|e| e == "mp4"))
         .collect();
     clips.sort();
-    clips.swap_remove(0)
+    clips
 }
 
-fn open(video: PathBuf, wgpu: bool) -> Window {
+fn clip() -> PathBuf {
+    clips().swap_remove(0)
+}
+
+pub fn open(video: PathBuf, wgpu: bool) -> Window {
     let builder = egui_kittest::Harness::builder().with_size([1280.0, 800.0]).with_step_dt(0.02);
     let builder = if wgpu { builder.renderer(super::support::renderer()) } else { builder };
     let options = WindowOptions { video: Some(video), device: DeviceChoice::Cpu, ..Default::default() };
@@ -33,7 +38,7 @@ fn open(video: PathBuf, wgpu: bool) -> Window {
 
 /// Draws until `done`; the limit is for a hung test, not a measure.
 #[track_caller]
-fn wait(h: &mut Window, what: &str, done: impl Fn(&State) -> bool) {
+pub fn wait(h: &mut Window, what: &str, done: impl Fn(&State) -> bool) {
     let limit = Instant::now() + Duration::from_secs(120);
     while !done(h.state().state()) {
         assert!(Instant::now() < limit, "waited in vain: {what}");
@@ -43,7 +48,7 @@ fn wait(h: &mut Window, what: &str, done: impl Fn(&State) -> bool) {
     h.step();
 }
 
-fn scored(s: &State) -> bool {
+pub fn scored(s: &State) -> bool {
     s.scores().is_some() && s.scores_fresh() && !s.is_stale()
 }
 

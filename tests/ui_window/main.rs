@@ -6,6 +6,7 @@ mod lanes;
 mod live;
 mod panels;
 mod panes;
+mod pictures;
 mod pixels;
 mod prompts;
 mod scope;
