@@ -71,8 +71,15 @@ impl Engine {
         self.queue.ask(source, question, rank)
     }
 
-    /// Latest wins: scores the answer that was last given to a question on screen anew, now and whenever another is given.
-    /// Never runs the vision tower. `revision` comes back with the scores; `alpha` of METHOD §6, `None`: the model's own.
+    /// Latest wins: the questions whose answers stand beside that on screen, such as its original where it is altered. They
+    /// are asked where they have no answer yet, after what is on screen, and scored anew with it; what is not named any more
+    /// is dropped.
+    pub fn beside(&self, questions: Vec<(Arc<Source>, Question)>) {
+        self.queue.beside(questions);
+    }
+
+    /// Latest wins: scores the answer that was last given to a question on screen, and those beside it, anew, now and
+    /// whenever another is given. Never runs the vision tower. `revision` comes back with the scores; `alpha` of METHOD §6, `None`: the model's own.
     pub fn set_prompts(&self, revision: u64, prompts: Arc<PromptSet>, alpha: Option<f32>) {
         self.queue.set_prompts(revision, prompts, alpha);
     }

@@ -8,7 +8,8 @@
 //!
 //! A [`Question`] holds everything that changes its answer, so two equal questions have one answer, an answer that is held
 //! need not be computed again, and scores can never stand beside maps of something else. The [`queue`](self) is worked off
-//! by rank: a new model and prompt edits first, then what is on screen, then what follows the play head, then the rest.
+//! by rank: a new model and prompt edits first, then what is on screen, then what follows the play head, then what stands
+//! beside it, then the rest.
 //! Every question that was asked ends in exactly one of [`Event::Answered`], [`Event::Failed`] and [`Event::Dropped`].
 
 mod event;

@@ -106,6 +106,9 @@ struct State {
     working: Option<Job>,
     /// The answer that was last given to [`Rank::Screen`] or [`Rank::Follow`]: prompt edits score it anew.
     shown: Option<Arc<Answer>>,
+    /// What is wanted beside it, and the answers to that: prompt edits score them anew as well.
+    wanted_beside: Vec<QuestionId>,
+    beside: Vec<Arc<Answer>>,
 }
 
 /// See the module.
@@ -174,7 +177,7 @@ impl Queue {
 
     pub fn ask(&self, source: &Arc<Source>, question: Question, rank: Rank) -> QuestionId {
         let id = question.id();
-        let held = self.store().answers.get(&id);
+        let held = self.held(id, &question);
         self.change(|s, events| {
             s.replace(id, rank, events);
             if s.hurry(id, rank) {
@@ -196,6 +199,33 @@ impl Queue {
             }
         });
         id
+    }
+
+    /// The answer to a question, if it is held; one that differs in the scoring alone has the same evidence.
+    fn held(&self, id: QuestionId, question: &Question) -> Option<Arc<Answer>> {
+        let mut store = self.store();
+        if let Some(answer) = store.answers.get(&id) {
+            return Some(answer);
+        }
+        let twin = Question { surgery: question.surgery.of_evidence(), ..question.clone() };
+        let twin = store.answers.get(&twin.id())?;
+        Some(Arc::new(Answer { id, question: Arc::new(question.clone()), ..(*twin).clone() }))
+    }
+
+    pub fn beside(&self, questions: Vec<(Arc<Source>, Question)>) {
+        let ids: Vec<QuestionId> = questions.iter().map(|(_, question)| question.id()).collect();
+        let missing: Vec<_> = self.change(|s, events| {
+            s.wanted_beside.clone_from(&ids);
+            s.beside.retain(|answer| ids.contains(&answer.id));
+            let unwanted = |job: &Job| job.rank == Rank::Beside && !ids.contains(&job.id);
+            s.drop_pending(events, unwanted);
+            s.drop_in_work(events, unwanted);
+            let there = |id: &QuestionId| s.beside.iter().any(|answer| answer.id == *id);
+            questions.into_iter().zip(&ids).filter(|(_, id)| !there(id)).map(|(q, _)| q).collect()
+        });
+        for (source, question) in missing {
+            self.ask(&source, question, Rank::Beside);
+        }
     }
 
     pub fn set_prompts(&self, revision: u64, set: Arc<PromptSet>, alpha: Option<f32>) {
@@ -262,8 +292,7 @@ impl Queue {
             s.ready.insert(at, clip);
             // What is less urgent and in work makes way; its frames so far are held.
             let first = s.ready[0].job.rank;
-            if let Some(working) = s.working.as_ref().filter(|w| w.rank == Rank::Background && first < w.rank)
-            {
+            if let Some(working) = s.working.as_ref().filter(|w| w.rank >= Rank::Beside && first < w.rank) {
                 working.stop.cancel();
             }
             None
@@ -387,8 +416,12 @@ impl Queue {
                 events.push(Event::Dropped { question: job.id });
                 return;
             }
-            if rank != Rank::Background {
+            if matches!(rank, Rank::Screen | Rank::Follow) {
                 s.shown = Some(answer.clone());
+            }
+            if s.wanted_beside.contains(&answer.id) {
+                s.beside.retain(|other| other.id != answer.id);
+                s.beside.push(answer.clone());
             }
             events.push(Event::Answered { answer, scored });
         });
@@ -410,9 +443,12 @@ impl Queue {
         self.change(|s, events| s.give_up(job, events));
     }
 
-    /// The answer that prompt edits score anew.
-    pub fn shown(&self) -> Option<Arc<Answer>> {
-        lock(&self.state).shown.clone()
+    /// The answers that prompt edits score anew: that on screen first.
+    pub fn shown(&self) -> Vec<Arc<Answer>> {
+        let s = lock(&self.state);
+        let beside =
+            s.beside.iter().filter(|answer| s.shown.as_ref().is_none_or(|shown| shown.id != answer.id));
+        s.shown.iter().chain(beside).cloned().collect()
     }
 }
 
@@ -434,9 +470,9 @@ impl State {
     /// Drops what a new question of this rank replaces.
     fn replace(&mut self, id: QuestionId, rank: Rank, events: &mut Vec<Event>) {
         let waits = |job: &Job| match rank {
-            Rank::Screen => job.rank != Rank::Background,
+            Rank::Screen => matches!(job.rank, Rank::Screen | Rank::Follow),
             Rank::Follow => job.rank == Rank::Follow,
-            Rank::Background => false,
+            Rank::Beside | Rank::Background => false,
         };
         self.drop_pending(events, |job| job.id != id && waits(job));
         let late = self.ready.extract_if(.., |clip| clip.job.id != id && waits(&clip.job));
@@ -444,11 +480,9 @@ impl State {
         let late = self.held.extract_if(.., |(job, _)| job.id != id && waits(job));
         events.extend(late.map(|(job, _)| Event::Dropped { question: job.id }));
         if rank == Rank::Screen {
-            self.drop_in_work(events, |job| job.id != id && job.rank != Rank::Background);
+            self.drop_in_work(events, |job| job.id != id && waits(job));
             // What is being read for later makes way; it is not lost.
-            if let Some(job) =
-                self.reading.as_ref().filter(|job| job.rank == Rank::Background && job.id != id)
-            {
+            if let Some(job) = self.reading.as_ref().filter(|job| job.rank >= Rank::Beside && job.id != id) {
                 job.stop.cancel();
             }
         }

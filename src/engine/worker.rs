@@ -7,11 +7,14 @@ use super::store::{Features, FrameKey};
 use crate::device::{self, DeviceChoice, DeviceInfo, SharedGpu, panic_message};
 use crate::files::write_atomic;
 use crate::model::folder::MotionScale;
-use crate::score::{ClassEmbedding, score};
+use crate::prompt::PromptSet;
+use crate::score::{ClassEmbedding, Weighing, score_with};
 use crate::session::{Basis, ModelSource, PromptNote, Session, WorkError};
 use crate::video::Pts;
 use crate::video::SourceId;
 use burn::tensor::Device;
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,7 +25,10 @@ const A_MOMENT: Duration = Duration::from_millis(150);
 
 /// The text side of the present prompts.
 struct Texts {
+    set: Arc<PromptSet>,
     classes: Arc<Vec<ClassEmbedding>>,
+    /// As they are without DA_j, once that is asked for.
+    plain: OnceCell<Arc<Vec<ClassEmbedding>>>,
     alpha: Option<f32>,
     revision: u64,
 }
@@ -195,16 +201,23 @@ impl Worker {
     fn encoded(&mut self, job: &PromptJob, classes: Vec<ClassEmbedding>, notes: Vec<PromptNote>) {
         let Some(running) = &self.running else { return };
         let classes = Arc::new(classes);
-        self.texts = Some(Texts { classes: classes.clone(), alpha: job.alpha, revision: job.revision });
+        self.texts = Some(Texts {
+            set: job.set.clone(),
+            classes: classes.clone(),
+            plain: OnceCell::new(),
+            alpha: job.alpha,
+            revision: job.revision,
+        });
         self.queue.emit(Event::Texts {
             revision: job.revision,
             model: running.session.info.identity.clone(),
             classes,
             notes: Arc::new(notes),
         });
-        let shown = self.queue.shown();
-        if let Some(scored) = shown.and_then(|answer| self.score(&answer, job.since)) {
-            self.queue.emit(Event::Scored(scored));
+        for answer in self.queue.shown() {
+            if let Some(scored) = self.score(&answer, job.since) {
+                self.queue.emit(Event::Scored(scored));
+            }
         }
     }
 
@@ -214,9 +227,15 @@ impl Worker {
         if *running.identity != *answer.question.model {
             return None;
         }
-        let info = &running.session.info;
-        let alpha = texts.alpha.unwrap_or(info.alpha);
-        let scores = Arc::new(score(&answer.evidence.embedding, &texts.classes, info.tau, alpha));
+        let (info, surgery) = (&running.session.info, &answer.question.surgery);
+        let classes = if surgery.no_joint_adapter {
+            texts.plain.get_or_init(|| Arc::new(running.session.plain_classes(&texts.set, &texts.classes)))
+        } else {
+            &texts.classes
+        };
+        let alpha = surgery.alpha().or(texts.alpha).unwrap_or(info.alpha);
+        let weighing = Weighing { alpha, negatives: !surgery.no_negatives };
+        let scores = Arc::new(score_with(&answer.evidence.embedding, classes, info.tau, weighing));
         let seconds = since.elapsed().as_secs_f32();
         Some(Scored { question: answer.id, revision: texts.revision, scores, seconds })
     }
@@ -248,7 +267,9 @@ impl Worker {
     }
 
     fn answer(&mut self, clip: ClipJob) -> Result<Answer, WorkError> {
-        let ClipJob { job, frames, mut known, new } = clip;
+        let ClipJob { job, frames, mut known, new } = pixels_frozen(clip, |frames, patches| {
+            self.running().map(|running| running.session.freeze_pixels(frames, patches))
+        })?;
         let start = Instant::now();
         let progress = |queue: &Queue, stage, done, total| {
             queue.emit(Event::Progress { question: job.id, stage, done, total });
@@ -271,7 +292,10 @@ impl Worker {
                     model: running.identity.clone(),
                     device: running.device.name.as_str().into(),
                 };
-                store.frames.put(key, features.clone());
+                // Frames whose pixels are altered are those of this clip alone.
+                if job.question.surgery.frozen_pixels.is_empty() {
+                    store.frames.put(key, features.clone());
+                }
                 known.insert(frame.pts, features);
             }
             drop(store);
@@ -388,6 +412,27 @@ impl Worker {
     }
 }
 
+/// The clip with the pixels frozen that its surgery names: `freeze` gives the frames anew, in the order in which the model
+/// sees them.
+fn pixels_frozen(
+    mut clip: ClipJob,
+    freeze: impl FnOnce(&[&[f32]], &[u16]) -> Result<Vec<Vec<f32>>, WorkError>,
+) -> Result<ClipJob, WorkError> {
+    let patches = &clip.job.question.surgery.frozen_pixels;
+    if patches.is_empty() {
+        return Ok(clip);
+    }
+    let pixels = |pts: &Pts| clip.new.iter().find(|frame| frame.pts == *pts).map(|frame| &*frame.pixels);
+    let seen: Vec<&[f32]> = clip.frames.iter().filter_map(pixels).collect();
+    let frozen: HashMap<Pts, Vec<f32>> = clip.frames.iter().copied().zip(freeze(&seen, patches)?).collect();
+    for frame in &mut clip.new {
+        if let Some(pixels) = frozen.get(&frame.pts) {
+            frame.pixels.clone_from(pixels);
+        }
+    }
+    Ok(clip)
+}
+
 /// Runs `f`; a panic becomes an error that a person can read.
 fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
@@ -405,7 +450,6 @@ mod tests {
     use crate::video::clip::{ClipSpec, Span};
     use crate::video::preprocess::CropRect;
     use crossbeam_channel::{Receiver, unbounded};
-    use std::collections::HashMap;
 
     fn worker() -> (Worker, Receiver<Event>) {
         let (send, events) = unbounded();

@@ -10,12 +10,13 @@ use crate::model::Surgery;
 use crate::model::folder::{MotionScale, Reach};
 use crate::model::head::HeadConfig;
 use crate::prompt::PromptSet;
-use crate::score::{ClassEmbedding, score};
+use crate::score::{ClassEmbedding, Weighing, score_with};
 use crate::session::maps::quantile;
 use crate::session::{LoadError, Map, Maps, Session, WorkError};
 use crate::train::features::world_pixels;
 use crate::train::stage2::world_templates;
 use crate::train::zero_shot::predict;
+use crate::video::clip::Order;
 use burn::tensor::Tensor;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
@@ -45,10 +46,27 @@ pub struct SynthReport {
     pub alpha: f32,
     pub seeds: Vec<u64>,
     pub clips_per_class: usize,
+    /// What was altered, in words; absent where nothing was. Nothing of it touches the `vanilla` and `haar` figures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub altered: Option<String>,
     /// What the colours of the motion maps mean for this model; `--record` puts it into the model's card.
     pub scale: MotionScale,
     #[serde(flatten)]
     pub figures: BTreeMap<&'static str, Figure>,
+}
+
+/// What is altered for the examination of a model: as in a question of the window.
+#[derive(Clone, Debug, Default)]
+pub struct Altered {
+    pub order: Order,
+    pub surgery: Surgery,
+}
+
+impl Altered {
+    fn words(&self) -> Option<String> {
+        let words: Vec<String> = self.order.words().into_iter().chain(self.surgery.words()).collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
 }
 
 /// Per-clip values of every figure, by seed.
@@ -142,11 +160,12 @@ pub enum EvalError {
     Work(#[from] WorkError),
 }
 
-/// Runs the examination on clips of `seeds`, `per_class` of each class. `report` hears (clips done, clips in all).
+/// Runs the examination on clips of `seeds`, `per_class` of each class, with what is `altered`. `report` hears (clips done, clips in all).
 pub fn run(
     mut session: Session,
     seeds: &[u64],
     per_class: usize,
+    altered: &Altered,
     report: &mut dyn FnMut(usize, usize),
 ) -> Result<SynthReport, EvalError> {
     let motions = Motion::all();
@@ -160,7 +179,10 @@ pub fn run(
         ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
     };
     let mut vanilla = session.with_head(untrained.init(session.device()))?;
-    let (classes, _) = session.classes(&set, &mut |_, _| true)?;
+    let (mut classes, _) = session.classes(&set, &mut |_, _| true)?;
+    if altered.surgery.no_joint_adapter {
+        classes = session.plain_classes(&set, &classes);
+    }
     let (vanilla_classes, _) = vanilla.classes(&set, &mut |_, _| true)?;
     let exam = Exam {
         seen: (0..motions.len()).filter(|&c| !motions[c].is_unseen()).collect(),
@@ -168,6 +190,11 @@ pub fn run(
         all: (0..motions.len()).collect(),
         classes,
         vanilla_classes,
+        weighing: Weighing {
+            alpha: altered.surgery.alpha().unwrap_or(session.info.alpha),
+            negatives: !altered.surgery.no_negatives,
+        },
+        altered: altered.clone(),
         session,
         vanilla,
         motions,
@@ -193,6 +220,7 @@ pub fn run(
         alpha: info.alpha,
         seeds: seeds.to_vec(),
         clips_per_class: per_class,
+        altered: altered.words(),
         scale,
         figures: tally.figures(),
     })
@@ -229,6 +257,8 @@ struct Exam {
     all: Vec<usize>,
     classes: Vec<ClassEmbedding>,
     vanilla_classes: Vec<ClassEmbedding>,
+    altered: Altered,
+    weighing: Weighing,
 }
 
 impl Exam {
@@ -241,7 +271,9 @@ impl Exam {
         brightest: &mut Brightest,
     ) -> Result<(), EvalError> {
         let session = &self.session;
-        let (frames, alpha) = (session.info.frames, session.info.alpha);
+        let (frames, surgery) = (session.info.frames, &self.altered.surgery);
+        // Without negatives α weighs nothing.
+        let alpha = if self.weighing.negatives { self.weighing.alpha } else { 0.0 };
         let (size, grid) = (session.info.image_size, session.info.grid);
         let index = |class: usize| (round * self.motions.len() + class) as u64;
         let drawn: Vec<(Scene, Vec<f32>)> = self
@@ -254,19 +286,22 @@ impl Exam {
             })
             .collect();
         // Per clip the tokens of its frames.
+        let mut filmed: Vec<Vec<Arc<[f32]>>> = Vec::new();
         let mut clips: Vec<Vec<Arc<[f32]>>> = Vec::new();
         for (_, pixels) in &drawn {
             let each: Vec<&[f32]> = pixels.chunks_exact(3 * size * size).collect();
-            clips.push(session.encode_frames(&each)?);
+            filmed.push(session.encode_frames(&each)?);
+            clips.push(self.alter(&each, &filmed[filmed.len() - 1])?);
         }
         let mut order: Vec<usize> = (0..frames).collect();
         order.shuffle(&mut world::rng(seed, u64::MAX - round as u64));
 
         let plain: Vec<usize> = (0..frames).collect();
-        let f = self.embed(&self.session, &clips, &plain)?;
-        let vanilla = self.embed(&self.vanilla, &clips, &plain)?;
-        let reversed = self.embed(&self.session, &clips, &plain.iter().rev().copied().collect::<Vec<_>>())?;
-        let shuffled = self.embed(&self.session, &clips, &order)?;
+        let back: Vec<usize> = plain.iter().rev().copied().collect();
+        let f = self.embed(&self.session, &clips, &plain, surgery)?;
+        let vanilla = self.embed(&self.vanilla, &filmed, &plain, &Surgery::default())?;
+        let reversed = self.embed(&self.session, &clips, &back, surgery)?;
+        let shuffled = self.embed(&self.session, &clips, &order, surgery)?;
 
         for (class, motion) in self.motions.iter().enumerate() {
             let predicted = |f: &[Vec<f32>], space: &[usize]| predict(&f[class], &self.classes, space, alpha);
@@ -286,7 +321,7 @@ impl Exam {
             tally.right("reversed_mirror_top1", self.motions[back] == motion.reversed());
             tally.right("shuffled_top1", predicted(&shuffled, &self.all) == class);
             if unseen {
-                let scores = score(&f[class], &self.classes, session.info.tau, alpha).classes;
+                let scores = score_with(&f[class], &self.classes, session.info.tau, self.weighing).classes;
                 tally.add(
                     "yes_auroc_unseen",
                     auroc(scores.iter().enumerate().map(|(i, c)| (c.margin.unwrap_or(0.0), i == class))),
@@ -294,9 +329,21 @@ impl Exam {
             }
             let scene = &drawn[class].0;
             let truth = Truth::of(scene, frames, size, grid);
-            self.maps(scene, &clips[class], &truth, tally, brightest)?;
+            self.maps(scene, (&clips[class], &filmed[class]), &truth, tally, brightest)?;
         }
         Ok(())
+    }
+
+    /// The tokens of a clip's frames as the model is to see them: in the order that is asked for, with the pixels frozen.
+    /// `pixels` and `tokens`: of each frame, as it was filmed.
+    fn alter(&self, pixels: &[&[f32]], tokens: &[Arc<[f32]>]) -> Result<Vec<Arc<[f32]>>, WorkError> {
+        let Altered { order, surgery } = &self.altered;
+        let places = order.places(tokens.len()).map_err(|e| WorkError::Failed(e.to_string()))?;
+        if surgery.frozen_pixels.is_empty() {
+            return Ok(places.into_iter().map(|place| tokens[place].clone()).collect());
+        }
+        let seen: Vec<&[f32]> = places.into_iter().map(|place| pixels[place]).collect();
+        self.session.encode_frames(&self.session.freeze_pixels(&seen, &surgery.frozen_pixels))
     }
 
     /// Embeddings of the clips with their frames in this order.
@@ -305,27 +352,29 @@ impl Exam {
         session: &Session,
         clips: &[Vec<Arc<[f32]>>],
         order: &[usize],
+        surgery: &Surgery,
     ) -> Result<Vec<Vec<f32>>, WorkError> {
         let tokens: Vec<&Arc<[f32]>> =
             clips.iter().flat_map(|clip| order.iter().map(move |&t| &clip[t])).collect();
-        session.embed(session.clips(&tokens, order.len()), &Surgery::default())
+        session.embed(session.clips(&tokens, order.len()), surgery)
     }
 
-    /// What the maps of one clip are worth against the truth.
+    /// What the maps of one clip, as it is altered and as it was filmed, are worth against the truth.
     fn maps(
         &self,
         scene: &Scene,
-        clip: &[Arc<[f32]>],
+        (clip, filmed): (&[Arc<[f32]>], &[Arc<[f32]>]),
         truth: &Truth,
         tally: &mut Tally,
         brightest: &mut Brightest,
     ) -> Result<(), WorkError> {
-        let read = |session: &Session, x: Tensor<4>| {
-            session.evidence(x, &Surgery::default(), None).map(|(evidence, _)| evidence.maps)
+        let (surgery, none) = (&self.altered.surgery, &Surgery::default());
+        let read = |session: &Session, x: Tensor<4>, surgery: &Surgery| {
+            session.evidence(x, surgery, None).map(|(evidence, _)| evidence.maps)
         };
         let frames = clip.len();
-        let trained = read(&self.session, self.session.clips(clip, frames))?;
-        let haar = read(&self.vanilla, self.vanilla.clips(clip, frames))?;
+        let trained = read(&self.session, self.session.clips(clip, frames), surgery)?;
+        let haar = read(&self.vanilla, self.vanilla.clips(filmed, frames), none)?;
         brightest.add(&trained);
         let not_swept: Vec<bool> = truth.swept.iter().map(|s| !s).collect();
         tally.add("motion_auroc", Truth::auroc(&trained.motion.data, &truth.swept));
@@ -352,7 +401,7 @@ impl Exam {
             }
         }
         let frozen = vec![&clip[frames / 2]; frames];
-        let frozen = read(&self.session, self.session.clips(&frozen, frames))?;
+        let frozen = read(&self.session, self.session.clips(&frozen, frames), surgery)?;
         let everywhere = vec![true; truth.swept.len()];
         let energy = |map: &[f32]| Truth::mean(map, &everywhere).unwrap_or(0.0);
         tally

@@ -204,7 +204,7 @@ impl MotionHead {
         let mut gates = Vec::new();
         let Some(path) = &self.motion else {
             let v_m = v_s.zeros_like();
-            let embedding = self.joint(v_s.clone());
+            let embedding = self.joint_with(v_s.clone(), surgery);
             return HeadOutput { embedding, v_s, v_m, streams, gates, pool: None, motion: None };
         };
         let (mut motion, still, along) = self.motion_tokens(path, &streams);
@@ -220,7 +220,7 @@ impl MotionHead {
         if surgery.no_motion {
             v_m = v_m.zeros_like();
         }
-        let embedding = self.joint(v_s.clone() + v_m.clone());
+        let embedding = self.joint_with(v_s.clone() + v_m.clone(), surgery);
         HeadOutput { embedding, v_s, v_m, streams, gates, pool: Some(pool), motion: Some((motion, along)) }
     }
 
@@ -243,6 +243,11 @@ impl MotionHead {
     /// wants the mean of the normalised prompts here.
     pub fn joint(&self, v: Tensor<2>) -> Tensor<2> {
         unit(self.da_j.forward(v))
+    }
+
+    /// As [`MotionHead::joint`]; where `surgery` leaves DA_j out, the normalisation alone.
+    fn joint_with(&self, v: Tensor<2>, surgery: &Surgery) -> Tensor<2> {
+        if surgery.no_joint_adapter { unit(v) } else { self.joint(v) }
     }
 
     /// Where the motion token at `step` (of K) and `token` (of n) looks among the static tokens, per block: (B,h,Nk), with

@@ -82,6 +82,8 @@ impl App {
             device: None,
             work: None,
             shown: None,
+            beside: Default::default(),
+            gate_worth: false,
             asked: None,
             scope: Scope::default(),
             range: (None, None),
@@ -217,6 +219,8 @@ impl App {
             }
             Intent::Order(order) => s.order = order,
             Intent::Surgery(surgery) => s.surgery = surgery,
+            Intent::ResetAltered => (s.order, s.surgery) = Default::default(),
+            Intent::GateWorth(on) => s.gate_worth = on,
 
             Intent::SetView(view) => s.view = view,
             Intent::Edit(edit) => self.edit(&edit),
@@ -317,6 +321,7 @@ impl App {
             }
             Event::Answered { answer, scored } => {
                 s.ended(answer.id);
+                s.beside.answered(&answer, scored.as_ref());
                 if s.wants(&answer) {
                     s.shown = Some(Shown::new(answer));
                     s.scored = scored;
@@ -336,6 +341,7 @@ impl App {
                 s.notes = notes.iter().map(|n| (n.text.clone(), n.clone())).collect();
             }
             Event::Scored(scored) => {
+                s.beside.scored(&scored);
                 if s.shown.as_ref().is_some_and(|shown| shown.answer.id == scored.question) {
                     s.scored = Some(scored);
                 }

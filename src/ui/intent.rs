@@ -55,6 +55,10 @@ pub enum Intent {
     Order(Order),
     /// What is altered inside the model.
     Surgery(Surgery),
+    /// Frames as they were filmed, and the model as it is.
+    ResetAltered,
+    /// Scores with every gate at ½ beside the real ones.
+    GateWorth(bool),
     CancelWork,
 
     SetView(View),
@@ -101,6 +105,9 @@ mod tests {
             (Intent::Seek(Pts(1_500_000_000)), r#"{"seek":1500000000}"#),
             (Intent::Scope(Scope::Around), r#"{"scope":"around"}"#),
             (Intent::Order(Order::Frozen(Freeze::Middle)), r#"{"order":{"frozen":"middle"}}"#),
+            (Intent::Order(Order::Hand(vec![1, 0])), r#"{"order":{"hand":[1,0]}}"#),
+            (Intent::ResetAltered, r#""reset_altered""#),
+            (Intent::GateWorth(true), r#"{"gate_worth":true}"#),
             (Intent::OpenModel(ModelSource::Embedded), r#"{"open_model":"embedded"}"#),
             (
                 Intent::Edit(PromptEdit::AddPrompt(0, Side::Negative, "standing".into())),

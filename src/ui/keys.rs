@@ -13,7 +13,7 @@ use egui::{Key, Modifiers, RichText};
 pub const SPEEDS: [f64; 10] = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0];
 
 /// The list of keys, for the help page.
-pub const LIST: [(&str, &str); 22] = [
+pub const LIST: [(&str, &str); 23] = [
     ("Space", "play, pause"),
     (", .", "one frame back, forward"),
     ("← →", "5 s back, forward (with Shift 1 s)"),
@@ -30,6 +30,7 @@ pub const LIST: [(&str, &str); 22] = [
     ("Shift+F", "the analysis follows the play head"),
     ("1 2 3 4", "stage: single, wipe, side by side, 2×2"),
     ("V", "next overlay (with Shift the one before)"),
+    ("R", "reset what is altered: frames as filmed, model as trained"),
     ("P", "pin the scores as the baseline"),
     ("S", "picture of the stage"),
     ("F", "full screen"),
@@ -85,6 +86,7 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
         on(Modifiers::NONE, Key::F, Intent::Fullscreen);
         on(Modifiers::NONE, Key::F11, Intent::Fullscreen);
         on(Modifiers::NONE, Key::S, Intent::Snapshot);
+        on(Modifiers::NONE, Key::R, Intent::ResetAltered);
         on(Modifiers::NONE, Key::P, Intent::Pin);
         on(Modifiers::NONE, Key::F1, Intent::Help(!s.help));
         on(shift, Key::V, Intent::SetView(View { layer: next_layer(s.view.layer, -1), ..s.view }));

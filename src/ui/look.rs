@@ -86,6 +86,8 @@ pub struct View {
     pub gate_stretch: bool,
     /// Position of the wipe, 0–1.
     pub wipe: f32,
+    /// Where something is altered, the stage shows the map of the original beside it.
+    pub beside: bool,
 }
 
 impl Default for View {
@@ -102,6 +104,7 @@ impl Default for View {
             gate: None,
             gate_stretch: false,
             wipe: 0.5,
+            beside: true,
         }
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod app;
 pub mod ask;
+pub mod beside;
 pub mod bundled;
 pub mod class_card;
 pub mod class_list;
@@ -33,6 +34,8 @@ pub mod scope;
 pub mod score_row;
 pub mod stage;
 pub mod state;
+pub mod surgery;
+pub mod surgery_table;
 pub mod theme;
 pub mod thumbnails;
 pub mod topbar;

@@ -7,11 +7,11 @@ use super::icon::{self, Icon};
 use super::intent::Intent;
 use super::look::{self, Arrangement, Moment, PALETTES, Quantity, Scale, View};
 use super::pictures::{MapFrame, Pictures};
-use super::state::{Shown, State, clock};
-use super::theme;
-use crate::video::clip::Span;
+use super::state::{State, clock};
+use super::{scope, theme};
+use crate::engine::Answer;
 use crate::video::preprocess::CropRect;
-use crate::view::Layer;
+use crate::view::{Layer, Normalise};
 use egui::{
     Align2, Color32, CornerRadius, Galley, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
     pos2, vec2,
@@ -28,6 +28,7 @@ const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
 pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) -> Rect {
     egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin::symmetric(8, 5)).show(ui, |ui| {
         ui.set_width(ui.available_width());
+        scope::altered_banner(ui, s, out);
         toolbar(ui, s, out);
     });
     let rect = ui.available_rect_before_wrap().shrink(6.0);
@@ -37,6 +38,13 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
     }
     if s.playback.info.is_none() {
         empty(ui, s, rect, out);
+        return rect;
+    }
+    if s.view.beside && s.original().is_some() {
+        let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
+        for (r, whose) in split(rect, 2, aspect(s)).into_iter().zip([Whose::Original, Whose::Shown]) {
+            picture_of(ui, s, pictures, r, layer, None, whose);
+        }
         return rect;
     }
     match s.view.arrangement {
@@ -257,8 +265,57 @@ fn wipe(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, out: &mut V
     }
 }
 
+/// Whose map a picture shows.
+#[derive(Clone, Copy, PartialEq)]
+enum Whose {
+    Shown,
+    /// The same with nothing altered.
+    Original,
+}
+
+impl Whose {
+    fn answer(self, s: &State) -> Option<&Arc<Answer>> {
+        match self {
+            Self::Shown => s.shown.as_ref().map(|shown| &shown.answer),
+            Self::Original => s.original(),
+        }
+    }
+
+    /// What a picture must not be read without.
+    fn words(self, s: &State) -> Option<String> {
+        match self {
+            Self::Shown => s.altered_words(),
+            Self::Original => Some("original".to_owned()),
+        }
+    }
+}
+
+/// The range of the colours: one for both where the original stands beside what is altered.
+fn range(s: &State, source: Quantity, answer: &Answer, t: usize) -> Normalise {
+    let of = |answer: &Answer, t| source.range(&s.view, &answer.evidence.maps, s.motion_scale(), t);
+    let own = of(answer, t);
+    let both = |original: &Arc<Answer>| {
+        let (shown, place) = (s.shown.as_ref()?, |a: &Answer| s.moment_of(a).map_or(0, |m| m.t));
+        let (a, b) = (of(original, place(original)), of(&shown.answer, place(&shown.answer)));
+        Some(Normalise { lo: a.lo.min(b.lo), hi: a.hi.max(b.hi) })
+    };
+    s.original().filter(|_| s.view.beside).and_then(both).unwrap_or(own)
+}
+
 /// One picture with its caption; `from`: the map only right of this x.
 fn pane(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, layer: Layer, from: Option<f32>) {
+    picture_of(ui, s, pictures, rect, layer, from, Whose::Shown);
+}
+
+fn picture_of(
+    ui: &mut Ui,
+    s: &State,
+    pictures: &mut Pictures,
+    rect: Rect,
+    layer: Layer,
+    from: Option<f32>,
+    whose: Whose,
+) {
     let picture = letterbox(rect.with_max_y(rect.bottom() - CAPTION), aspect(s));
     let painter = ui.painter_at(rect);
     match pictures.video {
@@ -278,23 +335,26 @@ fn pane(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, layer: Laye
         pos2(picture.right(), picture.bottom() + CAPTION),
     );
     let strip = strip.intersect(rect);
-    let Some(a) = &s.shown else {
+    let Some(answer) = whose.answer(s) else {
         let text = if layer == Layer::Input { "Input" } else { "no map yet" };
         caption_text(ui, strip, text, theme::WEAK);
         return;
     };
-    let maps = &a.answer.evidence.maps;
-    let crop = crop_rect(picture, a.answer.crop);
+    let maps = &answer.evidence.maps;
+    let crop = crop_rect(picture, answer.crop);
     outside_crop(&painter, picture, crop);
-    let (Some(source), Some(moment)) = (Quantity::of(layer, &s.view, maps), s.moment()) else {
+    let (Some(source), Some(moment)) = (Quantity::of(layer, &s.view, maps), s.moment_of(answer)) else {
         caption_text(ui, strip, layer.name(), theme::TEXT);
+        if let Some(words) = whose.words(s) {
+            altered_badge(&painter, picture, &words, whose == Whose::Original);
+        }
         return;
     };
     let dim = if moment.exact && !s.playback.playing { 1.0 } else { DIMMED };
     if !moment.outside {
-        let range = source.range(&s.view, maps, s.motion_scale(), moment.t);
+        let range = range(s, source, answer, moment.t);
         let frame = MapFrame { quantity: source, range, t: moment.t, tile: false };
-        let id = pictures.map(ui.ctx(), &a.answer, &s.view, frame);
+        let id = pictures.map(ui.ctx(), answer, &s.view, frame);
         let alpha = (s.view.opacity * dim * 255.0).round() as u8;
         let tint = Color32::from_white_alpha(alpha);
         match from {
@@ -302,11 +362,28 @@ fn pane(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, layer: Laye
             Some(x) => painter.with_clip_rect(rect.with_min_x(x)).image(id, crop, WHOLE, tint),
         };
     }
-    if layer == Layer::Motion && s.is_still() {
+    // Over the map, which would cover them.
+    if let Some(words) = whose.words(s) {
+        altered_badge(&painter, picture, &words, whose == Whose::Original);
+    }
+    if layer == Layer::Motion && whose == Whose::Shown && s.is_still() {
         badge(&painter, picture, "next to no motion");
     }
-    let hover = hover(ui, s, source, crop, picture, moment);
-    caption(ui, s, strip, layer, source, moment, hover);
+    let hover = hover(ui, source, answer, crop, picture, moment);
+    caption(ui, s, strip, layer, (source, answer, whose), moment, hover);
+}
+
+/// What is altered, at the bottom of the picture on a ground that cannot be overlooked; of the original the word alone.
+fn altered_badge(painter: &egui::Painter, picture: Rect, text: &str, original: bool) {
+    let (ground, ink) = match original {
+        true => (Color32::from_black_alpha(190), theme::STRONG),
+        false => (theme::ALTERED, theme::ON_ALTERED),
+    };
+    let galley = painter.layout(text.into(), theme::small(), ink, picture.width() - 16.0);
+    let at = pos2(picture.center().x, picture.bottom() - 6.0);
+    let back = Align2::CENTER_BOTTOM.anchor_size(at, galley.size()).expand2(vec2(6.0, 2.0));
+    painter.rect_filled(back, CornerRadius::same(3), ground);
+    painter.galley(back.min + vec2(6.0, 2.0), galley, ink);
 }
 
 /// Words at the top of a picture that its map must not be read without.
@@ -365,8 +442,8 @@ struct Hover {
 
 fn hover(
     ui: &mut Ui,
-    s: &State,
     source: Quantity,
+    answer: &Answer,
     crop: Rect,
     picture: Rect,
     moment: Moment,
@@ -376,7 +453,7 @@ fn hover(
     if moment.outside {
         return None;
     }
-    let maps = &s.shown.as_ref()?.answer.evidence.maps;
+    let maps = &answer.evidence.maps;
     let (rows, cols) = source.grid(maps);
     if rows == 0 || cols == 0 {
         return None;
@@ -420,7 +497,7 @@ fn caption(
     s: &State,
     strip: Rect,
     layer: Layer,
-    source: Quantity,
+    (source, answer, of): (Quantity, &Answer, Whose),
     moment: Moment,
     hover: Option<Hover>,
 ) {
@@ -434,10 +511,8 @@ fn caption(
     };
     let narrow = strip.width() < 380.0;
     let mut right = strip.right() - 2.0;
-    if let Some(shown) = &s.shown
-        && source != Quantity::StaticColours
-    {
-        let scale = source.range(&s.view, &shown.answer.evidence.maps, s.motion_scale(), moment.t);
+    if source != Quantity::StaticColours {
+        let scale = range(s, source, answer, moment.t);
         let hi = lay(&number(scale.hi), theme::TEXT);
         right -= hi.size().x;
         put(right, hi);
@@ -454,12 +529,15 @@ fn caption(
         right -= 8.0;
     }
     let mut left = put(strip.left() + 2.0, lay(layer.name(), theme::STRONG)) + 8.0;
-    let (words, colour) = whose(s, moment);
+    let (words, colour) = which(answer, moment);
+    let altered = of.words(s).map(|words| (words, theme::ALTERED));
     // What does not fit is cut at the scale and not drawn over it.
     let room =
         painter.with_clip_rect(Rect::from_min_max(pos2(left, strip.top()), pos2(right, strip.bottom())));
     let hovered = hover.is_some();
-    for (text, colour) in hover.map(|h| (h.text, theme::STRONG)).into_iter().chain([(words, colour)]) {
+    for (text, colour) in
+        hover.map(|h| (h.text, theme::STRONG)).into_iter().chain(altered).chain([(words, colour)])
+    {
         let galley = lay(&text, colour);
         let at = pos2(left, middle - galley.size().y / 2.0);
         left += galley.size().x + 10.0;
@@ -472,9 +550,9 @@ fn caption(
 }
 
 /// Says which frame the map belongs to.
-fn whose(s: &State, m: Moment) -> (String, Color32) {
+fn which(answer: &Answer, m: Moment) -> (String, Color32) {
     if m.outside {
-        let of = s.shown.as_ref().map_or(Span::new(m.pts, m.pts), Shown::span);
+        let of = answer.question.clip.span;
         let text = format!(
             "play head outside the part that was asked about ({} to {})",
             clock(of.start),

@@ -1,6 +1,7 @@
 //! What the window knows. Panels only read it; [`super::app::App`] alone changes it.
 
 use super::ask::Asked;
+use super::beside::Beside;
 use super::bundled;
 use super::edit::History;
 use super::hold::Hold;
@@ -131,10 +132,6 @@ impl Shown {
     pub fn span(&self) -> Span {
         self.answer.question.clip.span
     }
-
-    pub fn moment(&self, displayed: Pts) -> Option<Moment> {
-        look::moment(&self.answer.frames, self.span(), displayed)
-    }
 }
 
 /// See the module.
@@ -150,6 +147,10 @@ pub struct State {
     pub work: Option<Work>,
     /// What maps and scores on screen are of.
     pub shown: Option<Shown>,
+    /// What stands beside it.
+    pub beside: Beside,
+    /// The scores with every gate at ½ are wanted beside the real ones.
+    pub gate_worth: bool,
     /// What was asked last.
     pub asked: Option<Question>,
     pub scope: Scope,
@@ -246,16 +247,23 @@ impl State {
         let Some(asked) = &self.asked else { return false };
         let given = &*answer.question;
         let same = || Question { clip: asked.clip.clone(), ..given.clone() } == *asked;
-        given == asked || (self.follow && self.scope == Scope::Around && same())
+        // While a slider is dragged or a brush drawn, every step on the way is worth seeing.
+        let on_the_way = Question { surgery: asked.surgery.clone(), ..given.clone() } == *asked;
+        given == asked || on_the_way || (self.follow && self.scope == Scope::Around && same())
     }
 
     /// The sampled frame that belongs to the displayed one.
     pub fn moment(&self) -> Option<Moment> {
+        self.moment_of(&self.shown.as_ref()?.answer)
+    }
+
+    /// As [`State::moment`], among the frames of another answer.
+    pub fn moment_of(&self, answer: &Answer) -> Option<Moment> {
         let shown = self.playback.shown.unwrap_or(self.playback.position);
-        let answered = self.shown.as_ref()?;
-        let moment = answered.moment(shown)?;
+        let span = answer.question.clip.span;
+        let moment = look::moment(&answer.frames, span, shown)?;
         // A span that follows the play head is always a little behind it; the newest map is still the one to show.
-        let behind = shown.secs() - answered.span().end.secs();
+        let behind = shown.secs() - span.end.secs();
         let follows =
             self.follow && self.scope == Scope::Around && (0.0..self.around.max(1.0)).contains(&behind);
         Some(Moment { outside: moment.outside && !follows, ..moment })

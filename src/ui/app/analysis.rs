@@ -18,8 +18,15 @@ impl App {
             return;
         }
         let Some(question) = self.state.question() else { return };
+        let source = self.state.video.as_ref().and_then(|v| v.source.clone());
+        let wanted = self.state.wanted_beside(&question);
         if self.state.asked.as_ref() != Some(&question) {
             self.ask(question);
+        }
+        if self.state.beside.asks(&wanted)
+            && let (Some(engine), Some(source)) = (&self.engine, source)
+        {
+            engine.beside(wanted.into_iter().map(|question| (source.clone(), question)).collect());
         }
     }
 
@@ -27,7 +34,12 @@ impl App {
         let s = &mut self.state;
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());
         let (Some(engine), Some(source)) = (&self.engine, source) else { return };
-        let follows = s.follow && s.scope == Scope::Around;
+        // A slider that is dragged and a brush follow the hand as a span follows the play head: there is always a result.
+        let by_hand = |a: &Question| {
+            a.surgery != question.surgery
+                && Question { surgery: question.surgery.clone(), ..a.clone() } == question
+        };
+        let follows = (s.follow && s.scope == Scope::Around) || s.asked.as_ref().is_some_and(by_hand);
         let rank = if follows { Rank::Follow } else { Rank::Screen };
         let id = engine.ask(source, question.clone(), rank);
         s.asked = Some(question);
@@ -38,6 +50,7 @@ impl App {
     /// Asks again for what is selected, also where it was cancelled or failed.
     pub(super) fn ask_again(&mut self) {
         self.state.asked = None;
+        self.state.beside.forget();
     }
 
     /// The span around the play head goes with it: at once while it follows, else when it rests.
