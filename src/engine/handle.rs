@@ -1,7 +1,7 @@
 //! The near end of the engine: requests go in and return at once, events come out.
 
 use super::event::Event;
-use super::question::{Question, QuestionId, Rank};
+use super::question::{Probe, Question, QuestionId, Rank};
 use super::queue::Queue;
 use super::sampler;
 use super::worker::Worker;
@@ -76,6 +76,12 @@ impl Engine {
     /// is dropped.
     pub fn beside(&self, questions: Vec<(Arc<Source>, Question)>) {
         self.queue.beside(questions);
+    }
+
+    /// Latest wins: the probes that are wanted; what is not named any more is dropped. What they find comes as
+    /// [`Event::Probed`] and is not held here.
+    pub fn probes(&self, probes: Vec<(Arc<Source>, Question, Probe)>) {
+        self.queue.probes(probes);
     }
 
     /// Latest wins: scores the answer that was last given to a question on screen, and those beside it, anew, now and

@@ -53,6 +53,26 @@ impl std::fmt::Display for QuestionId {
     }
 }
 
+/// What is asked of a question's clip and model beside the evidence: what takes long, or is of one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Probe {
+    /// The freeze map: by blocks of patches first, then by patches.
+    Freeze,
+    /// One patch (row by row, from 0) of one of the frames.
+    Patch { frame: usize, patch: usize },
+}
+
+impl Probe {
+    /// Names this probe of this question.
+    pub fn id(&self, question: &Question) -> QuestionId {
+        let json = serde_json::to_vec(&(question, self)).unwrap_or_default();
+        let mut id = [0; 16];
+        id.copy_from_slice(&blake3::hash(&json).as_bytes()[..16]);
+        QuestionId(id)
+    }
+}
+
 /// How urgent a question is; the order is that in which they are worked off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rank {

@@ -5,8 +5,8 @@
 //! leaves the last place without an answer goes through [`Queue::give_up`], which alone decides between dropping it
 //! and putting it back.
 
-use super::event::{Answer, Event, Scored};
-use super::question::{Question, QuestionId, Rank};
+use super::event::{Answer, Event, Finding, Scored};
+use super::question::{Probe, Question, QuestionId, Rank};
 use super::store::{Features, Store};
 use crate::prompt::PromptSet;
 use crate::session::ModelSource;
@@ -26,6 +26,8 @@ pub struct Job {
     pub question: Arc<Question>,
     pub source: Arc<Source>,
     pub rank: Rank,
+    /// What is asked beside the evidence, in place of it.
+    pub probe: Option<Probe>,
     /// Tells it from an earlier time that the same was asked.
     serial: u64,
     /// The work on it is to stop now, to be dropped or to go on later.
@@ -108,6 +110,8 @@ struct State {
     shown: Option<Arc<Answer>>,
     /// What is wanted beside it, and the answers to that: prompt edits score them anew as well.
     wanted_beside: Vec<QuestionId>,
+    /// The probes that are wanted.
+    wanted_probes: Vec<QuestionId>,
     beside: Vec<Arc<Answer>>,
 }
 
@@ -183,22 +187,50 @@ impl Queue {
             if s.hurry(id, rank) {
                 return;
             }
-            s.asked += 1;
-            let job = Job {
-                id,
-                serial: s.asked,
-                question: Arc::new(question),
-                source: source.clone(),
-                rank,
-                stop: Cancel::default(),
-                dropped: Cancel::default(),
-            };
+            let job = s.job(id, question, source, rank, None);
             match held {
                 Some(answer) => s.held.push((job, answer)),
                 None => s.insert(job),
             }
         });
         id
+    }
+
+    pub fn probes(&self, probes: Vec<(Arc<Source>, Question, Probe)>) {
+        self.change(|s, events| {
+            let before = std::mem::take(&mut s.wanted_probes);
+            s.wanted_probes = probes.iter().map(|(_, question, probe)| probe.id(question)).collect();
+            let ids = s.wanted_probes.clone();
+            let unwanted = |job: &Job| job.probe.is_some() && !ids.contains(&job.id);
+            s.drop_pending(events, unwanted);
+            s.drop_in_work(events, unwanted);
+            for ((source, question, probe), id) in probes.into_iter().zip(ids) {
+                if !before.contains(&id) {
+                    let job = s.job(id, question, &source, Rank::Beside, Some(probe));
+                    s.insert(job);
+                }
+            }
+        });
+    }
+
+    /// Somebody looks at what a probe finds.
+    pub fn probing(&self) -> bool {
+        !lock(&self.state).wanted_probes.is_empty()
+    }
+
+    /// A probe has found something; `whole`: it is done.
+    pub fn found(&self, job: &Job, probe: Probe, finding: Finding, whole: bool) {
+        self.change(|s, events| {
+            if whole {
+                s.forget(job);
+            }
+            if !job.dropped.is_cancelled() {
+                let (id, question) = (job.id, job.question.clone());
+                events.push(Event::Probed { id, question, probe, finding: Arc::new(finding), whole });
+            } else if whole {
+                events.push(Event::Dropped { question: job.id });
+            }
+        });
     }
 
     /// The answer to a question, if it is held; one that differs in the scoring alone has the same evidence.
@@ -217,7 +249,8 @@ impl Queue {
         let missing: Vec<_> = self.change(|s, events| {
             s.wanted_beside.clone_from(&ids);
             s.beside.retain(|answer| ids.contains(&answer.id));
-            let unwanted = |job: &Job| job.rank == Rank::Beside && !ids.contains(&job.id);
+            let unwanted =
+                |job: &Job| job.rank == Rank::Beside && job.probe.is_none() && !ids.contains(&job.id);
             s.drop_pending(events, unwanted);
             s.drop_in_work(events, unwanted);
             let there = |id: &QuestionId| s.beside.iter().any(|answer| answer.id == *id);
@@ -236,7 +269,10 @@ impl Queue {
     }
 
     pub fn cancel(&self) {
-        self.change(|s, events| s.drop_all(events));
+        self.change(|s, events| {
+            s.wanted_probes.clear();
+            s.drop_all(events);
+        });
     }
 
     pub fn quit(&self) {
@@ -456,6 +492,27 @@ impl State {
     /// Every job that has left `pending`.
     fn in_work(&self) -> impl Iterator<Item = &Job> {
         self.reading.iter().chain(self.ready.iter().map(|clip| &clip.job)).chain(&self.working)
+    }
+
+    fn job(
+        &mut self,
+        id: QuestionId,
+        question: Question,
+        source: &Arc<Source>,
+        rank: Rank,
+        probe: Option<Probe>,
+    ) -> Job {
+        self.asked += 1;
+        Job {
+            id,
+            serial: self.asked,
+            question: Arc::new(question),
+            source: source.clone(),
+            rank,
+            probe,
+            stop: Cancel::default(),
+            dropped: Cancel::default(),
+        }
     }
 
     fn clip_waits(&self) -> bool {

@@ -1,18 +1,20 @@
 //! The worker, on the `model` thread: the only one that touches tensors. Between the steps of a clip it looks up: a prompt edit
 //! is answered at once, a question that nobody waits for any more is dropped, a new model interrupts.
 
-use super::event::{Answer, Event, Scored};
+use super::event::{Answer, Event, Finding, Scored};
+use super::question::Probe;
 use super::queue::{ClipJob, Job, Loaded, PromptJob, Queue, Task};
 use super::store::{Features, FrameKey};
 use crate::device::{self, DeviceChoice, DeviceInfo, SharedGpu, panic_message};
 use crate::files::write_atomic;
+use crate::model::Surgery;
 use crate::model::folder::MotionScale;
 use crate::prompt::PromptSet;
 use crate::score::{ClassEmbedding, Weighing, score_with};
-use crate::session::{Basis, ModelSource, PromptNote, Session, WorkError};
+use crate::session::{Basis, FreezeMap, ModelSource, PromptNote, Session, WorkError};
 use crate::video::Pts;
 use crate::video::SourceId;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -214,10 +216,25 @@ impl Worker {
             classes,
             notes: Arc::new(notes),
         });
+        if self.queue.probing() {
+            self.tell_plain();
+        }
         for answer in self.queue.shown() {
             if let Some(scored) = self.score(&answer, job.since) {
                 self.queue.emit(Event::Scored(scored));
             }
+        }
+    }
+
+    /// The present prompts as they are without DA_j.
+    fn plain<'a>(running: &Running, texts: &'a Texts) -> &'a Arc<Vec<ClassEmbedding>> {
+        texts.plain.get_or_init(|| Arc::new(running.session.plain_classes(&texts.set, &texts.classes)))
+    }
+
+    fn tell_plain(&self) {
+        if let (Some(running), Some(texts)) = (&self.running, &self.texts) {
+            let classes = Self::plain(running, texts).clone();
+            self.queue.emit(Event::PlainTexts { revision: texts.revision, classes });
         }
     }
 
@@ -228,11 +245,7 @@ impl Worker {
             return None;
         }
         let (info, surgery) = (&running.session.info, &answer.question.surgery);
-        let classes = if surgery.no_joint_adapter {
-            texts.plain.get_or_init(|| Arc::new(running.session.plain_classes(&texts.set, &texts.classes)))
-        } else {
-            &texts.classes
-        };
+        let classes = if surgery.no_joint_adapter { Self::plain(running, texts) } else { &texts.classes };
         let alpha = surgery.alpha().or(texts.alpha).unwrap_or(info.alpha);
         let weighing = Weighing { alpha, negatives: !surgery.no_negatives };
         let scores = Arc::new(score_with(&answer.evidence.embedding, classes, info.tau, weighing));
@@ -248,13 +261,20 @@ impl Worker {
 
     fn clip(&mut self, clip: ClipJob) {
         let job = clip.job.clone();
-        let result = guarded(|| match self.answer(clip) {
-            Ok(answer) => Ok(Some(Arc::new(answer))),
-            Err(WorkError::Interrupted) => Ok(None),
-            Err(WorkError::Failed(message)) => Err(message),
+        let result = guarded(|| {
+            let done = match job.probe {
+                Some(probe) => self.probe(clip, probe).map(|()| None),
+                None => self.answer(clip).map(|answer| Some(Arc::new(answer))),
+            };
+            match done {
+                Ok(answer) => Ok(Some(answer)),
+                Err(WorkError::Interrupted) => Ok(None),
+                Err(WorkError::Failed(message)) => Err(message),
+            }
         });
         match result {
-            Ok(Some(answer)) => self.held(&job, answer),
+            Ok(Some(Some(answer))) => self.held(&job, answer),
+            Ok(Some(None)) => {}
             Ok(None) => self.queue.give_up(&job),
             Err(message) => {
                 if self.moved_off_lost_device() {
@@ -266,11 +286,12 @@ impl Worker {
         }
     }
 
-    fn answer(&mut self, clip: ClipJob) -> Result<Answer, WorkError> {
+    /// The tokens of a clip's frames in the order in which the model sees them, and how many went through the vision tower
+    /// for that.
+    fn tokens(&mut self, clip: ClipJob) -> Result<(Vec<Pts>, Vec<Features>, usize), WorkError> {
         let ClipJob { job, frames, mut known, new } = pixels_frozen(clip, |frames, patches| {
             self.running().map(|running| running.session.freeze_pixels(frames, patches))
         })?;
-        let start = Instant::now();
         let progress = |queue: &Queue, stage, done, total| {
             queue.emit(Event::Progress { question: job.id, stage, done, total });
         };
@@ -304,20 +325,71 @@ impl Worker {
         }
         self.look_up(&job)?;
         progress(&self.queue, "motion head", 0, 1);
-        let features: Vec<&Features> = frames.iter().filter_map(|pts: &Pts| known.get(pts)).collect();
-        let (Some(first), true) = (features.first(), features.len() == job.question.frames) else {
+        let features: Vec<Features> = frames.iter().filter_map(|pts: &Pts| known.get(pts).cloned()).collect();
+        if features.is_empty() || features.len() != job.question.frames {
             return Err(WorkError::Failed(format!(
                 "{}: there is no frame in this span",
                 job.source.path().display()
             )));
-        };
+        }
+        Ok((frames, features, done))
+    }
+
+    /// What is asked beside the evidence. Told as it is found.
+    fn probe(&mut self, clip: ClipJob, probe: Probe) -> Result<(), WorkError> {
+        let job = clip.job.clone();
+        let (_, features, _) = self.tokens(clip)?;
+        let tokens: Vec<&[f32]> = features.iter().map(|f| &*f.tokens).collect();
+        let surgery = job.question.surgery.clone();
+        self.tell_plain();
+        let x = self.running()?.session.clips(&tokens, tokens.len());
+        match probe {
+            Probe::Freeze => {
+                // Blocks are a quarter of the work, and shown until the patches are done.
+                for side in [2, 1] {
+                    let map = self.freeze_map(&job, &x, &surgery, side)?;
+                    self.queue.found(&job, probe, Finding::Freeze(map), side == 1);
+                }
+            }
+            Probe::Patch { frame, patch } => {
+                let found = self.running()?.session.patch(&x, &surgery, frame, patch)?;
+                self.queue.found(&job, probe, Finding::Patch(found), true);
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Session::freeze_map`]; between batches prompts are heard.
+    fn freeze_map(
+        &mut self,
+        job: &Job,
+        x: &Tensor<4>,
+        surgery: &Surgery,
+        side: usize,
+    ) -> Result<FreezeMap, WorkError> {
+        let mut map = self.running()?.session.freeze_start(x, surgery, side)?;
+        loop {
+            let (done, total) = map.progress();
+            let stage = if side > 1 { "freeze map by blocks" } else { "freeze map by patches" };
+            self.queue.emit(Event::Progress { question: job.id, stage, done, total });
+            if done == total {
+                return Ok(map);
+            }
+            self.look_up(job)?;
+            self.running()?.session.freeze_more(&mut map, x, surgery)?;
+        }
+    }
+
+    fn answer(&mut self, clip: ClipJob) -> Result<Answer, WorkError> {
+        let (job, start) = (clip.job.clone(), Instant::now());
+        let (frames, features, done) = self.tokens(clip)?;
+        let crop = features[0].crop;
         let tokens: Vec<&[f32]> = features.iter().map(|f| &*f.tokens).collect();
         let session = &self.running()?.session;
         let x = session.clips(&tokens, tokens.len());
         let basis =
             self.basis.as_ref().filter(|(source, _)| source == job.source.id()).map(|(_, basis)| basis);
         let (evidence, basis) = session.evidence(x, &job.question.surgery, basis)?;
-        let crop = first.crop;
         self.basis = Some((job.source.id().clone(), basis));
         Ok(Answer {
             id: job.id,
@@ -445,7 +517,6 @@ mod tests {
     use super::super::queue::NewFrame;
     use super::super::{Question, Rank};
     use super::*;
-    use crate::model::Surgery;
     use crate::video::Source;
     use crate::video::clip::{ClipSpec, Span};
     use crate::video::preprocess::CropRect;

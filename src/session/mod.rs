@@ -4,13 +4,17 @@
 
 mod colours;
 mod evidence;
+pub mod freeze;
 pub mod maps;
+mod patch;
 mod scale;
 mod texts;
 
 pub use colours::Basis;
 pub use evidence::Evidence;
+pub use freeze::FreezeMap;
 pub use maps::{Map, Maps};
+pub use patch::PatchFinding;
 pub use scale::Encode;
 pub use texts::{PromptNote, TextMeans};
 

@@ -22,9 +22,10 @@ use super::pictures::Pictures;
 use super::scope::{self, Scope};
 use super::state::{Loading, Playback, Shown, State, VideoFile};
 use super::{bundled, inspector, keys, messages, prompt_panel, stage, theme, topbar, transport};
-use crate::engine::{Answer, Engine, Event, Scored};
+use crate::engine::{Answer, Engine, Event, Finding, Probe, Question, Scored};
 use crate::prompt::PromptSet;
 use crate::video::{Player, Pts, VideoInfo, Wake};
+use crate::view::Layer;
 use eframe::egui_wgpu::RenderState;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -84,6 +85,7 @@ impl App {
             shown: None,
             beside: Default::default(),
             gate_worth: false,
+            probes: Default::default(),
             asked: None,
             scope: Scope::default(),
             range: (None, None),
@@ -149,6 +151,21 @@ impl App {
     pub fn show_answer(&mut self, answer: Arc<Answer>, scored: Option<Scored>) {
         self.state.shown = Some(Shown::new(answer));
         self.state.scored = scored;
+    }
+
+    /// Shows answers and scores beside it that nobody asked for (tests and benches).
+    pub fn show_beside(&mut self, answers: &[Arc<Answer>], scored: &[Scored]) {
+        let questions: Vec<Question> = answers.iter().map(|a| (*a.question).clone()).collect();
+        self.state.beside.asks(&questions);
+        answers.iter().for_each(|answer| self.state.beside.answered(answer, None));
+        scored.iter().for_each(|scored| self.state.beside.scored(scored));
+    }
+
+    /// Shows what a probe of what is shown has found, that nobody asked for (tests and benches).
+    pub fn show_finding(&mut self, probe: Probe, finding: Finding) {
+        let Some(question) = self.state.shown.as_ref().map(|s| s.answer.question.clone()) else { return };
+        self.state.probes.asks(&question, &[probe]);
+        self.state.probes.take(probe.id(&question), question, probe, Arc::new(finding), true);
     }
 
     pub fn pictures(&self) -> &Pictures {
@@ -221,6 +238,17 @@ impl App {
             Intent::Surgery(surgery) => s.surgery = surgery,
             Intent::ResetAltered => (s.order, s.surgery) = Default::default(),
             Intent::GateWorth(on) => s.gate_worth = on,
+            Intent::FreezeClass(name) => s.probes.class = name,
+            Intent::Brush(brush) => s.probes.brush = brush,
+            Intent::Patch(at) => {
+                s.probes.patch = at;
+                // What is clicked is wanted on the stage; when it is gone, what was there before is not known any more.
+                match (at, s.view.layer) {
+                    (Some(_), Layer::Input) => s.view.layer = Layer::Likeness,
+                    (None, Layer::Likeness) => s.view.layer = Layer::Motion,
+                    _ => {}
+                }
+            }
 
             Intent::SetView(view) => s.view = view,
             Intent::Edit(edit) => self.edit(&edit),
@@ -318,6 +346,7 @@ impl App {
                 if let Some(work) = s.work.as_mut().filter(|w| w.question == question) {
                     (work.stage, work.done, work.total) = (stage.to_owned(), done, total);
                 }
+                s.probes.progress_of(question, stage, done, total);
             }
             Event::Answered { answer, scored } => {
                 s.ended(answer.id);
@@ -336,8 +365,13 @@ impl App {
             Event::Encoding { revision, done, total } => {
                 s.encoding = Some((done, total)).filter(|_| revision == s.revision);
             }
-            Event::Texts { notes, .. } => {
+            Event::Probed { id, question, probe, finding, whole } => {
+                s.probes.take(id, question, probe, finding, whole);
+            }
+            Event::PlainTexts { classes, .. } => s.probes.plain = classes,
+            Event::Texts { notes, classes, .. } => {
                 s.encoding = None;
+                s.probes.classes = classes;
                 s.notes = notes.iter().map(|n| (n.text.clone(), n.clone())).collect();
             }
             Event::Scored(scored) => {

@@ -3,6 +3,7 @@
 
 use super::edit::PromptEdit;
 use super::look::View;
+use super::probes::{Brush, PatchAt};
 use super::scope::Scope;
 use crate::model::Surgery;
 use crate::session::ModelSource;
@@ -59,6 +60,12 @@ pub enum Intent {
     ResetAltered,
     /// Scores with every gate at ½ beside the real ones.
     GateWorth(bool),
+    /// The class whose margin the freeze map is of; `None`: the likeliest.
+    FreezeClass(Option<String>),
+    /// What a hand on the stage freezes; `None`: it freezes nothing, and a click asks about a patch.
+    Brush(Option<Brush>),
+    /// The patch that is asked about.
+    Patch(Option<PatchAt>),
     CancelWork,
 
     SetView(View),
@@ -106,6 +113,8 @@ mod tests {
             (Intent::Scope(Scope::Around), r#"{"scope":"around"}"#),
             (Intent::Order(Order::Frozen(Freeze::Middle)), r#"{"order":{"frozen":"middle"}}"#),
             (Intent::Order(Order::Hand(vec![1, 0])), r#"{"order":{"hand":[1,0]}}"#),
+            (Intent::Brush(Some(Brush::Pixels)), r#"{"brush":"pixels"}"#),
+            (Intent::Patch(Some(PatchAt { frame: 2, patch: 9 })), r#"{"patch":{"frame":2,"patch":9}}"#),
             (Intent::ResetAltered, r#""reset_altered""#),
             (Intent::GateWorth(true), r#"{"gate_worth":true}"#),
             (Intent::OpenModel(ModelSource::Embedded), r#"{"open_model":"embedded"}"#),

@@ -88,6 +88,8 @@ pub struct View {
     pub wipe: f32,
     /// Where something is altered, the stage shows the map of the original beside it.
     pub beside: bool,
+    /// Of a patch that was clicked: block and head of its attention; `None`: the similar patches.
+    pub attention: Option<(usize, usize)>,
 }
 
 impl Default for View {
@@ -105,6 +107,7 @@ impl Default for View {
             gate_stretch: false,
             wipe: 0.5,
             beside: true,
+            attention: None,
         }
     }
 }
@@ -126,7 +129,7 @@ impl Quantity {
     /// The numbers that `layer` shows under `view`; `None` for the input, and for what this model has not.
     pub fn of(layer: Layer, view: &View, maps: &Maps) -> Option<Quantity> {
         Some(match layer {
-            Layer::Input => return None,
+            Layer::Input | Layer::Freeze | Layer::Likeness => return None,
             Layer::Motion => match view.level.filter(|l| *l < maps.levels.len()) {
                 Some(l) => Quantity::Level(l),
                 None => Quantity::Motion,

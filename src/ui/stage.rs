@@ -8,7 +8,7 @@ use super::intent::Intent;
 use super::look::{self, Arrangement, Moment, PALETTES, Quantity, Scale, View};
 use super::pictures::{MapFrame, Pictures};
 use super::state::{State, clock};
-use super::{scope, theme};
+use super::{overlay, scope, theme};
 use crate::engine::Answer;
 use crate::video::preprocess::CropRect;
 use crate::view::{Layer, Normalise};
@@ -43,22 +43,22 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
     if s.view.beside && s.original().is_some() {
         let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
         for (r, whose) in split(rect, 2, aspect(s)).into_iter().zip([Whose::Original, Whose::Shown]) {
-            picture_of(ui, s, pictures, r, layer, None, whose);
+            picture_of(ui, s, pictures, r, (layer, whose), None, out);
         }
         return rect;
     }
     match s.view.arrangement {
-        Arrangement::Single => pane(ui, s, pictures, rect, s.view.layer, None),
+        Arrangement::Single => pane(ui, s, pictures, rect, s.view.layer, None, out),
         Arrangement::Wipe => wipe(ui, s, pictures, rect, out),
         Arrangement::SideBySide => {
             let second = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
             for (r, layer) in split(rect, 2, aspect(s)).into_iter().zip([Layer::Input, second]) {
-                pane(ui, s, pictures, r, layer, None);
+                pane(ui, s, pictures, r, layer, None, out);
             }
         }
         Arrangement::Grid => {
             for (r, layer) in split(rect, 4, aspect(s)).into_iter().zip(four(s.view.layer)) {
-                pane(ui, s, pictures, r, layer, None);
+                pane(ui, s, pictures, r, layer, None, out);
                 if layer == s.view.layer {
                     let line = Stroke::new(1.5, theme::ACCENT);
                     ui.painter().rect_stroke(r, CornerRadius::same(2), line, StrokeKind::Inside);
@@ -72,7 +72,8 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
 fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let mut v = s.view;
     ui.horizontal_wrapped(|ui| {
-        for layer in Layer::ALL {
+        let clicked = (s.probes.patch.is_some() || v.layer == Layer::Likeness).then_some(Layer::Likeness);
+        for layer in Layer::ALL.into_iter().chain([Layer::Freeze]).chain(clicked) {
             let button = egui::Button::selectable(v.layer == layer, layer.name());
             if ui.add(button).on_hover_text(layer.explain()).clicked() {
                 v.layer = layer;
@@ -251,7 +252,7 @@ fn wipe(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, out: &mut V
     let picture = letterbox(rect.with_max_y(rect.bottom() - CAPTION), aspect(s));
     let x = picture.left() + picture.width() * s.view.wipe;
     let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
-    pane(ui, s, pictures, rect, layer, Some(x));
+    pane(ui, s, pictures, rect, layer, Some(x), out);
     let handle = Rect::from_center_size(pos2(x, picture.center().y), vec2(16.0, picture.height()));
     let r = ui.interact(handle, ui.scope_id().with("wipe"), Sense::drag());
     r.widget_info(|| WidgetInfo::slider(true, f64::from(s.view.wipe), "Wipe"));
@@ -303,8 +304,16 @@ fn range(s: &State, source: Quantity, answer: &Answer, t: usize) -> Normalise {
 }
 
 /// One picture with its caption; `from`: the map only right of this x.
-fn pane(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, layer: Layer, from: Option<f32>) {
-    picture_of(ui, s, pictures, rect, layer, from, Whose::Shown);
+fn pane(
+    ui: &mut Ui,
+    s: &State,
+    pictures: &mut Pictures,
+    rect: Rect,
+    layer: Layer,
+    from: Option<f32>,
+    out: &mut Vec<Intent>,
+) {
+    picture_of(ui, s, pictures, rect, (layer, Whose::Shown), from, out);
 }
 
 fn picture_of(
@@ -312,9 +321,9 @@ fn picture_of(
     s: &State,
     pictures: &mut Pictures,
     rect: Rect,
-    layer: Layer,
+    (layer, whose): (Layer, Whose),
     from: Option<f32>,
-    whose: Whose,
+    out: &mut Vec<Intent>,
 ) {
     let picture = letterbox(rect.with_max_y(rect.bottom() - CAPTION), aspect(s));
     let painter = ui.painter_at(rect);
@@ -343,6 +352,18 @@ fn picture_of(
     let maps = &answer.evidence.maps;
     let crop = crop_rect(picture, answer.crop);
     outside_crop(&painter, picture, crop);
+    if let Some(moment) = s.moment_of(answer).filter(|m| !m.outside) {
+        if matches!(layer, Layer::Freeze | Layer::Likeness) {
+            let badge = whose.words(s);
+            overlay::draw(ui, s, layer, answer, moment.t, crop, strip);
+            overlay::hand(ui, s, crop, moment.t, out);
+            if let Some(words) = badge {
+                altered_badge(&painter, picture, &words, whose == Whose::Original);
+            }
+            return;
+        }
+        overlay::hand(ui, s, crop, moment.t, out);
+    }
     let (Some(source), Some(moment)) = (Quantity::of(layer, &s.view, maps), s.moment_of(answer)) else {
         caption_text(ui, strip, layer.name(), theme::TEXT);
         if let Some(words) = whose.words(s) {

@@ -8,6 +8,7 @@ use super::hold::Hold;
 use super::keep::Recent;
 use super::look::{self, Moment, View};
 use super::messages::Messages;
+use super::probes::Probes;
 use super::scope::Scope;
 use crate::device::DeviceInfo;
 use crate::engine::{Answer, Question, QuestionId, Scored};
@@ -15,7 +16,7 @@ use crate::model::Surgery;
 use crate::model::folder::MotionScale;
 use crate::prompt::Class;
 use crate::score::{ClassScore, Scores};
-use crate::session::{ModelInfo, PromptNote};
+use crate::session::{Map, ModelInfo, PromptNote};
 use crate::video::clip::{Order, Span};
 use crate::video::{Pts, Source, VideoInfo};
 use std::collections::HashMap;
@@ -100,11 +101,12 @@ pub struct Work {
     pub since: Instant,
 }
 
-/// Mean and spread of one head's gates over the clip.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// One head's gates: mean and spread over the clip, and the mean over the patches of each frame.
+#[derive(Clone, Debug, PartialEq)]
 pub struct GateStat {
     pub mean: f32,
     pub std: f32,
+    pub over_time: Vec<f32>,
 }
 
 /// The answer that is shown, with what the panels need of it again and again.
@@ -117,14 +119,16 @@ pub struct Shown {
 
 impl Shown {
     pub fn new(answer: Arc<Answer>) -> Self {
-        let stat = |data: &[f32]| {
+        let mean = |data: &[f32]| data.iter().sum::<f32>() / data.len().max(1) as f32;
+        let stat = |map: &Map| {
+            let (data, patches) = (&map.data, (map.rows * map.cols).max(1));
             let n = data.len().max(1) as f32;
-            let mean = data.iter().sum::<f32>() / n;
-            let std = (data.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>() / n).sqrt();
-            GateStat { mean, std }
+            let whole = mean(data);
+            let std = (data.iter().map(|v| (v - whole) * (v - whole)).sum::<f32>() / n).sqrt();
+            GateStat { mean: whole, std, over_time: data.chunks(patches).map(mean).collect() }
         };
         let maps = &answer.evidence.maps;
-        let gates = maps.gates.iter().map(|b| b.iter().map(|h| stat(&h.data)).collect()).collect();
+        let gates = maps.gates.iter().map(|b| b.iter().map(stat).collect()).collect();
         Self { answer, gates }
     }
 
@@ -151,6 +155,8 @@ pub struct State {
     pub beside: Beside,
     /// The scores with every gate at ½ are wanted beside the real ones.
     pub gate_worth: bool,
+    /// What is asked beside the evidence.
+    pub probes: Probes,
     /// What was asked last.
     pub asked: Option<Question>,
     pub scope: Scope,

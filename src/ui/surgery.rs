@@ -3,10 +3,12 @@
 
 use super::intent::Intent;
 use super::look::View;
+use super::probes::Brush;
 use super::state::State;
 use super::{scope, surgery_table, theme};
 use crate::model::{GateClamp, Surgery};
 use crate::video::clip::{Freeze, Order};
+use crate::view::Layer;
 use egui::{RichText, Ui};
 
 /// With an untrained head the motion part is zero (METHOD §8).
@@ -29,6 +31,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         parts(ui, s, &mut surgery);
         gates(ui, s, &mut surgery);
         scoring(ui, s, &mut surgery);
+        freeze(ui, s, &mut surgery, out);
         if surgery != s.surgery {
             out.push(Intent::Surgery(surgery));
         }
@@ -198,6 +201,61 @@ fn scoring(ui: &mut Ui, s: &State, surgery: &mut Surgery) {
             }
         });
     });
+}
+
+/// The freeze map and the brush.
+fn freeze(ui: &mut Ui, s: &State, surgery: &mut Surgery, out: &mut Vec<Intent>) {
+    heading(ui, "Freeze patches");
+    let trained = s.model.as_ref().is_none_or(|m| m.head_trained);
+    if trained {
+        ui.horizontal(|ui| {
+            let on = s.view.layer == Layer::Freeze;
+            let tip = "What motion at each patch is worth to the class: the change of its margin if nothing moved there";
+            if ui.selectable_label(on, "Freeze map").on_hover_text(tip).clicked() {
+                let layer = if on { Layer::Motion } else { Layer::Freeze };
+                out.push(Intent::SetView(View { layer, ..s.view }));
+            }
+            let chosen = s.probes.class.as_deref().unwrap_or("the likeliest class");
+            let combo = egui::ComboBox::from_id_salt("freeze class").width(150.0).selected_text(chosen);
+            let combo = combo.show_ui(ui, |ui| {
+                let likeliest = s.probes.class.is_none();
+                if ui.selectable_label(likeliest, "the likeliest class").clicked() {
+                    out.push(Intent::FreezeClass(None));
+                }
+                for class in s.prompts().classes.iter().take(200) {
+                    let own = s.probes.class.as_deref() == Some(&class.name);
+                    if ui.selectable_label(own, &class.name).clicked() {
+                        out.push(Intent::FreezeClass(Some(class.name.clone())));
+                    }
+                }
+            });
+            combo.response.accessible_name("Class of the freeze map").on_hover_text("Whose margin the map is of");
+        });
+    }
+    ui.horizontal_wrapped(|ui| {
+        weak(ui, "Brush:");
+        for (brush, name, tip) in [
+            (Brush::Tokens, "Tokens", "Painted patches stand still inside the model: their tokens at their mean over time. Shift lets go"),
+            (Brush::Pixels, "Pixels", "Painted patches stand still in the picture, which is encoded again: takes longer. Shift lets go"),
+        ] {
+            let on = s.probes.brush == Some(brush);
+            let can = trained || brush == Brush::Pixels;
+            let button = ui.add_enabled(can, egui::Button::selectable(on, name));
+            let button = button.accessible_name(format!("Brush that freezes {}", name.to_lowercase()));
+            let button = button.on_disabled_hover_text("With an untrained head it cannot change the score; freeze pixels");
+            if button.on_hover_text(tip).clicked() {
+                out.push(Intent::Brush((!on).then_some(brush)));
+            }
+        }
+        let painted = surgery.frozen.len() + surgery.frozen_pixels.len();
+        if painted > 0 && ui.button("Clear").accessible_name("Clear frozen patches").clicked() {
+            surgery.frozen.clear();
+            surgery.frozen_pixels.clear();
+        }
+    });
+    if s.probes.brush.is_some() {
+        weak(ui, "Paint on the stage; the scores follow. Shift lets go of patches.");
+    }
 }
 
 fn changes(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {

@@ -19,14 +19,26 @@ impl App {
         }
         let Some(question) = self.state.question() else { return };
         let source = self.state.video.as_ref().and_then(|v| v.source.clone());
-        let wanted = self.state.wanted_beside(&question);
+        let (wanted, probes) = (self.state.wanted_beside(&question), self.state.wanted_probes());
+        // A patch is one of these frames.
+        if self
+            .state
+            .asked
+            .as_ref()
+            .is_some_and(|a| (&a.source, &a.clip) != (&question.source, &question.clip))
+        {
+            self.state.probes.patch = None;
+        }
+        let probed = question.clone();
         if self.state.asked.as_ref() != Some(&question) {
             self.ask(question);
         }
-        if self.state.beside.asks(&wanted)
-            && let (Some(engine), Some(source)) = (&self.engine, source)
-        {
+        let (Some(engine), Some(source)) = (&self.engine, source) else { return };
+        if self.state.beside.asks(&wanted) {
             engine.beside(wanted.into_iter().map(|question| (source.clone(), question)).collect());
+        }
+        if self.state.probes.asks(&probed, &probes) {
+            engine.probes(probes.into_iter().map(|probe| (source.clone(), probed.clone(), probe)).collect());
         }
     }
 
@@ -51,6 +63,7 @@ impl App {
     pub(super) fn ask_again(&mut self) {
         self.state.asked = None;
         self.state.beside.forget();
+        self.state.probes.forget();
     }
 
     /// The span around the play head goes with it: at once while it follows, else when it rests.
