@@ -4,6 +4,7 @@
 //! Every figure is taken per clip and averaged per data seed; the mean and the standard deviation are over seeds, the
 //! 95% interval is that of the mean over all clips.
 
+use super::faithful;
 use crate::data::world::{self, Motion, Scene};
 use crate::metrics::{Summary, auroc};
 use crate::model::Surgery;
@@ -106,9 +107,9 @@ impl Tally {
 }
 
 /// What a map is held against: for each patch of the grid, what it shows over the whole clip.
-struct Truth {
+pub(super) struct Truth {
     /// The mover covers more than 15% of the patch at some time.
-    swept: Vec<bool>,
+    pub swept: Vec<bool>,
     /// The still distractor covers more than 30% and the mover never more than 2%.
     distractor: Vec<bool>,
 }
@@ -329,7 +330,25 @@ impl Exam {
             }
             let scene = &drawn[class].0;
             let truth = Truth::of(scene, frames, size, grid);
-            self.maps(scene, (&clips[class], &filmed[class]), &truth, tally, brightest)?;
+            let maps = self.maps(scene, (&clips[class], &filmed[class]), &truth, tally, brightest)?;
+            // Each is some hundred passes: one clip a class and seed is enough.
+            if round == 0 && session.info.head_trained {
+                let pixels: Vec<&[f32]> = drawn[class].1.chunks_exact(3 * size * size).collect();
+                let places =
+                    self.altered.order.places(frames).map_err(|e| WorkError::Failed(e.to_string()))?;
+                let pixels: Vec<&[f32]> = places.into_iter().map(|place| pixels[place]).collect();
+                let clip = faithful::Clip {
+                    pixels: &pixels,
+                    tokens: &clips[class],
+                    class: &self.classes[class],
+                    maps: &maps,
+                    truth: &truth,
+                };
+                let rng = &mut world::rng(seed, index(class));
+                for (name, value) in faithful::figures(session, surgery, &clip, rng)? {
+                    tally.add(name, value);
+                }
+            }
         }
         Ok(())
     }
@@ -367,7 +386,7 @@ impl Exam {
         truth: &Truth,
         tally: &mut Tally,
         brightest: &mut Brightest,
-    ) -> Result<(), WorkError> {
+    ) -> Result<Maps, WorkError> {
         let (surgery, none) = (&self.altered.surgery, &Surgery::default());
         let read = |session: &Session, x: Tensor<4>, surgery: &Surgery| {
             session.evidence(x, surgery, None).map(|(evidence, _)| evidence.maps)
@@ -406,7 +425,7 @@ impl Exam {
         let energy = |map: &[f32]| Truth::mean(map, &everywhere).unwrap_or(0.0);
         tally
             .add("frozen_motion_ratio", energy(&frozen.motion.data) / energy(&trained.motion.data).max(1e-9));
-        Ok(())
+        Ok(trained)
     }
 
     /// The scale of the motion maps: the floor measured on still footage, the reference on the clips seen here; none of it

@@ -45,16 +45,27 @@ impl FreezeMap {
     /// The change of `class`'s margin (s⁺ − s⁻) at every patch (row by row) if nothing moved there; `None` for a class
     /// without positive prompts.
     pub fn change(&self, class: &ClassEmbedding, negatives: bool) -> Option<Vec<f32>> {
-        let weighing = Weighing { alpha: 0.0, negatives };
-        let margin =
-            |f: &[f32]| score_with(f, std::slice::from_ref(class), 1.0, weighing).classes.first()?.margin;
-        let plain = margin(&self.plain)?;
-        let groups: Vec<f32> = self.frozen.iter().map(|f| Some(margin(f)? - plain)).collect::<Option<_>>()?;
+        let groups = margin_changes(&self.plain, &self.frozen, class, negatives)?;
         let across = self.grid.div_ceil(self.side.max(1));
         let of =
             |p: usize| groups.get(p / self.grid / self.side * across + p % self.grid / self.side).copied();
         (0..self.grid * self.grid).map(of).collect()
     }
+}
+
+/// The change of `class`'s margin (s⁺ − s⁻) from the embedding `plain` to each of `altered`; `None` for a class without
+/// positive prompts.
+pub fn margin_changes(
+    plain: &[f32],
+    altered: &[Arc<[f32]>],
+    class: &ClassEmbedding,
+    negatives: bool,
+) -> Option<Vec<f32>> {
+    let weighing = Weighing { alpha: 0.0, negatives };
+    let margin =
+        |f: &[f32]| score_with(f, std::slice::from_ref(class), 1.0, weighing).classes.first()?.margin;
+    let before = margin(plain)?;
+    altered.iter().map(|f| Some(margin(f)? - before)).collect()
 }
 
 impl Session {
