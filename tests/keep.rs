@@ -11,6 +11,7 @@ use motionlens::ui::jobs::Desk;
 use motionlens::ui::jobs::JobOutcome;
 use motionlens::ui::keep::{Found, Keep, Kept};
 use motionlens::ui::look::{Arrangement, View};
+use motionlens::ui::panes::Pane;
 use motionlens::ui::window::{WindowOptions, setup, start};
 use motionlens::view::Layer;
 use std::path::Path;
@@ -231,19 +232,20 @@ fn the_window_comes_back_as_it_was_left() {
         View { layer: Layer::Gate, arrangement: Arrangement::Wipe, opacity: 0.25, ..h.state().state().view };
     h.state_mut().apply(&ctx, Intent::SetView(view));
     h.state_mut().apply(&ctx, Intent::SortByScore(false));
-    h.state_mut().apply(&ctx, Intent::Inspector(false));
+    h.state_mut().apply(&ctx, Intent::Pane(Pane::Inspector, false));
     edit(&mut h, PromptEdit::RenameClass(0, "typed by me".into()));
     ctx.set_zoom_factor(1.25);
     h.run_steps(3);
-    let (classes, width) = (h.state().state().prompts().classes.clone(), h.state().state().panel_widths.0);
+    let (classes, width) = (h.state().state().prompts().classes.clone(), h.state().state().prompts_width);
     close(h);
 
     let mut h = window(dir.path(), None);
     let s = h.state().state();
     assert_eq!(s.prompts().classes, classes);
-    assert_eq!((s.view, s.sort_by_score, s.inspector), (view, false, Some(false)));
+    assert_eq!((s.view, s.sort_by_score), (view, false));
+    assert!(!h.state().panes().is_open(Pane::Inspector, egui::vec2(1920.0, 1080.0)));
     assert_eq!(h.ctx.zoom_factor(), 1.25);
-    assert_eq!(s.panel_widths.0, width);
+    assert_eq!(s.prompts_width, width);
     assert!(s.messages.all().iter().any(|m| m.text.contains("last time")), "it is told");
     // The way back.
     let ctx = h.ctx.clone();

@@ -16,12 +16,14 @@ use super::hold::{self, Hold};
 use super::intent::Intent;
 use super::jobs::{Desk, JobOutcome};
 use super::keep::{self, Keep, Recent};
+use super::lens::Lens;
 use super::look::View;
 use super::messages::{Kind, Messages};
+use super::panes::Panes;
 use super::pictures::Pictures;
 use super::scope::{self, Scope};
 use super::state::{Loading, Playback, Shown, State, VideoFile};
-use super::{bundled, inspector, keys, messages, prompt_panel, stage, theme, topbar, transport};
+use super::{bundled, keys, messages, prompt_panel, theme, topbar, transport};
 use crate::engine::{Answer, Engine, Event, Finding, Probe, Question, Scored};
 use crate::prompt::PromptSet;
 use crate::video::{Player, Pts, VideoInfo, Wake};
@@ -43,6 +45,7 @@ pub struct App {
     /// A video that is being opened; the present one stays until this one has shown that it can be played.
     opening: Option<(VideoFile, Player)>,
     pictures: Pictures,
+    panes: Panes,
     desk: Desk,
     wake: Wake,
     asked: Vec<Intent>,
@@ -103,14 +106,14 @@ impl App {
             encoding: None,
             notes: HashMap::new(),
             view: View::default(),
+            lens: Lens::default(),
             sort_by_score: false,
             messages: Messages::default(),
             help: false,
-            inspector: None,
             path_field: None,
             time_field: None,
             recent: Recent::default(),
-            panel_widths: (None, None),
+            prompts_width: None,
             stage_rect: egui::Rect::NOTHING,
         };
         Self {
@@ -119,6 +122,7 @@ impl App {
             player: None,
             opening: None,
             pictures: Pictures::new(gpu),
+            panes: Panes::default(),
             desk: Desk::new(ctx.clone()),
             wake,
             asked: Vec::new(),
@@ -166,6 +170,10 @@ impl App {
         let Some(question) = self.state.shown.as_ref().map(|s| s.answer.question.clone()) else { return };
         self.state.probes.asks(&question, &[probe]);
         self.state.probes.take(probe.id(&question), question, probe, Arc::new(finding), true);
+    }
+
+    pub fn panes(&self) -> &Panes {
+        &self.panes
     }
 
     pub fn pictures(&self) -> &Pictures {
@@ -251,6 +259,7 @@ impl App {
             }
 
             Intent::SetView(view) => s.view = view,
+            Intent::Lens(lens) => s.lens = lens.within(),
             Intent::Edit(edit) => self.edit(&edit),
             Intent::Undo => {
                 if s.history.undo() {
@@ -278,7 +287,8 @@ impl App {
             Intent::Report(folder) => self.report(folder),
             Intent::Dismiss(id) => s.messages.dismiss(id),
             Intent::Help(on) => s.help = on,
-            Intent::Inspector(on) => s.inspector = Some(on),
+            Intent::Pane(pane, open) => self.panes.set_open(pane, open),
+            Intent::DefaultPanes => self.panes = Panes::default(),
             Intent::Fullscreen => {
                 let now = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
                 ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!now));
@@ -560,31 +570,25 @@ impl App {
         let mut out = std::mem::take(&mut self.asked);
         let s = &mut self.state;
         keys::read(&ctx, s, &mut out);
-        egui::Panel::top("top bar").frame(theme::panel_frame()).show(ui, |ui| topbar::show(ui, s, &mut out));
+        let panes = &mut self.panes;
+        egui::Panel::top("top bar")
+            .frame(theme::panel_frame())
+            .show(ui, |ui| topbar::show(ui, s, panes, &mut out));
         egui::Panel::bottom("transport")
             .frame(theme::panel_frame())
             .show(ui, |ui| transport::show(ui, s, &mut out));
-        let (full, width) = (ctx.content_rect().width(), ui.available_width());
+        let width = ui.available_width();
         let panel = egui::Panel::left("prompts")
             .frame(theme::panel_frame())
-            .default_size(s.panel_widths.0.unwrap_or((width * 0.3).clamp(300.0, 440.0)))
+            .default_size(s.prompts_width.unwrap_or((width * 0.3).clamp(300.0, 440.0)))
             .size_range(260.0..=(width * 0.45).max(280.0))
             .show(ui, |ui| prompt_panel::show(ui, s, &mut out));
-        s.panel_widths.0 = Some(panel.response.rect.width());
-        if s.shows_inspector(full) {
-            let panel = egui::Panel::right("inspector")
-                .frame(theme::panel_frame())
-                .default_size(s.panel_widths.1.unwrap_or((width * 0.18).clamp(210.0, 300.0)))
-                .size_range(190.0..=(width * 0.35).max(200.0))
-                .show(ui, |ui| inspector::show(ui, s, &mut self.pictures, &mut out));
-            s.panel_widths.1 = Some(panel.response.rect.width());
-        }
-        let stage =
-            egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::STAGE)).show(ui, |ui| {
-                s.stage_rect = ui.max_rect();
-                stage::show(ui, s, &mut self.pictures, &mut out)
-            });
-        messages::show(&ctx, stage.inner, &s.messages, &mut out);
+        s.prompts_width = Some(panel.response.rect.width());
+        let central = egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::STAGE));
+        let drawn = central.show(ui, |ui| panes.show(ui, s, &mut self.pictures, &mut out));
+        let (stage, below_buttons) = drawn.inner.unwrap_or((egui::Rect::NOTHING, drawn.response.rect));
+        s.stage_rect = stage;
+        messages::show(&ctx, below_buttons, &s.messages, &mut out);
         ask::show(&ctx, s, &mut out);
         keys::help(&ctx, s, &mut out);
         dropped(&ctx, &mut out);

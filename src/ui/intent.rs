@@ -2,7 +2,9 @@
 //! same in JSON. What other threads bring back is an [`JobOutcome`](super::jobs::JobOutcome).
 
 use super::edit::PromptEdit;
+use super::lens::Lens;
 use super::look::View;
+use super::panes::Pane;
 use super::probes::{Brush, PatchAt};
 use super::scope::Scope;
 use crate::model::Surgery;
@@ -69,6 +71,8 @@ pub enum Intent {
     CancelWork,
 
     SetView(View),
+    /// What part of the picture the stage shows, and how large.
+    Lens(Lens),
     Edit(PromptEdit),
     Undo,
     Redo,
@@ -83,7 +87,10 @@ pub enum Intent {
     Report(PathBuf),
     Dismiss(u64),
     Help(bool),
-    Inspector(bool),
+    /// Opens a pane in front of others, or closes it.
+    Pane(Pane, bool),
+    /// Every pane where it was at first.
+    DefaultPanes,
     Fullscreen,
 }
 
@@ -110,6 +117,8 @@ mod tests {
         for (intent, json) in [
             (Intent::TogglePlay, r#""toggle_play""#),
             (Intent::Seek(Pts(1_500_000_000)), r#"{"seek":1500000000}"#),
+            (Intent::Pane(Pane::Inspector, true), r#"{"pane":["inspector",true]}"#),
+            (Intent::Lens(Lens::default()), r#"{"lens":{"zoom":1.0,"centre":[0.5,0.5]}}"#),
             (Intent::Scope(Scope::Around), r#"{"scope":"around"}"#),
             (Intent::Order(Order::Frozen(Freeze::Middle)), r#"{"order":{"frozen":"middle"}}"#),
             (Intent::Order(Order::Hand(vec![1, 0])), r#"{"order":{"hand":[1,0]}}"#),

@@ -82,11 +82,10 @@ pub struct Kept {
     pub view: View,
     /// `None`: as it comes with the prompts.
     pub sort_by_score: Option<bool>,
-    /// `None`: as the width of the window has it.
-    pub inspector: Option<bool>,
-    /// Widths of the side panels, in points.
+    /// See [`super::panes::Panes::kept`].
+    pub panes: serde_json::Value,
+    /// In points.
     pub prompts_width: Option<f32>,
-    pub inspector_width: Option<f32>,
     pub zoom: f32,
     /// Size of the window, in points.
     pub size: Option<[f32; 2]>,
@@ -100,9 +99,8 @@ impl Default for Kept {
             recent: Recent::default(),
             view: View::default(),
             sort_by_score: None,
-            inspector: None,
+            panes: serde_json::Value::Null,
             prompts_width: None,
-            inspector_width: None,
             zoom: 1.0,
             size: None,
             open: Open::default(),
@@ -135,7 +133,6 @@ impl Kept {
             self.view.palette = Colormap::default();
         }
         self.prompts_width = self.prompts_width.map(|w| within(w, 260.0, 4000.0));
-        self.inspector_width = self.inspector_width.map(|w| within(w, 190.0, 4000.0));
         self.size = self.size.map(|[w, h]| [within(w, 900.0, 8192.0), within(h, 600.0, 8192.0)]);
         self
     }

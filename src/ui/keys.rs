@@ -2,6 +2,7 @@
 //! keys that also work a focused button or slider (Space, Enter, arrows) leave it alone.
 
 use super::intent::{Dialog, Intent};
+use super::lens::Lens;
 use super::look::{Arrangement, View};
 use super::state::State;
 use super::{field, theme};
@@ -13,7 +14,7 @@ use egui::{Key, Modifiers, RichText};
 pub const SPEEDS: [f64; 10] = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0];
 
 /// The list of keys, for the help page.
-pub const LIST: [(&str, &str); 24] = [
+pub const LIST: [(&str, &str); 25] = [
     ("Space", "play, pause"),
     (", .", "one frame back, forward"),
     ("← →", "5 s back, forward (with Shift 1 s)"),
@@ -29,6 +30,7 @@ pub const LIST: [(&str, &str); 24] = [
     ("A", "analyse the in/out range"),
     ("Shift+F", "the analysis follows the play head"),
     ("1 2 3 4", "stage: single, wipe, side by side, 2×2"),
+    ("+ − 0", "closer, farther, the whole picture (also the wheel; drag moves it)"),
     ("V", "next overlay (with Shift the one before)"),
     ("R", "reset what is altered: frames as filmed, model as trained"),
     ("Esc", "let go of the patch that was clicked, and of the brush"),
@@ -102,6 +104,10 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
         {
             on(Modifiers::NONE, key, Intent::SetView(View { arrangement, ..s.view }));
         }
+        on(Modifiers::NONE, Key::Plus, Intent::Lens(s.lens.closer(1.25)));
+        on(Modifiers::NONE, Key::Equals, Intent::Lens(s.lens.closer(1.25)));
+        on(Modifiers::NONE, Key::Minus, Intent::Lens(s.lens.closer(0.8)));
+        on(Modifiers::NONE, Key::Num0, Intent::Lens(Lens::default()));
         for _ in 0..i.count_and_consume_key(Modifiers::NONE, Key::J) {
             out.extend([Intent::Pause, Intent::SeekBy(-1.0)]);
         }

@@ -10,7 +10,7 @@ use super::theme;
 use crate::engine::Answer;
 use crate::model::Surgery;
 use crate::view::{Colormap, Layer, Normalise};
-use egui::{Align2, CornerRadius, Pos2, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
+use egui::{Align2, CornerRadius, Pos2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 /// Values over the patch grid of one frame.
 struct Overlay {
@@ -80,9 +80,18 @@ fn likeness(s: &State, t: usize) -> Result<Overlay, String> {
     })
 }
 
-/// Draws the layer over the crop of a picture, and its caption into `strip`.
-pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, t: usize, crop: Rect, strip: Rect) {
-    let painter = ui.painter_at(strip.union(crop));
+/// Draws the layer over the crop of a picture, as far as that lies in `frame`, and its caption into `strip`.
+pub fn draw(
+    ui: &mut Ui,
+    s: &State,
+    layer: Layer,
+    (answer, t): (&Answer, usize),
+    crop: Rect,
+    frame: Rect,
+    strip: Rect,
+) {
+    let painter = ui.painter_at(strip);
+    let over = ui.painter_at(frame);
     let write = |x: f32, align: Align2, text: &str, colour| {
         painter.text(pos2(x, strip.center().y), align, text, theme::small(), colour)
     };
@@ -104,23 +113,18 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, t: usize, cro
     };
     for (p, v) in overlay.values.iter().enumerate() {
         let colour = table[(overlay.range.unit(*v) * 255.0).round() as usize];
-        painter.rect_filled(place(p), CornerRadius::ZERO, colour.gamma_multiply(s.view.opacity));
+        over.rect_filled(place(p), CornerRadius::ZERO, colour.gamma_multiply(s.view.opacity));
     }
     let bar = Rect::from_min_size(pos2(strip.right() - 132.0, strip.center().y - 4.5), vec2(70.0, 9.0));
     write(strip.right() - 2.0, Align2::RIGHT_CENTER, &number(overlay.range.hi), theme::TEXT);
     gradient(&painter, bar, table);
     let low = write(bar.left() - 5.0, Align2::RIGHT_CENTER, &number(overlay.range.lo), theme::TEXT);
     let hovered =
-        ui.ctx().pointer_hover_pos().filter(|p| ui.rect_contains_pointer(crop) && crop.contains(*p));
+        ui.ctx().pointer_hover_pos().filter(|p| ui.rect_contains_pointer(frame) && crop.contains(*p));
     let hovered = hovered.and_then(|p| patch_at(p, crop, overlay.grid));
     let value = hovered.and_then(|p| Some((p, *overlay.values.get(p)?)));
     if let Some((p, v)) = value {
-        painter.rect_stroke(
-            place(p),
-            CornerRadius::ZERO,
-            Stroke::new(1.0, theme::STRONG),
-            StrokeKind::Inside,
-        );
+        over.rect_stroke(place(p), CornerRadius::ZERO, Stroke::new(1.0, theme::STRONG), StrokeKind::Inside);
         let x = bar.left() + bar.width() * overlay.range.unit(v);
         painter.vline(x, bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(2.0, theme::STRONG));
     }
@@ -146,13 +150,17 @@ fn patch_at(p: Pos2, crop: Rect, grid: usize) -> Option<usize> {
 }
 
 /// Marks the frozen patches, and takes what the hand does on the picture: with a brush it freezes patches (with Shift it lets
-/// go of them), without one a click asks about a patch.
-pub fn hand(ui: &mut Ui, s: &State, crop: Rect, t: usize, out: &mut Vec<Intent>) {
+/// go of them), without one a click asks about a patch. `r`: of the frame, of which the picture's crop may be larger.
+pub fn hand(
+    ui: &Ui,
+    s: &State,
+    r: &egui::Response,
+    (crop, frame): (Rect, Rect),
+    t: usize,
+    out: &mut Vec<Intent>,
+) {
     let Some(grid) = s.model.as_ref().map(|m| m.grid) else { return };
-    marks(ui, s, crop, grid);
-    let sense = if s.probes.brush.is_some() { Sense::click_and_drag() } else { Sense::click() };
-    let r = ui.interact(crop, ui.scope_id().with(("hand", crop.min.x as i32, crop.min.y as i32)), sense);
-    r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Image, true, "Patches"));
+    marks(ui, s, crop, frame, grid);
     let at = r.interact_pointer_pos().and_then(|p| patch_at(p, crop, grid));
     match (s.probes.brush, at) {
         (Some(brush), Some(patch)) if r.dragged() || r.clicked() => {
@@ -185,8 +193,8 @@ fn painted(surgery: &Surgery, brush: Brush, patch: u16, erase: bool) -> Surgery 
 }
 
 /// Hatched one way where tokens are frozen, the other way where pixels are; a frame around the patch that was clicked.
-fn marks(ui: &Ui, s: &State, crop: Rect, grid: usize) {
-    let painter = ui.painter_at(crop);
+fn marks(ui: &Ui, s: &State, crop: Rect, frame: Rect, grid: usize) {
+    let painter = ui.painter_at(frame);
     let cell = vec2(crop.width(), crop.height()) / grid.max(1) as f32;
     let place = |p: usize| {
         Rect::from_min_size(crop.min + vec2((p % grid) as f32 * cell.x, (p / grid) as f32 * cell.y), cell)

@@ -5,6 +5,7 @@
 
 use super::icon::{self, Icon};
 use super::intent::Intent;
+use super::lens::Lens;
 use super::look::{self, Arrangement, Moment, PALETTES, Quantity, Scale, View};
 use super::pictures::{MapFrame, Pictures};
 use super::state::{State, clock};
@@ -43,22 +44,22 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
     if s.view.beside && s.original().is_some() {
         let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
         for (r, whose) in split(rect, 2, aspect(s)).into_iter().zip([Whose::Original, Whose::Shown]) {
-            picture_of(ui, s, pictures, r, (layer, whose), None, out);
+            picture_of(ui, s, pictures, out, r, (layer, whose), None);
         }
         return rect;
     }
     match s.view.arrangement {
-        Arrangement::Single => pane(ui, s, pictures, rect, s.view.layer, None, out),
+        Arrangement::Single => pane(ui, s, pictures, out, rect, s.view.layer, None),
         Arrangement::Wipe => wipe(ui, s, pictures, rect, out),
         Arrangement::SideBySide => {
             let second = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
             for (r, layer) in split(rect, 2, aspect(s)).into_iter().zip([Layer::Input, second]) {
-                pane(ui, s, pictures, r, layer, None, out);
+                pane(ui, s, pictures, out, r, layer, None);
             }
         }
         Arrangement::Grid => {
             for (r, layer) in split(rect, 4, aspect(s)).into_iter().zip(four(s.view.layer)) {
-                pane(ui, s, pictures, r, layer, None, out);
+                pane(ui, s, pictures, out, r, layer, None);
                 if layer == s.view.layer {
                     let line = Stroke::new(1.5, theme::ACCENT);
                     ui.painter().rect_stroke(r, CornerRadius::same(2), line, StrokeKind::Inside);
@@ -85,6 +86,13 @@ fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             let tip = format!("{} ({})", a.name(), i + 1);
             if icon::toggle(ui, icon, vec2(28.0, 22.0), v.arrangement == a, a.name(), &tip).clicked() {
                 v.arrangement = a;
+            }
+        }
+        if s.lens.zoom() > 1.0 {
+            ui.separator();
+            let button = ui.button(format!("{:.1}×", s.lens.zoom())).accessible_name("Whole picture");
+            if button.on_hover_text("How close the picture is; click to see the whole again (0)").clicked() {
+                out.push(Intent::Lens(Lens::default()));
             }
         }
     });
@@ -252,7 +260,7 @@ fn wipe(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, out: &mut V
     let picture = letterbox(rect.with_max_y(rect.bottom() - CAPTION), aspect(s));
     let x = picture.left() + picture.width() * s.view.wipe;
     let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
-    pane(ui, s, pictures, rect, layer, Some(x), out);
+    pane(ui, s, pictures, out, rect, layer, Some(x));
     let handle = Rect::from_center_size(pos2(x, picture.center().y), vec2(16.0, picture.height()));
     let r = ui.interact(handle, ui.scope_id().with("wipe"), Sense::drag());
     r.widget_info(|| WidgetInfo::slider(true, f64::from(s.view.wipe), "Wipe"));
@@ -308,25 +316,27 @@ fn pane(
     ui: &mut Ui,
     s: &State,
     pictures: &mut Pictures,
+    out: &mut Vec<Intent>,
     rect: Rect,
     layer: Layer,
     from: Option<f32>,
-    out: &mut Vec<Intent>,
 ) {
-    picture_of(ui, s, pictures, rect, (layer, Whose::Shown), from, out);
+    picture_of(ui, s, pictures, out, rect, (layer, Whose::Shown), from);
 }
 
 fn picture_of(
     ui: &mut Ui,
     s: &State,
     pictures: &mut Pictures,
+    out: &mut Vec<Intent>,
     rect: Rect,
     (layer, whose): (Layer, Whose),
     from: Option<f32>,
-    out: &mut Vec<Intent>,
 ) {
-    let picture = letterbox(rect.with_max_y(rect.bottom() - CAPTION), aspect(s));
-    let painter = ui.painter_at(rect);
+    let frame = letterbox(rect.with_max_y(rect.bottom() - CAPTION), aspect(s));
+    let picture = s.lens.picture(frame);
+    let hand = look_closer(ui, s, frame, (layer, whose), out);
+    let painter = ui.painter_at(frame);
     match pictures.video {
         Some(id) => {
             painter.image(id, picture, WHOLE, Color32::WHITE);
@@ -339,10 +349,7 @@ fn picture_of(
             }
         }
     }
-    let strip = Rect::from_min_max(
-        pos2(picture.left(), picture.bottom()),
-        pos2(picture.right(), picture.bottom() + CAPTION),
-    );
+    let strip = Rect::from_min_max(frame.left_bottom(), frame.right_bottom() + vec2(0.0, CAPTION));
     let strip = strip.intersect(rect);
     let Some(answer) = whose.answer(s) else {
         let text = if layer == Layer::Input { "Input" } else { "no map yet" };
@@ -355,42 +362,42 @@ fn picture_of(
     if let Some(moment) = s.moment_of(answer).filter(|m| !m.outside) {
         if matches!(layer, Layer::Freeze | Layer::Likeness) {
             let badge = whose.words(s);
-            overlay::draw(ui, s, layer, answer, moment.t, crop, strip);
-            overlay::hand(ui, s, crop, moment.t, out);
+            overlay::draw(ui, s, layer, (answer, moment.t), crop, frame, strip);
+            overlay::hand(ui, s, &hand, (crop, frame), moment.t, out);
             if let Some(words) = badge {
-                altered_badge(&painter, picture, &words, whose == Whose::Original);
+                altered_badge(&painter, frame, &words, whose == Whose::Original);
             }
             return;
         }
-        overlay::hand(ui, s, crop, moment.t, out);
+        overlay::hand(ui, s, &hand, (crop, frame), moment.t, out);
     }
     let (Some(source), Some(moment)) = (Quantity::of(layer, &s.view, maps), s.moment_of(answer)) else {
         caption_text(ui, strip, layer.name(), theme::TEXT);
         if let Some(words) = whose.words(s) {
-            altered_badge(&painter, picture, &words, whose == Whose::Original);
+            altered_badge(&painter, frame, &words, whose == Whose::Original);
         }
         return;
     };
     let dim = if moment.exact && !s.playback.playing { 1.0 } else { DIMMED };
     if !moment.outside {
         let range = range(s, source, answer, moment.t);
-        let frame = MapFrame { quantity: source, range, t: moment.t, tile: false };
-        let id = pictures.map(ui.ctx(), answer, &s.view, frame);
+        let map = MapFrame { quantity: source, range, t: moment.t, tile: false };
+        let id = pictures.map(ui.ctx(), answer, &s.view, map);
         let alpha = (s.view.opacity * dim * 255.0).round() as u8;
         let tint = Color32::from_white_alpha(alpha);
         match from {
             None => painter.image(id, crop, WHOLE, tint),
-            Some(x) => painter.with_clip_rect(rect.with_min_x(x)).image(id, crop, WHOLE, tint),
+            Some(x) => painter.with_clip_rect(frame.with_min_x(x)).image(id, crop, WHOLE, tint),
         };
     }
     // Over the map, which would cover them.
     if let Some(words) = whose.words(s) {
-        altered_badge(&painter, picture, &words, whose == Whose::Original);
+        altered_badge(&painter, frame, &words, whose == Whose::Original);
     }
     if layer == Layer::Motion && whose == Whose::Shown && s.is_still() {
-        badge(&painter, picture, "next to no motion");
+        badge(&painter, frame, "next to no motion");
     }
-    let hover = hover(ui, source, answer, crop, picture, moment);
+    let hover = hover(ui, source, answer, crop, frame, moment);
     caption(ui, s, strip, layer, (source, answer, whose), moment, hover);
 }
 
@@ -405,6 +412,43 @@ fn altered_badge(painter: &egui::Painter, picture: Rect, text: &str, original: b
     let back = Align2::CENTER_BOTTOM.anchor_size(at, galley.size()).expand2(vec2(6.0, 2.0));
     painter.rect_filled(back, CornerRadius::same(3), ground);
     painter.galley(back.min + vec2(6.0, 2.0), galley, ink);
+}
+
+/// The wheel brings the picture closer where the pointer is, dragging moves it, a double click shows the whole again.
+fn look_closer(
+    ui: &Ui,
+    s: &State,
+    frame: Rect,
+    (layer, whose): (Layer, Whose),
+    out: &mut Vec<Intent>,
+) -> egui::Response {
+    let r = ui.interact(
+        frame,
+        ui.scope_id().with(("picture", layer.name(), whose == Whose::Original)),
+        Sense::CLICK | Sense::DRAG,
+    );
+    let closer = s.lens.zoom() > 1.0;
+    let original = if whose == Whose::Original { ", original" } else { "" };
+    let name = format!("Picture: {}{original}", layer.name());
+    r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Image, true, &name));
+    let mut lens = s.lens;
+    if let Some(at) = r.hover_pos() {
+        let (wheel, pinch) = ui.input(|i| (i.smooth_scroll_delta().y, i.zoom_delta()));
+        let factor = (wheel / 200.0).exp() * pinch;
+        if factor != 1.0 {
+            lens = lens.zoomed(factor, frame, at);
+        }
+    }
+    if closer && r.dragged() && s.probes.brush.is_none() {
+        lens = lens.moved(frame, r.drag_delta());
+    }
+    if r.double_clicked() {
+        lens = Lens::default();
+    }
+    if lens != s.lens {
+        out.push(Intent::Lens(lens));
+    }
+    if closer { r.on_hover_and_drag_cursor(egui::CursorIcon::Grab) } else { r }
 }
 
 /// Words at the top of a picture that its map must not be read without.
@@ -466,11 +510,10 @@ fn hover(
     source: Quantity,
     answer: &Answer,
     crop: Rect,
-    picture: Rect,
+    frame: Rect,
     moment: Moment,
 ) -> Option<Hover> {
-    let p =
-        ui.ctx().pointer_hover_pos().filter(|p| crop.contains(*p) && ui.rect_contains_pointer(picture))?;
+    let p = ui.ctx().pointer_hover_pos().filter(|p| crop.contains(*p) && ui.rect_contains_pointer(frame))?;
     if moment.outside {
         return None;
     }
@@ -484,7 +527,8 @@ fn hover(
     let c = cell((p.x - crop.left()) / crop.width(), cols);
     let size = vec2(crop.width() / cols as f32, crop.height() / rows as f32);
     let patch = Rect::from_min_size(crop.min + vec2(c as f32 * size.x, r as f32 * size.y), size);
-    ui.painter().rect_stroke(patch, CornerRadius::ZERO, Stroke::new(1.0, Color32::WHITE), StrokeKind::Inside);
+    let line = Stroke::new(1.0, Color32::WHITE);
+    ui.painter_at(frame).rect_stroke(patch, CornerRadius::ZERO, line, StrokeKind::Inside);
     let at = |m| look::frame_or_empty(m, moment.t).get(r * cols + c).copied();
     let value = source.map(maps).and_then(at);
     let number = match value {

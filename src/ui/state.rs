@@ -6,6 +6,7 @@ use super::bundled;
 use super::edit::History;
 use super::hold::Hold;
 use super::keep::Recent;
+use super::lens::Lens;
 use super::look::{self, Moment, View};
 use super::messages::Messages;
 use super::probes::Probes;
@@ -184,28 +185,23 @@ pub struct State {
     pub encoding: Option<(usize, usize)>,
     pub notes: HashMap<String, PromptNote>,
     pub view: View,
+    /// What part of the picture the stage shows.
+    pub lens: Lens,
     pub sort_by_score: bool,
     pub messages: Messages,
     pub help: bool,
-    /// `None`: as the width of the window has it.
-    pub inspector: Option<bool>,
     /// The window that takes a path while it is open; likewise for the time.
     pub path_field: Option<Asked>,
     pub time_field: Option<Asked>,
     /// For the Open menu.
     pub recent: Recent,
-    /// Of the prompts and of the inspector, in points, once they have been drawn.
-    pub panel_widths: (Option<f32>, Option<f32>),
-    /// Where the stage was drawn last, in points.
+    /// Of the prompts, in points, once they have been drawn.
+    pub prompts_width: Option<f32>,
+    /// Where the stage was drawn last, in points; nothing while it is behind another pane.
     pub stage_rect: egui::Rect,
 }
 
 impl State {
-    /// Whether the inspector is shown in a window of this width.
-    pub fn shows_inspector(&self, width: f32) -> bool {
-        self.inspector.unwrap_or(width >= 1100.0)
-    }
-
     pub fn prompts(&self) -> &crate::prompt::PromptSet {
         &self.history.present().prompts
     }

@@ -2,6 +2,7 @@
 //! line at every size, so that nothing below it moves: where names are long, they share the room and keep both ends.
 
 use super::intent::{Dialog, Intent};
+use super::panes::{Pane, Panes};
 use super::state::State;
 use super::{elide, theme};
 use crate::session::ModelSource;
@@ -12,18 +13,14 @@ use std::time::Duration;
 /// Work shorter than this needs no sign of life.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(250);
 
-pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+pub fn show(ui: &mut Ui, s: &State, panes: &Panes, out: &mut Vec<Intent>) {
     ui.horizontal(|ui| {
         ui.set_min_height(24.0);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if ui.button("Help").on_hover_text("What the keys do (?)").clicked() {
                 out.push(Intent::Help(!s.help));
             }
-            let mut inspector = s.shows_inspector(ui.ctx().content_rect().width());
-            let toggle = ui.toggle_value(&mut inspector, "Inspector");
-            if toggle.on_hover_text("Filmstrip, gates and facts").changed() {
-                out.push(Intent::Inspector(inspector));
-            }
+            panes_menu(ui, panes, out);
             work(ui, s, out);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 ui.label(RichText::new("MotionLens").strong().size(15.0).color(theme::STRONG));
@@ -34,6 +31,25 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             });
         });
     });
+}
+
+fn panes_menu(ui: &mut Ui, panes: &Panes, out: &mut Vec<Intent>) {
+    let window = ui.ctx().content_rect().size();
+    let menu = ui.menu_button("Panes", |ui| {
+        ui.set_min_width(200.0);
+        for pane in Pane::ALL.into_iter().filter(|p| *p != Pane::Stage) {
+            let mut open = panes.is_open(pane, window);
+            if ui.checkbox(&mut open, pane.title()).on_hover_text(pane.tip()).changed() {
+                out.push(Intent::Pane(pane, open));
+            }
+        }
+        ui.separator();
+        if ui.button("As at first").on_hover_text("Every pane where it was at first").clicked() {
+            out.push(Intent::DefaultPanes);
+            ui.close();
+        }
+    });
+    menu.response.on_hover_text("Open and close panes; drag their tabs to move them");
 }
 
 /// A text of the bar that may be long.

@@ -301,7 +301,7 @@ fn the_freeze_map_is_of_the_chosen_class_and_a_brush_freezes_what_it_paints() {
 
     h.state_mut().apply(&ctx, Intent::Brush(Some(Brush::Tokens)));
     h.run();
-    h.get_by_label("Patches").click();
+    h.get_by_label("Picture: Motion").click();
     h.run();
     let frozen = h.state().state().surgery.frozen.clone();
     assert_eq!(frozen.len(), 1, "{frozen:?}");
@@ -313,7 +313,7 @@ fn the_freeze_map_is_of_the_chosen_class_and_a_brush_freezes_what_it_paints() {
 #[test]
 fn a_clicked_patch_is_asked_about_and_escape_lets_go_of_it() {
     let mut h = analysed([1280.0, 800.0], false);
-    h.get_by_label("Patches").click();
+    h.get_by_label("Picture: Motion").click();
     h.run();
     let at = h.state().state().probes.patch.expect("a patch");
     let probe = Probe::Patch { frame: at.frame, patch: at.patch };

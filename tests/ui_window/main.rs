@@ -5,6 +5,7 @@ mod support;
 
 mod live;
 mod panels;
+mod panes;
 mod pixels;
 mod scope;
 mod soak;

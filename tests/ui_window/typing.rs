@@ -94,10 +94,7 @@ fn rest(s: &State) -> String {
     let modals = (s.path_field.is_some(), s.time_field.is_some(), s.help);
     let b = &s.playback;
     let player = (b.playing, b.speed, b.position, b.looping);
-    format!(
-        "{:?}",
-        (s.view, s.range, s.follow, &s.asked, s.scope, s.inspector, s.sort_by_score, modals, pinned, player)
-    )
+    format!("{:?}", (s.view, s.range, s.follow, &s.asked, s.scope, s.sort_by_score, modals, pinned, player))
 }
 
 /// Types the sentence into what has the focus. Each letter has to land there, and its field has to stay where it is.

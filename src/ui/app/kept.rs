@@ -8,6 +8,7 @@ use crate::ui::intent::Intent;
 use crate::ui::jobs::JobOutcome;
 use crate::ui::keep::{Found, Keep, Kept, Open, Recent};
 use crate::ui::messages::Kind;
+use crate::ui::panes::Panes;
 use crate::ui::{bundled, restart};
 use crate::video::Pts;
 use std::time::{Duration, Instant};
@@ -19,13 +20,12 @@ impl App {
     /// Takes over what the last run kept, and keeps what changes from now on. Called when the prompts to begin with are
     /// set: Undo leads from the draft back to them.
     pub fn restore(&mut self, ctx: &egui::Context, keep: Keep, found: Found) {
-        let Kept { recent, view, sort_by_score, inspector, prompts_width, inspector_width, zoom, .. } =
-            found.kept;
+        let Kept { recent, view, sort_by_score, panes, prompts_width, zoom, .. } = found.kept;
         let s = &mut self.state;
         s.recent = recent;
         s.view = view;
-        s.inspector = inspector;
-        s.panel_widths = (prompts_width, inspector_width);
+        s.prompts_width = prompts_width;
+        self.panes = Panes::from_kept(panes);
         s.sort_by_score = sort_by_score.unwrap_or(s.sort_by_score);
         ctx.set_zoom_factor(zoom);
         for problem in found.problems {
@@ -133,9 +133,8 @@ impl App {
             recent: s.recent.clone(),
             view: s.view,
             sort_by_score: Some(s.sort_by_score),
-            inspector: s.inspector,
-            prompts_width: s.panel_widths.0,
-            inspector_width: s.panel_widths.1,
+            panes: self.panes.kept(),
+            prompts_width: s.prompts_width,
             zoom: ctx.zoom_factor(),
             size: size.map(|s| [s.x.round(), s.y.round()]),
             open: Open {

@@ -1,0 +1,296 @@
+//! The panes beside and below the stage: which there are, which are open, and how they lie.
+//!
+//! [`egui_tiles`] holds the arrangement: a person drags tabs to other places, drags the lines between panes, and closes or
+//! opens panes in the menu. What nobody has chosen depends on the window: in a small one the stage has the room. A new pane is
+//! a variant of [`Pane`] with a title, a tip, a place, and the function that draws it.
+
+use super::intent::Intent;
+use super::pictures::Pictures;
+use super::state::State;
+use super::{filmstrip, inspector, patch, stage, surgery, theme};
+use egui::{Color32, Rect, Style, Ui, Visuals, WidgetText};
+use egui_tiles::{Behavior, Container, SimplificationOptions, Tabs, Tile, TileId, Tiles, Tree, UiResponse};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashSet};
+
+/// One pane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pane {
+    Stage,
+    Filmstrip,
+    Surgery,
+    Patch,
+    Inspector,
+}
+
+/// Where a pane lies until a person moves it.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Centre,
+    Right,
+    Below,
+}
+
+impl Pane {
+    pub const ALL: [Self; 5] = [Self::Stage, Self::Filmstrip, Self::Surgery, Self::Patch, Self::Inspector];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Stage => "Stage",
+            Self::Filmstrip => "Filmstrip",
+            Self::Surgery => "Surgery",
+            Self::Patch => "Patch",
+            Self::Inspector => "Inspector",
+        }
+    }
+
+    /// What it is good for, in the menu.
+    pub fn tip(self) -> &'static str {
+        match self {
+            Self::Stage => "The picture with its maps",
+            Self::Filmstrip => {
+                "Sampled frames with every map, to drag into another order, and the gates over time"
+            }
+            Self::Surgery => {
+                "What is altered about time, the model and the scoring, and what that does to every score"
+            }
+            Self::Patch => "What the patch that was clicked is like, and what its motion attends to",
+            Self::Inspector => "Facts about clip, model and device",
+        }
+    }
+
+    fn place(self) -> Place {
+        match self {
+            Self::Stage => Place::Centre,
+            Self::Filmstrip => Place::Below,
+            Self::Surgery | Self::Patch | Self::Inspector => Place::Right,
+        }
+    }
+
+    /// Whether it is open in a window of this size where nobody has chosen.
+    fn fits(self, window: egui::Vec2) -> bool {
+        match self.place() {
+            Place::Centre => true,
+            Place::Right => window.x >= 1100.0,
+            Place::Below => window.y >= 700.0,
+        }
+    }
+}
+
+/// The arrangement; as JSON it is kept between runs.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Panes {
+    tree: Tree<Pane>,
+    /// The panes that a person has opened or closed.
+    chosen: BTreeMap<Pane, bool>,
+}
+
+impl Default for Panes {
+    fn default() -> Self {
+        let mut tiles = Tiles::default();
+        let mut tabs = |place: Place| {
+            let there = Pane::ALL.into_iter().filter(|p| p.place() == place);
+            let children: Vec<TileId> = there.map(|p| tiles.insert_pane(p)).collect();
+            (!children.is_empty()).then(|| tiles.insert_tab_tile(children))
+        };
+        let (centre, below, right) = (tabs(Place::Centre), tabs(Place::Below), tabs(Place::Right));
+        let column = tiles.insert_vertical_tile(centre.into_iter().chain(below).collect());
+        let root = tiles.insert_horizontal_tile(std::iter::once(column).chain(right).collect());
+        for (outer, small, share) in [(column, below, 0.3), (root, right, 0.26)] {
+            if let (Some(small), Some(Tile::Container(Container::Linear(l)))) = (small, tiles.get_mut(outer))
+            {
+                let children = l.children.clone();
+                for child in children {
+                    l.shares.set_share(child, if child == small { share } else { 1.0 - share });
+                }
+            }
+        }
+        Self { tree: Tree::new(egui::Id::unique("panes"), root, tiles), chosen: BTreeMap::new() }
+    }
+}
+
+impl Panes {
+    /// Takes over what was kept; what cannot be (edited by hand, or of a version with other panes) leaves the arrangement as
+    /// it comes.
+    pub fn from_kept(kept: serde_json::Value) -> Self {
+        serde_json::from_value(kept).ok().filter(Self::is_whole).unwrap_or_default()
+    }
+
+    /// What [`Panes::from_kept`] reads.
+    pub fn kept(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// The tiles are a tree that holds every pane once.
+    fn is_whole(&self) -> bool {
+        let (mut seen, mut panes) = (HashSet::new(), Vec::new());
+        let mut open: Vec<TileId> = self.tree.root().into_iter().collect();
+        while let Some(id) = open.pop() {
+            if !seen.insert(id) {
+                return false;
+            }
+            match self.tree.tiles.get(id) {
+                Some(Tile::Pane(pane)) => panes.push(*pane),
+                Some(Tile::Container(container)) => open.extend(container.children()),
+                None => return false,
+            }
+        }
+        panes.sort_unstable();
+        panes == Pane::ALL && seen.len() == self.tree.tiles.len()
+    }
+
+    /// Whether the pane is open in a window of this size; it may lie behind another tab.
+    pub fn is_open(&self, pane: Pane, window: egui::Vec2) -> bool {
+        self.chosen.get(&pane).copied().unwrap_or_else(|| pane.fits(window))
+    }
+
+    /// Opens the pane in front of others, or closes it. The stage stays.
+    pub fn set_open(&mut self, pane: Pane, open: bool) {
+        if pane == Pane::Stage {
+            return;
+        }
+        self.chosen.insert(pane, open);
+        if open && let Some(tile) = self.tree.tiles.find_pane(&pane) {
+            self.tree.set_visible(tile, true);
+            self.tree.make_active(|id, _| id == tile);
+        }
+    }
+
+    /// Draws the open panes into the room that is left. Gives where the stage is, and the room in it below its buttons; `None`
+    /// while it is behind another tab.
+    pub fn show(
+        &mut self,
+        ui: &mut Ui,
+        s: &State,
+        pictures: &mut Pictures,
+        out: &mut Vec<Intent>,
+    ) -> Option<(Rect, Rect)> {
+        let window = ui.ctx().content_rect().size();
+        for pane in Pane::ALL {
+            if let Some(tile) = self.tree.tiles.find_pane(&pane) {
+                self.tree.set_visible(tile, self.is_open(pane, window));
+            }
+        }
+        let stage_tile = self.tree.tiles.find_pane(&Pane::Stage);
+        let mut drawing = Drawing { s, pictures, out, stage: None, stage_tile };
+        self.tree.ui(&mut drawing, ui);
+        drawing.stage
+    }
+}
+
+/// Draws panes and tabs.
+struct Drawing<'a> {
+    s: &'a State,
+    pictures: &'a mut Pictures,
+    out: &'a mut Vec<Intent>,
+    stage: Option<(Rect, Rect)>,
+    stage_tile: Option<TileId>,
+}
+
+impl Behavior<Pane> for Drawing<'_> {
+    fn pane_ui(&mut self, ui: &mut Ui, _tile: TileId, pane: &mut Pane) -> UiResponse {
+        let (s, pictures, out) = (self.s, &mut *self.pictures, &mut *self.out);
+        let rect = ui.max_rect();
+        let colour = if *pane == Pane::Stage { theme::STAGE } else { theme::PANEL };
+        ui.painter().rect_filled(rect, 0.0, colour);
+        ui.set_clip_rect(rect.intersect(ui.clip_rect()));
+        match pane {
+            Pane::Stage => self.stage = Some((rect, stage::show(ui, s, pictures, out))),
+            tool => {
+                let margin = egui::Margin::symmetric(8, 6);
+                egui::Frame::new().inner_margin(margin).show(ui, |ui| match tool {
+                    Pane::Filmstrip => filmstrip::show(ui, s, pictures, out),
+                    Pane::Surgery => surgery::show(ui, s, out),
+                    Pane::Patch => patch::show(ui, s, out),
+                    Pane::Inspector => inspector::show(ui, s),
+                    Pane::Stage => {}
+                });
+            }
+        }
+        UiResponse::None
+    }
+
+    fn tab_title_for_pane(&mut self, pane: &Pane) -> WidgetText {
+        pane.title().into()
+    }
+
+    fn is_tab_bar_visible(&self, _tile: TileId, tabs: &Tabs) -> bool {
+        // The stage by itself needs no name.
+        tabs.children.as_slice() != self.stage_tile.as_slice()
+    }
+
+    /// Closes the pane in front. (The close button that egui_tiles puts on every tab has no name of its own.)
+    fn top_bar_right_ui(
+        &mut self,
+        tiles: &Tiles<Pane>,
+        ui: &mut Ui,
+        _tile: TileId,
+        tabs: &Tabs,
+        _scroll: &mut f32,
+    ) {
+        let front = tabs.active.and_then(|tile| tiles.get_pane(&tile)).filter(|p| **p != Pane::Stage);
+        if let Some(pane) = front {
+            let button = ui.add(egui::Button::new("×").frame(false));
+            let tip = "Close this pane; the menu Panes opens it again";
+            let name = format!("Close {}", pane.title());
+            if button.on_hover_text(tip).accessible_name(name).clicked() {
+                self.out.push(Intent::Pane(*pane, false));
+            }
+        }
+    }
+
+    fn simplification_options(&self) -> SimplificationOptions {
+        SimplificationOptions { all_panes_must_have_tabs: true, ..SimplificationOptions::default() }
+    }
+
+    fn min_size(&self) -> f32 {
+        90.0
+    }
+
+    fn gap_width(&self, _style: &Style) -> f32 {
+        2.0
+    }
+
+    fn tab_bar_color(&self, _visuals: &Visuals) -> Color32 {
+        theme::FIELD
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use egui::vec2;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn what_is_kept_comes_back_and_what_is_broken_does_not() {
+        let mut panes = Panes::default();
+        panes.set_open(Pane::Inspector, false);
+        let kept = panes.kept();
+        assert!(Panes::from_kept(kept.clone()) == panes);
+        for broken in [Value::Null, json!({}), json!({ "tree": 3 })] {
+            assert!(Panes::from_kept(broken) == Panes::default());
+        }
+        // A tile that holds itself, and one that does not exist: neither may hang or vanish.
+        let root = kept["tree"]["root"].to_string();
+        for child in [root.as_str(), "4096"] {
+            let mut turned: Value = kept.clone();
+            let tile = &mut turned["tree"]["tiles"]["tiles"][root.as_str()];
+            tile["Container"]["Linear"]["children"][0] = serde_json::from_str(child).unwrap();
+            assert_ne!(turned, kept);
+            assert!(Panes::from_kept(turned) == Panes::default());
+        }
+    }
+
+    #[test]
+    fn the_size_of_the_window_opens_panes_until_a_person_chooses() {
+        let mut panes = Panes::default();
+        let (small, large) = (vec2(900.0, 600.0), vec2(1280.0, 800.0));
+        assert!(panes.is_open(Pane::Inspector, large) && !panes.is_open(Pane::Inspector, small));
+        panes.set_open(Pane::Inspector, true);
+        assert!(panes.is_open(Pane::Inspector, small));
+        panes.set_open(Pane::Stage, false);
+        assert!(panes.is_open(Pane::Stage, small), "the stage stays");
+    }
+}

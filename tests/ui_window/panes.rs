@@ -1,0 +1,72 @@
+//! Panes are opened, closed and kept; the picture is brought closer and moved.
+
+use crate::support::{Window, analysed};
+use egui::accesskit::Role;
+use egui::{Event, Modifiers, MouseWheelUnit, PointerButton, Pos2, Rect, vec2};
+use egui_kittest::kittest::Queryable;
+use motionlens::ui::lens::Lens;
+
+#[test]
+fn a_pane_is_closed_by_its_button_and_opened_by_the_menu() {
+    let mut h = analysed([1280.0, 800.0], false);
+    h.get_by_label("Facts");
+    h.get_by_label("Close Inspector").click();
+    h.run();
+    assert!(h.query_by_label("Facts").is_none());
+    h.get_by_label("Panes").click();
+    h.run();
+    h.get_by_role_and_label(Role::CheckBox, "Inspector").click();
+    h.run();
+    h.get_by_label("Facts");
+}
+
+fn wheel(h: &mut Window, at: Pos2, by: f32) {
+    h.hover_at(at);
+    let (unit, delta) = (MouseWheelUnit::Point, vec2(0.0, by));
+    let (phase, modifiers) = (egui::TouchPhase::Move, Modifiers::NONE);
+    let source = egui::MouseWheelSource::Wheel;
+    h.event(Event::MouseWheel { unit, delta, phase, modifiers, source });
+    h.run();
+}
+
+fn drag(h: &mut Window, from: Pos2, to: Pos2) {
+    let button = |pos, pressed| Event::PointerButton {
+        pos,
+        button: PointerButton::Primary,
+        pressed,
+        modifiers: Modifiers::NONE,
+    };
+    h.hover_at(from);
+    h.event(button(from, true));
+    h.step();
+    h.hover_at(to);
+    h.step();
+    h.event(button(to, false));
+    h.run();
+}
+
+#[test]
+fn the_wheel_brings_the_picture_closer_dragging_moves_it_and_a_key_shows_it_whole() {
+    let mut h = analysed([1280.0, 800.0], false);
+    let frame: Rect = h.get_by_label("Picture: Motion").rect();
+    let at = frame.center() + vec2(40.0, 30.0);
+    wheel(&mut h, at, 200.0);
+    let lens = h.state().state().lens;
+    assert!(lens.zoom() > 1.5, "{lens:?}");
+    let place = |lens: Lens| (at - lens.picture(frame).min) / lens.picture(frame).size();
+    assert!((place(lens) - place(Lens::default())).length() < 0.01, "what is under the pointer stays");
+    drag(&mut h, frame.center(), frame.center() + vec2(30.0, 0.0));
+    let moved = h.state().state().lens;
+    let by = moved.picture(frame).min - lens.picture(frame).min;
+    assert!((by - vec2(30.0, 0.0)).length() < 1.0, "{by:?}");
+    h.get_by_label("Whole picture");
+    h.key_press(egui::Key::Num0);
+    h.run();
+    assert_eq!(h.state().state().lens, Lens::default());
+    assert!(h.query_by_label("Whole picture").is_none());
+    h.key_press(egui::Key::Plus);
+    h.run();
+    h.get_by_label("Whole picture").click();
+    h.run();
+    assert_eq!(h.state().state().lens, Lens::default());
+}
