@@ -19,9 +19,9 @@ use std::collections::{BTreeMap, HashSet};
 pub enum Pane {
     Stage,
     Filmstrip,
+    Inspector,
     Surgery,
     Patch,
-    Inspector,
 }
 
 /// Where a pane lies until a person moves it.
@@ -33,7 +33,7 @@ enum Place {
 }
 
 impl Pane {
-    pub const ALL: [Self; 5] = [Self::Stage, Self::Filmstrip, Self::Surgery, Self::Patch, Self::Inspector];
+    pub const ALL: [Self; 5] = [Self::Stage, Self::Filmstrip, Self::Inspector, Self::Surgery, Self::Patch];
 
     pub fn title(self) -> &'static str {
         match self {

@@ -73,8 +73,9 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
 fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let mut v = s.view;
     ui.horizontal_wrapped(|ui| {
-        let clicked = (s.probes.patch.is_some() || v.layer == Layer::Likeness).then_some(Layer::Likeness);
-        for layer in Layer::ALL.into_iter().chain([Layer::Freeze]).chain(clicked) {
+        // Those that another pane puts on the stage have no button of their own before.
+        let asked = Some(v.layer).filter(|layer| !Layer::ALL.contains(layer));
+        for layer in Layer::ALL.into_iter().chain(asked) {
             let button = egui::Button::selectable(v.layer == layer, layer.name());
             if ui.add(button).on_hover_text(layer.explain()).clicked() {
                 v.layer = layer;

@@ -21,7 +21,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         if s.order == Order::Forward && s.surgery.is_none() {
             weak(ui, "Nothing is altered. Nothing here is retrained: it shows what a part is worth to this model on this clip.");
         } else {
-            scope::altered_banner(ui, s, out);
+            scope::altered_note(ui, s);
         }
         if s.model.as_ref().is_some_and(|m| !m.head_trained) {
             ui.add(egui::Label::new(RichText::new(UNTRAINED).font(theme::small()).color(theme::WARN)).wrap());

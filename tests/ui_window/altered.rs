@@ -135,25 +135,27 @@ fn every_control_of_the_surgery_pane_asks_for_what_it_says() {
 fn gates_and_alpha_are_set_by_sliders_and_let_go_again() {
     let mut h = surgery_pane(analysed([1280.0, 800.0], false));
     h.run();
-    let right = |h: &mut Alone, name: &str| {
-        h.get_by_label(name).focus();
+    // A press near the left end of the slider's track.
+    let low = |h: &mut Alone, name: &str| {
+        let at = h.get_by_label(name).rect().left_center() + egui::vec2(14.0, 0.0);
+        h.drag_at(at);
         h.run_steps(2);
-        h.key_press(egui::Key::ArrowRight);
+        h.drop_at(at);
         h.run_steps(3);
     };
-    right(&mut h, "Held gate value");
+    low(&mut h, "Held gate value");
     let held = state(&h).surgery.gates.clone();
-    assert!(matches!(held[..], [GateClamp { block: None, head: None, thousandths: 501.. }]), "{held:?}");
+    assert!(matches!(held[..], [GateClamp { block: None, head: None, thousandths: 1..400 }]), "{held:?}");
     click(&mut h, "Gates to hold");
     click(&mut h, "block 2 head 3");
-    right(&mut h, "Held gate value");
+    low(&mut h, "Held gate value");
     let two = state(&h).surgery.gates.clone();
     assert_eq!(two[0], held[0]);
-    assert!(matches!(two[1], GateClamp { block: Some(1), head: Some(2), thousandths: 501.. }), "{two:?}");
+    assert!(matches!(two[1], GateClamp { block: Some(1), head: Some(2), thousandths: 1..400 }), "{two:?}");
     click(&mut h, "Let go of all gates");
     assert_eq!(state(&h).surgery.gates, two[1..]);
-    right(&mut h, "Weight of the negatives α");
-    assert!(state(&h).surgery.alpha_thousandths.is_some_and(|a| a > 500));
+    low(&mut h, "Weight of the negatives α");
+    assert!(state(&h).surgery.alpha_thousandths.is_some_and(|a| a < 400));
     click(&mut h, "Model's own (0.5)");
     assert_eq!(state(&h).surgery.alpha_thousandths, None);
 }
@@ -283,7 +285,8 @@ fn classes() -> Arc<Vec<ClassEmbedding>> {
 fn the_freeze_map_is_of_the_chosen_class_and_a_brush_freezes_what_it_paints() {
     let mut h = analysed([1280.0, 800.0], false);
     let ctx = h.ctx.clone();
-    h.get_by_label("Freeze").click();
+    let view = View { layer: Layer::Freeze, ..h.state().state().view };
+    h.state_mut().apply(&ctx, Intent::SetView(view));
     h.run();
     assert_eq!(h.state().state().wanted_probes(), [Probe::Freeze]);
     let texts =
@@ -301,7 +304,7 @@ fn the_freeze_map_is_of_the_chosen_class_and_a_brush_freezes_what_it_paints() {
 
     h.state_mut().apply(&ctx, Intent::Brush(Some(Brush::Tokens)));
     h.run();
-    h.get_by_label("Picture: Motion").click();
+    h.get_by_label("Picture: Freeze").click();
     h.run();
     let frozen = h.state().state().surgery.frozen.clone();
     assert_eq!(frozen.len(), 1, "{frozen:?}");
