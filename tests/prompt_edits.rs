@@ -3,6 +3,7 @@
 //! The rates are printed; `cargo test --release --test prompt_edits -- --nocapture` shows them.
 
 use burn::tensor::Device;
+use motionlens::data::cast::Cast;
 use motionlens::data::world::{Direction, Manner, Motion, Scene, rng};
 use motionlens::model::Surgery;
 use motionlens::prompt::{PromptSet, Templates};
@@ -21,7 +22,7 @@ fn embeddings(session: &Session) -> Vec<(Motion, Vec<f32>)> {
     for round in 0..ROUNDS {
         for (i, motion) in Motion::all().into_iter().enumerate() {
             let scene = Scene::random(&mut rng(SEED, round * 32 + i as u64), motion);
-            let pixels = world_pixels(&scene, frames, &session.preprocess);
+            let pixels = world_pixels(&scene.frames(frames, size), &session.preprocess);
             let each: Vec<&[f32]> = pixels.chunks_exact(3 * size * size).collect();
             let tokens = session.encode_frames(&each).unwrap();
             let f = session.embed(session.clips(&tokens, frames), &Surgery::default()).unwrap().remove(0);
@@ -61,7 +62,7 @@ fn editing_prompts_does_what_a_person_expects() {
         let set = PromptSet { templates, ..PromptSet::from_names(&names) };
         session.classes(&set, &mut |_, _| true).unwrap().0
     };
-    let classes = encode(info.templates.clone().unwrap_or_else(world_templates));
+    let classes = encode(info.templates.clone().unwrap_or_else(|| world_templates(Cast::Shapes)));
     let place = |motion: Motion| names.iter().position(|n| *n == motion.name()).unwrap();
     // A class after a person has typed one more negative prompt beside those from the templates.
     let bare = Templates { positive: vec!["{}".into()], negative: vec!["not {}".into()] };

@@ -1,7 +1,8 @@
 //! `motionlens eval`: measured figures of a model.
 
 use super::analyze::from_json;
-use super::{CliError, ModelArguments};
+use super::{Casts, CliError, ModelArguments};
+use crate::data::cast::Cast;
 use crate::eval::exam::{self, Altered, FIRST_SEED, SynthReport};
 use crate::files::write_atomic;
 use crate::metrics::Summary;
@@ -36,6 +37,8 @@ enum Protocol {
 struct SynthArgs {
     #[command(flatten)]
     model: ModelArguments,
+    #[arg(long, value_enum, default_value_t)]
+    cast: Casts,
     /// Data sets with seeds that training never uses
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
@@ -64,25 +67,23 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
 }
 
 fn synth(args: &SynthArgs) -> Result<(), CliError> {
-    let (device, _) = crate::device::open(args.model.device, None)?;
-    let session = Session::load(&args.model.source(), &device, &|_, _| ())
-        .map_err(|e| CliError::Engine(e.to_string()))?;
-    let seeds: Vec<u64> = (0..args.seeds).map(|i| FIRST_SEED + i).collect();
-    let bar = super::train::progress_bar(seeds.len() * args.clips_per_class * 32, "clips");
-    let altered = Altered { order: args.order.clone(), surgery: args.surgery.clone() };
-    altered.order.places(session.info.frames).map_err(|e| CliError::Usage(e.to_string()))?;
-    let report = exam::run(session, &seeds, args.clips_per_class, &altered, &mut |done, _| {
-        bar.set_position(done as u64);
-    })
-    .map_err(|e| CliError::Engine(e.to_string()))?;
-    bar.finish_and_clear();
-    if let Some(folder) = args.model.model.as_deref().filter(|_| args.record) {
-        record(&report, &folder.join(CARD))?;
+    let casts = args.cast.casts();
+    if args.record && casts.len() > 1 {
+        return Err(CliError::Usage("a card has the figures of one cast; choose it with --cast".into()));
+    }
+    let reports = casts.iter().map(|&cast| examine(args, cast)).collect::<Result<Vec<_>, _>>()?;
+    if let (Some(folder), [report]) = (args.model.model.as_deref().filter(|_| args.record), &reports[..]) {
+        record(report, &folder.join(CARD))?;
     }
     match &args.json {
-        None => print!("{}", table(&report)),
+        None => reports.iter().for_each(|report| print!("{}", table(report))),
         Some(path) => {
-            let json = serde_json::to_string_pretty(&report).map_err(|e| CliError::Engine(e.to_string()))?;
+            // One report as it is; several in a list.
+            let json = match &reports[..] {
+                [report] => serde_json::to_string_pretty(report),
+                all => serde_json::to_string_pretty(all),
+            };
+            let json = json.map_err(|e| CliError::Engine(e.to_string()))?;
             if path == Path::new("-") {
                 println!("{json}");
             } else {
@@ -92,6 +93,23 @@ fn synth(args: &SynthArgs) -> Result<(), CliError> {
         }
     }
     Ok(())
+}
+
+fn examine(args: &SynthArgs, cast: Cast) -> Result<SynthReport, CliError> {
+    let (device, _) = crate::device::open(args.model.device, None)?;
+    let session = Session::load(&args.model.source(), &device, &|_, _| ())
+        .map_err(|e| CliError::Engine(e.to_string()))?;
+    let seeds: Vec<u64> = (0..args.seeds).map(|i| FIRST_SEED + i).collect();
+    let bar = super::train::progress_bar(0, "clips");
+    let altered = Altered { order: args.order.clone(), surgery: args.surgery.clone() };
+    altered.order.places(session.info.frames).map_err(|e| CliError::Usage(e.to_string()))?;
+    let report = exam::run(session, cast, &seeds, args.clips_per_class, &altered, &mut |done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    })
+    .map_err(|e| CliError::Engine(e.to_string()))?;
+    bar.finish_and_clear();
+    Ok(report)
 }
 
 /// Prints the mean over reports of every figure that each of them has.
@@ -132,10 +150,14 @@ fn table(report: &SynthReport) -> String {
     let mut text =
         report.altered.as_ref().map_or_else(String::new, |a| format!("altered: {a} (not retrained)\n"));
     text += &format!(
-        "{} ({} head, alpha {}), {} clips a class, {} data seeds\n\n{:<26} {:>8} {:>8}   95% interval\n",
+        "{} ({} head, alpha {}) on {}, {} clips a class, {} data seeds\n\n{:<26} {:>8} {:>8}   95% interval\n",
         report.model,
         report.head,
         report.alpha,
+        match report.cast {
+            Cast::Shapes => "shapes",
+            Cast::People => "people",
+        },
         report.clips_per_class,
         report.seeds.len(),
         "figure",

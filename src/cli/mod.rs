@@ -9,6 +9,7 @@ mod no_command;
 mod synth;
 mod train;
 
+use crate::data::cast::Cast;
 use crate::data::world_video::SynthError;
 use crate::device::{DeviceChoice, DeviceError};
 use crate::export::ExportError;
@@ -48,6 +49,28 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Say what this machine has and what is missing
     Doctor(doctor::Arguments),
+}
+
+/// Whose clips of the procedural world.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Casts {
+    /// Shapes that move in a direction and a manner
+    #[default]
+    Shapes,
+    /// People who walk, sit down, pick things up
+    People,
+    /// Both, one after the other
+    All,
+}
+
+impl Casts {
+    fn casts(self) -> &'static [Cast] {
+        match self {
+            Self::Shapes => &[Cast::Shapes],
+            Self::People => &[Cast::People],
+            Self::All => &[Cast::Shapes, Cast::People],
+        }
+    }
 }
 
 /// Which model and which device; the same for every command that runs one.

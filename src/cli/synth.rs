@@ -1,7 +1,7 @@
 //! `motionlens synth`: clips of the procedural world as files.
 
-use super::CliError;
-use crate::data::world::Motion;
+use super::{Casts, CliError};
+use crate::data::cast::Class;
 use crate::data::world_video::{Format, SynthError, scene, write};
 use clap::Args;
 use std::path::PathBuf;
@@ -10,8 +10,14 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub struct SynthArgs {
     /// Folder to write to
-    out: PathBuf,
-    /// Classes to draw, for example "moving left while spinning"; all 32 when absent
+    #[arg(required_unless_present = "list")]
+    out: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t)]
+    cast: Casts,
+    /// Print the classes, one a line, those that training never sees followed by a tab and "unseen", and write nothing
+    #[arg(long, conflicts_with = "out")]
+    list: bool,
+    /// Classes to draw, for example "moving left while spinning"; all of the cast when absent
     #[arg(long = "class", value_name = "NAME")]
     classes: Vec<String>,
     /// Clips a class
@@ -36,28 +42,40 @@ pub fn run(args: &SynthArgs) -> Result<(), CliError> {
     if !(16..=4096).contains(&args.size) || !(1..=100_000).contains(&args.frames) {
         return Err(CliError::Usage("--size has to be 16 to 4096 and --frames 1 to 100000".into()));
     }
-    let all = Motion::all();
+    let all: Vec<Class> = args.cast.casts().iter().flat_map(|cast| cast.classes()).collect();
+    if args.list {
+        for class in all {
+            println!("{}{}", class.name(), if class.is_unseen() { "\tunseen" } else { "" });
+        }
+        return Ok(());
+    }
     let classes = if args.classes.is_empty() {
         all
     } else {
         let find = |name: &String| {
-            all.iter().copied().find(|m| m.name() == name.trim().to_lowercase()).ok_or_else(|| {
-                CliError::Usage(format!("no class is called \"{name}\"; an example: {}", all[5].name()))
+            all.iter().copied().find(|c| c.name() == name.trim().to_lowercase()).ok_or_else(|| {
+                CliError::Usage(format!(
+                    "no class is called \"{name}\"; an example: {}; --list prints all of them",
+                    all[5].name()
+                ))
             })
         };
         args.classes.iter().map(find).collect::<Result<_, CliError>>()?
     };
-    std::fs::create_dir_all(&args.out)
-        .map_err(|e| SynthError::Write { path: args.out.clone(), reason: e.to_string() })?;
+    // Without --list clap asks for it.
+    let out = args.out.clone().unwrap_or_default();
+    std::fs::create_dir_all(&out)
+        .map_err(|e| SynthError::Write { path: out.clone(), reason: e.to_string() })?;
     let format = Format { size: args.size, frames: args.frames, fps: args.fps };
-    for motion in classes {
+    for class in classes {
         let fits = |index: &u64| {
-            args.distractor.is_none_or(|want| scene(args.seed, *index, motion).distractor.is_some() == want)
+            let scene = || scene(args.seed, *index, class);
+            args.distractor.is_none_or(|want| scene().still_mask(0, 1, 16).is_some() == want)
         };
         for index in (0..).filter(fits).take(args.count as usize) {
-            let name = motion.name().replace(' ', "-");
-            let path = args.out.join(format!("{name}-{}-{index}.mp4", args.seed));
-            write(&path, &scene(args.seed, index, motion), args.seed, index, format)?;
+            let name = class.name().replace(' ', "-");
+            let path = out.join(format!("{name}-{}-{index}.mp4", args.seed));
+            write(&path, class, args.seed, index, format)?;
             println!("{}", path.display());
         }
     }

@@ -1,8 +1,8 @@
 //! `motionlens train`: the two stages of METHOD §10.
 
 use super::CliError;
+use crate::data::cast::Cast;
 use crate::data::labelled;
-use crate::data::world::Motion;
 use crate::device::DeviceChoice;
 use crate::model::Model;
 use crate::model::folder::{CONFIG, PREPROCESSOR, TOKENIZER, WEIGHTS};
@@ -41,8 +41,12 @@ struct ClipArgs {
     /// Folder for the model; a run that was stopped goes on from its checkpoint there
     #[arg(long)]
     out: PathBuf,
-    #[arg(long, default_value_t = 2000, value_parser = count(1, 10_000_000))]
-    steps: usize,
+    /// Whom the model is to know
+    #[arg(long, value_enum, default_value_t)]
+    cast: Cast,
+    /// Steps [default: what the cast needs]
+    #[arg(long, value_parser = count(1, 10_000_000))]
+    steps: Option<usize>,
     /// Images a step
     #[arg(long, default_value_t = 128, value_parser = count(2, 65_536))]
     batch: usize,
@@ -63,6 +67,9 @@ struct HeadArgs {
     /// Labelled videos: one folder a class, or a CSV with path,label[,start_s,end_s]; else the procedural world
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
+    /// The cast of the procedural world
+    #[arg(long, value_enum, default_value_t, conflicts_with = "data")]
+    cast: Cast,
     /// Clips a class of the procedural world
     #[arg(long, default_value_t = 160, value_parser = count(1, 1_000_000), conflicts_with = "data")]
     per_class: usize,
@@ -93,6 +100,15 @@ struct HeadArgs {
     /// Name of the written model [default: that of --model]
     #[arg(long)]
     name: Option<String>,
+    /// The vision layer, counted from 1, whose patch tokens the head reads [default: the last]
+    #[arg(long, value_name = "N", value_parser = count(1, 1000))]
+    motion_layer: Option<usize>,
+    /// Weight of the terms with negative prompts, instead of METHOD's 1
+    #[arg(long, value_name = "X", value_parser = weight)]
+    negatives: Option<f32>,
+    /// Weigh tokens in pooling by how much moves there
+    #[arg(long)]
+    energy_pool: bool,
     /// Ablation: no motion separation; adapters and mean pooling alone
     #[arg(long)]
     no_msm: bool,
@@ -145,11 +161,12 @@ pub fn run(args: &TrainArgs) -> Result<(), CliError> {
 fn clip(args: &ClipArgs) -> Result<(), CliError> {
     let (device, info) = crate::device::open(args.device, None)?;
     eprintln!("on {}: {}", info.name, info.reason);
+    let recipe = train::stage1::Settings::new(args.cast);
     let settings = train::stage1::Settings {
-        steps: args.steps,
+        steps: args.steps.unwrap_or(recipe.steps),
         batch: args.batch,
         seed: args.seed,
-        ..Default::default()
+        ..recipe
     };
     let bar = progress_bar(settings.steps, "steps");
     train::stage1::train(&settings, &args.out, &device, |step, _, line| {
@@ -163,7 +180,7 @@ fn clip(args: &ClipArgs) -> Result<(), CliError> {
 fn head(args: &HeadArgs) -> Result<(), CliError> {
     let source = match &args.data {
         Some(path) => Source::Files(labelled::read(path).map_err(|e| CliError::Engine(e.to_string()))?),
-        None => Source::World { classes: Motion::seen(), per_class: args.per_class, seed: args.seed },
+        None => Source::World { classes: args.cast.seen(), per_class: args.per_class, seed: args.seed },
     };
     let holdout = holdout(args, &source)?;
     if !holdout.is_empty() {
@@ -173,6 +190,9 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
     eprintln!("on {}: {}", info.name, info.reason);
     let mut session = Session::load(&ModelSource::Folder(args.model.clone()), &device, &|_, _| ())
         .map_err(|e| CliError::Engine(e.to_string()))?;
+    if let Some(layer) = args.motion_layer {
+        session = session.with_motion_layer(layer).map_err(|e| CliError::Engine(e.to_string()))?;
+    }
     let mut settings = settings(args, session.model(), &source, holdout);
     if !args.chosen_by.is_empty() {
         let mut runs =
@@ -253,7 +273,7 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
 fn holdout(args: &HeadArgs, source: &Source) -> Result<Vec<String>, CliError> {
     let classes = source.classes();
     let (held, of) = match &args.data {
-        None => (pseudo_unseen(args.holdout, args.seed), "reversal pairs"),
+        None => (pseudo_unseen(args.cast, args.holdout, args.seed), "reversal pairs"),
         Some(_) => (held_out(&classes, args.holdout, args.seed), "classes"),
     };
     let refuse = |why: String| Err(CliError::Usage(format!("--holdout {}: {why}", args.holdout)));
@@ -279,15 +299,23 @@ fn settings(
     let config = &model.config;
     let small = args.data.is_none() && config.vision.width < 256;
     let mut lambdas = Lambdas::new(small);
-    if args.no_negatives {
-        lambdas.negatives = 0.0;
+    if let Some(weight) = args.negatives.or(args.no_negatives.then_some(0.0)) {
+        lambdas.negatives = weight;
     }
     train::stage2::Settings {
         name: args.name.clone().unwrap_or_else(|| model.name.clone()),
         model: model.clip_digest.clone(),
         data: match (&args.data, source) {
             (Some(path), source) => format!("{} clips of {}", source.clips(), path.display()),
-            (None, source) => format!("{} clips of the procedural world, seed {}", source.clips(), args.seed),
+            (None, source) => format!(
+                "{} clips of the procedural world{}, seed {}",
+                source.clips(),
+                match args.cast {
+                    Cast::Shapes => "",
+                    Cast::People => ", people",
+                },
+                args.seed
+            ),
         },
         epochs: args.epochs.unwrap_or(EPOCHS),
         batch: args.batch,
@@ -300,12 +328,14 @@ fn settings(
             mab: !args.no_mab && !args.no_msm,
             gate: !args.no_gate,
             fixed_haar: args.fixed_haar,
+            motion_layer: args.motion_layer,
+            energy_pool: args.energy_pool,
             ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
         },
         holdout,
         patience: args.patience,
         alpha: args.alpha,
-        templates: if args.data.is_none() { world_templates() } else { Templates::default() },
+        templates: if args.data.is_none() { world_templates(args.cast) } else { Templates::default() },
     }
 }
 

@@ -1,8 +1,11 @@
 //! Clips of the procedural world as files: an mp4 and, beside it, a JSON of the truth (class, boxes and masks of what
 //! moves and what stands still in every frame), so that any tool can check what a map claims.
 
-use super::draw::{COLOURS, Object, Pose};
-use super::world::{self, Motion, Scene};
+use super::cast::{Class, Scene};
+use super::draw::{self, COLOURS, Object, Pose};
+use super::people::figure::{Joints, SHIRTS};
+use super::people::{self, StillKind};
+use super::world;
 use crate::files::write_atomic;
 use crate::video::{Pts, RgbImage, VideoError, encode::Mp4Writer};
 use serde::Serialize;
@@ -27,7 +30,12 @@ struct Truth<'a> {
     index: u64,
     size: usize,
     fps: f64,
-    mover: &'a Object,
+    /// Side of the picture in the units of poses and joints.
+    side: f32,
+    /// A shape that moves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mover: Option<&'a Object>,
+    /// Of the shape, or of the shirt of a person.
     mover_colour: &'static str,
     distractor: Option<Still>,
     frames: Vec<Moment>,
@@ -35,8 +43,12 @@ struct Truth<'a> {
 
 #[derive(Serialize)]
 struct Still {
-    object: Object,
-    colour: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<Object>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<StillKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    colour: Option<&'static str>,
     #[serde(rename = "box")]
     bounds: Option<[usize; 4]>,
     mask: Vec<usize>,
@@ -45,7 +57,10 @@ struct Still {
 #[derive(Serialize)]
 struct Moment {
     pts_s: f64,
-    pose: Pose,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pose: Option<Pose>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    joints: Option<Joints>,
     /// x, y, width, height in pixels; absent where nothing is visible.
     #[serde(rename = "box")]
     bounds: Option<[usize; 4]>,
@@ -54,8 +69,8 @@ struct Moment {
 }
 
 /// Clip `index` of `seed` in the given class.
-pub fn scene(seed: u64, index: u64, motion: Motion) -> Scene {
-    Scene::random(&mut world::rng(seed, index), motion)
+pub fn scene(seed: u64, index: u64, class: Class) -> Scene {
+    class.scene(&mut world::rng(seed, index))
 }
 
 /// A float picture as 8-bit RGB.
@@ -96,7 +111,8 @@ pub enum SynthError {
 }
 
 /// Writes `path` (an mp4) and the truth beside it (same name, `.json`).
-pub fn write(path: &Path, scene: &Scene, seed: u64, index: u64, format: Format) -> Result<(), SynthError> {
+pub fn write(path: &Path, class: Class, seed: u64, index: u64, format: Format) -> Result<(), SynthError> {
+    let scene = &scene(seed, index, class);
     let Format { size, frames, fps } = format;
     let mut writer = Mp4Writer::create(path, size as u32, size as u32, fps, 14)?;
     for pixels in scene.frames(frames, size) {
@@ -106,30 +122,46 @@ pub fn write(path: &Path, scene: &Scene, seed: u64, index: u64, format: Format) 
 
     let moment = |t: usize| {
         let mask = scene.mover_mask(t, frames, size);
+        let (pose, joints) = match scene {
+            Scene::Shape(scene) => (Some(scene.pose(t, frames)), None),
+            Scene::Person(scene) => (None, Some(scene.joints(t, frames))),
+        };
         Moment {
             pts_s: Pts::from_secs(t as f64 / fps).secs(),
-            pose: scene.pose(t, frames),
+            pose,
+            joints,
             bounds: bounds(&mask, size),
             mask: run_lengths(&mask),
         }
     };
-    let distractor =
-        scene.distractor.as_ref().zip(scene.distractor_mask(size)).map(|((object, _), mask)| Still {
-            object: *object,
-            colour: COLOURS[object.colour].0,
-            bounds: bounds(&mask, size),
-            mask: run_lengths(&mask),
-        });
+    let distractor = scene.still_mask(0, frames, size).map(|mask| {
+        let (object, kind, colour) = match scene {
+            Scene::Shape(scene) => {
+                let object = scene.distractor.map(|(object, _)| object);
+                (object, None, object.map(|o| COLOURS[o.colour].0))
+            }
+            Scene::Person(scene) => {
+                let still = scene.still.as_ref();
+                (None, still.map(|s| s.kind), still.and_then(|s| s.shirt).map(|s| SHIRTS[s].0))
+            }
+        };
+        Still { object, kind, colour, bounds: bounds(&mask, size), mask: run_lengths(&mask) }
+    });
+    let (side, mover, mover_colour) = match scene {
+        Scene::Shape(scene) => (draw::SIDE, Some(&scene.mover), COLOURS[scene.mover.colour].0),
+        Scene::Person(scene) => (people::SIDE, None, SHIRTS[scene.look.shirt].0),
+    };
     let truth = Truth {
         version: 1,
-        class: scene.motion.name(),
-        unseen: scene.motion.is_unseen(),
+        class: class.name(),
+        unseen: class.is_unseen(),
         seed,
         index,
         size,
         fps,
-        mover: &scene.mover,
-        mover_colour: COLOURS[scene.mover.colour].0,
+        side,
+        mover,
+        mover_colour,
         distractor,
         frames: (0..frames).map(moment).collect(),
     };

@@ -5,7 +5,9 @@
 //! 95% interval is that of the mean over all clips.
 
 use super::faithful;
-use crate::data::world::{self, Motion, Scene};
+use crate::data::camera::Camera;
+use crate::data::cast::{Cast, Class, Scene};
+use crate::data::world;
 use crate::metrics::{Summary, auroc};
 use crate::model::Surgery;
 use crate::model::folder::{MotionScale, Reach};
@@ -41,6 +43,7 @@ pub struct Figure {
 /// The result of `eval synth --json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct SynthReport {
+    pub cast: Cast,
     pub model: String,
     pub model_digest: String,
     pub head: &'static str,
@@ -132,7 +135,7 @@ impl Truth {
             union.iter_mut().zip(scene.mover_mask(t, frames, size)).for_each(|(u, m)| *u = u.max(m));
         }
         let mover = coverage(&union);
-        let still = scene.distractor_mask(size).map_or(vec![0.0; grid * grid], |m| coverage(&m));
+        let still = scene.still_mask(0, frames, size).map_or(vec![0.0; grid * grid], |m| coverage(&m));
         Self {
             swept: mover.iter().map(|&m| m > 0.15).collect(),
             distractor: mover.iter().zip(&still).map(|(&m, &d)| d > 0.3 && m < 0.02).collect(),
@@ -161,22 +164,25 @@ pub enum EvalError {
     Work(#[from] WorkError),
 }
 
-/// Runs the examination on clips of `seeds`, `per_class` of each class, with what is `altered`. `report` hears (clips done, clips in all).
+/// Runs the examination on clips of `seeds`, `per_class` of each class of the cast, with what is `altered`. `report` hears
+/// (clips done, clips in all).
 pub fn run(
     mut session: Session,
+    cast: Cast,
     seeds: &[u64],
     per_class: usize,
     altered: &Altered,
     report: &mut dyn FnMut(usize, usize),
 ) -> Result<SynthReport, EvalError> {
-    let motions = Motion::all();
+    let labels = cast.classes();
     let set = PromptSet {
-        templates: session.info.templates.clone().unwrap_or_else(world_templates),
-        ..PromptSet::from_names(motions.iter().map(|m| m.name()))
+        templates: session.info.templates.clone().unwrap_or_else(|| world_templates(cast)),
+        ..PromptSet::from_names(labels.iter().map(|m| m.name()))
     };
     let config = session.config();
     let untrained = HeadConfig {
         frames: session.info.frames,
+        motion_layer: session.model().head_config.motion_layer,
         ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
     };
     let mut vanilla = session.with_head(untrained.init(session.device()))?;
@@ -186,9 +192,9 @@ pub fn run(
     }
     let (vanilla_classes, _) = vanilla.classes(&set, &mut |_, _| true)?;
     let exam = Exam {
-        seen: (0..motions.len()).filter(|&c| !motions[c].is_unseen()).collect(),
-        unseen: (0..motions.len()).filter(|&c| motions[c].is_unseen()).collect(),
-        all: (0..motions.len()).collect(),
+        seen: (0..labels.len()).filter(|&c| !labels[c].is_unseen()).collect(),
+        unseen: (0..labels.len()).filter(|&c| labels[c].is_unseen()).collect(),
+        all: (0..labels.len()).collect(),
         classes,
         vanilla_classes,
         weighing: Weighing {
@@ -198,23 +204,25 @@ pub fn run(
         altered: altered.clone(),
         session,
         vanilla,
-        motions,
+        labels,
+        cast,
     };
     let mut tally = Tally::default();
     let mut brightest = Brightest::default();
-    let total = seeds.len() * per_class * exam.motions.len();
+    let total = seeds.len() * per_class * exam.labels.len();
     let mut done = 0;
     for (i, &seed) in seeds.iter().enumerate() {
         tally.seed = i;
         for round in 0..per_class {
             exam.round(seed, round, &mut tally, &mut brightest)?;
-            done += exam.motions.len();
+            done += exam.labels.len();
             report(done, total);
         }
     }
     let scale = exam.scale(&brightest)?;
     let info = &exam.session.info;
     Ok(SynthReport {
+        cast,
         model: info.name.clone(),
         model_digest: info.digest.clone(),
         head: if info.head_trained { "trained" } else { "untrained" },
@@ -248,11 +256,26 @@ impl Brightest {
     }
 }
 
+/// Rounds whose clips are also seen through the cameras of [`CHANGES`].
+const CHANGED_ROUNDS: usize = 10;
+
+const PLAIN: Camera =
+    Camera { gain: [1.0; 3], saturation: 1.0, grain: 0.0, blur: false, zoom: 1.0, shake: 0.0, seed: 0 };
+
+/// Cameras that change a clip, and the figures of what is still known on its seen and unseen classes.
+const CHANGES: [([&str; 2], Camera); 4] = [
+    (["smaller_seen_top1", "smaller_unseen_top1"], Camera { zoom: 0.7, ..PLAIN }),
+    (["grey_seen_top1", "grey_unseen_top1"], Camera { saturation: 0.0, ..PLAIN }),
+    (["shaken_seen_top1", "shaken_unseen_top1"], Camera { shake: 0.0156, ..PLAIN }),
+    (["blurred_seen_top1", "blurred_unseen_top1"], Camera { blur: true, ..PLAIN }),
+];
+
 struct Exam {
     session: Session,
     /// The same towers under an untrained head.
     vanilla: Session,
-    motions: Vec<Motion>,
+    cast: Cast,
+    labels: Vec<Class>,
     seen: Vec<usize>,
     unseen: Vec<usize>,
     all: Vec<usize>,
@@ -273,16 +296,15 @@ impl Exam {
     ) -> Result<(), EvalError> {
         let session = &self.session;
         let (frames, surgery) = (session.info.frames, &self.altered.surgery);
-        // Without negatives α weighs nothing.
-        let alpha = if self.weighing.negatives { self.weighing.alpha } else { 0.0 };
+        let alpha = self.alpha();
         let (size, grid) = (session.info.image_size, session.info.grid);
-        let index = |class: usize| (round * self.motions.len() + class) as u64;
+        let index = |class: usize| (round * self.labels.len() + class) as u64;
         let drawn: Vec<(Scene, Vec<f32>)> = self
             .all
             .par_iter()
             .map(|&class| {
-                let scene = Scene::random(&mut world::rng(seed, index(class)), self.motions[class]);
-                let pixels = world_pixels(&scene, frames, &session.preprocess);
+                let scene = self.labels[class].scene(&mut world::rng(seed, index(class)));
+                let pixels = world_pixels(&scene.frames(frames, size), &session.preprocess);
                 (scene, pixels)
             })
             .collect();
@@ -304,9 +326,9 @@ impl Exam {
         let reversed = self.embed(&self.session, &clips, &back, surgery)?;
         let shuffled = self.embed(&self.session, &clips, &order, surgery)?;
 
-        for (class, motion) in self.motions.iter().enumerate() {
+        for (class, label) in self.labels.iter().enumerate() {
             let predicted = |f: &[Vec<f32>], space: &[usize]| predict(&f[class], &self.classes, space, alpha);
-            let unseen = motion.is_unseen();
+            let unseen = label.is_unseen();
             let own = if unseen { &self.unseen } else { &self.seen };
             let [in_own, in_all] = if unseen {
                 ["unseen_top1", "generalised_unseen_top1"]
@@ -317,9 +339,11 @@ impl Exam {
             tally.right(in_all, predicted(&f, &self.all) == class);
             let plain = predict(&vanilla[class], &self.vanilla_classes, own, 0.0) == class;
             tally.right(if unseen { "vanilla_unseen_top1" } else { "vanilla_seen_top1" }, plain);
-            let back = predicted(&reversed, &self.all);
-            tally.right("reversed_original_top1", back == class);
-            tally.right("reversed_mirror_top1", self.motions[back] == motion.reversed());
+            if let Some(mirror) = label.reversed() {
+                let back = predicted(&reversed, &self.all);
+                tally.right("reversed_original_top1", back == class);
+                tally.right("reversed_mirror_top1", self.labels[back] == mirror);
+            }
             tally.right("shuffled_top1", predicted(&shuffled, &self.all) == class);
             if unseen {
                 let scores = score_with(&f[class], &self.classes, session.info.tau, self.weighing).classes;
@@ -350,7 +374,45 @@ impl Exam {
                 }
             }
         }
+        if self.cast == Cast::People && round < CHANGED_ROUNDS {
+            let scenes: Vec<&Scene> = drawn.iter().map(|(scene, _)| scene).collect();
+            self.changed(&scenes, tally)?;
+        }
         Ok(())
+    }
+
+    /// Accuracy in the own label space on the same clips through cameras that change them.
+    fn changed(&self, scenes: &[&Scene], tally: &mut Tally) -> Result<(), WorkError> {
+        let session = &self.session;
+        let (frames, size) = (session.info.frames, session.info.image_size);
+        for (figures, camera) in CHANGES {
+            let seen: Vec<Vec<f32>> = scenes
+                .par_iter()
+                .map(|scene| {
+                    let frames = scene.frames(frames, size).into_iter().enumerate();
+                    let frames: Vec<_> = frames.map(|(t, frame)| camera.see(frame, size, t)).collect();
+                    world_pixels(&frames, &session.preprocess)
+                })
+                .collect();
+            let mut clips: Vec<Vec<Arc<[f32]>>> = Vec::new();
+            for pixels in &seen {
+                let each: Vec<&[f32]> = pixels.chunks_exact(3 * size * size).collect();
+                clips.push(self.alter(&each, &session.encode_frames(&each)?)?);
+            }
+            let order: Vec<usize> = (0..frames).collect();
+            let f = self.embed(session, &clips, &order, &self.altered.surgery)?;
+            for (class, label) in self.labels.iter().enumerate() {
+                let own = if label.is_unseen() { &self.unseen } else { &self.seen };
+                let right = predict(&f[class], &self.classes, own, self.alpha()) == class;
+                tally.right(figures[usize::from(label.is_unseen())], right);
+            }
+        }
+        Ok(())
+    }
+
+    /// α as predictions take it: without negatives it weighs nothing.
+    fn alpha(&self) -> f32 {
+        if self.weighing.negatives { self.weighing.alpha } else { 0.0 }
     }
 
     /// The tokens of a clip's frames as the model is to see them: in the order that is asked for, with the pixels frozen.
@@ -408,7 +470,7 @@ impl Exam {
             tally.add("gate_mean", Summary::of(&gates).mean);
             tally.add("gate_std", Summary::of(&gates).std);
         }
-        if scene.distractor.is_some() {
+        if scene.still_mask(0, 1, 16).is_some() {
             for (name, map) in
                 [("distractor_ratio", &trained.motion), ("haar_distractor_ratio", &haar.motion)]
             {

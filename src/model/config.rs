@@ -66,6 +66,11 @@ impl ClipConfig {
         }
     }
 
+    /// The shapes of METHOD §10's model of people: larger pictures and longer captions.
+    pub fn people(vocab: usize) -> Self {
+        Self { image_size: 96, patch_size: 12, context: 28, ..Self::small(vocab) }
+    }
+
     /// The shapes of OpenAI's ViT-B/16.
     pub fn vit_b16() -> Self {
         Self {

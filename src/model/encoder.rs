@@ -91,9 +91,21 @@ impl Encoder {
         Self { layers: (0..config.layers).map(layer).collect() }
     }
 
+    pub fn depth(&self) -> usize {
+        self.layers.len()
+    }
+
     /// `(B, n, D)` to `(B, n, D)`.
     pub fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
         self.layers.iter().fold(x, |x, layer| layer.forward(x, causal))
+    }
+
+    /// What comes out of layer `layer`, counted from 1, and of the last.
+    pub fn forward_by_way_of(&self, x: Tensor<3>, layer: usize) -> (Tensor<3>, Tensor<3>) {
+        let (first, rest) = self.layers.split_at(layer.min(self.layers.len()));
+        let there = first.iter().fold(x, |x, layer| layer.forward(x, false));
+        let last = rest.iter().fold(there.clone(), |x, layer| layer.forward(x, false));
+        (there, last)
     }
 
     /// As [`Encoder::forward`], keeping the input and the output of every layer (for parity tests).

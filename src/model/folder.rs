@@ -237,6 +237,11 @@ impl ModelFiles {
                     );
                     return Err(read(CARD, reason));
                 }
+                let layers = config.vision.layers;
+                if let Some(layer) = card.head.motion_layer.filter(|l| *l > layers) {
+                    let reason = format!("its motion layer is {layer}, this CLIP has {layers} layers");
+                    return Err(read(CARD, reason));
+                }
                 if !card.alpha.is_finite() {
                     return Err(read(CARD, "\"alpha\" is not a finite number".into()));
                 }

@@ -34,6 +34,14 @@ pub struct HeadConfig {
     pub msm_bottleneck: usize,
     /// Attention blocks.
     pub blocks: usize,
+    /// The vision layer, counted from 1, whose patch tokens the head reads: those of the last have seen the whole picture and
+    /// move with it. Absent: the last. The class token is always the last layer's, so an untrained head is CLIP for any layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub motion_layer: Option<usize>,
+    /// Pooling weighs a token by how much moves there besides what w finds: evidence then lies where something moves. LN hides from
+    /// w how long a token is, so without this the many tokens of a still background weigh as much as the few of the mover.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub energy_pool: bool,
     /// Ablation: without it there is no motion stream (adapters and mean pooling alone).
     #[serde(default = "yes")]
     pub msm: bool,
@@ -65,6 +73,8 @@ impl HeadConfig {
             bottleneck: if width < 256 { 32 } else { 64 },
             msm_bottleneck: 32,
             blocks: 2,
+            motion_layer: None,
+            energy_pool: false,
             msm: true,
             mab: true,
             gate: true,
@@ -87,6 +97,9 @@ impl HeadConfig {
             if value == 0 || value > most {
                 return Err(format!("\"{name}\" is {value}, it has to be 1 to {most}"));
             }
+        }
+        if self.motion_layer == Some(0) {
+            return Err("\"motion_layer\" is 0, layers count from 1".to_owned());
         }
         if self.blocks > 64 {
             return Err(format!("\"blocks\" is {}, it has to be 64 at most", self.blocks));
@@ -122,6 +135,7 @@ impl HeadConfig {
             blocks: (0..blocks).map(|_| block.init(device)).collect(),
             pool_norm: LayerNormConfig::new(d).init(device),
             pool_score: zero(d, 1),
+            energy: self.energy_pool,
             project: zero(d, e),
         });
         MotionHead {
@@ -149,6 +163,8 @@ pub struct MotionPath {
     pool_norm: LayerNorm,
     /// w of METHOD §5; zero at first: every token weighs the same.
     pool_score: Linear,
+    /// [`HeadConfig::energy_pool`]
+    energy: bool,
     /// W_m, b_m of METHOD §5; zero at first.
     project: Linear,
 }
@@ -183,7 +199,7 @@ pub struct HeadOutput {
 }
 
 impl MotionHead {
-    /// `x (B,T,n,D)`: CLIP tokens after `post_layernorm`, T a multiple of 2^L; `visual_projection`: CLIP's, (D to E).
+    /// `x (B,T,n,D)`: tokens as [`VisionModel::tokens`](super::vision::VisionModel::tokens) gives them, T a multiple of 2^L; `visual_projection`: CLIP's, (D to E).
     pub fn forward(&self, x: Tensor<4>, visual_projection: &Linear) -> HeadOutput {
         self.forward_with(x, visual_projection, &Surgery::default())
     }
@@ -215,7 +231,7 @@ impl MotionHead {
             motion = out.motion;
             gates.push(out.gates);
         }
-        let (pooled, pool) = path.pool(motion.clone());
+        let (pooled, pool) = path.pool(motion.clone(), &streams);
         let mut v_m = path.project.forward(pooled);
         if surgery.no_motion {
             v_m = v_m.zeros_like();
@@ -312,11 +328,17 @@ impl MotionHead {
 }
 
 impl MotionPath {
-    /// METHOD §5: `m (B,K,n,D)` to Σ aᵢ LN(Mᵢ) (B,D) and the weights a (B,K,n).
-    fn pool(&self, m: Tensor<4>) -> (Tensor<2>, Tensor<3>) {
+    /// METHOD §5: `m (B,K,n,D)` to Σ aᵢ LN(Mᵢ) (B,D) and the weights a (B,K,n). `streams`: what M was made of.
+    fn pool(&self, m: Tensor<4>, streams: &MsmOutput) -> (Tensor<2>, Tensor<3>) {
         let [batch, steps, tokens, width] = m.dims();
         let normed = self.pool_norm.forward(m).reshape([batch, steps * tokens, width]);
-        let scores = self.pool_score.forward(normed.clone()).reshape([batch, 1, steps * tokens]);
+        let mut scores = self.pool_score.forward(normed.clone()).reshape([batch, 1, steps * tokens]);
+        if self.energy {
+            let sizes: Vec<_> = streams.details.iter().map(|d| d.clone().square().sum_dim(3)).collect();
+            let size = Tensor::cat(sizes, 1).detach().sqrt().reshape([batch, 1, steps * tokens]);
+            let share = size.clone() / (size.mean_dim(2) + 1e-6);
+            scores = scores + (share + STILL_SHARE).log();
+        }
         let weights = softmax(scores, 2);
         let pooled = weights.clone().matmul(normed).reshape([batch, width]);
         (pooled, weights.reshape([batch, steps, tokens]))
@@ -342,6 +364,10 @@ impl HeadOutput {
         self.streams.mean_loss()
     }
 }
+
+/// What a token that does not move weighs, with [`HeadConfig::energy_pool`], beside one that moves as the mean does. Where nothing
+/// moves at all, all weigh the same.
+const STILL_SHARE: f32 = 1e-2;
 
 /// Amplitude of the time code: enough to tell times apart where nothing moves, small against a detail that does.
 const TIME_CODE: f32 = 0.1;

@@ -19,7 +19,7 @@ pub use scale::Encode;
 pub use texts::{PromptNote, TextMeans};
 
 use crate::model::folder::MotionScale;
-use crate::model::head::MotionHead;
+use crate::model::head::{HeadConfig, MotionHead};
 use crate::model::{ClipConfig, Model, ModelError, ModelFiles};
 use crate::prompt::{Templates, Tokenizer, TokenizerError};
 use crate::video::{Preprocess, RgbImage};
@@ -159,6 +159,13 @@ impl Session {
         Self::new(model, self.info.embedded, self.info.name.clone(), &self.device)
     }
 
+    /// The same model with its head reading the patch tokens of another vision layer, counted from 1.
+    pub fn with_motion_layer(&self, layer: usize) -> Result<Self, LoadError> {
+        let head_config = HeadConfig { motion_layer: Some(layer), ..self.model.head_config.clone() };
+        let model = Model { head_config, ..self.model.clone() };
+        Self::new(model, self.info.embedded, self.info.name.clone(), &self.device)
+    }
+
     pub fn config(&self) -> &ClipConfig {
         &self.model.config
     }
@@ -206,7 +213,8 @@ impl Session {
         let pixels: Vec<f32> = frames.iter().flat_map(|f| f.as_ref().iter().copied()).collect();
         let pixels =
             Tensor::<4>::from_data(TensorData::new(pixels, [frames.len(), 3, side, side]), &self.device);
-        let tokens = read(self.model.towers.vision_model.forward(pixels))?;
+        let layer = self.model.head_config.motion_layer;
+        let tokens = read(self.model.towers.vision_model.tokens(pixels, layer))?;
         if tokens.iter().any(|v| !v.is_finite()) {
             return Err(not_finite("the vision tower"));
         }

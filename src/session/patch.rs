@@ -1,6 +1,6 @@
 //! One patch of one frame: what it is like, and what its motion looks at.
 //!
-//! Likeness is of the tower's last-layer tokens X: only they live where `visual_projection` leads into CLIP's joint space.
+//! Likeness to prompts is of the tower's last-layer tokens X: only they live where `visual_projection` leads into CLIP's joint space.
 
 use super::{Map, Session, WorkError, read};
 use crate::model::Surgery;
@@ -13,7 +13,8 @@ pub struct PatchFinding {
     /// Cosine of its token with every patch's token of every frame (T,√N,√N).
     pub similarity: Map,
     /// Its token in CLIP's joint space (E), unit norm: its cosine with a prompt's embedding without DA_j is its likeness.
-    pub joint: Vec<f32>,
+    /// `None` where the model's patch tokens are those of an earlier layer, which do not live there.
+    pub joint: Option<Vec<f32>>,
     /// Where its motion query (of the finest level) attends to in the static stream, by block, then head: (T/2^L,√N,√N), without
     /// the class token's share. Empty where there is no attention.
     pub attention: Vec<Vec<Map>>,
@@ -39,8 +40,12 @@ impl Session {
         let patches = x.clone().narrow(2, 1, tokens - 1);
         let dots = (patches.clone() * own.clone()).sum_dim(3) / (size(patches) * size(own.clone()));
         let similarity = map(frames, read(dots)?);
-        let mut joint = read(self.model.towers.visual_projection.forward(own.reshape([1, width])))?;
-        normalise(&mut joint);
+        let last = self.model.head_config.motion_layer.is_none_or(|l| l >= self.model.config.vision.layers);
+        let joint = last.then(|| -> Result<_, WorkError> {
+            let mut joint = read(self.model.towers.visual_projection.forward(own.reshape([1, width])))?;
+            normalise(&mut joint);
+            Ok(joint)
+        });
         let mut attention = Vec::new();
         if !surgery.no_attention {
             for rows in self.model.head.attention_rows_with(x.clone(), frame / 2, patch + 1, surgery) {
@@ -51,6 +56,6 @@ impl Session {
                 attention.push(read(rows)?.chunks_exact(keys).map(head).collect());
             }
         }
-        Ok(PatchFinding { similarity, joint, attention })
+        Ok(PatchFinding { similarity, joint: joint.transpose()?, attention })
     }
 }

@@ -3,11 +3,14 @@
 
 use super::RunError;
 use super::feature_file::{self, TokenFile, TokenWriter};
+use crate::data::camera::Camera;
+use crate::data::cast::{Class, Scene};
 use crate::data::labelled::LabelledClips;
-use crate::data::world::{self, Motion, Scene};
+use crate::data::world::{self, WorldRng};
 use crate::session::Session;
 use crate::video::{self, Cancel, ClipSpec, FrameReader, Preprocess, Pts, Span};
 use burn::tensor::{Device, Tensor, TensorData};
+use rand::Rng;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +19,7 @@ use std::sync::Arc;
 /// Where clips come from.
 pub enum Source {
     /// `per_class` clips of each class of the procedural world.
-    World { classes: Vec<Motion>, per_class: usize, seed: u64 },
+    World { classes: Vec<Class>, per_class: usize, seed: u64 },
     /// Real videos.
     Files(LabelledClips),
 }
@@ -81,12 +84,11 @@ impl Source {
     }
 }
 
-/// The procedural world's clip as `(T, 3, R, R)` normalised pixels.
-pub fn world_pixels(scene: &Scene, frames: usize, preprocess: &Preprocess) -> Vec<f32> {
-    let size = preprocess.size;
-    let plane = size * size;
-    let mut pixels = vec![0.0; frames * 3 * plane];
-    for (out, frame) in pixels.chunks_mut(3 * plane).zip(scene.frames(frames, size)) {
+/// Frames of the procedural world (interleaved RGB, R × R) as `(T, 3, R, R)` normalised pixels.
+pub fn world_pixels(frames: &[Vec<f32>], preprocess: &Preprocess) -> Vec<f32> {
+    let plane = preprocess.size * preprocess.size;
+    let mut pixels = vec![0.0; frames.len() * 3 * plane];
+    for (out, frame) in pixels.chunks_mut(3 * plane).zip(frames) {
         for (i, rgb) in frame.chunks_exact(3).enumerate() {
             for c in 0..3 {
                 out[c * plane + i] = (rgb[c] - preprocess.mean[c]) / preprocess.std[c];
@@ -136,12 +138,14 @@ impl Features {
         report: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Self, RunError> {
         let model = session.model();
+        let layer = model.head_config.motion_layer;
         let shape = [frames, model.config.tokens(), model.config.vision.width];
         let key = format!(
-            "{VERSION}\n{}\n{frames}\n{:?}\n{}",
+            "{VERSION}\n{}\n{frames}\n{:?}\n{}{}",
             model.clip_digest,
             model.normalisation,
-            source.key()
+            source.key(),
+            layer.map_or(String::new(), |l| format!("\npatches of layer {l}")),
         );
         let name = format!("{}.safetensors", &blake3::hash(key.as_bytes()).to_hex()[..32]);
         let path = cache.join(name);
@@ -208,8 +212,9 @@ fn clip_pixels(source: &Source, index: usize, frames: usize, preprocess: &Prepro
         Source::World { classes, seed, .. } => {
             // Class by class in turn, so that a longer data set begins with the shorter one.
             let label = index % classes.len();
-            let scene = Scene::random(&mut world::rng(*seed, index as u64), classes[label]);
-            (label, Ok(world_pixels(&scene, frames, preprocess)))
+            let mut rng = world::rng(*seed, index as u64);
+            let frames = training_frames(&mut rng, classes[label], frames, preprocess.size);
+            (label, Ok(world_pixels(&frames, preprocess)))
         }
         Source::Files(files) => {
             let clip = &files.clips[index];
@@ -218,6 +223,18 @@ fn clip_pixels(source: &Source, index: usize, frames: usize, preprocess: &Prepro
             (clip.label, pixels.map_err(|why| (clip.path.clone(), why)))
         }
     }
+}
+
+/// A random clip of a class. People are seen through many cameras, of which one in seven turns.
+fn training_frames(rng: &mut WorldRng, class: Class, frames: usize, size: usize) -> Vec<Vec<f32>> {
+    let mut scene = class.scene(rng);
+    let Scene::Person(person) = &mut scene else { return scene.frames(frames, size) };
+    if rng.random_bool(0.15) {
+        person.pan = rng.random_range(-14.0..14.0);
+    }
+    let camera = Camera::random(rng);
+    let frames = person.frames(frames, size).into_iter().enumerate();
+    frames.map(|(t, frame)| camera.see(frame, size, t)).collect()
 }
 
 /// The clip of a span of a video; an error says what is wrong with the file.

@@ -3,6 +3,7 @@
 //! Every random number of a run follows from its seed and the step's number, never from a generator that runs along.
 //! So a checkpoint is weights, optimiser state and the step, and a resumed run is the run that was never stopped.
 
+mod auxiliary;
 mod feature_file;
 pub mod features;
 pub mod losses;

@@ -1,9 +1,14 @@
 //! Stage 1 (METHOD §10): the small CLIP, contrastively, on the procedural world's images and captions. The target
 //! of each image is spread over all captions of the batch that hold of it, and the other way round.
+//!
+//! People are harder to learn than shapes: their tower starts with sinusoidal positions, linear readings of the class token
+//! ([`super::auxiliary`]) help it on, and until the last steps it sees half of each picture's patches, the busiest first, which
+//! costs half as much.
 
+use super::auxiliary::{Auxiliary, Truths};
 use super::{Run, RunError, Schedule, adamw, clip_gradients};
-use crate::data::captions::{self, Sample};
-use crate::data::world;
+use crate::data::cast::Cast;
+use crate::data::{captions, people, world};
 use crate::files::write_atomic;
 use crate::model::towers::normalise;
 use crate::model::weights::{Precision, save};
@@ -14,6 +19,7 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
+use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -26,6 +32,7 @@ pub const PIXEL_STD: f32 = 0.25;
 /// What fixes a stage-1 run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
+    pub cast: Cast,
     pub steps: usize,
     pub batch: usize,
     pub seed: u64,
@@ -33,54 +40,134 @@ pub struct Settings {
     pub weight_decay: f32,
     /// Side of the pictures in pixels.
     pub image_size: usize,
+    /// Patches of each picture that are seen, but for the last steps; `None`: all.
+    pub patches: Option<usize>,
+    /// Steps at the end that see every patch.
+    pub whole_steps: usize,
     /// Steps between checkpoints.
     pub checkpoint_every: usize,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
+impl Settings {
+    /// The recipe of METHOD §10.
+    pub fn new(cast: Cast) -> Self {
+        let shapes = Self {
+            cast,
             steps: 2000,
             batch: 128,
             seed: 1,
             learning_rate: 1e-3,
             weight_decay: 0.05,
             image_size: 64,
+            patches: None,
+            whole_steps: 0,
             checkpoint_every: 50,
+        };
+        match cast {
+            Cast::Shapes => shapes,
+            Cast::People => Self { image_size: 96, patches: Some(32), whole_steps: 300, ..shapes },
         }
+    }
+
+    fn config(&self, vocabulary: usize) -> ClipConfig {
+        let config = match self.cast {
+            Cast::Shapes => ClipConfig::small(vocabulary),
+            Cast::People => ClipConfig::people(vocabulary),
+        };
+        ClipConfig { image_size: self.image_size, ..config }
     }
 }
 
 /// One step's data, on the host.
 struct Batch {
+    /// `batch × 3 × side²`, normalised.
     pixels: Vec<f32>,
     captions: Vec<Vec<u32>>,
     /// `batch × batch`, row = image, 1 where the caption holds of it.
     truth: Vec<f32>,
+    /// The patches of each picture that are seen; `None`: all.
+    patches: Option<Vec<Vec<usize>>>,
+    readings: Option<Truths>,
 }
 
-/// The batch of a step: a function of the seed and the step alone.
-fn batch(settings: &Settings, tokenizer: &Tokenizer, step: usize) -> Batch {
-    let n = settings.batch;
-    let samples: Vec<Sample> = (0..n)
-        .into_par_iter()
-        .map(|i| captions::sample(&mut world::rng(settings.seed, (step * n + i) as u64), settings.image_size))
-        .collect();
-    let plane = settings.image_size * settings.image_size;
+/// The batch of a step: a function of the settings and the step alone.
+fn batch(settings: &Settings, tokenizer: &Tokenizer, patch_size: usize, step: usize) -> Batch {
+    let (n, size) = (settings.batch, settings.image_size);
+    let rng = |i: usize| world::rng(settings.seed, (step * n + i) as u64);
+    let encode = |caption: &str| tokenizer.encode(caption).ids;
+    // (pictures, captions, truth, readings)
+    let (pictures, captions, truth, readings): (Vec<Vec<f32>>, _, _, _) = match settings.cast {
+        Cast::Shapes => {
+            let all: Vec<_> = (0..n).into_par_iter().map(|i| captions::sample(&mut rng(i), size)).collect();
+            let holds = |a: &captions::Sample, b: &captions::Sample| captions::holds(&b.spec, &a.truth);
+            let truth = pairs(&all, holds);
+            let captions = all.iter().map(|s| encode(&s.caption)).collect();
+            (all.into_iter().map(|s| s.pixels).collect(), captions, truth, None)
+        }
+        Cast::People => {
+            use people::captions::{Sample, holds, sample};
+            let all: Vec<_> = (0..n).into_par_iter().map(|i| sample(&mut rng(i), size)).collect();
+            let truth = pairs(&all, |a: &Sample, b: &Sample| holds(&b.spec, &a.truth));
+            let captions = all.iter().map(|s| encode(&s.caption)).collect();
+            let readings = Truths {
+                attributes: all.iter().flat_map(|s| s.attributes).collect(),
+                points: all.iter().flat_map(|s| s.points.iter().copied()).collect(),
+            };
+            (all.into_iter().map(|s| s.pixels).collect(), captions, truth, Some(readings))
+        }
+    };
+    let patches = settings.patches.filter(|_| step + settings.whole_steps < settings.steps).map(|keep| {
+        let some = |(i, picture): (usize, &Vec<f32>)| {
+            let mut rng = world::rng(settings.seed ^ PATCHES, (step * n + i) as u64);
+            busiest(picture, size, patch_size, keep, &mut rng)
+        };
+        pictures.iter().enumerate().map(some).collect()
+    });
+    let plane = size * size;
     let mut pixels = vec![0.0; n * 3 * plane];
-    for (out, sample) in pixels.chunks_mut(3 * plane).zip(&samples) {
-        for (i, rgb) in sample.pixels.chunks_exact(3).enumerate() {
+    for (out, picture) in pixels.chunks_mut(3 * plane).zip(&pictures) {
+        for (i, rgb) in picture.chunks_exact(3).enumerate() {
             for (c, v) in rgb.iter().enumerate() {
                 out[c * plane + i] = (v - PIXEL_MEAN) / PIXEL_STD;
             }
         }
     }
-    let truth = samples
-        .iter()
-        .flat_map(|image| samples.iter().map(|c| f32::from(captions::holds(&c.spec, &image.truth))))
-        .collect();
-    let captions = samples.iter().map(|s| tokenizer.encode(&s.caption).ids).collect();
-    Batch { pixels, captions, truth }
+    Batch { pixels, captions, truth, patches, readings }
+}
+
+/// `holds(image, caption)` of all pairs, row by row.
+fn pairs<T>(all: &[T], holds: impl Fn(&T, &T) -> bool) -> Vec<f32> {
+    all.iter().flat_map(|image| all.iter().map(|c| f32::from(holds(image, c))).collect::<Vec<_>>()).collect()
+}
+
+/// Makes the random numbers of the patches others than those of the pictures.
+const PATCHES: u64 = 0x7061_7463_6865_7321;
+
+/// `keep` patches: three quarters of them where the picture varies most, the rest from anywhere else.
+fn busiest(picture: &[f32], size: usize, patch: usize, keep: usize, rng: &mut world::WorldRng) -> Vec<usize> {
+    let grid = size / patch;
+    let variance = |p: usize| {
+        let (top, left) = (p / grid * patch, p % grid * patch);
+        let values = (top..top + patch)
+            .flat_map(|y| (3 * (y * size + left)..3 * (y * size + left + patch)).map(|i| picture[i]));
+        let (sum, squares) = values.fold((0.0, 0.0), |(s, q), v| (s + v, q + v * v));
+        let count = (3 * patch * patch) as f32;
+        squares / count - (sum / count).powi(2)
+    };
+    let mut all: Vec<(f32, usize)> = (0..grid * grid).map(|p| (variance(p), p)).collect();
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut chosen: Vec<usize> = all.into_iter().map(|(_, p)| p).collect();
+    let sure = (keep * 3 / 4).min(chosen.len());
+    chosen[sure..].shuffle(rng);
+    chosen.truncate(keep);
+    chosen
+}
+
+/// The CLIP, and what reads its class token while it is trained.
+#[derive(Module, Debug)]
+struct Pupil {
+    clip: Towers,
+    auxiliary: Option<Auxiliary>,
 }
 
 /// Symmetric InfoNCE with several positives: targets Y/ΣY along each axis. `logits` and `truth` are `(B, B)`.
@@ -108,52 +195,79 @@ pub fn train(
     device: &Device,
     mut report: impl FnMut(usize, usize, String),
 ) -> Result<(), RunError> {
-    let words = captions::vocabulary();
+    let words = match settings.cast {
+        Cast::Shapes => captions::vocabulary(),
+        Cast::People => people::vocabulary(),
+    };
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let json = word_tokenizer_json(&words).map_err(|e| RunError::Other(e.to_string()))?;
-    let config = ClipConfig { image_size: settings.image_size, ..ClipConfig::small(words.len() + 4) };
+    let config = settings.config(words.len() + 4);
     let tokenizer =
         Tokenizer::from_bytes(&json, config.context).map_err(|e| RunError::Other(e.to_string()))?;
 
     device.seed(settings.seed);
     let device = device.clone().autodiff();
-    let clip = Towers::init(&config, &device);
+    let mut clip = Towers::init(&config, &device);
+    let auxiliary = (settings.cast == Cast::People).then(|| {
+        clip.vision_model = clip.vision_model.clone().with_sinusoidal_positions();
+        let (sizes, points) = (&people::captions::ATTRIBUTES, people::captions::POINTS);
+        Auxiliary::init(config.vision.width, sizes, points, &device)
+    });
+    let pupil = Pupil { clip, auxiliary };
     let optimiser = adamw(settings.weight_decay);
     let header = "step,loss,excess,pair_auc,tau,learning_rate,gradient_norm,seconds";
-    let (mut run, clip, optimiser, start) = Run::open(out, settings.clone(), clip, optimiser, header)?;
+    let (mut run, pupil, optimiser, start) = Run::open(out, settings.clone(), pupil, optimiser, header)?;
     let schedule = Schedule { peak: settings.learning_rate, warmup: 100, steps: settings.steps, floor: 0.02 };
     let began = Instant::now();
 
-    let clip = std::thread::scope(|scope| {
-        let (mut clip, mut optimiser) = (clip, optimiser);
+    let pupil = std::thread::scope(|scope| {
+        let (mut pupil, mut optimiser) = (pupil, optimiser);
         let (sender, batches) = std::sync::mpsc::sync_channel(2);
         let tokenizer = &tokenizer;
+        let patch = config.patch_size;
         scope.spawn(move || {
-            (start..settings.steps).try_for_each(|step| sender.send(batch(settings, tokenizer, step)))
+            for step in start..settings.steps {
+                // Nobody listens any more where the run has ended early.
+                if sender.send(batch(settings, tokenizer, patch, step)).is_err() {
+                    break;
+                }
+            }
         });
         for step in start..settings.steps {
             let data: Batch = batches.recv().map_err(|e| RunError::Other(e.to_string()))?;
             let (n, side) = (settings.batch, settings.image_size);
             let pixels = Tensor::<4>::from_data(TensorData::new(data.pixels, [n, 3, side, side]), &device);
             let truth = Tensor::<2>::from_data(TensorData::new(data.truth.clone(), [n, n]), &device);
-            let image = normalise(clip.image(pixels));
+            let clip = &pupil.clip;
+            let tokens = match &data.patches {
+                None => clip.vision_model.forward(pixels),
+                Some(which) => clip.vision_model.forward_some(pixels, which),
+            };
+            let image = normalise(clip.project_class_token(tokens.clone()));
             let text = normalise(clip.text(&data.captions, &config));
             // τ is kept at or below 100, as in CLIP.
             let tau = clip.logit_scale.val().clamp_max(100f32.ln()).exp();
             let logits = image.matmul(text.transpose()) * tau.clone().unsqueeze();
-            let (loss, floor) = contrastive_loss(logits.clone(), truth);
+            let (mut loss, floor) = contrastive_loss(logits.clone(), truth);
+            let contrastive = loss.clone().inner();
+            if let Some((auxiliary, truths)) = pupil.auxiliary.as_ref().zip(data.readings.as_ref()) {
+                let [_, _, width] = tokens.dims();
+                let class_tokens = tokens.narrow(1, 0, 1).reshape([n, width]);
+                loss = loss + auxiliary.loss(class_tokens, truths);
+            }
             let value = loss.clone().into_scalar::<f32>();
             if !value.is_finite() {
                 return Err(run.not_finite(step, format!("loss {value}")));
             }
-            let grads = GradientsParams::from_grads(loss.backward(), &clip);
-            let (grads, norm) = clip_gradients(&clip, grads, 1.0);
+            let grads = GradientsParams::from_grads(loss.backward(), &pupil);
+            let (grads, norm) = clip_gradients(&pupil, grads, 1.0);
             let rate = schedule.rate(step);
-            clip = optimiser.step(rate, clip, grads);
+            pupil = optimiser.step(rate, pupil, grads);
 
             if step % 10 == 9 || step + 1 == settings.steps {
                 let logits = logits.into_data();
                 let auc = pair_auc(logits.as_slice().unwrap_or_default(), &data.truth);
+                let value = contrastive.into_scalar::<f32>();
                 let excess = value - floor.into_scalar::<f32>();
                 let (tau, seconds) = (tau.into_scalar::<f32>(), began.elapsed().as_secs_f32());
                 run.log(&format!(
@@ -167,14 +281,14 @@ pub fn train(
                 );
             }
             if (step + 1).is_multiple_of(settings.checkpoint_every.max(1)) {
-                run.save(&clip, &optimiser, step + 1)?;
+                run.save(&pupil, &optimiser, step + 1)?;
             }
         }
-        run.save(&clip, &optimiser, settings.steps)?;
-        Ok(clip)
+        run.save(&pupil, &optimiser, settings.steps)?;
+        Ok(pupil)
     })?;
 
-    write_folder(out, &clip.valid(), &config, &json)
+    write_folder(out, &pupil.clip.valid(), &config, &json)
 }
 
 /// The model folder of a trained small CLIP.

@@ -9,7 +9,7 @@ use super::features::{Features, Progress, Source};
 use super::losses::{Lambdas, Targets, objective};
 use super::zero_shot::{TextSide, embed, top1};
 use super::{Run, RunError, Schedule, adamw, clip_gradients};
-use crate::data::world::Motion;
+use crate::data::cast::{Cast, Class};
 use crate::files::write_atomic;
 use crate::model::folder::{CARD, Card, HEAD_WEIGHTS};
 use crate::model::head::{HeadConfig, MotionHead};
@@ -54,11 +54,15 @@ pub struct Settings {
 }
 
 /// Prompt templates of METHOD §10 for the procedural world.
-pub fn world_templates() -> Templates {
-    let list = |all: &[&str]| all.iter().map(|t| (*t).to_owned()).collect();
+pub fn world_templates(cast: Cast) -> Templates {
+    let who = match cast {
+        Cast::Shapes => "an object",
+        Cast::People => "a person",
+    };
+    let list = |all: &[&str]| all.iter().map(|t| t.replace("who", who)).collect();
     Templates {
-        positive: list(&["{}", "an object {}", "a video of an object {}", "a picture of an object {}"]),
-        negative: list(&["not {}", "an object not {}", "a video of an object not {}"]),
+        positive: list(&["{}", "who {}", "a video of who {}", "a picture of who {}"]),
+        negative: list(&["not {}", "who not {}", "a video of who not {}"]),
     }
 }
 
@@ -71,15 +75,17 @@ pub fn held_out(classes: &[String], count: usize, seed: u64) -> Vec<String> {
 }
 
 /// The names of the first `pairs` reversal pairs of seen classes, in an order that the seed shuffles.
-pub fn pseudo_unseen(pairs: usize, seed: u64) -> Vec<String> {
-    let mut all: Vec<[Motion; 2]> = Vec::new();
-    for motion in Motion::seen() {
-        if !all.iter().flatten().any(|m| *m == motion) {
-            all.push([motion, motion.reversed()]);
+pub fn pseudo_unseen(cast: Cast, pairs: usize, seed: u64) -> Vec<String> {
+    let mut all: Vec<[Class; 2]> = Vec::new();
+    for class in cast.seen() {
+        if let Some(reversed) = class.reversed()
+            && !all.iter().flatten().any(|c| *c == class)
+        {
+            all.push([class, reversed]);
         }
     }
     all.shuffle(&mut crate::data::world::rng(seed, u64::MAX));
-    all.into_iter().take(pairs).flatten().map(Motion::name).collect()
+    all.into_iter().take(pairs).flatten().map(Class::name).collect()
 }
 
 /// Top-1 accuracy in percent on clips that did not train.

@@ -59,12 +59,19 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     if found.attention.is_empty() {
         weak(ui, "There is no attention to the static stream to show.");
     }
+    let Some(joint) = &found.joint else {
+        weak(
+            ui,
+            "This model's patch tokens are those of an earlier layer, which have no likeness to prompts.",
+        );
+        return;
+    };
     weak(
         ui,
         "Likeness to each class's positive prompts: cosine of the patch's last-layer token, projected into CLIP's joint space, \
               with the prompts as they are without DA_j. CLIP does not train its patch tokens for this; compare classes, not numbers.",
     );
-    let cosine = |t: &[f32]| t.iter().zip(&found.joint).map(|(a, b)| a * b).sum::<f32>();
+    let cosine = |t: &[f32]| t.iter().zip(joint).map(|(a, b)| a * b).sum::<f32>();
     let mut rows: Vec<(&str, f32)> = s
         .probes
         .plain

@@ -286,3 +286,21 @@ fn cpu_and_gpu_agree() {
     }
     close(values(here.pool.unwrap()), values(out.pool.unwrap()), "pool weights");
 }
+
+#[test]
+fn pooling_by_energy_lies_where_something_moves_and_leaves_an_untrained_head_clip() {
+    let (device, still) = (device(), clip(1, 7).repeat_dim(1, T));
+    let head = HeadConfig { energy_pool: true, ..config() }.init(&device);
+    let projection = projection(&device);
+    let moving = Noise::new(8).tensor([B, T, 1, D], &device);
+    let parts = vec![still.clone().narrow(2, 0, 2), moving, still.clone().narrow(2, 3, TOKENS - 3)];
+    let x = Tensor::cat(parts, 2);
+    let weights = |x: Tensor<4>| head.forward(x, &projection).pool.unwrap();
+    let on_the_mover = values(weights(x.clone()).narrow(2, 2, 1).sum_dim(1));
+    assert!(on_the_mover.iter().all(|w| *w > 0.8), "{on_the_mover:?}");
+    let uniform = values(weights(still));
+    let each = B as f32 / uniform.len() as f32;
+    assert!(uniform.iter().all(|w| (w - each).abs() < 1e-6), "nothing moves, so all weigh the same");
+    let plain = config().init(&device).forward(x.clone(), &projection).embedding;
+    assert_eq!(distance(head.forward(x, &projection).embedding, plain), 0.0);
+}

@@ -323,7 +323,7 @@ fn a_clicked_patch_is_asked_about_and_escape_lets_go_of_it() {
     assert_eq!(h.state().state().wanted_probes(), [probe]);
     let map = |frames: usize| Map { frames, rows: 8, cols: 8, data: vec![0.5; 64 * frames] };
     let found =
-        PatchFinding { similarity: map(8), joint: vec![0.6, 0.8], attention: vec![vec![map(1); 4]; 2] };
+        PatchFinding { similarity: map(8), joint: Some(vec![0.6, 0.8]), attention: vec![vec![map(1); 4]; 2] };
     h.state_mut().show_finding(probe, Finding::Patch(found));
     h.state_mut().on_event(Event::PlainTexts { revision: 0, classes: classes() });
     let mut p = pane(h, |ui, s, _, out| patch::show(ui, s, out));

@@ -10,14 +10,18 @@
 //! An action is made forwards and its reversal is the same course of poses played backwards, so no single frame tells the two of a pair apart.
 
 pub mod action;
-mod figure;
+pub mod captions;
+pub mod figure;
 mod paint;
 mod pose;
 mod room;
 pub mod scene;
+mod words;
 
 pub use action::{Action, Arms, Side, Thing, Verb};
+pub use room::StillKind;
 pub use scene::Scene;
+pub use words::vocabulary;
 
 /// Side of the canonical picture that all lengths are given in.
 pub const SIDE: f32 = 96.0;

@@ -61,7 +61,8 @@ impl Scene {
         self.pan * (Self::time(t, frames) - 0.5)
     }
 
-    fn backdrop(&self, t: usize, frames: usize, size: usize) -> Vec<f32> {
+    /// What stands still, in frame `t`.
+    pub(super) fn backdrop(&self, t: usize, frames: usize, size: usize) -> Vec<f32> {
         let mut picture = self.room.draw(size, self.shift(t, frames));
         if let Some(layer) = self.still_layer(t, frames, size) {
             layer.over(&mut picture, 1.0);
