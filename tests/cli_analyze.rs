@@ -566,8 +566,20 @@ fn what_is_altered_is_scored_as_the_engine_scores_it() {
 #[test]
 fn the_examination_takes_the_same_surgery() {
     let eval = |args: &[&str]| {
-        let mut all =
-            vec!["eval", "synth", "--device", "cpu", "--seeds", "1", "--clips-per-class", "1", "--json", "-"];
+        let mut all = vec![
+            "eval",
+            "synth",
+            "--device",
+            "cpu",
+            "--seeds",
+            "1",
+            "--faithfulness",
+            "0",
+            "--clips-per-class",
+            "1",
+            "--json",
+            "-",
+        ];
         all.extend(args);
         json(&motionlens(&all))
     };

@@ -50,6 +50,9 @@ struct SynthArgs {
     /// Write the figures into the motionlens.json of --model
     #[arg(long, requires = "model", conflicts_with_all = ["surgery", "order"])]
     record: bool,
+    /// Clips a class and data seed on which the freeze map is held against the truth; each is some hundred passes
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    faithfulness: usize,
     /// The order in which the model sees the frames, as in `analyze`
     #[arg(long, value_name = "ORDER", default_value = "forward")]
     order: Order,
@@ -103,7 +106,8 @@ fn examine(args: &SynthArgs, cast: Cast) -> Result<SynthReport, CliError> {
     let bar = super::train::progress_bar(0, "clips");
     let altered = Altered { order: args.order.clone(), surgery: args.surgery.clone() };
     altered.order.places(session.info.frames).map_err(|e| CliError::Usage(e.to_string()))?;
-    let report = exam::run(session, cast, &seeds, args.clips_per_class, &altered, &mut |done, total| {
+    let clips = exam::Clips { per_class: args.clips_per_class, faithfulness: args.faithfulness };
+    let report = exam::run(session, cast, &seeds, clips, &altered, &mut |done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     })

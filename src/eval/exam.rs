@@ -73,6 +73,14 @@ impl Altered {
     }
 }
 
+/// How many clips of each class a data seed gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Clips {
+    pub per_class: usize,
+    /// Of them, those on which the freeze map is held against the truth.
+    pub faithfulness: usize,
+}
+
 /// Per-clip values of every figure, by seed.
 #[derive(Default)]
 struct Tally {
@@ -164,16 +172,17 @@ pub enum EvalError {
     Work(#[from] WorkError),
 }
 
-/// Runs the examination on clips of `seeds`, `per_class` of each class of the cast, with what is `altered`. `report` hears
-/// (clips done, clips in all).
+/// Runs the examination on `clips` of `seeds` of each class of the cast, with what is `altered`. `report` hears (clips done,
+/// clips in all).
 pub fn run(
     mut session: Session,
     cast: Cast,
     seeds: &[u64],
-    per_class: usize,
+    clips: Clips,
     altered: &Altered,
     report: &mut dyn FnMut(usize, usize),
 ) -> Result<SynthReport, EvalError> {
+    let per_class = clips.per_class;
     let labels = cast.classes();
     let set = PromptSet {
         templates: session.info.templates.clone().unwrap_or_else(|| world_templates(cast)),
@@ -202,6 +211,7 @@ pub fn run(
             negatives: !altered.surgery.no_negatives,
         },
         altered: altered.clone(),
+        faithfulness: clips.faithfulness,
         session,
         vanilla,
         labels,
@@ -283,6 +293,7 @@ struct Exam {
     vanilla_classes: Vec<ClassEmbedding>,
     altered: Altered,
     weighing: Weighing,
+    faithfulness: usize,
 }
 
 impl Exam {
@@ -355,8 +366,7 @@ impl Exam {
             let scene = &drawn[class].0;
             let truth = Truth::of(scene, frames, size, grid);
             let maps = self.maps(scene, (&clips[class], &filmed[class]), &truth, tally, brightest)?;
-            // Each is some hundred passes: one clip a class and seed is enough.
-            if round == 0 && session.info.head_trained {
+            if round < self.faithfulness && session.info.head_trained {
                 let pixels: Vec<&[f32]> = drawn[class].1.chunks_exact(3 * size * size).collect();
                 let places =
                     self.altered.order.places(frames).map_err(|e| WorkError::Failed(e.to_string()))?;

@@ -45,7 +45,7 @@ fn freeze(s: &State, answer: &Answer) -> Result<Overlay, String> {
         values,
         colours: Colormap::Diverging,
         what: format!(
-            "Δ margin of “{}” if nothing moved there; blue: motion there speaks for it{coarse}",
+            "Δ margin if nothing moved there{coarse}; blue: motion there speaks for “{}”",
             s.freeze_class().unwrap_or_default()
         ),
     })

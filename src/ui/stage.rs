@@ -41,7 +41,9 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
         empty(ui, s, rect, out);
         return rect;
     }
-    if s.view.beside && s.original().is_some() {
+    // Of the original no probe is asked.
+    let probed = matches!(s.view.layer, Layer::Freeze | Layer::Likeness);
+    if s.view.beside && !probed && s.original().is_some() {
         let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
         for (r, whose) in split(rect, 2, aspect(s)).into_iter().zip([Whose::Original, Whose::Shown]) {
             picture_of(ui, s, pictures, out, r, (layer, whose), None);

@@ -95,22 +95,19 @@ fn parts(ui: &mut Ui, s: &State, surgery: &mut Surgery) {
         no_motion, no_static, no_attention, no_lifting, no_vision_adapter, no_joint_adapter, ..
     } = surgery;
     let has_blocks = s.model.as_ref().is_none_or(|m| m.mab_blocks > 0);
-    egui::Grid::new("parts").num_columns(2).spacing([14.0, 3.0]).show(ui, |ui| {
+    ui.vertical(|ui| {
         let part = |ui: &mut Ui, on: &mut bool, name: &str, tip: &str, can: bool| {
             ui.add_enabled(can, egui::Checkbox::new(on, name)).on_hover_text(tip);
         };
         part(ui, no_motion, "Motion off", "v_m = 0: the motion part does not enter the embedding", true);
         part(ui, no_static, "Static off", "v_s = 0: the static part does not enter the embedding", true);
-        ui.end_row();
         let tip = "MAB: the motion tokens do not look at the static stream";
         part(ui, no_attention, "Attention off", tip, has_blocks);
         part(ui, no_lifting, "Learned lifting off", "MSM: the plain Haar transform instead", true);
-        ui.end_row();
         let tip = "DA_v: the tokens go to the separation as CLIP gives them";
         part(ui, no_vision_adapter, "Vision adapter off", tip, true);
         let tip = "DA_j: left out of the video's embedding and of every prompt's, which share it";
         part(ui, no_joint_adapter, "Joint adapter off", tip, true);
-        ui.end_row();
     });
 }
 
@@ -129,7 +126,7 @@ fn gates(ui: &mut Ui, s: &State, surgery: &mut Surgery) {
         (None, Some(h)) => format!("head {}", h + 1),
         (Some(b), Some(h)) => format!("block {} head {}", b + 1, h + 1),
     };
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let combo = egui::ComboBox::from_id_salt("held gate")
             .width(112.0)
             .selected_text(name(which))
@@ -157,9 +154,6 @@ fn gates(ui: &mut Ui, s: &State, surgery: &mut Surgery) {
                 Some(i) => surgery.gates[i] = clamp,
                 None => surgery.gates.push(clamp),
             }
-        }
-        if at.is_none() {
-            weak(ui, "not held");
         }
     });
     let mut gone = None;
@@ -208,7 +202,7 @@ fn freeze(ui: &mut Ui, s: &State, surgery: &mut Surgery, out: &mut Vec<Intent>) 
     heading(ui, "Freeze patches");
     let trained = s.model.as_ref().is_none_or(|m| m.head_trained);
     if trained {
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             let on = s.view.layer == Layer::Freeze;
             let tip = "What motion at each patch is worth to the class: the change of its margin if nothing moved there";
             if ui.selectable_label(on, "Freeze map").on_hover_text(tip).clicked() {
@@ -216,7 +210,7 @@ fn freeze(ui: &mut Ui, s: &State, surgery: &mut Surgery, out: &mut Vec<Intent>) 
                 out.push(Intent::SetView(View { layer, ..s.view }));
             }
             let chosen = s.probes.class.as_deref().unwrap_or("the likeliest class");
-            let combo = egui::ComboBox::from_id_salt("freeze class").width(150.0).selected_text(chosen);
+            let combo = egui::ComboBox::from_id_salt("freeze class").width(120.0).selected_text(chosen);
             let combo = combo.show_ui(ui, |ui| {
                 let likeliest = s.probes.class.is_none();
                 if ui.selectable_label(likeliest, "the likeliest class").clicked() {
