@@ -365,7 +365,7 @@ impl Exam {
             }
             let scene = &drawn[class].0;
             let truth = Truth::of(scene, frames, size, grid);
-            let maps = self.maps(scene, (&clips[class], &filmed[class]), &truth, tally, brightest)?;
+            let maps = self.maps(scene, [&clips[class], &filmed[class]], &truth, tally, brightest)?;
             if round < self.faithfulness && session.info.head_trained {
                 let pixels: Vec<&[f32]> = drawn[class].1.chunks_exact(3 * size * size).collect();
                 let places =
@@ -454,7 +454,7 @@ impl Exam {
     fn maps(
         &self,
         scene: &Scene,
-        (clip, filmed): (&[Arc<[f32]>], &[Arc<[f32]>]),
+        [clip, filmed]: [&[Arc<[f32]>]; 2],
         truth: &Truth,
         tally: &mut Tally,
         brightest: &mut Brightest,

@@ -254,7 +254,7 @@ fn the_gates_are_a_matrix_and_their_worth_is_the_difference_to_a_half() {
     h.get_by_label("Being looked at with every gate at ½.");
     let (half, scored) =
         altered(&h.state().window, |_, surgery| surgery.gates = vec![GateClamp::all(500)], [0.3101, 0.12]);
-    h.state_mut().window.state_mut().show_beside(&[half.clone()], &[scored.clone()]);
+    h.state_mut().window.state_mut().show_beside(std::slice::from_ref(&half), std::slice::from_ref(&scored));
     h.run_steps(3);
     h.get_by_label_contains("the gates hardly matter");
     let (_, scored) =
