@@ -7,13 +7,14 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use motionlens::data::captions;
 use motionlens::data::world::{Motion, Scene, rng};
 use motionlens::device::DeviceChoice;
-use motionlens::engine::{Engine, Event, Question, Rank};
+use motionlens::engine::{Engine, Event, Look, Question, Rank, Sweep};
 use motionlens::model::weights::{Precision, save};
 use motionlens::model::{ClipConfig, Surgery, Towers};
 use motionlens::prompt::PromptSet;
 use motionlens::prompt::tokenizer::word_tokenizer_json;
+use motionlens::score::{ClassEmbedding, normalise, score_all};
 use motionlens::session::ModelSource;
-use motionlens::video::{ClipSpec, Pts, Source, Span};
+use motionlens::video::{ClipSpec, Mp4Writer, Pts, RgbImage, Source, Span};
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
@@ -117,5 +118,73 @@ fn training_data(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, edit_to_scores, vision_tower, training_data);
+/// 1,000 spans against 100 classes with the embedding's width of a ViT-B/16: the arithmetic alone, and with the small model all
+/// the way from an edit to the event that holds the scores of every span.
+fn many_spans(c: &mut Criterion) {
+    let unit = |seed: u64| {
+        let mut rng = rng(3, seed);
+        let mut v: Vec<f32> = (0..512).map(|_| rand::Rng::random_range(&mut rng, -1.0..1.0)).collect();
+        normalise(&mut v);
+        v
+    };
+    let videos: Vec<Vec<f32>> = (0..1000).map(unit).collect();
+    let class = |i: u64| ClassEmbedding {
+        name: format!("class {i}"),
+        positive: Some(unit(5000 + 2 * i).into()),
+        negatives: vec![unit(5001 + 2 * i).into()],
+        counts: true,
+        ..ClassEmbedding::default()
+    };
+    let classes: Vec<ClassEmbedding> = (0..100).map(class).collect();
+    let columns: Vec<usize> = (0..100).collect();
+    c.bench_function("scores of 1,000 spans × 100 classes, width 512", |b| {
+        b.iter(|| black_box(score_all(&videos, &classes, (100.0, 0.5), &columns, &|| true)));
+    });
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("long.mp4");
+    let mut writer = Mp4Writer::create(&path, 64, 64, 8.0, 12).expect("an mp4");
+    for i in 0..1007 {
+        let data = (0..3 * 64 * 64).map(|p| ((p * 7 + i * 3) % 251) as u8).collect();
+        writer.push(&RgbImage { width: 64, height: 64, data }).expect("a frame");
+    }
+    writer.finish().expect("an mp4");
+    let source = Source::open(&path, Arc::new(|| {}));
+    let engine = Engine::spawn(DeviceChoice::Cpu, None, None, Arc::new(|| {}));
+    engine.load_model(ModelSource::Embedded);
+    let (info, device) = next(&engine, |e| match e {
+        Event::ModelLoaded { info, device } => Some((info.clone(), device.name.clone())),
+        _ => None,
+    });
+    let end = Pts::from_secs(1007.0 / 8.0);
+    let question = Question {
+        source: source.id().clone(),
+        clip: ClipSpec::segments(Span::new(Pts(0), end)),
+        frames: info.frames,
+        model: info.identity.clone(),
+        device,
+        surgery: Surgery::default(),
+    };
+    let sweep = Arc::new(Sweep::new(question, end, Pts::from_secs(1.0), Pts(0)));
+    assert_eq!(sweep.spans(), 1000);
+    let mut set = PromptSet::from_names((0..100).map(|i| format!("moving left {i}")));
+    engine.set_prompts(1, Arc::new(set.clone()), None);
+    let look = Look { at: Pts(0), view: Span::new(Pts(0), end), running: true };
+    engine.sweep(Some((&source, &sweep, look)));
+    next(&engine, |e| matches!(e, Event::Swept(s) if s.progress.done == 1000).then_some(()));
+    let mut edit = 1u64;
+    let mut one = || {
+        edit += 1;
+        set.classes[3].positive = Some(vec![format!("moving right {edit}")]);
+        let start = Instant::now();
+        engine.set_prompts(edit, Arc::new(set.clone()), None);
+        next(&engine, |e| matches!(e, Event::Swept(s) if s.revision == edit && s.whole).then_some(()));
+        start.elapsed()
+    };
+    c.bench_function("prompt edit to scores of 1,000 spans × 100 classes, small model", |b| {
+        b.iter_custom(|n| (0..n).map(|_| one()).sum());
+    });
+}
+
+criterion_group!(benches, edit_to_scores, many_spans, vision_tower, training_data);
 criterion_main!(benches);

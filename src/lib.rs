@@ -23,9 +23,10 @@
 //! | [`Question`](engine::Question) | source, clip, T, model, device, surgery: all that changes the answer |
 //! | [`Answer`](engine::Answer) | the question, its frames, and the [`Evidence`](session::Evidence): embedding and maps |
 //! | [`Scores`](score::Scores) | a pure function of evidence and prompts |
+//! | [`Sweep`](engine::Sweep) | the questions about a whole video, a span after the other on one grid of frames, asked when nobody waits |
 //!
 //! The engine holds answers and tokens in a store bounded in bytes, and works off its queue by rank: a new model and prompt
-//! edits first, then what is on screen, then what follows the play head, then the rest. Scores name the answer and the
+//! edits first, then what is on screen, then what follows the play head, then the rest, and then the sweep. Scores name the answer and the
 //! revision of the prompts that they are of, so they can never stand beside maps of something else.
 //!
 //! Threads, all named, and no async runtime:

@@ -1,6 +1,10 @@
 //! Pure arithmetic from embeddings to scores (METHOD §6): no tensors, no device, no allocation worth naming,
 //! so a prompt edit is as cheap as it looks.
 
+mod matrix;
+
+pub use matrix::{Matrix, score_all};
+
 use std::sync::Arc;
 
 /// The text side of one class, after DA_j: unit vectors of width E, absent where the class has no such prompts.
@@ -123,34 +127,18 @@ pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) ->
 /// speaks against it: it has no `yes`, and adds nothing to `none`.
 pub fn score_with(video: &[f32], classes: &[ClassEmbedding], tau: f32, weighing: Weighing) -> Scores {
     let Weighing { alpha, negatives } = weighing;
-    let tau64 = f64::from(tau);
     let cosine = |t: &[f32]| dot(video, t);
     let positive: Vec<Option<f64>> = classes.iter().map(|c| c.positive.as_deref().map(cosine)).collect();
     let nearest: Vec<Option<(usize, f64)>> =
         classes.iter().map(|c| c.nearest(video).filter(|_| negatives)).collect();
     let negative: Vec<Option<f64>> = nearest.iter().map(|n| n.map(|(_, s)| s)).collect();
+    let Weighed { logits, p, yes, none } = weigh(classes, &positive, &negative, tau, alpha);
 
-    let counted = classes.iter().zip(&negative).filter(|(class, _)| class.counts);
-    let having: Vec<f64> = counted.filter_map(|(_, s_neg)| *s_neg).collect();
-    let mean_negative = having.iter().sum::<f64>() / having.len().max(1) as f64;
-    let logits: Vec<Option<f64>> = classes
-        .iter()
-        .zip(positive.iter().zip(&negative))
-        .map(|(class, (s_pos, s_neg))| {
-            let push = s_neg.map_or(0.0, |s| f64::from(alpha) * (s - mean_negative));
-            s_pos.filter(|_| class.counts).map(|s| tau64 * (s - push))
-        })
-        .collect();
-    let p = softmax(&logits);
-
-    let mut none = 0.0;
     let scored = classes
         .iter()
         .enumerate()
         .map(|(c, class)| {
             let (s_pos, s_neg) = (positive[c], negative[c]);
-            let yes = s_pos.zip(s_neg).map(|(s_pos, s_neg)| sigmoid(tau64 * (s_pos - s_neg)));
-            none += p[c] * (1.0 - yes.unwrap_or(1.0));
             let text_cos = class.positive.as_ref().filter(|_| negatives).and_then(|t| class.nearest(t));
             let single = |t: &Arc<[f32]>| cosine(t) as f32;
             let of_nearest = |(i, (group, _)): (usize, &(usize, Arc<[f32]>))| {
@@ -165,7 +153,7 @@ pub fn score_with(video: &[f32], classes: &[ClassEmbedding], tau: f32, weighing:
                 logit: logits[c].map(|z| z as f32),
                 p: p[c] as f32,
                 counts: class.counts,
-                yes: yes.map(|v| v as f32),
+                yes: yes[c].map(|v| v as f32),
                 positives: class.positive_prompts.iter().map(single).collect(),
                 negatives: class
                     .negative_prompts
@@ -178,6 +166,43 @@ pub fn score_with(video: &[f32], classes: &[ClassEmbedding], tau: f32, weighing:
         })
         .collect();
     Scores { classes: scored, none: none as f32, alpha }
+}
+
+/// What the cosines of one clip come to, class by class.
+struct Weighed {
+    /// z of METHOD §6; absent where the class takes no part in the softmax.
+    logits: Vec<Option<f64>>,
+    p: Vec<f64>,
+    yes: Vec<Option<f64>>,
+    none: f64,
+}
+
+/// METHOD §6 on the cosines of one clip: s⁺ and s⁻ of each class, absent where it has no such prompts.
+fn weigh(
+    classes: &[ClassEmbedding],
+    positive: &[Option<f64>],
+    negative: &[Option<f64>],
+    tau: f32,
+    alpha: f32,
+) -> Weighed {
+    let tau = f64::from(tau);
+    let counted = classes.iter().zip(negative).filter(|(class, _)| class.counts);
+    let having: Vec<f64> = counted.filter_map(|(_, s_neg)| *s_neg).collect();
+    let mean_negative = having.iter().sum::<f64>() / having.len().max(1) as f64;
+    let logits: Vec<Option<f64>> = classes
+        .iter()
+        .zip(positive.iter().zip(negative))
+        .map(|(class, (s_pos, s_neg))| {
+            let push = s_neg.map_or(0.0, |s| f64::from(alpha) * (s - mean_negative));
+            s_pos.filter(|_| class.counts).map(|s| tau * (s - push))
+        })
+        .collect();
+    let p = softmax(&logits);
+    let both = positive.iter().zip(negative).map(|(s_pos, s_neg)| s_pos.zip(*s_neg));
+    let yes: Vec<Option<f64>> =
+        both.map(|both| both.map(|(s_pos, s_neg)| sigmoid(tau * (s_pos - s_neg)))).collect();
+    let none = p.iter().zip(&yes).map(|(p, yes)| p * (1.0 - yes.unwrap_or(1.0))).sum();
+    Weighed { logits, p, yes, none }
 }
 
 /// Inner product in double precision: sums of hundreds of terms stay well within METHOD §11's 1e-6. Eight sums side by side

@@ -229,3 +229,42 @@ fn a_very_sharp_temperature_does_not_overflow() {
     assert_eq!((s.classes[0].p, s.classes[1].p), (1.0, 0.0));
     assert_eq!((s.classes[0].yes, s.classes[1].yes), (Some(1.0), Some(0.0)));
 }
+
+proptest! {
+    /// Many clips at once are scored as each alone.
+    #[test]
+    fn a_matrix_says_what_each_clip_says(videos in prop::collection::vec(unit(), 0..300), list in classes(7),
+                                         more in unit(), tau in 1.0_f32..100.0, alpha in 0.0_f32..2.0) {
+        let mut list = list;
+        if let Some(first) = list.first_mut() {
+            first.negatives.push(more.into());
+        }
+        if let Some(last) = list.last_mut() {
+            last.counts = false;
+        }
+        let columns: Vec<usize> = (0..list.len()).step_by(2).collect();
+        let got = motionlens::score::score_all(&videos, &list, (tau, alpha), &columns, &|| true);
+        let got = got.expect("nobody stops it");
+        prop_assert_eq!(got.rows(), videos.len());
+        for (row, video) in videos.iter().enumerate() {
+            let want = score(video, &list, tau, alpha);
+            prop_assert!((got.none[row] - want.none).abs() <= TOLERANCE);
+            let best = want.classes.iter().map(|c| c.p).fold(0.0, f32::max);
+            prop_assert_eq!(got.winner[row].is_some(), best > 0.0);
+            if let Some(winner) = got.winner[row] {
+                prop_assert!(want.classes[winner].p >= best - TOLERANCE);
+            }
+            for (at, c) in columns.iter().enumerate() {
+                let (at, want) = (row * columns.len() + at, &want.classes[*c]);
+                let same = |got: f32, want: Option<f32>| match want {
+                    Some(want) => (got - want).abs() <= TOLERANCE,
+                    None => got.is_nan(),
+                };
+                prop_assert!(same(got.p[at], Some(want.p)), "p {} {want:?}", got.p[at]);
+                prop_assert!(same(got.margin[at], want.margin), "margin {} {want:?}", got.margin[at]);
+                prop_assert!(same(got.s_pos[at], want.s_pos), "s_pos {} {want:?}", got.s_pos[at]);
+            }
+        }
+        prop_assert!(videos.is_empty() || motionlens::score::score_all(&videos, &list, (tau, alpha), &columns, &|| false).is_none());
+    }
+}

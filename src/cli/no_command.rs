@@ -1,7 +1,9 @@
 //! No command: the window, or a report folder where there is no display to open one on.
 
 use super::{CliError, ModelArguments, analyze};
+use crate::engine::Memory;
 use crate::ui::{self, WindowOptions, keep};
+use clap::builder::RangedU64ValueParser;
 use std::path::PathBuf;
 
 #[derive(clap::Args, Clone, Debug)]
@@ -13,6 +15,9 @@ pub(super) struct Arguments {
     /// Prompt set (JSON), list of names, or id,name CSV [default: the bundled set]
     #[arg(long, value_name = "FILE")]
     pub(super) prompts: Option<PathBuf>,
+    /// Memory for what has been computed, beside the model, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = RangedU64ValueParser::<usize>::new().range(64..=1 << 20))]
+    pub(super) memory: usize,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
@@ -23,6 +28,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
             prompts: arguments.prompts.clone(),
             device: arguments.model.device,
             state: keep::folder(),
+            memory: Memory(arguments.memory << 20),
         };
         if options.state.is_none() {
             eprintln!(

@@ -55,12 +55,19 @@ fn is_beside(path: &Path) -> bool {
     extension.is_some_and(|e| ["json", "csv", "txt", "md", "srt", "vtt"].contains(&e.as_str()))
 }
 
+/// The videos right in a folder, sorted; files that people keep beside videos are left out.
+pub fn videos_in(folder: &Path) -> Result<Vec<PathBuf>, LabelledError> {
+    let mut files = sorted_entries(folder)?;
+    files.retain(|p| p.is_file() && !is_beside(p));
+    Ok(files)
+}
+
 fn class_folders(folder: &Path) -> Result<LabelledClips, LabelledError> {
     let mut found = LabelledClips::default();
     for class in sorted_entries(folder)?.into_iter().filter(|p| p.is_dir()) {
         let label = found.classes.len();
-        let files = sorted_entries(&class)?.into_iter().filter(|p| p.is_file() && !is_beside(p));
-        found.clips.extend(files.map(|path| LabelledClip { path, label, start: None, end: None }));
+        let clip = |path| LabelledClip { path, label, start: None, end: None };
+        found.clips.extend(videos_in(&class)?.into_iter().map(clip));
         let name = class.file_name().map(|n| n.to_string_lossy().replace('_', " ")).unwrap_or_default();
         found.classes.push(name);
     }

@@ -1,6 +1,7 @@
 //! What the engine tells: plain data that names what it answers.
 
 use super::question::{Probe, Question, QuestionId};
+use super::sweep::Swept;
 use crate::device::DeviceInfo;
 use crate::model::folder::MotionScale;
 use crate::score::{ClassEmbedding, Scores};
@@ -108,8 +109,10 @@ pub enum Event {
         classes: Arc<Vec<ClassEmbedding>>,
         notes: Arc<Vec<PromptNote>>,
     },
-    /// An answer has been scored under a new revision of the prompts.
+    /// An answer has been scored under a new revision of the prompts, or because it is watched now.
     Scored(Scored),
+    /// Further spans of the sweep, or all of them under a new revision of the prompts.
+    Swept(Arc<Swept>),
     PromptsFailed {
         revision: u64,
         message: String,

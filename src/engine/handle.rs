@@ -4,6 +4,8 @@ use super::event::Event;
 use super::question::{Probe, Question, QuestionId, Rank};
 use super::queue::Queue;
 use super::sampler;
+use super::store::Memory;
+use super::sweep::{Look, Sweep};
 use super::worker::Worker;
 use crate::device::{DeviceChoice, SharedGpu};
 use crate::prompt::PromptSet;
@@ -90,7 +92,24 @@ impl Engine {
         self.queue.set_prompts(revision, prompts, alpha);
     }
 
-    /// Drops every question that has no answer yet; work on them ends within one frame's or one forward pass's time.
+    /// The memory for what has been computed; to be told before anything is asked, because it forgets what is held.
+    pub fn limit(&self, memory: Memory) {
+        self.queue.limit(memory);
+    }
+
+    /// Latest wins: asks about the spans of `sweep` whenever nothing else is to be done, and tells them as [`Event::Swept`].
+    /// Of the sweep that is under way already only where somebody looks is taken over; `None` ends it.
+    pub fn sweep(&self, sweep: Option<(&Arc<Source>, &Arc<Sweep>, Look)>) {
+        self.queue.sweep(sweep);
+    }
+
+    /// Latest wins: the answers to `questions` are scored now, and anew with every edit, as the one on screen is. Those that are
+    /// not held (neither as an answer, nor as a span of the sweep, nor by being watched before) are left out.
+    pub fn watch(&self, questions: &[Question]) {
+        self.queue.watch(questions);
+    }
+
+    /// Drops every question that has no answer yet, and not the sweep; work on them ends within one frame's or one forward pass's time.
     pub fn cancel(&self) {
         self.queue.cancel();
     }

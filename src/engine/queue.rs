@@ -7,7 +7,9 @@
 
 use super::event::{Answer, Event, Finding, Scored};
 use super::question::{Probe, Question, QuestionId, Rank};
-use super::store::{Features, Store};
+use super::store::{Features, Memory, Store};
+use super::sweep::{Due, Look, Moment, Sweep, Sweeping};
+use crate::model::Surgery;
 use crate::prompt::PromptSet;
 use crate::session::ModelSource;
 use crate::video::Source;
@@ -28,6 +30,8 @@ pub struct Job {
     pub rank: Rank,
     /// What is asked beside the evidence, in place of it.
     pub probe: Option<Probe>,
+    /// A span of the sweep: nobody has asked for it by itself, and nothing is told of it by itself.
+    pub quiet: bool,
     /// Tells it from an earlier time that the same was asked.
     serial: u64,
     /// The work on it is to stop now, to be dropped or to go on later.
@@ -80,6 +84,10 @@ pub enum Task {
     Prompts(PromptJob),
     /// A question whose answer is held.
     Held(Job, Arc<Answer>),
+    /// Answers beside the one on screen are to be scored.
+    Watched,
+    /// Spans of the sweep are to be scored and told.
+    Sweep,
     Clip(Box<ClipJob>),
     /// Nothing else is to be done.
     Idle,
@@ -113,6 +121,25 @@ struct State {
     /// The probes that are wanted.
     wanted_probes: Vec<QuestionId>,
     beside: Vec<Arc<Answer>>,
+    /// Scored anew with every edit, after that.
+    watched: Vec<Watched>,
+    rewatch: bool,
+    sweep: Option<Sweeping>,
+    /// All of the sweep is to be scored.
+    resweep: bool,
+    /// The model's scale is measured before the sweep takes all the time that is left.
+    sweep_waits: bool,
+    memory: Memory,
+}
+
+/// An embedding that is scored with every edit.
+#[derive(Clone)]
+pub struct Watched {
+    pub id: QuestionId,
+    /// Identity of the model that it is of, and what is altered in it.
+    pub model: String,
+    pub surgery: Surgery,
+    pub embedding: Vec<f32>,
 }
 
 /// See the module.
@@ -271,14 +298,69 @@ impl Queue {
     pub fn cancel(&self) {
         self.change(|s, events| {
             s.wanted_probes.clear();
-            s.drop_all(events);
+            s.drop_all(events, |job| !job.quiet);
         });
     }
 
     pub fn quit(&self) {
         self.change(|s, events| {
             s.quit = true;
-            s.drop_all(events);
+            s.drop_all(events, |_| true);
+        });
+    }
+
+    pub fn limit(&self, memory: Memory) {
+        *self.store() = Store::new(memory);
+        lock(&self.state).memory = memory;
+    }
+
+    pub fn memory(&self) -> Memory {
+        lock(&self.state).memory
+    }
+
+    pub fn sweep(&self, wanted: Option<(&Arc<Source>, &Arc<Sweep>, Look)>) {
+        self.change(|s, _| {
+            let Some((source, sweep, look)) = wanted else {
+                s.stop_sweep();
+                s.sweep = None;
+                return;
+            };
+            let same = |s: &Sweeping| s.sweep == *sweep && s.source.id() == source.id();
+            match s.sweep.as_mut().filter(|s| same(s)) {
+                Some(sweeping) => {
+                    sweeping.look = look;
+                    if !look.running {
+                        s.stop_sweep();
+                    }
+                }
+                None => {
+                    s.stop_sweep();
+                    s.sweep = Some(Sweeping::new(source, sweep.clone(), look, s.memory.sweep()));
+                    s.resweep = true;
+                }
+            }
+        });
+    }
+
+    pub fn watch(&self, questions: &[Question]) {
+        let held: Vec<Option<Arc<Answer>>> = {
+            let mut store = self.store();
+            questions.iter().map(|q| store.answers.get(&q.id())).collect()
+        };
+        self.change(|s, _| {
+            let before = std::mem::take(&mut s.watched);
+            let watched = |(question, held): (&Question, Option<Arc<Answer>>)| {
+                let id = question.id();
+                // An embedding outlives its maps.
+                let kept = || before.iter().find(|w| w.id == id).map(|w| w.embedding.clone());
+                let swept = || Some(s.sweep.as_ref()?.point(question)?.embedding.clone());
+                let held = held.map(|answer| answer.evidence.embedding.clone());
+                let embedding = held.or_else(swept).or_else(kept)?;
+                let (model, surgery) = (question.model.clone(), question.surgery.clone());
+                Some(Watched { id, model, surgery, embedding })
+            };
+            s.watched = questions.iter().zip(held).filter_map(watched).collect();
+            s.rewatch = true;
         });
     }
 
@@ -312,6 +394,10 @@ impl Queue {
                     }
                 }
             }
+            if let Some((job, loaded)) = s.next_of_sweep() {
+                s.reading = Some(job.clone());
+                return Some((job, loaded));
+            }
             s = self.changed.wait(s).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -323,7 +409,7 @@ impl Queue {
                 return Some(clip.job);
             }
             let mut clip = clip;
-            clip.job.rank = s.forget(&clip.job);
+            (clip.job.rank, clip.job.quiet) = s.forget(&clip.job);
             let at = s.ready.partition_point(|r| r.job.rank <= clip.job.rank);
             s.ready.insert(at, clip);
             // What is less urgent and in work makes way; its frames so far are held.
@@ -346,6 +432,9 @@ impl Queue {
         const QUIET: Duration = Duration::from_millis(1500);
         let mut s = lock(&self.state);
         let since = Instant::now();
+        if std::mem::replace(&mut s.sweep_waits, idle) != idle {
+            self.changed.notify_all();
+        }
         loop {
             if s.quit {
                 return Task::Quit;
@@ -359,6 +448,12 @@ impl Queue {
             }
             if let Some((job, answer)) = s.held.pop() {
                 return Task::Held(job, answer);
+            }
+            if std::mem::take(&mut s.rewatch) {
+                return Task::Watched;
+            }
+            if !s.clip_waits() && s.sweep_is_due() {
+                return Task::Sweep;
             }
             if !s.ready.is_empty() {
                 let clip = Box::new(s.ready.remove(0));
@@ -388,6 +483,43 @@ impl Queue {
     /// A question whose answer is held, that came while a clip is being worked on.
     pub fn take_held(&self) -> Option<(Job, Arc<Answer>)> {
         lock(&self.state).held.pop()
+    }
+
+    /// Other answers are watched since.
+    pub fn take_rewatch(&self) -> bool {
+        std::mem::take(&mut lock(&self.state).rewatch)
+    }
+
+    /// The answers beside the one on screen that edits score.
+    pub fn watched(&self) -> Vec<Watched> {
+        lock(&self.state).watched.clone()
+    }
+
+    /// All of the sweep is to be scored, when there is time.
+    pub fn resweep(&self) {
+        lock(&self.state).resweep = true;
+    }
+
+    /// Spans of the sweep are to be told now.
+    pub fn sweep_is_due(&self) -> bool {
+        lock(&self.state).sweep_is_due()
+    }
+
+    /// What is to be scored and told of the sweep.
+    pub fn take_sweep(&self) -> Option<Due> {
+        let mut s = lock(&self.state);
+        let whole = std::mem::take(&mut s.resweep);
+        s.sweep.as_mut().map(|sweep| sweep.due(whole))
+    }
+
+    /// Scoring the sweep has made way; it is to be done again.
+    pub fn sweep_again(&self, sweep: &Arc<Sweep>, moments: Vec<Arc<Moment>>) {
+        self.change(|s, _| {
+            s.resweep = true;
+            if let Some(s) = s.sweep.as_mut().filter(|s| Arc::ptr_eq(&s.sweep, sweep)) {
+                s.tell_again(moments);
+            }
+        });
     }
 
     /// The prompts could not be done now; they are to be taken again, after the clip that waits for them if there is one.
@@ -431,6 +563,7 @@ impl Queue {
             if let Some(model) = model {
                 s.model = Some(model);
                 s.rescore = true;
+                s.resweep = true;
                 // What was read was read for the model before.
                 for clip in std::mem::take(&mut s.ready) {
                     s.give_up(&clip.job, events);
@@ -444,9 +577,17 @@ impl Queue {
 
     /// A question has its answer.
     pub fn answer(&self, job: &Job, answer: Arc<Answer>, scored: Option<Scored>) {
-        self.store().answers.put(job.id, answer.clone());
+        if !job.quiet {
+            self.store().answers.put(job.id, answer.clone());
+        }
         self.change(|s, events| {
-            let rank = s.forget(job);
+            let (rank, quiet) = s.forget(job);
+            if let Some(sweep) = &mut s.sweep {
+                sweep.take(&answer);
+            }
+            if quiet {
+                return;
+            }
             // Dropped while the last step was being done: its end has to be told all the same, and only once.
             if job.dropped.is_cancelled() {
                 events.push(Event::Dropped { question: job.id });
@@ -465,7 +606,11 @@ impl Queue {
 
     pub fn fail(&self, job: &Job, message: String) {
         self.change(|s, events| {
-            s.forget(job);
+            if s.forget(job).1 {
+                log::warn!("a span of the sweep is left out: {message}");
+                s.leave_out(job);
+                return;
+            }
             events.push(if job.dropped.is_cancelled() {
                 Event::Dropped { question: job.id }
             } else {
@@ -510,6 +655,7 @@ impl State {
             source: source.clone(),
             rank,
             probe,
+            quiet: false,
             stop: Cancel::default(),
             dropped: Cancel::default(),
         }
@@ -545,9 +691,59 @@ impl State {
         }
     }
 
-    fn drop_all(&mut self, events: &mut Vec<Event>) {
-        self.drop_pending(events, |_| true);
-        self.drop_in_work(events, |_| true);
+    fn drop_all(&mut self, events: &mut Vec<Event>, which: impl Fn(&Job) -> bool) {
+        self.drop_pending(events, &which);
+        self.drop_in_work(events, which);
+    }
+
+    /// The next span of the sweep, where nothing else waits to be read.
+    fn next_of_sweep(&mut self) -> Option<(Job, Loaded)> {
+        if self.loading || self.sweep_waits || !self.pending.is_empty() || !self.ready.is_empty() {
+            return None;
+        }
+        let (sweeping, loaded) = (self.sweep.as_ref()?, self.model.clone()?);
+        if !sweeping.sweep.is_of(&loaded.identity, &loaded.device) {
+            return None;
+        }
+        let busy: Vec<u32> = self.in_work().filter_map(|job| sweeping.sweep.place(&job.question)).collect();
+        let question = sweeping.sweep.question(sweeping.next(|k| busy.contains(&k))?);
+        let job = Job {
+            id: question.id(),
+            serial: self.asked + 1,
+            question: Arc::new(question),
+            source: sweeping.source.clone(),
+            rank: Rank::Background,
+            probe: None,
+            quiet: true,
+            stop: Cancel::default(),
+            dropped: Cancel::default(),
+        };
+        self.asked += 1;
+        Some((job, loaded))
+    }
+
+    /// What is in work of the sweep stops.
+    fn stop_sweep(&mut self) {
+        self.ready.retain(|clip| !clip.job.quiet);
+        for job in self.reading.iter().chain(&self.working).filter(|job| job.quiet) {
+            job.stop.cancel();
+        }
+        if let Some(sweep) = &mut self.sweep {
+            sweep.pause_clock();
+        }
+    }
+
+    fn sweep_is_due(&self) -> bool {
+        let going = self.in_work().any(|job| job.quiet);
+        self.model.is_some() && self.sweep.as_ref().is_some_and(|s| self.resweep || s.is_due(going))
+    }
+
+    fn leave_out(&mut self, job: &Job) {
+        if let Some(sweep) = &mut self.sweep
+            && let Some(k) = sweep.sweep.place(&job.question)
+        {
+            sweep.fail(k);
+        }
     }
 
     fn drop_pending(&mut self, events: &mut Vec<Event>, which: impl Fn(&Job) -> bool) {
@@ -582,27 +778,35 @@ impl State {
         let mut found = false;
         for job in in_work.filter(|job| job.id == id && !job.dropped.is_cancelled()) {
             job.rank = job.rank.min(rank);
+            job.quiet = false;
             found = true;
         }
         found
     }
 
-    /// A thread has let go of a job; gives its rank, which may have risen meanwhile.
-    fn forget(&mut self, job: &Job) -> Rank {
+    /// A thread has let go of a job; gives its rank, which may have risen meanwhile, and whether nobody asked for it by itself.
+    fn forget(&mut self, job: &Job) -> (Rank, bool) {
         let reading = self.reading.take_if(|j| j.serial == job.serial);
         let working = self.working.take_if(|j| j.serial == job.serial);
-        reading.or(working).map_or(job.rank, |j| j.rank)
+        reading.or(working).map_or((job.rank, job.quiet), |j| (j.rank, j.quiet))
     }
 
     fn give_up(&mut self, job: &Job, events: &mut Vec<Event>) {
-        let rank = self.forget(job);
+        let (rank, quiet) = self.forget(job);
+        if quiet {
+            // The sweep gives it out again when its turn comes.
+            if let Some(sweep) = &mut self.sweep {
+                sweep.pause_clock();
+            }
+            return;
+        }
         if job.dropped.is_cancelled() || self.quit {
             events.push(Event::Dropped { question: job.id });
             return;
         }
         // Before the others of its rank: it has been asked before them.
         let at = self.pending.partition_point(|p| p.rank < rank);
-        self.pending.insert(at, Job { stop: Cancel::default(), rank, ..job.clone() });
+        self.pending.insert(at, Job { stop: Cancel::default(), rank, quiet, ..job.clone() });
     }
 
     fn take_prompts(&mut self) -> Option<PromptJob> {

@@ -41,7 +41,9 @@ pub fn run(queue: &Queue) {
 
 fn read(queue: &Queue, job: &Job, loaded: &Loaded, open: &mut Open) -> Result<ClipJob, ReadError> {
     let progress = |done, total| {
-        queue.emit(Event::Progress { question: job.id, stage: "reading frames", done, total });
+        if !job.quiet {
+            queue.emit(Event::Progress { question: job.id, stage: "reading frames", done, total });
+        }
     };
     let fault = |error: VideoError| match error {
         VideoError::Cancelled => ReadError::Stopped,

@@ -10,10 +10,44 @@ use lru::LruCache;
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// Bytes of tokens that are kept: about 850 frames of a ViT-B/16, 16,000 of the small model.
-const FRAME_BYTES: usize = 512 << 20;
-/// Bytes of answers that are kept: thousands of the small model, some hundreds of large ones.
-const ANSWER_BYTES: usize = 256 << 20;
+/// Bytes for what has been computed, beside the model itself, and how they are shared out. The player's few pictures and the
+/// window's own textures are not in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory(pub usize);
+
+impl Default for Memory {
+    /// 1 GiB.
+    fn default() -> Self {
+        Self(1 << 30)
+    }
+}
+
+impl Memory {
+    /// Tokens: of 1 GiB about 850 frames of a ViT-B/16, 16,000 of the small model.
+    fn frames(self) -> usize {
+        self.0 / 2
+    }
+
+    /// Answers: thousands of the small model, some hundreds of large ones.
+    fn answers(self) -> usize {
+        self.0 / 4
+    }
+
+    /// Embeddings of one sweep: 20,000 spans of the widest CLIP.
+    pub fn sweep(self) -> usize {
+        self.0 / 16
+    }
+
+    /// Maps of the sweep that the window keeps: 14,000 frames of the small model, 2,500 of a ViT-B/16.
+    pub fn maps(self) -> usize {
+        self.0 / 16
+    }
+
+    /// Scores of a sweep, those that are replaced and their successors together: spans × classes × 24 bytes.
+    pub fn scores(self) -> usize {
+        self.0 / 8
+    }
+}
 
 /// A frame of a video as one model sees it on one device.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,7 +75,13 @@ pub struct Store {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { frames: Bounded::new(FRAME_BYTES), answers: Bounded::new(ANSWER_BYTES) }
+        Self::new(Memory::default())
+    }
+}
+
+impl Store {
+    pub fn new(memory: Memory) -> Self {
+        Self { frames: Bounded::new(memory.frames()), answers: Bounded::new(memory.answers()) }
     }
 }
 

@@ -2,15 +2,16 @@
 //! is answered at once, a question that nobody waits for any more is dropped, a new model interrupts.
 
 use super::event::{Answer, Event, Finding, Scored};
-use super::question::Probe;
+use super::question::{Probe, Question, QuestionId, Rank};
 use super::queue::{ClipJob, Job, Loaded, PromptJob, Queue, Task};
 use super::store::{Features, FrameKey};
+use super::sweep::{Swept, told_classes};
 use crate::device::{self, DeviceChoice, DeviceInfo, SharedGpu, panic_message};
 use crate::files::write_atomic;
 use crate::model::Surgery;
 use crate::model::folder::MotionScale;
 use crate::prompt::PromptSet;
-use crate::score::{ClassEmbedding, Weighing, score_with};
+use crate::score::{ClassEmbedding, Weighing, score_all, score_with};
 use crate::session::{Basis, FreezeMap, ModelSource, PromptNote, Session, WorkError};
 use crate::video::Pts;
 use crate::video::SourceId;
@@ -25,12 +26,16 @@ use std::time::{Duration, Instant};
 /// Work on prompts that is longer than this says so, and makes way.
 const A_MOMENT: Duration = Duration::from_millis(150);
 
+/// On a CPU, frames that go through the vision tower at once where nobody waits for them: who comes meanwhile waits for so many.
+const FEW: usize = 2;
+
 /// The text side of the present prompts.
 struct Texts {
     set: Arc<PromptSet>,
     classes: Arc<Vec<ClassEmbedding>>,
     /// As they are without DA_j, once that is asked for.
     plain: OnceCell<Arc<Vec<ClassEmbedding>>>,
+    names: Arc<[String]>,
     alpha: Option<f32>,
     revision: u64,
 }
@@ -92,6 +97,8 @@ impl Worker {
                 Task::Load(source) => self.load(source),
                 Task::Prompts(job) => self.prompts(&job, false),
                 Task::Held(job, answer) => self.held(&job, answer),
+                Task::Watched => self.watched(),
+                Task::Sweep => self.sweep(),
                 Task::Clip(clip) => self.clip(*clip),
                 Task::Idle => self.measure_scale(),
             }
@@ -203,10 +210,12 @@ impl Worker {
     fn encoded(&mut self, job: &PromptJob, classes: Vec<ClassEmbedding>, notes: Vec<PromptNote>) {
         let Some(running) = &self.running else { return };
         let classes = Arc::new(classes);
+        let names = classes.iter().map(|c| c.name.clone()).collect();
         self.texts = Some(Texts {
             set: job.set.clone(),
             classes: classes.clone(),
             plain: OnceCell::new(),
+            names,
             alpha: job.alpha,
             revision: job.revision,
         });
@@ -236,21 +245,80 @@ impl Worker {
             let classes = Self::plain(running, texts).clone();
             self.queue.emit(Event::PlainTexts { revision: texts.revision, classes });
         }
+        self.watched();
+        self.queue.resweep();
     }
 
     /// METHOD §6 on an answer of this model.
     fn score(&self, answer: &Answer, since: Instant) -> Option<Scored> {
+        let Question { model, surgery, .. } = &*answer.question;
+        self.score_embedding(answer.id, (model, surgery), &answer.evidence.embedding, since)
+    }
+
+    fn score_embedding(
+        &self,
+        question: QuestionId,
+        (model, surgery): (&str, &Surgery),
+        embedding: &[f32],
+        since: Instant,
+    ) -> Option<Scored> {
         let (running, texts) = (self.running.as_ref()?, self.texts.as_ref()?);
-        if *running.identity != *answer.question.model {
+        if *running.identity != *model {
             return None;
         }
-        let (info, surgery) = (&running.session.info, &answer.question.surgery);
+        let info = &running.session.info;
         let classes = if surgery.no_joint_adapter { Self::plain(running, texts) } else { &texts.classes };
         let alpha = surgery.alpha().or(texts.alpha).unwrap_or(info.alpha);
         let weighing = Weighing { alpha, negatives: !surgery.no_negatives };
-        let scores = Arc::new(score_with(&answer.evidence.embedding, classes, info.tau, weighing));
+        let scores = Arc::new(score_with(embedding, classes, info.tau, weighing));
         let seconds = since.elapsed().as_secs_f32();
-        Some(Scored { question: answer.id, revision: texts.revision, scores, seconds })
+        Some(Scored { question, revision: texts.revision, scores, seconds })
+    }
+
+    /// Scores the answers that are watched beside the one on screen.
+    fn watched(&self) {
+        for watched in self.queue.watched() {
+            let of = (&*watched.model, &watched.surgery);
+            if let Some(scored) = self.score_embedding(watched.id, of, &watched.embedding, Instant::now()) {
+                self.queue.emit(Event::Scored(scored));
+            }
+        }
+    }
+
+    /// Scores and tells what is new of the sweep, or all of it. Makes way for a newer edit and for who waits for a clip.
+    fn sweep(&self) {
+        let Some(due) = self.queue.take_sweep() else { return };
+        let Some(running) = self.running.as_ref().filter(|r| *r.identity == *due.sweep.model()) else {
+            return;
+        };
+        let info = &running.session.info;
+        let (classes, names, revision, alpha) = match &self.texts {
+            Some(texts) => (&texts.classes[..], texts.names.clone(), texts.revision, texts.alpha),
+            // The prompts are not ready; they are told when they are.
+            None => (&[][..], Arc::default(), 0, None),
+        };
+        let columns: Vec<usize> = {
+            let room = self.queue.memory().scores();
+            (0..told_classes(classes.len(), due.sweep.spans(), room)).collect()
+        };
+        let embeddings: Vec<&[f32]> = due.points.iter().map(|p| &*p.embedding).collect();
+        let queue = &self.queue;
+        let go_on = || !(queue.has_newer_prompts() || queue.is_interrupted() || queue.clip_waits());
+        let weights = (info.tau, alpha.unwrap_or(info.alpha));
+        match score_all(&embeddings, classes, weights, &columns, &go_on) {
+            Some(scores) => queue.emit(Event::Swept(Arc::new(Swept {
+                sweep: due.sweep,
+                revision,
+                whole: due.whole,
+                spans: due.spans,
+                points: due.points,
+                scores,
+                names,
+                moments: due.moments,
+                progress: due.progress,
+            }))),
+            None => queue.sweep_again(&due.sweep, due.moments),
+        }
     }
 
     /// Gives a held answer with its scores of now.
@@ -293,12 +361,15 @@ impl Worker {
             self.running().map(|running| running.session.freeze_pixels(frames, patches))
         })?;
         let progress = |queue: &Queue, stage, done, total| {
-            queue.emit(Event::Progress { question: job.id, stage, done, total });
+            if !job.quiet {
+                queue.emit(Event::Progress { question: job.id, stage, done, total });
+            }
         };
         let gpu = self.running()?.device.gpu;
+        let most = if job.rank == Rank::Background && !gpu { FEW } else { usize::MAX };
         progress(&self.queue, "vision tower", 0, new.len());
         let mut done = 0;
-        for batch in new.chunks(self.running()?.session.vision_batch(gpu)) {
+        for batch in new.chunks(self.running()?.session.vision_batch(gpu).min(most)) {
             self.look_up(&job)?;
             let running = self.running()?;
             let pixels: Vec<&[f32]> = batch.iter().map(|frame| &*frame.pixels).collect();
@@ -417,6 +488,12 @@ impl Worker {
         while let Some((job, answer)) = self.queue.take_held() {
             self.held(&job, answer);
         }
+        if self.queue.take_rewatch() {
+            self.watched();
+        }
+        if job.rank == Rank::Background && self.queue.sweep_is_due() {
+            self.sweep();
+        }
         Ok(())
     }
 
@@ -515,7 +592,6 @@ fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
 #[cfg(test)]
 mod tests {
     use super::super::queue::NewFrame;
-    use super::super::{Question, Rank};
     use super::*;
     use crate::video::Source;
     use crate::video::clip::{ClipSpec, Span};

@@ -119,6 +119,8 @@ impl Tally {
 
 /// What a map is held against: for each patch of the grid, what it shows over the whole clip.
 pub(super) struct Truth {
+    /// The mover covers more than 15% of the patch in the middle frame (T/2), the one whose map the window shows over it.
+    middle: Vec<bool>,
     /// The mover covers more than 15% of the patch at some time.
     pub swept: Vec<bool>,
     /// The still distractor covers more than 30% and the mover never more than 2%.
@@ -142,9 +144,11 @@ impl Truth {
         for t in 0..frames {
             union.iter_mut().zip(scene.mover_mask(t, frames, size)).for_each(|(u, m)| *u = u.max(m));
         }
+        let middle = coverage(&scene.mover_mask(frames / 2, frames, size));
         let mover = coverage(&union);
         let still = scene.still_mask(0, frames, size).map_or(vec![0.0; grid * grid], |m| coverage(&m));
         Self {
+            middle: middle.iter().map(|&m| m > 0.15).collect(),
             swept: mover.iter().map(|&m| m > 0.15).collect(),
             distractor: mover.iter().zip(&still).map(|(&m, &d)| d > 0.3 && m < 0.02).collect(),
         }
@@ -162,6 +166,17 @@ impl Truth {
         (!chosen.is_empty()).then(|| Summary::of(&chosen).mean)
     }
 }
+
+/// How well the map of the middle frame coincides with the mover in that very frame: motion as a whole, then the levels from
+/// the finest.
+const MOMENT: [&str; 4] =
+    ["moment_motion_auroc", "moment_level1_auroc", "moment_level2_auroc", "moment_level3_auroc"];
+const HAAR_MOMENT: [&str; 4] = [
+    "haar_moment_motion_auroc",
+    "haar_moment_level1_auroc",
+    "haar_moment_level2_auroc",
+    "haar_moment_level3_auroc",
+];
 
 /// Why an examination ended early.
 #[derive(Debug, thiserror::Error)]
@@ -474,6 +489,13 @@ impl Exam {
         tally.add("haar_static_auroc", Truth::auroc(&haar.static_energy.data, &not_swept));
         tally.add("gate_auroc", Truth::auroc(&trained.gate.data, &truth.swept));
         tally.add("evidence_auroc", Truth::auroc(&trained.evidence.data, &truth.swept));
+        for (names, maps) in [(MOMENT, &trained), (HAAR_MOMENT, &haar)] {
+            let all = std::iter::once(&maps.motion).chain(&maps.levels);
+            // A mover that is not seen in that frame (it blinks, or has faded out) has no place there.
+            for (name, map) in names.into_iter().zip(all).filter(|_| truth.middle.contains(&true)) {
+                tally.add(name, Truth::auroc(map.frame(frames / 2), &truth.middle));
+            }
+        }
         let gates: Vec<f64> =
             trained.gates.iter().flatten().flat_map(|g| g.data.iter().map(|v| f64::from(*v))).collect();
         if !gates.is_empty() {

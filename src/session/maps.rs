@@ -66,10 +66,53 @@ pub struct Maps {
 }
 
 impl Maps {
+    /// Those of frame `t` alone; `None` where there is no such frame.
+    pub fn only(&self, t: usize) -> Option<Self> {
+        (t < self.motion.frames)
+            .then(|| self.each(&|map| Map { frames: 1, data: map.frame(t).to_vec(), ..*map }))
+    }
+
+    /// Part of the way from these maps to `other`, of the same model and as many frames: 0 is these, 1 the other.
+    pub fn towards(&self, other: &Self, part: f32) -> Self {
+        let mut mixed = self.clone();
+        mixed.all_mut().zip(other.all()).for_each(|(a, b)| {
+            a.data.iter_mut().zip(&b.data).for_each(|(a, b)| *a += (b - *a) * part);
+        });
+        mixed
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Map> {
+        [&self.motion, &self.static_energy, &self.signed, &self.evidence, &self.gate]
+            .into_iter()
+            .chain(&self.static_rgb)
+            .chain(self.gates.iter().flatten())
+            .chain(&self.levels)
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Map> {
+        [&mut self.motion, &mut self.static_energy, &mut self.signed, &mut self.evidence, &mut self.gate]
+            .into_iter()
+            .chain(&mut self.static_rgb)
+            .chain(self.gates.iter_mut().flatten())
+            .chain(&mut self.levels)
+    }
+
+    fn each(&self, f: &dyn Fn(&Map) -> Map) -> Self {
+        Self {
+            motion: f(&self.motion),
+            static_energy: f(&self.static_energy),
+            static_rgb: self.static_rgb.each_ref().map(f),
+            signed: f(&self.signed),
+            evidence: f(&self.evidence),
+            gates: self.gates.iter().map(|b| b.iter().map(f).collect()).collect(),
+            gate: f(&self.gate),
+            levels: self.levels.iter().map(f).collect(),
+        }
+    }
+
     /// Bytes that the maps take.
     pub fn bytes(&self) -> usize {
-        let maps = 7 + self.gates.iter().map(Vec::len).sum::<usize>() + self.levels.len();
-        maps * size_of_val(&*self.motion.data)
+        self.all().map(|map| size_of_val(&*map.data)).sum()
     }
 }
 
@@ -293,6 +336,29 @@ mod tests {
         let mut frames_of_step = [0; 7];
         (0..8).flat_map(|t| steps_over(t, 8, 3)).for_each(|(k, _)| frames_of_step[k] += 1);
         assert_eq!(frames_of_step, [2, 2, 2, 2, 4, 4, 8]);
+    }
+
+    #[test]
+    fn maps_are_taken_apart_and_mixed() {
+        let map = |data: [f32; 4]| Map { frames: 2, rows: 1, cols: 2, data: data.to_vec() };
+        let maps = |v: f32| Maps {
+            motion: map([v, 1.0, 2.0, 3.0]),
+            static_energy: map([v; 4]),
+            static_rgb: [map([0.0; 4]), map([1.0; 4]), map([v; 4])],
+            signed: map([-v; 4]),
+            evidence: map([v; 4]),
+            gates: vec![vec![map([v; 4]); 2]; 2],
+            gate: map([v; 4]),
+            levels: vec![map([v; 4]); 3],
+        };
+        let second = maps(5.0).only(1).unwrap();
+        assert_eq!((second.motion.frames, second.motion.data), (1, vec![2.0, 3.0]));
+        assert_eq!(second.gates[1][1].data, [5.0, 5.0]);
+        assert_eq!(maps(5.0).only(2), None);
+        let between = maps(1.0).towards(&maps(2.0), 0.25);
+        assert_eq!((between.motion.data[0], between.motion.data[1]), (1.25, 1.0));
+        assert_eq!((between.levels[2].data[3], between.signed.data[0]), (1.25, -1.25));
+        assert_eq!(maps(1.0).bytes(), 15 * 16);
     }
 
     #[test]

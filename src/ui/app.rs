@@ -6,6 +6,7 @@ mod kept;
 mod loss;
 mod opening;
 mod output;
+mod sweeping;
 
 pub use loss::Ending;
 
@@ -21,10 +22,13 @@ use super::look::View;
 use super::messages::{Kind, Messages};
 use super::panes::Panes;
 use super::pictures::Pictures;
+use super::record::Record;
 use super::scope::{self, Scope};
+use super::shelf::{self, Shelf};
 use super::state::{Loading, Playback, Shown, State, VideoFile};
+use super::whiskers::Whiskers;
 use super::{bundled, keys, messages, prompt_panel, theme, topbar, transport};
-use crate::engine::{Answer, Engine, Event, Finding, Probe, Question, Scored};
+use crate::engine::{Answer, Engine, Event, Finding, Memory, Probe, Question, Scored, Sweep};
 use crate::prompt::PromptSet;
 use crate::video::{Player, Pts, VideoInfo, Wake};
 use crate::view::Layer;
@@ -65,6 +69,9 @@ pub struct App {
     model_asked: Option<PathBuf>,
     model_open: Option<PathBuf>,
     gpus: loss::Gpus,
+    /// What the engine was told last of the sweep, and of the answers that it is to watch.
+    sweeping: sweeping::Told,
+    memory: Memory,
     ctx: egui::Context,
 }
 
@@ -106,6 +113,13 @@ impl App {
             encoding: None,
             notes: HashMap::new(),
             view: View::default(),
+            shelf: Shelf::default(),
+            lanes: Default::default(),
+            record: None,
+            moment: false,
+            moment_scored: None,
+            whiskers: None,
+            camera: None,
             lens: Lens::default(),
             sort_by_score: false,
             messages: Messages::default(),
@@ -137,6 +151,8 @@ impl App {
             model_asked: None,
             model_open: None,
             gpus: loss::Gpus::default(),
+            sweeping: sweeping::Told::default(),
+            memory: Memory::default(),
             ctx: ctx.clone(),
         }
     }
@@ -170,6 +186,24 @@ impl App {
         let Some(question) = self.state.shown.as_ref().map(|s| s.answer.question.clone()) else { return };
         self.state.probes.asks(&question, &[probe]);
         self.state.probes.take(probe.id(&question), question, probe, Arc::new(finding), true);
+    }
+
+    /// The memory for what has been computed; to be told at the start.
+    pub fn limit(&mut self, memory: Memory) {
+        self.memory = memory;
+        if let Some(engine) = &self.engine {
+            engine.limit(memory);
+        }
+    }
+
+    /// Shows a sweep that no engine makes (tests and benches); what is told of it comes as events.
+    pub fn show_sweep(&mut self, sweep: Arc<Sweep>) {
+        self.state.record = Some(Record::new(sweep, self.memory.maps()));
+    }
+
+    /// Waits for other samplings of what is shown that no engine is asked for (tests).
+    pub fn show_whiskers(&mut self) {
+        self.state.whiskers = self.state.shown.as_ref().map(|shown| Whiskers::new(&shown.answer));
     }
 
     pub fn panes(&self) -> &Panes {
@@ -225,6 +259,8 @@ impl App {
                 self.set_range((from, Some(at)));
             }
             Intent::ClearRange => self.set_range((None, None)),
+            Intent::Range(from, to) => self.set_range((Some(from), Some(to))),
+            Intent::LoopStrongest(class) => self.loop_strongest(&class),
             Intent::TimeField(open) => s.time_field = open.then(Asked::default),
 
             Intent::Scope(scope) => self.set_scope(scope),
@@ -259,6 +295,8 @@ impl App {
             }
 
             Intent::SetView(view) => s.view = view,
+            Intent::Lanes(lanes) => s.lanes = lanes,
+            Intent::Moment(on) => s.moment = on,
             Intent::Lens(lens) => s.lens = lens.within(),
             Intent::Edit(edit) => self.edit(&edit),
             Intent::Undo => {
@@ -282,6 +320,11 @@ impl App {
                 s.history.pin(None);
             }
             Intent::SortByScore(on) => s.sort_by_score = on,
+
+            Intent::Shelve(path) => self.desk.find_clips(path),
+            Intent::Unshelve(place) => s.shelf.remove(&place),
+            Intent::ClearShelf => s.shelf.clear(),
+            Intent::ShelfLabel(place, label) => s.shelf.label(&place, label),
 
             Intent::Snapshot => self.snapshot(ctx),
             Intent::Report(folder) => self.report(folder),
@@ -322,6 +365,15 @@ impl App {
             }
             JobOutcome::PromptsRead(_, Err(why)) => s.messages.add(Kind::Problem, why),
             JobOutcome::Thumbnails(video, read) => self.pictures.thumbnails.take(ctx, &video, read),
+            JobOutcome::Clips(Ok(clips)) => {
+                let left = s.shelf.add(clips);
+                if left > 0 {
+                    let text = format!("The shelf holds {} clips; {left} more had no room.", shelf::MOST);
+                    s.messages.add(Kind::Hint, text);
+                }
+            }
+            JobOutcome::Clips(Err(why)) => s.messages.add(Kind::Problem, why),
+            JobOutcome::Camera(question, camera) => s.camera = Some((question, camera)),
             JobOutcome::Told(Ok(text)) => s.messages.add(Kind::Done, text),
             JobOutcome::Told(Err(text)) => s.messages.add(Kind::Problem, text),
         }
@@ -361,6 +413,15 @@ impl App {
             Event::Answered { answer, scored } => {
                 s.ended(answer.id);
                 s.beside.answered(&answer, scored.as_ref());
+                if let Some(scored) = &scored {
+                    s.shelf.take(scored);
+                }
+                if let Some(record) = &mut s.record {
+                    record.take_answer(&answer, s.playback.position);
+                }
+                if let Some(whiskers) = &mut s.whiskers {
+                    whiskers.take(answer.id, scored.as_ref());
+                }
                 if s.wants(&answer) {
                     s.shown = Some(Shown::new(answer));
                     s.scored = scored;
@@ -368,10 +429,16 @@ impl App {
             }
             Event::Failed { question, message } => {
                 s.ended(question);
+                if s.shelf.fail(question, &message) {
+                    return;
+                }
                 s.follow = false;
                 s.messages.add(Kind::Problem, message);
             }
-            Event::Dropped { question } => s.ended(question),
+            Event::Dropped { question } => {
+                s.ended(question);
+                s.shelf.dropped(question);
+            }
             Event::Encoding { revision, done, total } => {
                 s.encoding = Some((done, total)).filter(|_| revision == s.revision);
             }
@@ -386,8 +453,21 @@ impl App {
             }
             Event::Scored(scored) => {
                 s.beside.scored(&scored);
+                s.shelf.take(&scored);
+                if let Some(whiskers) = &mut s.whiskers {
+                    whiskers.take(scored.question, Some(&scored));
+                }
                 if s.shown.as_ref().is_some_and(|shown| shown.answer.id == scored.question) {
                     s.scored = Some(scored);
+                } else if let Some((span, question)) = s.moment_question()
+                    && question == scored.question
+                {
+                    s.moment_scored = Some((span, scored));
+                }
+            }
+            Event::Swept(swept) => {
+                if let Some(record) = &mut s.record {
+                    record.take(&swept, s.playback.position);
                 }
             }
             Event::PromptsFailed { message, .. } => {
@@ -454,6 +534,10 @@ impl App {
             self.reopened();
         }
         self.ask_when_changed(now);
+        self.keep_sweeping();
+        self.ask_shelf();
+        self.watch_answers();
+        self.look_for_camera();
         let s = &self.state;
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());
         if let (Some(source), Some(shown)) = (source, &s.shown)

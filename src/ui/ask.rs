@@ -32,6 +32,10 @@ pub fn show(ctx: &egui::Context, s: &mut State, out: &mut Vec<Intent>) {
             }
             Some(Dialog::SavePrompts) => ("Save the prompt set", "The path of the JSON file to write"),
             Some(Dialog::Report) => ("Write the report", "The path of a folder"),
+            Some(Dialog::ShelfClip) => {
+                ("Put a clip on the shelf", "The path of a video, or of a list of them (CSV)")
+            }
+            Some(Dialog::ShelfFolder) => ("Put a folder on the shelf", "The path of a folder of videos"),
         };
         match field_window(ctx, title, about, ("Path", "~/clip.mp4"), asked) {
             Outcome::Open => {}

@@ -42,7 +42,15 @@ pub fn show(
                 open = !open;
                 ui.data_mut(|d| d.insert_temp(open_id, open));
             }
-            score_row::show(ui, score, s.pinned(c), &class.name, reach, s.scores_fresh());
+            score_row::show(
+                ui,
+                score,
+                s.pinned(c),
+                &class.name,
+                score.and_then(|c| s.spread(c)),
+                reach,
+                s.scores_fresh(),
+            );
             if open {
                 line(ui, trouble.first().map_or("", |t| t.text.as_str()), &trouble);
                 for side in [Side::Positive, Side::Negative] {

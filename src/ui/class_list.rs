@@ -103,7 +103,7 @@ impl List {
     fn arrange(&mut self, s: &State, still: bool) {
         let document = s.history.present();
         let count = document.prompts.classes.len();
-        let scores = s.scored.as_ref().map(|x| &x.scores).filter(|_| s.scores().is_some());
+        let scores = s.current().map(|x| &x.scores);
         let sorted = self.by.as_ref().zip(scores).is_some_and(|(a, b)| Arc::ptr_eq(a, b));
         let same = self.shape == Some(document.shape());
         self.shape = Some(document.shape());

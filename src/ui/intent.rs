@@ -2,11 +2,13 @@
 //! same in JSON. What other threads bring back is an [`JobOutcome`](super::jobs::JobOutcome).
 
 use super::edit::PromptEdit;
+use super::lanes::Lanes;
 use super::lens::Lens;
 use super::look::View;
 use super::panes::Pane;
 use super::probes::{Brush, PatchAt};
 use super::scope::Scope;
+use super::shelf::Place;
 use crate::model::Surgery;
 use crate::session::ModelSource;
 use crate::video::Pts;
@@ -43,6 +45,10 @@ pub enum Intent {
     SetIn,
     SetOut,
     ClearRange,
+    /// In and out point at once.
+    Range(Pts, Pts),
+    /// Plays the stretch where the class of that name is strongest, again and again.
+    LoopStrongest(String),
     /// Shows or hides the field that takes a time.
     TimeField(bool),
 
@@ -71,6 +77,10 @@ pub enum Intent {
     CancelWork,
 
     SetView(View),
+    /// How the lanes look, and which spans they are of.
+    Lanes(Lanes),
+    /// The scores and maps on show are those of the span around the play head, and not of the scope.
+    Moment(bool),
     /// What part of the picture the stage shows, and how large.
     Lens(Lens),
     Edit(PromptEdit),
@@ -80,6 +90,13 @@ pub enum Intent {
     Pin,
     Unpin,
     SortByScore(bool),
+
+    /// Puts clips on the shelf: a video, a folder, or a list of labelled clips.
+    Shelve(PathBuf),
+    Unshelve(Place),
+    ClearShelf,
+    /// Says what a clip on the shelf shows.
+    ShelfLabel(Place, String),
 
     /// Writes a PNG of the stage.
     Snapshot,
@@ -103,12 +120,15 @@ pub enum Dialog {
     LoadPrompts,
     SavePrompts,
     Report,
+    ShelfClip,
+    ShelfFolder,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ui::edit::Side;
+    use crate::ui::lanes::Measure;
     use crate::video::clip::Freeze;
 
     /// Lessons and experiment files will speak it, so its words are a promise.
@@ -117,6 +137,9 @@ mod tests {
         for (intent, json) in [
             (Intent::TogglePlay, r#""toggle_play""#),
             (Intent::Seek(Pts(1_500_000_000)), r#"{"seek":1500000000}"#),
+            (Intent::Range(Pts(5), Pts(9)), r#"{"range":[5,9]}"#),
+            (Intent::LoopStrongest("moving left".into()), r#"{"loop_strongest":"moving left"}"#),
+            (Intent::Moment(true), r#"{"moment":true}"#),
             (Intent::Pane(Pane::Inspector, true), r#"{"pane":["inspector",true]}"#),
             (Intent::Lens(Lens::default()), r#"{"lens":{"zoom":1.0,"centre":[0.5,0.5]}}"#),
             (Intent::Scope(Scope::Around), r#"{"scope":"around"}"#),
@@ -135,6 +158,9 @@ mod tests {
             assert_eq!(serde_json::to_string(&intent).unwrap(), json);
             assert_eq!(serde_json::from_str::<Intent>(json).unwrap(), intent);
         }
+        let lanes: Intent = serde_json::from_str(r#"{"lanes":{"measure":"margin","hop":0.5}}"#).unwrap();
+        let half = Lanes { measure: Measure::Margin, hop: Some(0.5), ..Lanes::default() };
+        assert_eq!(lanes, Intent::Lanes(half));
         let surgery: Intent = serde_json::from_str(r#"{"surgery":{"no_motion":true}}"#).unwrap();
         assert_eq!(surgery, Intent::Surgery(Surgery { no_motion: true, ..Surgery::default() }));
     }

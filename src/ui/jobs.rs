@@ -3,7 +3,10 @@
 //! asked for is there.
 
 use super::intent::{Dialog, Intent};
+use super::shelf::{self, Labelled};
+use crate::engine::QuestionId;
 use crate::prompt::PromptSet;
+use crate::video::camera::Camera;
 use crate::video::{Pts, SourceId};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::PathBuf;
@@ -21,6 +24,10 @@ pub enum JobOutcome {
     PromptsRead(PathBuf, Result<PromptSet, String>),
     /// Small pictures of sampled frames have been read.
     Thumbnails(SourceId, Vec<(Pts, egui::ColorImage)>),
+    /// Clips for the shelf have been found.
+    Clips(Result<Vec<Labelled>, String>),
+    /// Whether the camera moves in the span of that question.
+    Camera(QuestionId, Camera),
     /// Something is done: what to tell, good or bad.
     Told(Result<String, String>),
 }
@@ -146,6 +153,11 @@ impl Desk {
         });
     }
 
+    /// Looks for the clips that a path stands for.
+    pub fn find_clips(&self, path: PathBuf) {
+        self.start("shelf", move || Some(JobOutcome::Clips(shelf::clips_of(&path))));
+    }
+
     /// Writes a prompt file.
     pub fn write_prompts(&self, path: PathBuf, set: PromptSet) {
         self.write("prompts", move || {
@@ -164,6 +176,7 @@ impl Dialog {
             Dialog::LoadPrompts => Intent::LoadPrompts(path),
             Dialog::SavePrompts => Intent::SavePrompts(path),
             Dialog::Report => Intent::Report(path),
+            Dialog::ShelfClip | Dialog::ShelfFolder => Intent::Shelve(path),
         }
     }
 }
@@ -176,6 +189,12 @@ fn pick(which: Dialog) -> Option<PathBuf> {
             .add_filter("Videos and pictures", &VIDEO_TYPES)
             .add_filter("All files", &["*"])
             .pick_file(),
+        Dialog::ShelfClip => dialog
+            .set_title("Put a clip on the shelf")
+            .add_filter("Videos and lists", &[VIDEO_TYPES.as_slice(), &["csv"]].concat())
+            .add_filter("All files", &["*"])
+            .pick_file(),
+        Dialog::ShelfFolder => dialog.set_title("Put a folder of videos on the shelf").pick_folder(),
         Dialog::Model => dialog.set_title("Open a model folder").pick_folder(),
         Dialog::LoadPrompts => dialog
             .set_title("Open a prompt set")

@@ -7,7 +7,7 @@
 use super::intent::Intent;
 use super::pictures::Pictures;
 use super::state::State;
-use super::{filmstrip, inspector, patch, stage, surgery, theme};
+use super::{filmstrip, inspector, lanes, patch, shelf_pane, stage, surgery, theme};
 use egui::{Color32, Rect, Style, Ui, Visuals, WidgetText};
 use egui_tiles::{Behavior, Container, SimplificationOptions, Tabs, Tile, TileId, Tiles, Tree, UiResponse};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,8 @@ pub enum Pane {
     Inspector,
     Surgery,
     Patch,
+    Lanes,
+    Shelf,
 }
 
 /// Where a pane lies until a person moves it.
@@ -33,7 +35,8 @@ enum Place {
 }
 
 impl Pane {
-    pub const ALL: [Self; 5] = [Self::Stage, Self::Filmstrip, Self::Inspector, Self::Surgery, Self::Patch];
+    pub const ALL: [Self; 7] =
+        [Self::Stage, Self::Filmstrip, Self::Inspector, Self::Surgery, Self::Patch, Self::Lanes, Self::Shelf];
 
     pub fn title(self) -> &'static str {
         match self {
@@ -42,6 +45,8 @@ impl Pane {
             Self::Surgery => "Surgery",
             Self::Patch => "Patch",
             Self::Inspector => "Inspector",
+            Self::Lanes => "Lanes",
+            Self::Shelf => "Shelf",
         }
     }
 
@@ -57,23 +62,27 @@ impl Pane {
             }
             Self::Patch => "What the patch that was clicked is like, and what its motion attends to",
             Self::Inspector => "Facts about clip, model and device",
+            Self::Lanes => "Scores, motion and gates over the whole video",
+            Self::Shelf => "Many clips against the prompts at once",
         }
     }
 
     fn place(self) -> Place {
         match self {
             Self::Stage => Place::Centre,
-            Self::Filmstrip => Place::Below,
+            Self::Filmstrip | Self::Lanes | Self::Shelf => Place::Below,
             Self::Surgery | Self::Patch | Self::Inspector => Place::Right,
         }
     }
 
     /// Whether it is open in a window of this size where nobody has chosen.
     fn fits(self, window: egui::Vec2) -> bool {
-        match self.place() {
-            Place::Centre => true,
-            Place::Right => window.x >= 1100.0,
-            Place::Below => window.y >= 700.0,
+        match (self, self.place()) {
+            // Empty until a person puts something on it.
+            (Self::Shelf, _) => false,
+            (_, Place::Centre) => true,
+            (_, Place::Right) => window.x >= 1100.0,
+            (_, Place::Below) => window.y >= 700.0,
         }
     }
 }
@@ -204,6 +213,8 @@ impl Behavior<Pane> for Drawing<'_> {
                     Pane::Surgery => surgery::show(ui, s, out),
                     Pane::Patch => patch::show(ui, s, out),
                     Pane::Inspector => inspector::show(ui, s),
+                    Pane::Lanes => lanes::show(ui, s, out),
+                    Pane::Shelf => shelf_pane::show(ui, s, out),
                     Pane::Stage => {}
                 });
             }
@@ -231,6 +242,7 @@ impl Behavior<Pane> for Drawing<'_> {
     ) {
         let front = tabs.active.and_then(|tile| tiles.get_pane(&tile)).filter(|p| **p != Pane::Stage);
         if let Some(pane) = front {
+            ui.add_space(4.0);
             let button = ui.add(egui::Button::new("×").frame(false));
             let tip = "Close this pane; the menu Panes opens it again";
             let name = format!("Close {}", pane.title());

@@ -5,7 +5,8 @@ use super::look::{self, Quantity, View};
 use super::thumbnails::Thumbnails;
 use super::video_paint::VideoRenderer;
 use crate::engine::Answer;
-use crate::video::Frame;
+use crate::session::Maps;
+use crate::video::{Frame, Pts};
 use crate::view::{Colormap, Normalise};
 use eframe::egui_wgpu::RenderState;
 use egui::{TextureHandle, TextureId, TextureOptions};
@@ -23,6 +24,17 @@ struct Key {
     range: [u32; 2],
     smooth: bool,
     tile: bool,
+}
+
+/// Tells one picture of a moment from another: the moment, and how it looks.
+type MomentKey = ((usize, Pts), Key);
+
+impl Key {
+    fn new(view: &View, frame: MapFrame) -> Self {
+        let MapFrame { quantity, range, t, tile } = frame;
+        let range = [range.lo.to_bits(), range.hi.to_bits()];
+        Self { answer: 0, quantity, t, palette: view.palette, range, smooth: view.smooth, tile }
+    }
 }
 
 /// One frame of a map, as it is to be drawn.
@@ -49,6 +61,8 @@ pub struct Pictures {
     answers: Vec<(u64, Arc<Answer>)>,
     numbered: u64,
     maps: HashMap<Key, TextureHandle>,
+    /// Of the moment, one a quantity; another moment takes its place.
+    moments: HashMap<Quantity, (MomentKey, TextureHandle)>,
     /// Made in total, for tests: drawing the same thing again must not add to it.
     pub made: usize,
     pub video: Option<TextureId>,
@@ -107,6 +121,28 @@ impl Pictures {
         self.answers[self.answers.len() - 1].0
     }
 
+    /// The texture of a map of the moment, which is another one with nearly every frame that is displayed.
+    pub fn moment(
+        &mut self,
+        ctx: &egui::Context,
+        (maps, at): (&Maps, (usize, Pts)),
+        view: &View,
+        frame: MapFrame,
+    ) -> TextureId {
+        let key = (at, Key::new(view, frame));
+        let options = if view.smooth { TextureOptions::LINEAR } else { TextureOptions::NEAREST };
+        let image = || look::picture(frame.quantity, view.palette, frame.range, maps, frame.t, view.smooth);
+        let (made, texture) = self
+            .moments
+            .entry(frame.quantity)
+            .or_insert_with(|| (key, ctx.load_texture("moment", image(), options)));
+        if *made != key {
+            *made = key;
+            texture.set(image(), options);
+        }
+        texture.id()
+    }
+
     /// The texture of one map.
     pub fn map(
         &mut self,
@@ -116,15 +152,7 @@ impl Pictures {
         frame: MapFrame,
     ) -> TextureId {
         let MapFrame { quantity, range, t, tile } = frame;
-        let key = Key {
-            answer: self.number(answer),
-            quantity,
-            t,
-            palette: view.palette,
-            range: [range.lo.to_bits(), range.hi.to_bits()],
-            smooth: view.smooth,
-            tile,
-        };
+        let key = Key { answer: self.number(answer), ..Key::new(view, frame) };
         if self.maps.len() >= MOST && !self.maps.contains_key(&key) {
             self.maps.clear();
         }

@@ -15,7 +15,7 @@ use egui::{Color32, RichText, Ui, vec2};
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     header(ui, s, out);
     scope::altered_note(ui, s);
-    scope::line(ui, s);
+    scope::line(ui, s, out);
     ui.separator();
     // The foot has its room whether there are scores or not.
     let switch = if s.model.as_ref().is_some_and(|m| m.word_level) { 24.0 } else { 0.0 };

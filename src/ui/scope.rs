@@ -7,6 +7,7 @@ use super::state::{State, clock};
 use super::theme;
 use crate::engine::Question;
 use crate::video::Pts;
+use crate::video::camera::Camera;
 use crate::video::clip::{ClipSpec, Rule, Span};
 use crate::view::is_still;
 use egui::{RichText, Ui};
@@ -80,10 +81,21 @@ impl State {
 
     /// "scores of 0:00.0 to 0:10.3, 8 frames": what the scores and maps on show are of, always.
     pub fn scope_words(&self) -> Option<String> {
+        if self.moment {
+            let ((span, _), record) = self.moment_scored.as_ref().zip(self.record.as_ref())?;
+            let frames = record.sweep.question(0).frames;
+            let (start, end) = (tenths(span.start), tenths(span.end));
+            return Some(format!("scores of the moment, {start} to {end}, {frames} frames"));
+        }
         let shown = self.shown.as_ref()?;
         let span = shown.span();
         let frames = shown.answer.frames.len();
         Some(format!("scores of {} to {}, {frames} frames", tenths(span.start), tenths(span.end)))
+    }
+
+    /// The span around the play head has not been looked at yet; that of the scores is the nearest that has.
+    pub fn is_beside_the_moment(&self) -> bool {
+        self.record.as_ref().is_some_and(|r| !r.has(r.sweep.nearest(self.playback.position)))
     }
 
     /// The model reads little more into what is shown than into still footage.
@@ -97,6 +109,22 @@ impl State {
     pub fn altered_words(&self) -> Option<String> {
         let what = self.shown.as_ref()?.answer.question.altered()?;
         Some(format!("altered: {what} (not retrained)"))
+    }
+
+    /// "the camera moves (the picture 1.2 px a frame to the left)", where it does in what is shown.
+    pub fn camera_words(&self) -> Option<String> {
+        let ((id, camera), shown) = self.camera.as_ref().zip(self.shown.as_ref())?;
+        let Camera::Moves([x, y]) = *camera else { return None };
+        let side = if x.abs() >= y.abs() {
+            if x > 0.0 { "to the right" } else { "to the left" }
+        } else if y > 0.0 {
+            "down"
+        } else {
+            "up"
+        };
+        let size = x.hypot(y);
+        (*id == shown.answer.id)
+            .then(|| format!("the camera moves (the picture {size:.1} px a frame {side})"))
     }
 
     /// Frames so far apart that motion between them is change of scene.
@@ -135,14 +163,15 @@ pub fn altered_note(ui: &mut Ui, s: &State) {
 }
 
 /// One line beside the scores: what they are of, and what must be known to read them.
-pub fn line(ui: &mut Ui, s: &State) {
+pub fn line(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     ui.horizontal_wrapped(|ui| {
+        switch(ui, s, out);
         let Some(words) = s.scope_words() else {
             let text = if s.work.is_some() { "being looked at for the first time" } else { "no scores yet" };
             ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
             return;
         };
-        let stale = s.is_stale();
+        let stale = !s.moment && s.is_stale();
         let colour = if stale { theme::WEAK } else { theme::TEXT };
         ui.label(RichText::new(words).font(theme::small()).color(colour));
         let mut mark = |on: bool, text: &str, tip: &str| {
@@ -157,17 +186,51 @@ pub fn line(ui: &mut Ui, s: &State) {
             "Something else is selected now, and was cancelled or failed; press A to ask again"
         };
         mark(stale, "stale", why);
+        let tip = "This part of the video has not been looked at yet; these scores are of the nearest part that has";
+        mark(s.moment && s.is_beside_the_moment(), "not looked at here yet", tip);
         mark(
             s.is_still(),
             "next to no motion",
             "The model reads little more into this than into still footage, so what it says about motion means little",
         );
+        if let Some(words) = s.camera_words() {
+            let tip = "Everything moves in the picture then, so the motion map lights up everywhere. Estimated from blocks of \
+                       pixels in frames that follow each other";
+            mark(true, &words, tip);
+        }
+        let winners = s.winners();
+        let tip = format!(
+            "With the same span sampled a little earlier or later, another class wins: {}",
+            winners.join(", ")
+        );
+        mark(!winners.is_empty(), "the winner depends on the sampling", &tip);
         mark(
             s.is_sparse(),
             "frames over 2 s apart",
             "Between frames so far apart, motion is change of scene; select a shorter part",
         );
     });
+}
+
+/// What the scores and maps are of: the scope, or the span around the play head.
+fn switch(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    let ready = s.record.as_ref().is_some_and(|r| !r.is_empty());
+    for (moment, name, tip) in [
+        (
+            false,
+            "Clip",
+            "Scores and maps of what is selected: the whole video, In to Out, or around the play head",
+        ),
+        (true, "Moment", "Scores and maps of the span around the play head, from the sweep; they go with it"),
+    ] {
+        let text = RichText::new(name).font(theme::small());
+        let button =
+            ui.add_enabled(ready || s.moment == moment, egui::Button::selectable(s.moment == moment, text));
+        let button = button.on_disabled_hover_text("Once the sweep over the video has begun");
+        if button.on_hover_text(tip).clicked() && s.moment != moment {
+            out.push(Intent::Moment(moment));
+        }
+    }
 }
 
 /// `m:ss.t`; the transport has the exact time.

@@ -2,6 +2,7 @@
 //! what the negative prompts push, and a diamond where the two leave it (the margin).
 
 use super::theme;
+use super::whiskers::Spread;
 use crate::score::{ClassScore, Scores};
 use egui::{Color32, CornerRadius, Rect, RichText, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
@@ -32,6 +33,7 @@ pub fn show(
     score: Option<&ClassScore>,
     pinned: Option<&ClassScore>,
     class: &str,
+    spread: Option<Spread>,
     reach: f32,
     fresh: bool,
 ) {
@@ -42,8 +44,8 @@ pub fn show(
             ui.set_opacity(0.6);
         }
         ui.horizontal(|ui| {
-            share(ui, c, score.is_some(), pinned);
-            bar(ui, c, reach);
+            share(ui, c, score.is_some(), pinned, spread);
+            bar(ui, c, spread.and_then(|s| s.margin), reach);
         });
         numbers(ui, c, pinned);
     });
@@ -104,9 +106,14 @@ fn change_colour(d: Option<f32>, better: f32) -> Color32 {
 }
 
 /// The share of this class, as a bar behind the number.
-fn share(ui: &mut Ui, c: &ClassScore, known: bool, pinned: Option<&ClassScore>) {
+fn share(ui: &mut Ui, c: &ClassScore, known: bool, pinned: Option<&ClassScore>, spread: Option<Spread>) {
     let was = pinned.map_or(String::new(), |b| format!("\nPinned: {:.1}%", b.p * 100.0));
-    let tip = format!("{P}{was}");
+    let range = spread.map_or(String::new(), |s| {
+        let (lo, hi) = (100.0 * s.p.0, 100.0 * s.p.1);
+        let n = s.samplings;
+        format!("\nWhisker: {lo:.1}% to {hi:.1}% over {n} samplings of the same span, each a little earlier or later")
+    });
+    let tip = format!("{P}{was}{range}");
     let fill = Color32::from_rgb(58, 84, 140);
     let text = match (known, c.counts) {
         (false, _) => "–".to_owned(),
@@ -114,6 +121,10 @@ fn share(ui: &mut Ui, c: &ClassScore, known: bool, pinned: Option<&ClassScore>) 
         (true, true) => format!("{:.1}%", c.p * 100.0),
     };
     let r = meter(ui, 62.0, c.p, fill, &format!("p of {}", c.name), &text, tip);
+    if let Some(s) = spread {
+        let x = |v: f32| r.rect.left() + r.rect.width() * v.clamp(0.0, 1.0);
+        whisker(ui, x(s.p.0), x(s.p.1), r.rect.bottom() - 3.0);
+    }
     if let Some(b) = pinned {
         let x = r.rect.left() + r.rect.width() * b.p.clamp(0.0, 1.0);
         ui.painter().vline(x, r.rect.y_range(), Stroke::new(2.0, theme::WARN));
@@ -140,7 +151,16 @@ pub fn meter(
     r.on_hover_text(tip.into())
 }
 
-fn bar(ui: &mut Ui, c: &ClassScore, reach: f32) {
+/// From the smallest to the largest of a score over other samplings of the same span.
+fn whisker(ui: &Ui, from: f32, to: f32, y: f32) {
+    let stroke = Stroke::new(1.0, theme::STRONG);
+    ui.painter().hline(from..=to, y, stroke);
+    for x in [from, to] {
+        ui.painter().vline(x, y - 2.5..=y + 2.5, stroke);
+    }
+}
+
+fn bar(ui: &mut Ui, c: &ClassScore, spread: Option<(f32, f32)>, reach: f32) {
     let (rect, r) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), Sense::hover());
     let painter = ui.painter();
     painter.rect_filled(rect, CornerRadius::same(3), theme::FIELD);
@@ -174,6 +194,9 @@ fn bar(ui: &mut Ui, c: &ClassScore, reach: f32) {
         let points = vec![at - h, at + w, at + h, at - w];
         painter.add(egui::Shape::convex_polygon(points, theme::STRONG, Stroke::new(1.0, theme::FIELD)));
     }
+    if let Some((lo, hi)) = spread {
+        whisker(ui, x(lo), x(hi), rect.center().y);
+    }
     let words = format!(
         "Pull of the positive {}, push of the negative {}, margin {}",
         c.s_pos.map_or("none".into(), |v| format!("{v:+.3}")),
@@ -182,8 +205,8 @@ fn bar(ui: &mut Ui, c: &ClassScore, reach: f32) {
     );
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, format!("{}: {words}", c.name)));
     r.on_hover_text(format!(
-        "{words}.\nSolid, to the right: the pull of s+. Hatched, to the left: the push of s−. Diamond: the margin. \
-         All classes share one scale."
+        "{words}.\nSolid, to the right: the pull of s+. Hatched, to the left: the push of s−. Diamond: the margin, \
+         and the line through it its spread over other samplings of the same span. All classes share one scale."
     ));
 }
 

@@ -3,12 +3,13 @@
 //! A map belongs to a sampled frame. Over that very frame it is drawn in full; over another frame of the analysed
 //! window it is dimmed and named ("map of 1.230 s"); outside the window it is not drawn, and the caption says why.
 
+use super::drawn::Drawn;
 use super::icon::{self, Icon};
 use super::intent::Intent;
 use super::lens::Lens;
-use super::look::{self, Arrangement, Moment, PALETTES, Quantity, Scale, View};
+use super::look::{self, Arrangement, PALETTES, Quantity, Scale, View};
 use super::pictures::{MapFrame, Pictures};
-use super::state::{State, clock};
+use super::state::State;
 use super::{overlay, scope, theme};
 use crate::engine::Answer;
 use crate::video::preprocess::CropRect;
@@ -41,9 +42,9 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
         empty(ui, s, rect, out);
         return rect;
     }
-    // Of the original no probe is asked.
+    // Of the original no probe is asked, and there is no sweep.
     let probed = matches!(s.view.layer, Layer::Freeze | Layer::Likeness);
-    if s.view.beside && !probed && s.original().is_some() {
+    if s.view.beside && !probed && !s.moment && s.original().is_some() {
         let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
         for (r, whose) in split(rect, 2, aspect(s)).into_iter().zip([Whose::Original, Whose::Shown]) {
             picture_of(ui, s, pictures, out, r, (layer, whose), None);
@@ -127,7 +128,7 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
     let shown = |l: Layer| v.layer == l || (v.arrangement == Arrangement::Grid && four(v.layer).contains(&l));
     let (motion, fixed, gate) = (shown(Layer::Motion), shown(Layer::Static), shown(Layer::Gate));
     if motion && let Some(shown) = &s.shown {
-        let name = |l: Option<usize>| l.map_or("all levels".to_owned(), |l| format!("level {}", l + 1));
+        let name = |l: Option<usize>| l.map_or("all levels".to_owned(), |l| s.level_name(l));
         let combo = egui::ComboBox::from_id_salt("level").width(84.0).selected_text(name(v.level)).show_ui(
             ui,
             |ui| {
@@ -136,7 +137,9 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
                 }
             },
         );
-        combo.response.accessible_name("Level").on_hover_text("Lifting level: 1 is the fastest change");
+        combo.response.accessible_name("Level").on_hover_text(
+            "Changes within so many seconds (a lifting level), or all together. The shortest coincides best with what moves",
+        );
     }
     if fixed {
         ui.checkbox(&mut v.static_energy, "Static as energy")
@@ -293,6 +296,13 @@ impl Whose {
         }
     }
 
+    fn drawn(self, s: &State) -> Option<Drawn<'_>> {
+        match self {
+            Self::Shown => s.drawn(),
+            Self::Original => s.original().and_then(|answer| s.drawn_of(answer)),
+        }
+    }
+
     /// What a picture must not be read without.
     fn words(self, s: &State) -> Option<String> {
         match self {
@@ -303,15 +313,17 @@ impl Whose {
 }
 
 /// The range of the colours: one for both where the original stands beside what is altered.
-fn range(s: &State, source: Quantity, answer: &Answer, t: usize) -> Normalise {
-    let of = |answer: &Answer, t| source.range(&s.view, &answer.evidence.maps, s.motion_scale(), t);
-    let own = of(answer, t);
-    let both = |original: &Arc<Answer>| {
-        let (shown, place) = (s.shown.as_ref()?, |a: &Answer| s.moment_of(a).map_or(0, |m| m.t));
-        let (a, b) = (of(original, place(original)), of(&shown.answer, place(&shown.answer)));
-        Some(Normalise { lo: a.lo.min(b.lo), hi: a.hi.max(b.hi) })
+fn range(s: &State, source: Quantity, drawn: &Drawn<'_>) -> Normalise {
+    let of = |drawn: &Drawn<'_>| {
+        let (reaching, t) = s.reaching(drawn);
+        source.range(&s.view, reaching, s.motion_scale(), t)
     };
-    s.original().filter(|_| s.view.beside).and_then(both).unwrap_or(own)
+    let own = of(drawn);
+    let both = || Some((of(&Whose::Original.drawn(s)?), of(&Whose::Shown.drawn(s)?)));
+    match both().filter(|_| s.view.beside && !s.moment) {
+        Some((a, b)) => Normalise { lo: a.lo.min(b.lo), hi: a.hi.max(b.hi) },
+        None => own,
+    }
 }
 
 /// One picture with its caption; `from`: the map only right of this x.
@@ -354,38 +366,39 @@ fn picture_of(
     }
     let strip = Rect::from_min_max(frame.left_bottom(), frame.right_bottom() + vec2(0.0, CAPTION));
     let strip = strip.intersect(rect);
-    let Some(answer) = whose.answer(s) else {
+    let Some((answer, drawn)) = whose.answer(s).zip(whose.drawn(s)) else {
         let text = if layer == Layer::Input { "Input" } else { "no map yet" };
         caption_text(ui, strip, text, theme::WEAK);
         return;
     };
-    let maps = &answer.evidence.maps;
-    let crop = crop_rect(picture, answer.crop);
+    let crop = crop_rect(picture, drawn.crop);
     outside_crop(&painter, picture, crop);
-    if let Some(moment) = s.moment_of(answer).filter(|m| !m.outside) {
+    if drawn.seen && drawn.moment.is_none() {
         if matches!(layer, Layer::Freeze | Layer::Likeness) {
-            let badge = whose.words(s);
-            overlay::draw(ui, s, layer, (answer, moment.t), crop, frame, strip);
-            overlay::hand(ui, s, &hand, (crop, frame), moment.t, out);
-            if let Some(words) = badge {
+            overlay::draw(ui, s, layer, (answer, drawn.t), crop, frame, strip);
+            overlay::hand(ui, s, &hand, (crop, frame), drawn.t, out);
+            if let Some(words) = whose.words(s) {
                 altered_badge(&painter, frame, &words, whose == Whose::Original);
             }
             return;
         }
-        overlay::hand(ui, s, &hand, (crop, frame), moment.t, out);
+        overlay::hand(ui, s, &hand, (crop, frame), drawn.t, out);
     }
-    let (Some(source), Some(moment)) = (Quantity::of(layer, &s.view, maps), s.moment_of(answer)) else {
+    let Some(source) = Quantity::of(layer, &s.view, &drawn.maps) else {
         caption_text(ui, strip, layer.name(), theme::TEXT);
         if let Some(words) = whose.words(s) {
             altered_badge(&painter, frame, &words, whose == Whose::Original);
         }
         return;
     };
-    let dim = if moment.exact && !s.playback.playing { 1.0 } else { DIMMED };
-    if !moment.outside {
-        let range = range(s, source, answer, moment.t);
-        let map = MapFrame { quantity: source, range, t: moment.t, tile: false };
-        let id = pictures.map(ui.ctx(), answer, &s.view, map);
+    let range = range(s, source, &drawn);
+    let dim = if drawn.full { 1.0 } else { DIMMED };
+    if drawn.seen {
+        let map = MapFrame { quantity: source, range, t: drawn.t, tile: false };
+        let id = match drawn.moment {
+            Some(at) => pictures.moment(ui.ctx(), (&drawn.maps, at), &s.view, map),
+            None => pictures.map(ui.ctx(), answer, &s.view, map),
+        };
         let alpha = (s.view.opacity * dim * 255.0).round() as u8;
         let tint = Color32::from_white_alpha(alpha);
         match from {
@@ -400,8 +413,13 @@ fn picture_of(
     if layer == Layer::Motion && whose == Whose::Shown && s.is_still() {
         badge(&painter, frame, "next to no motion");
     }
-    let hover = hover(ui, source, answer, crop, frame, moment);
-    caption(ui, s, strip, layer, (source, answer, whose), moment, hover);
+    let hover = hover(ui, &drawn, source, crop, frame);
+    let (about, colour) = drawn.words;
+    let words = match whose.words(s) {
+        Some(words) => (format!("{words}, {about}"), theme::ALTERED),
+        None => (about, colour),
+    };
+    caption(ui, s, strip, layer, (source, range), words, hover);
 }
 
 /// What is altered, at the bottom of the picture on a ground that cannot be overlooked; of the original the word alone.
@@ -508,19 +526,12 @@ struct Hover {
     value: Option<f32>,
 }
 
-fn hover(
-    ui: &mut Ui,
-    source: Quantity,
-    answer: &Answer,
-    crop: Rect,
-    frame: Rect,
-    moment: Moment,
-) -> Option<Hover> {
+fn hover(ui: &mut Ui, drawn: &Drawn<'_>, source: Quantity, crop: Rect, frame: Rect) -> Option<Hover> {
     let p = ui.ctx().pointer_hover_pos().filter(|p| crop.contains(*p) && ui.rect_contains_pointer(frame))?;
-    if moment.outside {
+    if !drawn.seen {
         return None;
     }
-    let maps = &answer.evidence.maps;
+    let maps = &*drawn.maps;
     let (rows, cols) = source.grid(maps);
     if rows == 0 || cols == 0 {
         return None;
@@ -532,7 +543,7 @@ fn hover(
     let patch = Rect::from_min_size(crop.min + vec2(c as f32 * size.x, r as f32 * size.y), size);
     let line = Stroke::new(1.0, Color32::WHITE);
     ui.painter_at(frame).rect_stroke(patch, CornerRadius::ZERO, line, StrokeKind::Inside);
-    let at = |m| look::frame_or_empty(m, moment.t).get(r * cols + c).copied();
+    let at = |m| look::frame_or_empty(m, drawn.t).get(r * cols + c).copied();
     let value = source.map(maps).and_then(at);
     let number = match value {
         Some(v) => number(v),
@@ -565,8 +576,8 @@ fn caption(
     s: &State,
     strip: Rect,
     layer: Layer,
-    (source, answer, of): (Quantity, &Answer, Whose),
-    moment: Moment,
+    (source, scale): (Quantity, Normalise),
+    (words, colour): (String, Color32),
     hover: Option<Hover>,
 ) {
     let painter = ui.painter_at(strip);
@@ -580,7 +591,6 @@ fn caption(
     let narrow = strip.width() < 380.0;
     let mut right = strip.right() - 2.0;
     if source != Quantity::StaticColours {
-        let scale = range(s, source, answer, moment.t);
         let hi = lay(&number(scale.hi), theme::TEXT);
         right -= hi.size().x;
         put(right, hi);
@@ -597,40 +607,23 @@ fn caption(
         right -= 8.0;
     }
     let mut left = put(strip.left() + 2.0, lay(layer.name(), theme::STRONG)) + 8.0;
-    let (words, colour) = which(answer, moment);
-    let altered = of.words(s).map(|words| (words, theme::ALTERED));
     // What does not fit is cut at the scale and not drawn over it.
     let room =
         painter.with_clip_rect(Rect::from_min_max(pos2(left, strip.top()), pos2(right, strip.bottom())));
     let hovered = hover.is_some();
-    for (text, colour) in
-        hover.map(|h| (h.text, theme::STRONG)).into_iter().chain(altered).chain([(words, colour)])
-    {
+    for (text, colour) in hover.map(|h| (h.text, theme::STRONG)).into_iter().chain([(words, colour)]) {
         let galley = lay(&text, colour);
         let at = pos2(left, middle - galley.size().y / 2.0);
         left += galley.size().x + 10.0;
         room.galley(at, galley, theme::TEXT);
     }
-    let about = lay(&source.quantity(), theme::WEAK);
+    let about = match source {
+        Quantity::Level(l) => format!("motion energy ‖d‖/‖X‖ of changes {}", s.level_name(l)),
+        _ => source.quantity(),
+    };
+    let about = lay(&about, theme::WEAK);
     if !hovered && left + about.size().x < right {
         put(right - about.size().x - 2.0, about);
-    }
-}
-
-/// Says which frame the map belongs to.
-fn which(answer: &Answer, m: Moment) -> (String, Color32) {
-    if m.outside {
-        let of = answer.question.clip.span;
-        let text = format!(
-            "play head outside the part that was asked about ({} to {})",
-            clock(of.start),
-            clock(of.end)
-        );
-        (text, theme::WARN)
-    } else if m.exact {
-        ("map of this frame".to_owned(), theme::GOOD)
-    } else {
-        (format!("map of {}", clock(m.pts)), theme::WARN)
     }
 }
 

@@ -6,11 +6,15 @@ use super::bundled;
 use super::edit::History;
 use super::hold::Hold;
 use super::keep::Recent;
+use super::lanes::Lanes;
 use super::lens::Lens;
 use super::look::{self, Moment, View};
 use super::messages::Messages;
 use super::probes::Probes;
+use super::record::Record;
 use super::scope::Scope;
+use super::shelf::Shelf;
+use super::whiskers::Whiskers;
 use crate::device::DeviceInfo;
 use crate::engine::{Answer, Question, QuestionId, Scored};
 use crate::model::Surgery;
@@ -18,6 +22,7 @@ use crate::model::folder::MotionScale;
 use crate::prompt::Class;
 use crate::score::{ClassScore, Scores};
 use crate::session::{Map, ModelInfo, PromptNote};
+use crate::video::camera::Camera;
 use crate::video::clip::{Order, Span};
 use crate::video::{Pts, Source, VideoInfo};
 use std::collections::HashMap;
@@ -185,6 +190,19 @@ pub struct State {
     pub encoding: Option<(usize, usize)>,
     pub notes: HashMap<String, PromptNote>,
     pub view: View,
+    /// Clips beside the one on the stage.
+    pub shelf: Shelf,
+    pub lanes: Lanes,
+    /// What has been told of the sweep over the open video, once there is one.
+    pub record: Option<Record>,
+    /// The scores and maps on show are those of the span around the play head, and not of the scope.
+    pub moment: bool,
+    /// The newest scores of such a span, and where it lies; see [`State::scores`].
+    pub moment_scored: Option<(Span, Scored)>,
+    /// Other samplings of the span of what is shown.
+    pub whiskers: Option<Whiskers>,
+    /// Whether the camera moves in what was shown under that question.
+    pub camera: Option<(QuestionId, Camera)>,
     /// What part of the picture the stage shows.
     pub lens: Lens,
     pub sort_by_score: bool,
@@ -206,15 +224,33 @@ impl State {
         &self.history.present().prompts
     }
 
-    /// The scores of what is shown, and of nothing else.
+    /// The scores on show: of the span around the play head, or of the answer that is shown, and of nothing else.
+    pub fn current(&self) -> Option<&Scored> {
+        let scored = if self.moment {
+            &self.moment_scored.as_ref()?.1
+        } else {
+            let shown = self.shown.as_ref()?;
+            self.scored.as_ref().filter(|scored| scored.question == shown.answer.id)?
+        };
+        (!scored.scores.classes.is_empty()).then_some(scored)
+    }
+
+    /// See [`State::current`].
     pub fn scores(&self) -> Option<&Scores> {
+        Some(&*self.current()?.scores)
+    }
+
+    /// The scores of the answer that is shown, whatever is on show.
+    pub fn scores_of_shown(&self) -> Option<&Scores> {
         let (scored, shown) = (self.scored.as_ref()?, self.shown.as_ref()?);
         (scored.question == shown.answer.id && !scored.scores.classes.is_empty()).then_some(&*scored.scores)
     }
 
     /// The scores are those of the prompts as they are now.
     pub fn scores_fresh(&self) -> bool {
-        self.scored.as_ref().is_some_and(|s| s.revision == self.revision)
+        let of_moment = self.moment_scored.as_ref().map(|(_, scored)| scored);
+        let scored = if self.moment { of_moment } else { self.scored.as_ref() };
+        scored.is_some_and(|s| s.revision == self.revision)
     }
 
     /// The motion scale of the model that made what is shown.

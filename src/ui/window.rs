@@ -8,7 +8,7 @@ use super::keep::{Found, Keep};
 use super::restart::{self, Restart};
 use crate::device::gpu::{open_adapter, requests};
 use crate::device::{self, AdapterReport, DeviceChoice, DeviceInfo, SharedGpu};
-use crate::engine::Engine;
+use crate::engine::{Engine, Memory};
 use crate::files;
 use crate::session::ModelSource;
 use eframe::egui_wgpu::{WgpuConfiguration, WgpuError, WgpuSetup, WgpuSetupCreateNew};
@@ -26,6 +26,8 @@ pub struct WindowOptions {
     pub device: DeviceChoice,
     /// Where prompts and arrangement are kept between runs; `None`: nowhere.
     pub state: Option<PathBuf>,
+    /// For what has been computed, beside the model.
+    pub memory: Memory,
 }
 
 /// Why there is no window.
@@ -191,6 +193,7 @@ fn begin(
     let device = if restart.is_some() { DeviceChoice::Cpu } else { options.device };
     let engine = Engine::spawn(device, shared.clone(), files::cache_folder(), wake);
     let mut app = App::new(&ctx, gpu, Some(engine));
+    app.limit(options.memory);
     if let Some(shared) = shared {
         app.watch(shared);
     }

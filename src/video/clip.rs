@@ -37,6 +37,9 @@ pub enum Rule {
     /// METHOD §1, the test-time rule: the middles of equal segments of the frames with start ≤ PTS ≤ end; where there
     /// are none, the frame on show at the start.
     Segments,
+    /// As [`Rule::Segments`], but so many thousandths into each segment in place of the middle, which is 500: the same span,
+    /// sampled a little earlier or later.
+    Shifted { thousandths: u16 },
     /// The frames on show at the middles of the steps of one grid over the whole video, from the step that holds the
     /// start on. So spans that overlap share frames. The span's end plays no part.
     Grid { step: Pts },
@@ -115,6 +118,12 @@ impl Rule {
             Self::Segments => {
                 let within = times.within(span.start, span.end);
                 Ok(sample_indices(within.len(), count).into_iter().map(|i| within[i]).collect())
+            }
+            Self::Shifted { thousandths } => {
+                let within = times.within(span.start, span.end);
+                let into = usize::from(thousandths.min(999));
+                let at = |i: usize| (1000 * i + into) * within.len() / (1000 * count);
+                Ok((0..count).map(|i| within[at(i).min(within.len() - 1)]).collect())
             }
             Self::Grid { step } if step.0 <= 0 => Err(ClipError::Step { step }),
             Self::Grid { step } => {
@@ -241,6 +250,22 @@ mod tests {
         assert_eq!(between.frames(&list(80), 3), Ok(vec![Pts(70); 3]), "the frame on show");
         assert_eq!(between.frames(&FrameTimes::default(), 3), Err(ClipError::NoFrames));
         assert_eq!(between.frames(&list(80), 0), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_shifted_sampling_stays_in_its_segments() {
+        let at = |thousandths: u16| {
+            let rule = Rule::Shifted { thousandths };
+            let spec = ClipSpec { rule, ..ClipSpec::segments(Span::new(Pts(790), Pts(0))) };
+            spec.frames(&list(80), 8).expect("frames")
+        };
+        assert_eq!(
+            at(500),
+            ClipSpec::segments(Span::new(Pts(790), Pts(0))).frames(&list(80), 8).expect("frames")
+        );
+        assert_eq!(at(100), [1, 11, 21, 31, 41, 51, 61, 71].map(|i| Pts(i * 10)));
+        assert_eq!(at(900)[7], Pts(790));
+        assert_eq!(at(9999).last(), at(999).last());
     }
 
     #[test]

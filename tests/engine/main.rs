@@ -4,6 +4,7 @@ mod altered;
 mod flow;
 mod hostile_model;
 mod lost;
+mod sweep;
 
 use motionlens::device::DeviceChoice;
 use motionlens::engine::{Answer, Engine, Event, Question, QuestionId, Rank};

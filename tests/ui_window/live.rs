@@ -2,8 +2,10 @@
 
 use egui_kittest::kittest::Queryable;
 use motionlens::device::DeviceChoice;
+use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::messages::Kind;
+use motionlens::ui::panes::Pane;
 use motionlens::ui::state::State;
 use motionlens::ui::window::{WindowOptions, start};
 use std::path::{Path, PathBuf};
@@ -280,4 +282,130 @@ fn other_scripts_are_drawn_by_the_system_s_fonts() {
     h.step();
     let drawn = ctx.clone();
     wait(&mut h, "the fonts", move |_| drawn.fonts_mut(|f| f.has_glyphs(&font, name)));
+}
+
+#[test]
+fn clips_on_the_shelf_are_scored_one_after_the_other_and_a_broken_one_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(clip().parent().unwrap()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    std::fs::write(folder.path().join("broken.mp4"), b"this is no video").unwrap();
+    let mut h = open(clip(), false);
+    wait(&mut h, "scores", scored);
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Intent::Pane(Pane::Shelf, true));
+    h.state_mut().apply(&ctx, Intent::Shelve(folder.path().to_owned()));
+    wait(&mut h, "every clip", |s| s.shelf.rows().len() == 4 && s.shelf.progress() == (4, 4));
+    let tally = h.state().state().shelf.tally();
+    assert_eq!((tally.right, tally.judged), (3, 3), "{tally:?}");
+    let problems: Vec<_> = h.state().state().shelf.rows().iter().filter(|r| r.problem.is_some()).collect();
+    assert_eq!((problems.len(), problems[0].name.as_str()), (1, "broken.mp4"));
+
+    // A clip of the shelf that is on the stage as a whole has the same scores there.
+    let path =
+        h.state().state().shelf.rows().iter().find(|r| r.right().is_some()).unwrap().place.path.clone();
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    h.get_by_label(&format!("Open {name}")).click();
+    wait(&mut h, "the clip on the stage", |s| s.video.as_ref().is_some_and(|v| v.path == path) && scored(s));
+    let s = h.state().state();
+    let row = s.shelf.rows().iter().find(|r| r.place.path == path).unwrap();
+    let (a, b) = (s.scores().unwrap(), row.scores().unwrap());
+    assert!(a.classes.iter().zip(&b.classes).all(|(a, b)| (a.p - b.p).abs() < 1e-6));
+
+    // One edit, and every clip is scored anew.
+    let encoded = h.state().engine().unwrap().vision_frames();
+    h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::RenameClass(0, "moving up".into())));
+    h.step();
+    let renamed = |s: &State| {
+        let rows = s.shelf.rows().iter().filter_map(|r| r.scores());
+        rows.clone().count() == 3 && rows.clone().all(|scores| scores.classes[0].name == "moving up")
+    };
+    wait(&mut h, "every clip scored anew", renamed);
+    assert!(!h.state().state().shelf.stale(h.state().state().revision));
+    assert_eq!(h.state().engine().unwrap().vision_frames(), encoded);
+}
+
+#[test]
+fn the_sweep_fills_the_lanes_by_itself_and_an_edit_scores_them_anew() {
+    let mut h = open(clip(), false);
+    wait(&mut h, "scores", scored);
+    let done = |s: &State| {
+        s.record.as_ref().is_some_and(|r| r.progress.done == r.progress.total && r.revision == s.revision)
+    };
+    wait(&mut h, "the sweep", |s| scored(s) && done(s));
+    let s = h.state().state();
+    let record = s.record.as_ref().unwrap();
+    assert_eq!(
+        (record.len() as u32, record.sweep.spans()),
+        (17, 17),
+        "three seconds, a span of one second every eighth"
+    );
+    let encoded = h.state().engine().unwrap().vision_frames();
+    let before = record.value(3, motionlens::ui::record::Value::P(0)).unwrap();
+    let ctx = h.ctx.clone();
+    let rename = motionlens::ui::edit::PromptEdit::RenameClass(0, "moving up while growing".into());
+    h.state_mut().apply(&ctx, Intent::Edit(rename));
+    assert!(!done(h.state().state()));
+    wait(&mut h, "the lanes of the new prompts", done);
+    let record = h.state().state().record.as_ref().unwrap();
+    assert_ne!(record.value(3, motionlens::ui::record::Value::P(0)), Some(before));
+    assert_eq!(h.state().engine().unwrap().vision_frames(), encoded, "no frame was encoded again");
+}
+
+#[test]
+fn the_scores_of_the_moment_go_with_the_play_head_and_are_those_of_its_span() {
+    let mut h = open(clip(), false);
+    let done = |s: &State| s.record.as_ref().is_some_and(|r| r.progress.done == r.progress.total);
+    wait(&mut h, "the sweep", |s| scored(s) && done(s));
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Intent::Pause);
+    let of_clip = h.state().state().scores().cloned();
+    h.get_by_label("Moment").click();
+    h.step();
+    for secs in [0.2, 1.5, 2.9] {
+        h.state_mut().apply(&ctx, Intent::Seek(motionlens::video::Pts::from_secs(secs)));
+        wait(&mut h, "the moment", |s| {
+            !s.playback.seeking
+                && s.scores_fresh()
+                && s.moment_question().map(|q| q.1) == s.current().map(|x| x.question)
+                && (s.playback.position.secs() - secs).abs() < 0.1
+        });
+        let s = h.state().state();
+        let (record, row) = (s.record.as_ref().unwrap(), s.moment_row().unwrap());
+        let span = record.sweep.span(record.span(row).unwrap());
+        assert!(span.start.secs() <= secs && secs <= span.end.secs());
+        for (c, class) in s.scores().unwrap().classes.iter().enumerate() {
+            let lane = record.value(row, motionlens::ui::record::Value::P(c)).unwrap();
+            assert!((lane - class.p).abs() <= 1e-6, "{}: {lane} {}", class.name, class.p);
+        }
+        h.step();
+        h.get_by_label_contains("scores of the moment");
+    }
+    h.get_by_label("Clip").click();
+    h.step();
+    assert_eq!(h.state().state().scores().cloned(), of_clip);
+}
+
+#[test]
+fn a_click_in_the_lanes_goes_there_and_the_strongest_stretch_is_played_again_and_again() {
+    let mut h = open(clip(), false);
+    let done = |s: &State| s.record.as_ref().is_some_and(|r| r.progress.done == r.progress.total);
+    wait(&mut h, "the sweep", |s| scored(s) && done(s));
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Intent::Pause);
+    h.step();
+    let end = h.state().state().playback.duration().secs();
+    h.get_by_label_contains("Scores over time").click();
+    h.step();
+    wait(&mut h, "the middle", |s| {
+        !s.playback.seeking && (s.playback.position.secs() - end / 2.0).abs() < 0.1
+    });
+    let name = h.state().state().prompts().classes[0].name.clone();
+    h.state_mut().apply(&ctx, Intent::LoopStrongest(name));
+    wait(&mut h, "the loop", |s| s.playback.looping && s.playback.playing);
+    let s = h.state().state();
+    let (from, to) = (s.range.0.unwrap(), s.range.1.unwrap());
+    assert!(from < to && to.secs() - from.secs() >= 0.99, "at least a span");
 }

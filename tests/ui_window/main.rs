@@ -3,6 +3,7 @@
 mod altered;
 mod support;
 
+mod lanes;
 mod live;
 mod panels;
 mod panes;

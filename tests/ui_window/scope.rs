@@ -93,3 +93,55 @@ fn reading_prompts_is_told_and_ends_also_where_it_fails() {
         assert_eq!(h.query_all_by_label_contains("reading prompts").count(), 0);
     }
 }
+
+/// The answer on show with its frames sampled elsewhere in their segments, in which "moving right" has this p.
+fn other_sampling(h: &Window, place: usize, right: f32) -> motionlens::engine::Event {
+    let s = h.state().state();
+    let question = s.whiskers.as_ref().unwrap().questions[place].clone();
+    let mut other = scored(h.state(), [0.3, 0.1]);
+    other.question = question.id();
+    let mut scores = (*other.scores).clone();
+    (scores.classes[0].p, scores.classes[1].p) = (1.0 - right, right);
+    other.scores = Arc::new(scores);
+    let answer = motionlens::engine::Answer { id: question.id(), question: Arc::new(question), ..answer() };
+    motionlens::engine::Event::Answered { answer: Arc::new(answer), scored: Some(other) }
+}
+
+#[test]
+fn whiskers_show_how_far_other_samplings_spread_and_where_they_change_the_winner() {
+    let mut h = analysed(SIZE, false);
+    h.state_mut().show_whiskers();
+    for (place, right) in [0.2, 0.25, 0.3].into_iter().enumerate() {
+        let event = other_sampling(&h, place, right);
+        h.state_mut().on_event(event);
+    }
+    let class = h.state().state().score(1).cloned().unwrap();
+    assert_eq!(h.state().state().spread(&class), None, "not before all samplings are known");
+    let event = other_sampling(&h, 3, 0.4);
+    h.state_mut().on_event(event);
+    h.run();
+    let s = h.state().state();
+    let spread = s.spread(&class).unwrap();
+    assert_eq!((spread.p, spread.samplings), ((0.2, 0.4), 5));
+    assert!(s.winners().is_empty());
+    assert_eq!(h.query_all_by_label("the winner depends on the sampling").count(), 0);
+    let event = other_sampling(&h, 1, 0.9);
+    h.state_mut().on_event(event);
+    h.run();
+    h.get_by_label("the winner depends on the sampling");
+    assert_eq!(h.state().state().winners(), ["moving left", "moving right"]);
+}
+
+#[test]
+fn a_camera_that_moves_is_said() {
+    use motionlens::ui::jobs::JobOutcome;
+    use motionlens::video::camera::Camera;
+    let mut h = analysed(SIZE, false);
+    let (ctx, id) = (h.ctx.clone(), answer().id);
+    h.state_mut().take(&ctx, JobOutcome::Camera(id, Camera::Stands));
+    h.run();
+    assert_eq!(h.query_all_by_label_contains("the camera moves").count(), 0);
+    h.state_mut().take(&ctx, JobOutcome::Camera(id, Camera::Moves([-1.25, 0.1])));
+    h.run();
+    h.get_by_label("the camera moves (the picture 1.3 px a frame to the left)");
+}

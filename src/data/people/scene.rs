@@ -62,7 +62,7 @@ impl Scene {
     }
 
     /// What stands still, in frame `t`.
-    pub(super) fn backdrop(&self, t: usize, frames: usize, size: usize) -> Vec<f32> {
+    pub fn backdrop(&self, t: usize, frames: usize, size: usize) -> Vec<f32> {
         let mut picture = self.room.draw(size, self.shift(t, frames));
         if let Some(layer) = self.still_layer(t, frames, size) {
             layer.over(&mut picture, 1.0);

@@ -4,7 +4,7 @@ use super::App;
 use crate::engine::{Question, Rank};
 use crate::ui::scope::Scope;
 use crate::ui::state::Work;
-use crate::video::Pts;
+use crate::video::{Pts, Source};
 use std::time::{Duration, Instant};
 
 /// The play head has come to rest when it has not moved for so long.
@@ -57,6 +57,20 @@ impl App {
         s.asked = Some(question);
         let since = s.work.take().filter(|_| follows).map_or_else(Instant::now, |w| w.since);
         s.work = Some(Work { question: id, stage: "waiting".to_owned(), done: 0, total: 0, since });
+    }
+
+    /// Goes on with the clips on the shelf, after everything that is waited for.
+    pub(super) fn ask_shelf(&mut self) {
+        let s = &mut self.state;
+        let (Some(engine), Some(model), Some(device)) = (&self.engine, &s.model, &s.device) else { return };
+        if s.loading.is_some() || s.shelf.rows().is_empty() {
+            return;
+        }
+        let wake = &self.wake;
+        s.shelf.step(&model.identity, &device.name, model.frames, |path| Source::open(path, wake.clone()));
+        for (source, question) in s.shelf.to_ask() {
+            engine.ask(&source, question, Rank::Background);
+        }
     }
 
     /// Asks again for what is selected, also where it was cancelled or failed.

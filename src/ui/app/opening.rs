@@ -4,6 +4,7 @@ use super::App;
 use crate::prompt::PromptSet;
 use crate::session::ModelSource;
 use crate::ui::keep::Recent;
+use crate::ui::lens::Lens;
 use crate::ui::messages::Kind;
 use crate::ui::state::{Loading, Playback, VideoFile};
 use crate::video::{Player, Source};
@@ -33,7 +34,13 @@ impl App {
             s.scored = None;
             s.asked = None;
             s.work = None;
+            s.record = None;
+            s.moment_scored = None;
+            s.whiskers = None;
+            s.camera = None;
+            s.lanes.view = None;
             s.range = (None, None);
+            s.lens = Lens::default();
             if let Some(e) = &self.engine {
                 e.cancel();
             }

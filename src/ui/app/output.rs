@@ -34,7 +34,9 @@ impl App {
     /// Writes the report of the present analysis on a thread.
     pub(super) fn report(&mut self, folder: PathBuf) {
         let s = &self.state;
-        let (Some(player), Some(shown), Some(scores)) = (&self.player, &s.shown, s.scores()) else { return };
+        let (Some(player), Some(shown), Some(scores)) = (&self.player, &s.shown, s.scores_of_shown()) else {
+            return;
+        };
         let (Some(model), Some(device)) = (&s.model, &s.device) else { return };
         let report = Report {
             video: player.source().clone(),

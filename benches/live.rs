@@ -1,0 +1,218 @@
+//! The window at work, without a screen: what a person would feel on this machine. Not a criterion bench, because nothing here is
+//! done again and again: the app runs in real time, and the numbers are the spread of what happened.
+//!
+//! `cargo bench --bench live` plays 720p for 30 seconds, with the sweep over it and two edits a second;
+//! `cargo bench --bench live -- long` opens two hours, sweeps and scrubs them for two minutes, and tells the memory.
+
+use motionlens::device::DeviceChoice;
+use motionlens::engine::Engine;
+use motionlens::ui::App;
+use motionlens::ui::bundled;
+use motionlens::ui::edit::PromptEdit;
+use motionlens::ui::intent::Intent;
+use motionlens::ui::state::State;
+use motionlens::video::Pts;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Sixty drawn frames a second.
+const FRAME: Duration = Duration::from_micros(16_667);
+
+/// Made once by the `ffmpeg` command and kept in the folder for temporary files; `None`, with a message, where it cannot be.
+fn video(name: &str, source: &str, encode: &str) -> Option<PathBuf> {
+    let path = std::env::temp_dir().join(name);
+    if path.is_file() {
+        return Some(path);
+    }
+    let part = path.with_extension("part.mp4");
+    let args = format!("-v error -nostdin -y -f lavfi -i {source} -c:v libx264 -pix_fmt yuv420p {encode}");
+    let run = Command::new("ffmpeg").args(args.split_whitespace()).arg(&part).status();
+    if !run.is_ok_and(|s| s.success()) {
+        eprintln!("skipped: the ffmpeg command with libx264 is needed");
+        return None;
+    }
+    std::fs::rename(part, &path).ok()?;
+    Some(path)
+}
+
+/// The app, its engine, and a loop that draws as a desktop would: 60 times a second, and at once when it is woken.
+struct Live {
+    app: App,
+    ctx: egui::Context,
+    woken: Arc<AtomicBool>,
+    began: Instant,
+    next: Instant,
+    /// How long each drawn frame took: events, layout, tessellation.
+    work: Vec<Duration>,
+    /// The video's frames that were drawn.
+    shown: BTreeSet<Pts>,
+}
+
+impl Live {
+    fn open(path: &Path) -> Self {
+        let ctx = egui::Context::default();
+        let woken = Arc::new(AtomicBool::new(false));
+        let (flag, me) = (woken.clone(), std::thread::current());
+        let wake = Arc::new(move || {
+            flag.store(true, Ordering::Release);
+            me.unpark();
+        });
+        let engine = Engine::spawn(DeviceChoice::Cpu, None, None, wake);
+        let mut app = App::new(&ctx, None, Some(engine));
+        app.start_with(bundled::prompts());
+        app.apply(&ctx, Intent::OpenModel(Default::default()));
+        app.apply(&ctx, Intent::OpenVideo(path.to_owned()));
+        let now = Instant::now();
+        Self { app, ctx, woken, began: now, next: now, work: Vec::new(), shown: BTreeSet::new() }
+    }
+
+    fn state(&self) -> &State {
+        self.app.state()
+    }
+
+    fn frame(&mut self) {
+        while Instant::now() < self.next && !self.woken.swap(false, Ordering::AcqRel) {
+            std::thread::park_timeout(self.next - Instant::now().min(self.next));
+        }
+        let start = Instant::now();
+        if start >= self.next {
+            self.next = start + FRAME;
+        }
+        self.app.poll(&self.ctx, start);
+        let input = egui::RawInput {
+            screen_rect: Some(egui::Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(1920.0, 1080.0))),
+            time: Some(self.began.elapsed().as_secs_f64()),
+            ..Default::default()
+        };
+        let app = &mut self.app;
+        let output = self.ctx.run_ui(input, |ui| app.draw(ui));
+        std::hint::black_box(self.ctx.tessellate(output.shapes, output.pixels_per_point));
+        self.work.push(start.elapsed());
+        self.shown.extend(self.state().playback.shown);
+    }
+
+    fn until(&mut self, what: &str, done: impl Fn(&State) -> bool) {
+        let limit = Instant::now() + Duration::from_secs(300);
+        while !done(self.state()) {
+            assert!(Instant::now() < limit, "waited in vain: {what}");
+            self.frame();
+        }
+    }
+}
+
+/// "median 1.2, p95 3.4, p99 5.0, largest 9.1 ms".
+fn spread(all: &mut [Duration]) -> String {
+    all.sort_unstable();
+    let at = |share: f64| all[((all.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1e3;
+    format!("median {:.1}, p95 {:.1}, p99 {:.1}, largest {:.1} ms", at(0.5), at(0.95), at(0.99), at(1.0))
+}
+
+/// Bytes that this process has in memory, now or at most so far.
+fn resident(line: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let found = status
+        .lines()
+        .find_map(|l| l.strip_prefix(line)?.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
+    found.unwrap_or(0) << 10
+}
+
+fn play() {
+    let Some(path) =
+        video("motionlens-bench-720p.mp4", "testsrc2=size=1280x720:rate=30:duration=60", "-g 60")
+    else {
+        return;
+    };
+    let mut live = Live::open(&path);
+    live.until("scores", |s| s.scores().is_some() && s.scores_fresh());
+    live.app.apply(&live.ctx.clone(), Intent::TogglePlay);
+    live.until("playing", |s| s.playback.playing && !s.playback.seeking && s.record.is_some());
+    live.work.clear();
+    live.shown.clear();
+    let (start, from) = (Instant::now(), live.state().playback.position);
+    let (mut edits, mut waits, mut edited) = (0u32, Vec::new(), None);
+    while start.elapsed() < Duration::from_secs(30) {
+        if edited.is_none() && start.elapsed() >= Duration::from_millis(500) * edits {
+            edits += 1;
+            let words = ["left", "right", "up", "down"][edits as usize % 4];
+            let manner = ["steadily", "while spinning", "while blinking"][edits as usize % 3];
+            let edit = PromptEdit::RenameClass(0, format!("moving {words} {manner} {}", edits % 7));
+            let ctx = live.ctx.clone();
+            edited = Some(Instant::now());
+            live.app.apply(&ctx, Intent::Edit(edit));
+        }
+        live.frame();
+        if live.state().scores_fresh()
+            && let Some(since) = edited.take()
+        {
+            waits.push(since.elapsed());
+        }
+    }
+    let played = live.state().playback.position.secs() - from.secs();
+    let wanted = (played * 30.0).round() as usize;
+    let record = live.state().record.as_ref().map(|r| r.progress);
+    println!("720p playing for 30 s, sweep running, {edits} edits, window 1920×1080");
+    println!("  work of a drawn frame ({}): {}", live.work.len(), spread(&mut live.work));
+    println!("  frames of the video: {} of {wanted} shown", live.shown.len());
+    println!("  edit to scores on the screen: {}", spread(&mut waits));
+    println!("  sweep: {record:?}");
+}
+
+fn long() {
+    let source = "testsrc2=size=320x240:rate=15:duration=7200";
+    let Some(path) = video("motionlens-bench-2h.mp4", source, "-preset ultrafast -crf 40") else { return };
+    let mut live = Live::open(&path);
+    let opened = Instant::now();
+    live.until("the model", |s| s.model.is_some() && s.loading.is_none());
+    let base = resident("VmRSS:");
+    live.until("scores", |s| s.scores().is_some() && s.scores_fresh());
+    println!("two hours: first scores after {:.1} s", opened.elapsed().as_secs_f64());
+    live.until("the sweep", |s| s.record.is_some());
+    let start = Instant::now();
+    let (mut overview, mut scrubs, mut waits) = (None, 0u32, Vec::new());
+    let mut sought: Option<(Pts, Instant)> = None;
+    while start.elapsed() < Duration::from_secs(120) {
+        live.frame();
+        let s = live.state();
+        let progress = s.record.as_ref().map(|r| r.progress).unwrap_or_default();
+        if overview.is_none() && progress.overview.0 == progress.overview.1 && progress.overview.1 > 0 {
+            overview = Some(start.elapsed());
+        }
+        if let Some((to, since)) = sought
+            && !s.playback.seeking
+            && (s.playback.position.secs() - to.secs()).abs() < 0.2
+        {
+            waits.push(since.elapsed());
+            sought = None;
+        }
+        // After the overview somebody scrubs through all of it.
+        if sought.is_none() && start.elapsed() >= Duration::from_secs(2) * scrubs {
+            scrubs += 1;
+            let to = Pts::from_secs(f64::from(scrubs * 2741 % 7190));
+            let ctx = live.ctx.clone();
+            live.app.apply(&ctx, Intent::Seek(to));
+            sought = Some((to, Instant::now()));
+        }
+    }
+    let progress = live.state().record.as_ref().map(|r| r.progress);
+    println!("  overview of the whole after {:.1} s", overview.unwrap_or_default().as_secs_f64());
+    println!("  {scrubs} seeks: {}", spread(&mut waits));
+    println!("  work of a drawn frame: {}", spread(&mut live.work));
+    println!("  sweep: {progress:?}");
+    let mb = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let (now, most) = (resident("VmRSS:"), resident("VmHWM:"));
+    println!("  memory: {:.0} MiB with the model, {:.0} now, {:.0} at most", mb(base), mb(now), mb(most));
+    assert!(most.saturating_sub(base) < 1 << 30, "more than 1 GiB beyond the model");
+}
+
+fn main() {
+    let long_one = std::env::args().any(|a| a == "long");
+    // `cargo test --benches` builds and starts it as well: then there is nothing to measure.
+    if std::env::args().any(|a| a == "--test") {
+        return;
+    }
+    if long_one { long() } else { play() }
+}

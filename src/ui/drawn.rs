@@ -1,0 +1,131 @@
+//! Which maps lie over the displayed frame: those of the answer on show, at the sampled frame that is nearest; or with the moment
+//! those of the grid of the sweep, where every frame has the map of the span around it, so that map and object coincide.
+
+use super::record::Place;
+use super::state::{State, clock};
+use super::theme;
+use crate::engine::Answer;
+use crate::session::Maps;
+use crate::video::Pts;
+use crate::video::preprocess::CropRect;
+use egui::Color32;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// See the module.
+pub struct Drawn<'a> {
+    pub maps: Cow<'a, Maps>,
+    /// The frame of the maps that is drawn.
+    pub t: usize,
+    pub crop: CropRect,
+    /// Anything is drawn at all: the play head is where the maps are of.
+    pub seen: bool,
+    /// The map coincides with the displayed frame: it is not dimmed.
+    pub full: bool,
+    /// Which frame the map belongs to, in words, and the colour of that.
+    pub words: (String, Color32),
+    /// Tells the maps of one moment from those of another; `None`: they are those of the answer on show.
+    pub moment: Option<(usize, Pts)>,
+}
+
+impl State {
+    /// What is drawn over the displayed frame; `None` before there are any maps.
+    pub fn drawn(&self) -> Option<Drawn<'_>> {
+        if self.moment { self.drawn_moment() } else { self.drawn_of(&self.shown.as_ref()?.answer) }
+    }
+
+    /// What of this answer is drawn.
+    pub fn drawn_of<'a>(&self, answer: &'a Answer) -> Option<Drawn<'a>> {
+        let moment = self.moment_of(answer)?;
+        let words = if moment.outside {
+            let of = answer.question.clip.span;
+            let text = format!(
+                "play head outside the part that was asked about ({} to {})",
+                clock(of.start),
+                clock(of.end)
+            );
+            (text, theme::WARN)
+        } else if moment.exact {
+            ("map of this frame".to_owned(), theme::GOOD)
+        } else {
+            (format!("map of {}", clock(moment.pts)), theme::WARN)
+        };
+        Some(Drawn {
+            maps: Cow::Borrowed(&answer.evidence.maps),
+            t: moment.t,
+            crop: answer.crop,
+            seen: !moment.outside,
+            full: moment.exact && !self.playback.playing,
+            words,
+            moment: None,
+        })
+    }
+
+    fn drawn_moment(&self) -> Option<Drawn<'_>> {
+        let displayed = self.playback.shown.unwrap_or(self.playback.position);
+        let Some(at) = self.record.as_ref().and_then(|r| r.maps_at(displayed)) else {
+            // Nothing is drawn, and the picture is divided as before.
+            let shown = self.shown.as_ref()?;
+            return Some(Drawn {
+                maps: Cow::Borrowed(&shown.answer.evidence.maps),
+                t: 0,
+                crop: shown.answer.crop,
+                seen: false,
+                full: false,
+                words: ("not looked at here yet".to_owned(), theme::WARN),
+                moment: None,
+            });
+        };
+        let words = match (at.place, &at.to) {
+            (Place::Own, _) => ("map of this frame, from the span around it".to_owned(), theme::GOOD),
+            (Place::Between, Some(to)) => {
+                let (a, b) = (at.from.pts.min(to.pts), at.from.pts.max(to.pts));
+                (format!("between the maps of {} and {}", clock(a), clock(b)), theme::GOOD)
+            }
+            _ => (format!("map of {}, the nearest of the grid", clock(at.from.pts)), theme::WARN),
+        };
+        Some(Drawn {
+            maps: Cow::Owned(at.maps()),
+            t: 0,
+            crop: at.from.crop,
+            seen: true,
+            full: at.place != Place::Near,
+            words,
+            moment: Some((Arc::as_ptr(&at.from) as usize, displayed)),
+        })
+    }
+
+    /// The maps whose values say how far the colours reach, and their frame: of a moment with the scale of one frame its own, else
+    /// those of the clip on show, so that the colours stand still while it plays.
+    pub fn reaching<'a>(&'a self, drawn: &'a Drawn<'_>) -> (&'a Maps, usize) {
+        match &self.shown {
+            Some(shown) if drawn.moment.is_some() && self.view.scale != super::look::Scale::Frame => {
+                (&shown.answer.evidence.maps, 0)
+            }
+            _ => (&drawn.maps, drawn.t),
+        }
+    }
+
+    /// Seconds from one frame that the model sees to the next, in what is on show.
+    pub fn frame_step(&self) -> Option<f64> {
+        if self.moment {
+            return Some(self.record.as_ref()?.sweep.step().secs());
+        }
+        let frames = &self.shown.as_ref()?.answer.frames;
+        let mut steps: Vec<i64> = frames.windows(2).map(|w| (w[1].0 - w[0].0).abs()).collect();
+        steps.sort_unstable();
+        steps.get(steps.len() / 2).map(|step| Pts(*step).secs())
+    }
+
+    /// "changes within 0.75 s": what lifting level `level` (from 0) of the motion sees. A step of it compares frames that are so far
+    /// apart, counted from the beginning of the first to the end of the last.
+    pub fn level_name(&self, level: usize) -> String {
+        match self.frame_step() {
+            Some(step) if step > 0.0 => {
+                let seconds = step * f64::from(2u32 << level.min(20));
+                format!("within {} s", super::lanes::short(seconds))
+            }
+            _ => format!("level {}", level + 1),
+        }
+    }
+}
