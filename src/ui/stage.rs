@@ -138,7 +138,7 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
             },
         );
         combo.response.accessible_name("Level").on_hover_text(
-            "Changes within so many seconds (a lifting level), or all together. The shortest coincides best with what moves",
+            "Changes within so many seconds (a lifting level), or all together, which coincides best with what moves",
         );
     }
     if fixed {

@@ -89,6 +89,7 @@ fn one(
         .allow_double_click_reset(false)
         .sense(Sense::click_and_drag())
         .cursor_color(Color32::TRANSPARENT)
+        .grid_color(theme::LINE)
         .set_margin_fraction(egui::Vec2::ZERO);
     let shown = plot.show(ui, |plot| {
         // Where the seek bar's track begins and ends, the axis does.
