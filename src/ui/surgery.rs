@@ -145,7 +145,7 @@ fn gates(ui: &mut Ui, s: &State, surgery: &mut Surgery) {
         ui.data_mut(|d| d.insert_temp(key, which));
         let at = surgery.gates.iter().position(|c| (c.block, c.head) == which);
         let mut value = at.map_or(0.5, |i| f32::from(surgery.gates[i].thousandths) / 1000.0);
-        let slider = egui::Slider::new(&mut value, 0.0..=1.0).step_by(0.01).fixed_decimals(2);
+        let slider = egui::Slider::new(&mut value, 0.0..=1.0).step_by(0.01).show_value(false);
         let r = ui.add(slider).accessible_name("Held gate value");
         if r.on_hover_text("0: closed, nothing comes from the static stream; 1: open").changed() {
             let clamp =
@@ -155,6 +155,7 @@ fn gates(ui: &mut Ui, s: &State, surgery: &mut Surgery) {
                 None => surgery.gates.push(clamp),
             }
         }
+        ui.label(RichText::new(format!("{value:.2}")).font(theme::numbers()));
     });
     let mut gone = None;
     for (i, clamp) in surgery.gates.iter().enumerate() {
@@ -183,11 +184,12 @@ fn scoring(ui: &mut Ui, s: &State, surgery: &mut Surgery) {
     ui.add_enabled_ui(!surgery.no_negatives, |ui| {
         ui.horizontal(|ui| {
             let mut alpha = surgery.alpha().unwrap_or(own);
-            let slider = egui::Slider::new(&mut alpha, 0.0..=1.0).step_by(0.01).fixed_decimals(2).text("α");
+            let slider = egui::Slider::new(&mut alpha, 0.0..=1.0).step_by(0.01).show_value(false);
             let r = ui.add(slider).accessible_name("Weight of the negatives α");
             if r.on_hover_text("How much the negative prompts push; 0 is plain CLIP").changed() {
                 surgery.alpha_thousandths = Some((alpha * 1000.0).round() as u16);
             }
+            ui.label(RichText::new(format!("α {alpha:.2}")).font(theme::numbers()));
             if surgery.alpha_thousandths.is_some()
                 && ui.small_button(format!("Model's own ({own})")).clicked()
             {
