@@ -134,15 +134,30 @@ pub fn mean_of_normalised<V: AsRef<[f32]>>(vectors: &[V]) -> Option<Vec<f32>> {
     Some(mean)
 }
 
+/// How the negative prompts are weighed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weighing {
+    /// α of METHOD §6; 0 is plain CLIP.
+    pub alpha: f32,
+    /// False: as if no class had any.
+    pub negatives: bool,
+}
+
+/// As [`score_with`], with the negatives that there are.
+pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) -> Scores {
+    score_with(video, classes, tau, Weighing { alpha, negatives: true })
+}
+
 /// Scores one clip against all classes (METHOD §6).
 ///
-/// `video` is f (E) and unit norm like the class embeddings; `tau` is τ = exp(logit_scale); `alpha` weighs the
-/// negatives: 0 is plain CLIP. A class without positives, or one that does not count, takes no part in the softmax: its p is
+/// `video` is f (E) and unit norm like the class embeddings; `tau` is τ = exp(logit_scale). A class without positives, or one that does not count, takes no part in the softmax: its p is
 /// 0, it has no logit, its negatives centre nothing, and it has no weight in `none`. Where a class has no negatives nothing
 /// speaks against it: it has no `yes`, and adds nothing to `none`.
-pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) -> Scores {
+pub fn score_with(video: &[f32], classes: &[ClassEmbedding], tau: f32, weighing: Weighing) -> Scores {
+    let Weighing { alpha, negatives } = weighing;
     let cosine = |t: &[f32]| dot(video, t);
-    let nearest: Vec<Option<(usize, f64)>> = classes.iter().map(|c| c.nearest(video)).collect();
+    let nearest: Vec<Option<(usize, f64)>> =
+        classes.iter().map(|c| c.nearest(video).filter(|_| negatives)).collect();
     let of = |(class, nearest): (&ClassEmbedding, &Option<(usize, f64)>)| Cosines {
         positive: class.positive.as_deref().map(cosine),
         negative: nearest.map(|(_, s)| s),
@@ -156,7 +171,7 @@ pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) ->
         .enumerate()
         .map(|(c, class)| {
             let Cosines { positive: s_pos, negative: s_neg, .. } = cosines[c];
-            let text_cos = class.positive.as_ref().and_then(|t| class.nearest(t));
+            let text_cos = class.positive.as_ref().filter(|_| negatives).and_then(|t| class.nearest(t));
             let single = |t: &Arc<[f32]>| cosine(t) as f32;
             let of_nearest = |(i, (group, _)): (usize, &(usize, Arc<[f32]>))| {
                 nearest[c].filter(|(place, _)| place == group).map(|_| i)
@@ -172,7 +187,12 @@ pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) ->
                 counts: class.counts,
                 yes: yes[c].map(|v| v as f32),
                 positives: class.positive_prompts.iter().map(single).collect(),
-                negatives: class.negative_prompts.iter().map(|(_, t)| single(t)).collect(),
+                negatives: class
+                    .negative_prompts
+                    .iter()
+                    .filter(|_| negatives)
+                    .map(|(_, t)| single(t))
+                    .collect(),
                 nearest: class.negative_prompts.iter().enumerate().filter_map(of_nearest).collect(),
             }
         })

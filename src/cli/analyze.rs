@@ -10,6 +10,7 @@ use crate::export::{ExportError, arrays, overlay, table};
 use crate::files::write_atomic;
 use crate::model::Surgery;
 use crate::prompt::{PromptSet, PromptSetError};
+use crate::video::clip::Order;
 use crate::video::{Cancel, ClipSpec, FrameReader, Pts, RgbImage, Source, Span};
 use crate::view::{Layer, Style};
 use std::collections::{HashMap, HashSet};
@@ -38,7 +39,10 @@ pub(super) struct Arguments {
     /// Frames and their order as JSON, instead of a span: what a report's command says where they are no plain span
     #[arg(long, value_name = "JSON", value_parser = from_json::<ClipSpec>, conflicts_with_all = ["start", "end"])]
     pub(super) clip: Option<ClipSpec>,
-    /// What is altered inside the model as JSON: what a report's command says where something is
+    /// The order in which the model sees the frames: reversed, shuffled:SEED, frozen:first|middle|last, half_rate, hand:0,2,1,…
+    #[arg(long, value_name = "ORDER", conflicts_with = "clip")]
+    pub(super) order: Option<Order>,
+    /// What is altered inside the model as JSON, such as '{"no_motion":true}': what a report's command says where something is
     #[arg(long, value_name = "JSON", value_parser = from_json::<Surgery>)]
     pub(super) surgery: Option<Surgery>,
     /// Write scores and maps as JSON; - is the standard output
@@ -96,7 +100,7 @@ fn layer(text: &str) -> Result<Layer, String> {
         .ok_or_else(|| format!("one of {}", words.join(", ")))
 }
 
-fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_str(text).map_err(|e| e.to_string())
 }
 
@@ -111,6 +115,7 @@ impl Arguments {
             start: None,
             end: None,
             clip: None,
+            order: None,
             surgery: None,
             json: None,
             out: None,
@@ -177,7 +182,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Option<PathBuf>, CliError> {
         device: arguments.model.device,
         model: arguments.model.source(),
         video: &source,
-        clip: arguments.clip.clone().unwrap_or_else(|| ClipSpec::segments(Span::new(start, end))),
+        clip: arguments.clip.clone().unwrap_or_else(|| ClipSpec {
+            order: arguments.order.clone().unwrap_or_default(),
+            ..ClipSpec::segments(Span::new(start, end))
+        }),
         surgery: arguments.surgery.clone().unwrap_or_default(),
         prompts: prompts.clone(),
         alpha: arguments.alpha.map(|a| a as f32),
@@ -204,7 +212,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Option<PathBuf>, CliError> {
         arguments.embeddings.then_some(&outcome.embeddings[..]),
     );
     record.notes.iter().for_each(|note| eprintln!("note: {note}"));
-    eprintln!("scores of {}", record.scope.in_words());
+    let altered = record.altered.as_ref().map_or_else(String::new, |a| format!(", {}", a.in_words()));
+    eprintln!("scores of {}{altered}", record.scope.in_words());
 
     let prompts = prompts.or_templates(outcome.model.templates.as_ref());
     let clip = (arguments.video.as_path(), record.video.digest.clone());

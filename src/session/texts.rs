@@ -155,6 +155,27 @@ impl Session {
         Ok((classes, notes))
     }
 
+    /// The classes of `set` as they are without DA_j, in CLIP's own joint space (E), for what lives there: patch tokens, and
+    /// surgery that leaves DA_j out. `adapted`: what [`Session::classes`] gave for the same set, whose texts are held.
+    pub fn plain_classes(&self, set: &PromptSet, adapted: &[ClassEmbedding]) -> Vec<ClassEmbedding> {
+        let unit = |text: &String| Some(Arc::<[f32]>::from(self.mean(std::slice::from_ref(text))?));
+        let mean = |texts: &Vec<String>| Some(Arc::<[f32]>::from(self.mean(texts)?));
+        let plain = |(class, adapted): (&crate::prompt::Class, &ClassEmbedding)| {
+            let (positive, groups) = (set.positive_prompts(class), set.negative_groups(class));
+            let grouped = |text: &String| Some((groups.iter().position(|g| g.contains(text))?, unit(text)?));
+            ClassEmbedding {
+                name: adapted.name.clone(),
+                positive: mean(&positive),
+                negatives: groups.iter().filter_map(mean).collect(),
+                counts: adapted.counts,
+                positive_prompts: positive.iter().filter_map(unit).collect(),
+                negative_prompts: set.negative_prompts(class).iter().filter_map(grouped).collect(),
+                without: None,
+            }
+        };
+        set.classes.iter().zip(adapted).map(plain).collect()
+    }
+
     /// The means of every class before DA_j, all negatives of a class together.
     pub fn text_means(&mut self, set: &PromptSet) -> Result<TextMeans, WorkError> {
         let prompts: Vec<Prompts> =

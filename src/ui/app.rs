@@ -31,9 +31,10 @@ use super::state::{Loading, Playback, Shown, State, Texts, VideoFile};
 use super::trial::Trial;
 use super::whiskers::Whiskers;
 use super::{bundled, experiment_ask, import, keys, messages, prompt_panel, theme, topbar, transport};
-use crate::engine::{Answer, Engine, Event, Memory, Scored, Sweep};
+use crate::engine::{Answer, Engine, Event, Finding, Memory, Probe, Question, Scored, Sweep};
 use crate::prompt::PromptSet;
 use crate::video::{Player, Pts, VideoInfo, Wake};
+use crate::view::Layer;
 use eframe::egui_wgpu::RenderState;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -97,6 +98,9 @@ impl App {
             device: None,
             work: None,
             shown: None,
+            beside: Default::default(),
+            gate_worth: false,
+            probes: Default::default(),
             asked: None,
             scope: Scope::default(),
             range: (None, None),
@@ -179,6 +183,21 @@ impl App {
     pub fn show_answer(&mut self, answer: Arc<Answer>, scored: Option<Scored>) {
         self.state.shown = Some(Shown::new(answer));
         self.state.scored = scored;
+    }
+
+    /// Shows answers and scores beside it that nobody asked for (tests and benches).
+    pub fn show_beside(&mut self, answers: &[Arc<Answer>], scored: &[Scored]) {
+        let questions: Vec<Question> = answers.iter().map(|a| (*a.question).clone()).collect();
+        self.state.beside.asks(&questions);
+        answers.iter().for_each(|answer| self.state.beside.answered(answer, None));
+        scored.iter().for_each(|scored| self.state.beside.scored(scored));
+    }
+
+    /// Shows what a probe of what is shown has found, that nobody asked for (tests and benches).
+    pub fn show_finding(&mut self, probe: Probe, finding: Finding) {
+        let Some(question) = self.state.shown.as_ref().map(|s| s.answer.question.clone()) else { return };
+        self.state.probes.asks(&question, &[probe]);
+        self.state.probes.take(probe.id(&question), question, probe, Arc::new(finding), true);
     }
 
     /// The memory for what has been computed; to be told at the start.
@@ -273,6 +292,19 @@ impl App {
             }
             Intent::Order(order) => s.order = order,
             Intent::Surgery(surgery) => s.surgery = surgery,
+            Intent::ResetAltered => (s.order, s.surgery) = Default::default(),
+            Intent::GateWorth(on) => s.gate_worth = on,
+            Intent::FreezeClass(name) => s.probes.class = name,
+            Intent::Brush(brush) => s.probes.brush = brush,
+            Intent::Patch(at) => {
+                s.probes.patch = at;
+                // What is clicked is wanted on the stage; when it is gone, what was there before is not known any more.
+                match (at, s.view.layer) {
+                    (Some(_), Layer::Input) => s.view.layer = Layer::Likeness,
+                    (None, Layer::Likeness) => s.view.layer = Layer::Motion,
+                    _ => {}
+                }
+            }
 
             Intent::SetView(view) => s.view = view,
             Intent::Lanes(lanes) => s.lanes = lanes,
@@ -403,9 +435,11 @@ impl App {
                 if let Some(work) = s.work.as_mut().filter(|w| w.question == question) {
                     (work.stage, work.done, work.total) = (stage.to_owned(), done, total);
                 }
+                s.probes.progress_of(question, stage, done, total);
             }
             Event::Answered { answer, scored } => {
                 s.ended(answer.id);
+                s.beside.answered(&answer, scored.as_ref());
                 if let Some(scored) = &scored {
                     s.shelf.take(scored);
                 }
@@ -436,12 +470,18 @@ impl App {
             Event::Encoding { revision, done, total } => {
                 s.encoding = Some((done, total)).filter(|_| revision == s.revision);
             }
+            Event::Probed { id, question, probe, finding, whole } => {
+                s.probes.take(id, question, probe, finding, whole);
+            }
+            Event::PlainTexts { classes, .. } => s.probes.plain = classes,
             Event::Texts { notes, revision, model, classes } => {
                 s.encoding = None;
+                s.probes.classes = classes.clone();
                 s.texts = Some(Texts { revision, model, classes });
                 s.notes = notes.iter().map(|n| (n.text.clone(), n.clone())).collect();
             }
             Event::Scored(scored) => {
+                s.beside.scored(&scored);
                 s.shelf.take(&scored);
                 if let Some(whiskers) = &mut s.whiskers {
                     whiskers.take(scored.question, Some(&scored));

@@ -7,6 +7,7 @@ use super::lanes::Lanes;
 use super::lens::Lens;
 use super::look::View;
 use super::panes::Pane;
+use super::probes::{Brush, PatchAt};
 use super::scope::Scope;
 use super::shelf::Place;
 use crate::export::Form;
@@ -65,6 +66,16 @@ pub enum Intent {
     Order(Order),
     /// What is altered inside the model.
     Surgery(Surgery),
+    /// Frames as they were filmed, and the model as it is.
+    ResetAltered,
+    /// Scores with every gate at ½ beside the real ones.
+    GateWorth(bool),
+    /// The class whose margin the freeze map is of; `None`: the likeliest.
+    FreezeClass(Option<String>),
+    /// What a hand on the stage freezes; `None`: it freezes nothing, and a click asks about a patch.
+    Brush(Option<Brush>),
+    /// The patch that is asked about.
+    Patch(Option<PatchAt>),
     CancelWork,
 
     SetView(View),
@@ -156,6 +167,11 @@ mod tests {
             (Intent::Lens(Lens::default()), r#"{"lens":{"zoom":1.0,"centre":[0.5,0.5]}}"#),
             (Intent::Scope(Scope::Around), r#"{"scope":"around"}"#),
             (Intent::Order(Order::Frozen(Freeze::Middle)), r#"{"order":{"frozen":"middle"}}"#),
+            (Intent::Order(Order::Hand(vec![1, 0])), r#"{"order":{"hand":[1,0]}}"#),
+            (Intent::Brush(Some(Brush::Pixels)), r#"{"brush":"pixels"}"#),
+            (Intent::Patch(Some(PatchAt { frame: 2, patch: 9 })), r#"{"patch":{"frame":2,"patch":9}}"#),
+            (Intent::ResetAltered, r#""reset_altered""#),
+            (Intent::GateWorth(true), r#"{"gate_worth":true}"#),
             (Intent::OpenModel(ModelSource::Embedded), r#"{"open_model":"embedded"}"#),
             (
                 Intent::Edit(PromptEdit::AddPrompt(0, Side::Negative, "standing".into())),

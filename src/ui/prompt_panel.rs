@@ -14,6 +14,7 @@ use egui::{Color32, RichText, Ui, vec2};
 
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     header(ui, s, out);
+    scope::altered_note(ui, s);
     scope::line(ui, s, out);
     ui.separator();
     // The foot has its room whether there are scores or not.

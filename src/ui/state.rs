@@ -1,6 +1,7 @@
 //! What the window knows. Panels only read it; [`super::app::App`] alone changes it.
 
 use super::ask::Asked;
+use super::beside::Beside;
 use super::bundled;
 use super::edit::History;
 use super::experiment_ask::Misplaced;
@@ -11,6 +12,7 @@ use super::lanes::Lanes;
 use super::lens::Lens;
 use super::look::{self, Moment, View};
 use super::messages::Messages;
+use super::probes::Probes;
 use super::prompt_log::PromptLog;
 use super::record::Record;
 use super::scope::Scope;
@@ -23,7 +25,7 @@ use crate::model::Surgery;
 use crate::model::folder::MotionScale;
 use crate::prompt::Class;
 use crate::score::{self, ClassEmbedding, ClassScore, LeftOut, Scores};
-use crate::session::{ModelInfo, PromptNote};
+use crate::session::{Map, ModelInfo, PromptNote};
 use crate::video::camera::Camera;
 use crate::video::clip::{Order, Span};
 use crate::video::{Cancel, Pts, Source, VideoInfo};
@@ -110,11 +112,12 @@ pub struct Work {
     pub since: Instant,
 }
 
-/// Mean and spread of one head's gates over the clip.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// One head's gates: mean and spread over the clip, and the mean over the patches of each frame.
+#[derive(Clone, Debug, PartialEq)]
 pub struct GateStat {
     pub mean: f32,
     pub std: f32,
+    pub over_time: Vec<f32>,
 }
 
 /// The answer that is shown, with what the panels need of it again and again.
@@ -127,24 +130,22 @@ pub struct Shown {
 
 impl Shown {
     pub fn new(answer: Arc<Answer>) -> Self {
-        let stat = |data: &[f32]| {
+        let mean = |data: &[f32]| data.iter().sum::<f32>() / data.len().max(1) as f32;
+        let stat = |map: &Map| {
+            let (data, patches) = (&map.data, (map.rows * map.cols).max(1));
             let n = data.len().max(1) as f32;
-            let mean = data.iter().sum::<f32>() / n;
-            let std = (data.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>() / n).sqrt();
-            GateStat { mean, std }
+            let whole = mean(data);
+            let std = (data.iter().map(|v| (v - whole) * (v - whole)).sum::<f32>() / n).sqrt();
+            GateStat { mean: whole, std, over_time: data.chunks(patches).map(mean).collect() }
         };
         let maps = &answer.evidence.maps;
-        let gates = maps.gates.iter().map(|b| b.iter().map(|h| stat(&h.data)).collect()).collect();
+        let gates = maps.gates.iter().map(|b| b.iter().map(stat).collect()).collect();
         Self { answer, gates }
     }
 
     /// The stretch of time that it is of.
     pub fn span(&self) -> Span {
         self.answer.question.clip.span
-    }
-
-    pub fn moment(&self, displayed: Pts) -> Option<Moment> {
-        look::moment(&self.answer.frames, self.span(), displayed)
     }
 }
 
@@ -181,6 +182,12 @@ pub struct State {
     pub work: Option<Work>,
     /// What maps and scores on screen are of.
     pub shown: Option<Shown>,
+    /// What stands beside it.
+    pub beside: Beside,
+    /// The scores with every gate at ½ are wanted beside the real ones.
+    pub gate_worth: bool,
+    /// What is asked beside the evidence.
+    pub probes: Probes,
     /// What was asked last.
     pub asked: Option<Question>,
     pub scope: Scope,
@@ -286,10 +293,13 @@ impl State {
     /// The text sides that the scores on show are made of.
     pub fn texts(&self) -> Option<&[ClassEmbedding]> {
         let (texts, scored) = (self.texts.as_ref()?, self.scored.as_ref()?);
-        let model = &self.shown.as_ref()?.answer.question.model;
-        let same =
-            texts.revision == scored.revision && texts.model == *model && self.scores_of_shown().is_some();
-        same.then_some(&**texts.classes)
+        let question = &self.shown.as_ref()?.answer.question;
+        let same = texts.revision == scored.revision
+            && texts.model == question.model
+            && self.scores_of_shown().is_some();
+        // Surgery on the text side scores others.
+        let surgery = &question.surgery;
+        (same && !surgery.no_joint_adapter && !surgery.no_negatives).then_some(&**texts.classes)
     }
 
     /// What class `c` would come to without each of its prompts, where that is known.
@@ -342,16 +352,23 @@ impl State {
         let Some(asked) = &self.asked else { return false };
         let given = &*answer.question;
         let same = || Question { clip: asked.clip.clone(), ..given.clone() } == *asked;
-        given == asked || (self.follow && self.scope == Scope::Around && same())
+        // While a slider is dragged or a brush drawn, every step on the way is worth seeing.
+        let on_the_way = Question { surgery: asked.surgery.clone(), ..given.clone() } == *asked;
+        given == asked || on_the_way || (self.follow && self.scope == Scope::Around && same())
     }
 
     /// The sampled frame that belongs to the displayed one.
     pub fn moment(&self) -> Option<Moment> {
+        self.moment_of(&self.shown.as_ref()?.answer)
+    }
+
+    /// As [`State::moment`], among the frames of another answer.
+    pub fn moment_of(&self, answer: &Answer) -> Option<Moment> {
         let shown = self.playback.shown.unwrap_or(self.playback.position);
-        let answered = self.shown.as_ref()?;
-        let moment = answered.moment(shown)?;
+        let span = answer.question.clip.span;
+        let moment = look::moment(&answer.frames, span, shown)?;
         // A span that follows the play head is always a little behind it; the newest map is still the one to show.
-        let behind = shown.secs() - answered.span().end.secs();
+        let behind = shown.secs() - span.end.secs();
         let follows =
             self.follow && self.scope == Scope::Around && (0.0..self.around.max(1.0)).contains(&behind);
         Some(Moment { outside: moment.outside && !follows, ..moment })

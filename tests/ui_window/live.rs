@@ -307,14 +307,16 @@ fn an_experiment_is_saved_and_opened_and_says_whether_the_numbers_are_the_same()
     h.state_mut().apply(&ctx, Intent::Order(Order::Shuffled { seed: 3 }));
     h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::AddClass("moving left".into())));
     h.step();
-    wait(&mut h, "scores of the shuffled clip", |s| scored(s) && s.is_altered() && s.hold.is_none());
+    wait(&mut h, "scores of the shuffled clip", |s| {
+        scored(s) && s.altered_words().is_some() && s.hold.is_none()
+    });
     let classes = h.state().state().prompts().classes.len();
     h.state_mut().apply(&ctx, Intent::SaveExperiment(file.clone()));
     wait(&mut h, "the file", |s| told(s, Kind::Done, "Experiment written"));
 
     h.state_mut().apply(&ctx, Intent::Order(Order::Forward));
     h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::RemoveClass(0)));
-    wait(&mut h, "other scores", |s| scored(s) && !s.is_altered());
+    wait(&mut h, "other scores", |s| scored(s) && !s.altered_words().is_some());
     h.state_mut().apply(&ctx, Intent::Open(file.clone()));
     wait(&mut h, "the comparison", |s| told(s, Kind::Done, "e.json: the same numbers, to the last bit"));
     let s = h.state().state();

@@ -1,5 +1,6 @@
 //! The window by its accessible names, as a person with a screen reader would use it.
 
+mod altered;
 mod support;
 
 mod lanes;

@@ -79,6 +79,15 @@ pub fn playback(frame: i64) -> Playback {
 }
 
 pub fn model() -> Event {
+    model_with(true)
+}
+
+/// The same with an untrained motion head.
+pub fn untrained() -> Event {
+    model_with(false)
+}
+
+fn model_with(head_trained: bool) -> Event {
     Event::ModelLoaded {
         info: Arc::new(ModelInfo {
             name: "small".into(),
@@ -86,7 +95,7 @@ pub fn model() -> Event {
             identity: "small".into(),
             word_level: true,
             scale: Some(scale()),
-            head_trained: true,
+            head_trained,
             embedded: true,
             folder: None,
             frames: T,
