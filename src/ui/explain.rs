@@ -100,7 +100,10 @@ pub fn button(ui: &mut Ui, s: &State, c: usize, out: &mut Vec<Intent>) {
         let (menu, _) = egui::containers::menu::MenuButton::from_button(button).ui(ui, |ui| {
             if let Some(explained) = explained {
                 let room = ui.ctx().content_rect().height() - 60.0;
-                egui::ScrollArea::vertical().max_height(room).show(ui, |ui| page(ui, &explained, c, out));
+                egui::ScrollArea::vertical()
+                    .max_height(room)
+                    .min_scrolled_height(room)
+                    .show(ui, |ui| page(ui, &explained, c, out));
             }
         });
         let tip = "What these numbers mean, and what the others would have without this class";
