@@ -233,6 +233,8 @@ impl Worker {
                 self.queue.emit(Event::Scored(scored));
             }
         }
+        self.watched();
+        self.queue.resweep();
     }
 
     /// The present prompts as they are without DA_j.
@@ -245,8 +247,6 @@ impl Worker {
             let classes = Self::plain(running, texts).clone();
             self.queue.emit(Event::PlainTexts { revision: texts.revision, classes });
         }
-        self.watched();
-        self.queue.resweep();
     }
 
     /// METHOD §6 on an answer of this model.
