@@ -18,12 +18,12 @@ use std::collections::{BTreeMap, HashSet};
 #[serde(rename_all = "snake_case")]
 pub enum Pane {
     Stage,
-    Filmstrip,
     Inspector,
-    Surgery,
-    Patch,
     Lanes,
     Shelf,
+    Filmstrip,
+    Surgery,
+    Patch,
 }
 
 /// Where a pane lies until a person moves it.
@@ -36,7 +36,7 @@ enum Place {
 
 impl Pane {
     pub const ALL: [Self; 7] =
-        [Self::Stage, Self::Filmstrip, Self::Inspector, Self::Surgery, Self::Patch, Self::Lanes, Self::Shelf];
+        [Self::Stage, Self::Inspector, Self::Lanes, Self::Shelf, Self::Filmstrip, Self::Surgery, Self::Patch];
 
     pub fn title(self) -> &'static str {
         match self {
