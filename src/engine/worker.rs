@@ -255,6 +255,8 @@ impl Worker {
                 self.queue.emit(Event::Scored(scored));
             }
         }
+        self.watched();
+        self.queue.resweep();
     }
 
     /// The present prompts as they are without DA_j.
@@ -267,8 +269,6 @@ impl Worker {
             let classes = Self::plain(running, texts).clone();
             self.queue.emit(Event::PlainTexts { revision: texts.revision, classes });
         }
-        self.watched();
-        self.queue.resweep();
     }
 
     /// METHOD §6 on an answer of this model.

@@ -148,6 +148,8 @@ fn gates_and_alpha_are_set_by_sliders_and_let_go_again() {
     assert!(matches!(held[..], [GateClamp { block: None, head: None, thousandths: 1..400 }]), "{held:?}");
     click(&mut h, "Gates to hold");
     click(&mut h, "block 2 head 3");
+    // The list may still be closing; then the first press only does that.
+    low(&mut h, "Held gate value");
     low(&mut h, "Held gate value");
     let two = state(&h).surgery.gates.clone();
     assert_eq!(two[0], held[0]);
