@@ -45,7 +45,7 @@ fn freeze(s: &State, answer: &Answer) -> Result<Overlay, String> {
         values,
         colours: Colormap::Diverging,
         what: format!(
-            "Δ margin if nothing moved there{coarse}; blue: motion there speaks for “{}”",
+            "Δ margin if nothing moved there{coarse}; blue: the score of “{}” draws on it",
             s.freeze_class().unwrap_or_default()
         ),
     })
