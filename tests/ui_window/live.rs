@@ -316,7 +316,7 @@ fn an_experiment_is_saved_and_opened_and_says_whether_the_numbers_are_the_same()
 
     h.state_mut().apply(&ctx, Intent::Order(Order::Forward));
     h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::RemoveClass(0)));
-    wait(&mut h, "other scores", |s| scored(s) && !s.altered_words().is_some());
+    wait(&mut h, "other scores", |s| scored(s) && s.altered_words().is_none());
     h.state_mut().apply(&ctx, Intent::Open(file.clone()));
     wait(&mut h, "the comparison", |s| told(s, Kind::Done, "e.json: the same numbers, to the last bit"));
     let s = h.state().state();
