@@ -6,7 +6,7 @@
 ifndef XDG_RUNTIME_DIR
 export XDG_RUNTIME_DIR := $(shell mktemp -d)
 endif
-.PHONY: help run test soak bench model people ablation deny packages cargo
+.PHONY: help run test soak pictures bench model people ablation deny packages cargo
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
@@ -22,6 +22,9 @@ test: packages cargo ## Install what is missing and run every check and test
 
 soak: packages cargo ## Long runs: 500 random sequences of what a person can do, against the real engine
 	MOTIONLENS_SOAK=500 cargo test --release --test ui_window soak -- --nocapture
+
+pictures: packages cargo ## Take the README's pictures anew, into assets/pictures
+	cargo test --release --test ui_window pictures -- --ignored
 
 bench: packages cargo ## Run the benchmarks
 	cargo bench

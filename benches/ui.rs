@@ -75,7 +75,7 @@ fn scored(app: &App, n: usize) -> Scored {
         negatives: vec![0.1],
         nearest: vec![0],
     };
-    let scores = Scores { classes: (0..n).map(class).collect(), none: 0.1, alpha: 0.5 };
+    let scores = Scores { classes: (0..n).map(class).collect(), none: 0.1, alpha: 0.5, ..Scores::default() };
     let revision = app.state().revision;
     Scored { question: answer().id, revision, scores: Arc::new(scores), seconds: 1e-3 }
 }

@@ -42,7 +42,8 @@
 //!
 //! Imports run one way. [`video`], [`score`] and [`prompt`] know nothing of the engine; [`model`] knows Burn and neither video
 //! nor windows; [`session`] joins model, device and prompts and is the only forward path; [`engine`] joins session and
-//! video; [`train`] stands on session, [`eval`] on both; `ui` and [`cli`] are on top and never on each other.
+//! video; [`experiment`] keeps what a question and its scores were;
+//! [`train`] stands on session, [`eval`] on both; `ui` and [`cli`] are on top and never on each other.
 //! `unsafe` is in `video/decode/open.rs` and `files/map.rs` alone. Words: "window" is the one on the desktop, a stretch of time is a
 //! *span*, a *clip* is frames, the CLIP model is *the towers*.
 //!
@@ -53,6 +54,7 @@ pub mod data;
 pub mod device;
 pub mod engine;
 pub mod eval;
+pub mod experiment;
 pub mod export;
 pub mod files;
 pub mod metrics;

@@ -2,9 +2,12 @@
 //! so a prompt edit is as cheap as it looks.
 
 mod matrix;
+mod what_if;
 
 pub use matrix::{Matrix, score_all};
+pub use what_if::{Effect, Landing, LeftOut, left_out, with_class, without_class};
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The text side of one class, after DA_j: unit vectors of width E, absent where the class has no such prompts.
@@ -23,6 +26,17 @@ pub struct ClassEmbedding {
     /// The class is given to the softmax. One of words that the model does not know is not (`prompt::known`): it looks like
     /// every other such class.
     pub counts: bool,
+    /// The same with each prompt left out in turn, where that was computed (`session::texts`).
+    pub without: Option<Arc<Without>>,
+}
+
+/// The text side of a class with each of its prompts left out in turn, as if it had been deleted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Without {
+    /// For each positive prompt: t⁺ of the others (E), absent where there is no other, and whether the class then counts.
+    pub positive: Vec<(Option<Arc<[f32]>>, bool)>,
+    /// For each negative prompt: what becomes of the t⁻ that it belongs to (E); absent where that falls away.
+    pub negative: Vec<Option<Arc<[f32]>>>,
 }
 
 impl ClassEmbedding {
@@ -41,7 +55,7 @@ impl ClassEmbedding {
 }
 
 /// The scores of one class for one clip.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClassScore {
     pub name: String,
     /// s⁺ = f·t⁺, a cosine; absent for a class without positive prompts.
@@ -69,14 +83,28 @@ pub struct ClassScore {
 }
 
 /// The scores of one clip against one prompt set.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// In the order of the prompt set.
     pub classes: Vec<ClassScore>,
     /// Σ p_c (1 − yes_c): the weight of "none of these".
     pub none: f32,
-    /// The α that was used.
+    /// The α and τ that were used.
     pub alpha: f32,
+    pub tau: f32,
+    /// What the softmax was made of, in the same order and in double precision; in no file.
+    #[serde(skip)]
+    pub cosines: Vec<Cosines>,
+}
+
+/// What one class brings to the softmax.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cosines {
+    /// s⁺ and s⁻, absent where the class has no such prompts.
+    pub positive: Option<f64>,
+    pub negative: Option<f64>,
+    /// The class is given to the softmax, if it has positives.
+    pub counts: bool,
 }
 
 /// Scales `v` to unit norm. A vector of norm zero stays zero: it has cosine 0 with everything.
@@ -106,25 +134,44 @@ pub fn mean_of_normalised<V: AsRef<[f32]>>(vectors: &[V]) -> Option<Vec<f32>> {
     Some(mean)
 }
 
+/// How the negative prompts are weighed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weighing {
+    /// α of METHOD §6; 0 is plain CLIP.
+    pub alpha: f32,
+    /// False: as if no class had any.
+    pub negatives: bool,
+}
+
+/// As [`score_with`], with the negatives that there are.
+pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) -> Scores {
+    score_with(video, classes, tau, Weighing { alpha, negatives: true })
+}
+
 /// Scores one clip against all classes (METHOD §6).
 ///
-/// `video` is f (E) and unit norm like the class embeddings; `tau` is τ = exp(logit_scale); `alpha` weighs the
-/// negatives: 0 is plain CLIP. A class without positives, or one that does not count, takes no part in the softmax: its p is
+/// `video` is f (E) and unit norm like the class embeddings; `tau` is τ = exp(logit_scale). A class without positives, or one that does not count, takes no part in the softmax: its p is
 /// 0, it has no logit, its negatives centre nothing, and it has no weight in `none`. Where a class has no negatives nothing
 /// speaks against it: it has no `yes`, and adds nothing to `none`.
-pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) -> Scores {
+pub fn score_with(video: &[f32], classes: &[ClassEmbedding], tau: f32, weighing: Weighing) -> Scores {
+    let Weighing { alpha, negatives } = weighing;
     let cosine = |t: &[f32]| dot(video, t);
-    let positive: Vec<Option<f64>> = classes.iter().map(|c| c.positive.as_deref().map(cosine)).collect();
-    let nearest: Vec<Option<(usize, f64)>> = classes.iter().map(|c| c.nearest(video)).collect();
-    let negative: Vec<Option<f64>> = nearest.iter().map(|n| n.map(|(_, s)| s)).collect();
-    let Weighed { logits, p, yes, none } = weigh(classes, &positive, &negative, tau, alpha);
+    let nearest: Vec<Option<(usize, f64)>> =
+        classes.iter().map(|c| c.nearest(video).filter(|_| negatives)).collect();
+    let of = |(class, nearest): (&ClassEmbedding, &Option<(usize, f64)>)| Cosines {
+        positive: class.positive.as_deref().map(cosine),
+        negative: nearest.map(|(_, s)| s),
+        counts: class.counts,
+    };
+    let cosines: Vec<Cosines> = classes.iter().zip(&nearest).map(of).collect();
+    let Weighed { logits, p, yes, none } = weigh(&cosines, tau, alpha);
 
     let scored = classes
         .iter()
         .enumerate()
         .map(|(c, class)| {
-            let (s_pos, s_neg) = (positive[c], negative[c]);
-            let text_cos = class.positive.as_ref().and_then(|t| class.nearest(t));
+            let Cosines { positive: s_pos, negative: s_neg, .. } = cosines[c];
+            let text_cos = class.positive.as_ref().filter(|_| negatives).and_then(|t| class.nearest(t));
             let single = |t: &Arc<[f32]>| cosine(t) as f32;
             let of_nearest = |(i, (group, _)): (usize, &(usize, Arc<[f32]>))| {
                 nearest[c].filter(|(place, _)| place == group).map(|_| i)
@@ -140,12 +187,17 @@ pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) ->
                 counts: class.counts,
                 yes: yes[c].map(|v| v as f32),
                 positives: class.positive_prompts.iter().map(single).collect(),
-                negatives: class.negative_prompts.iter().map(|(_, t)| single(t)).collect(),
+                negatives: class
+                    .negative_prompts
+                    .iter()
+                    .filter(|_| negatives)
+                    .map(|(_, t)| single(t))
+                    .collect(),
                 nearest: class.negative_prompts.iter().enumerate().filter_map(of_nearest).collect(),
             }
         })
         .collect();
-    Scores { classes: scored, none: none as f32, alpha }
+    Scores { classes: scored, none: none as f32, alpha, tau, cosines }
 }
 
 /// What the cosines of one clip come to, class by class.
@@ -157,32 +209,28 @@ struct Weighed {
     none: f64,
 }
 
-/// METHOD §6 on the cosines of one clip: s⁺ and s⁻ of each class, absent where it has no such prompts.
-fn weigh(
-    classes: &[ClassEmbedding],
-    positive: &[Option<f64>],
-    negative: &[Option<f64>],
-    tau: f32,
-    alpha: f32,
-) -> Weighed {
+/// METHOD §6 on the cosines of one clip.
+fn weigh(cosines: &[Cosines], tau: f32, alpha: f32) -> Weighed {
     let tau = f64::from(tau);
-    let counted = classes.iter().zip(negative).filter(|(class, _)| class.counts);
-    let having: Vec<f64> = counted.filter_map(|(_, s_neg)| *s_neg).collect();
-    let mean_negative = having.iter().sum::<f64>() / having.len().max(1) as f64;
-    let logits: Vec<Option<f64>> = classes
+    let mean_negative = mean_negative(cosines);
+    let logits: Vec<Option<f64>> = cosines
         .iter()
-        .zip(positive.iter().zip(negative))
-        .map(|(class, (s_pos, s_neg))| {
-            let push = s_neg.map_or(0.0, |s| f64::from(alpha) * (s - mean_negative));
-            s_pos.filter(|_| class.counts).map(|s| tau * (s - push))
+        .map(|c| {
+            let push = c.negative.map_or(0.0, |s| f64::from(alpha) * (s - mean_negative));
+            c.positive.filter(|_| c.counts).map(|s| tau * (s - push))
         })
         .collect();
     let p = softmax(&logits);
-    let both = positive.iter().zip(negative).map(|(s_pos, s_neg)| s_pos.zip(*s_neg));
-    let yes: Vec<Option<f64>> =
-        both.map(|both| both.map(|(s_pos, s_neg)| sigmoid(tau * (s_pos - s_neg)))).collect();
+    let yes = |c: &Cosines| Some(sigmoid(tau * (c.positive? - c.negative?)));
+    let yes: Vec<Option<f64>> = cosines.iter().map(yes).collect();
     let none = p.iter().zip(&yes).map(|(p, yes)| p * (1.0 - yes.unwrap_or(1.0))).sum();
     Weighed { logits, p, yes, none }
+}
+
+/// s̄⁻ of METHOD §6: the mean s⁻ of the classes that count and have negatives; 0 where none has.
+pub fn mean_negative(cosines: &[Cosines]) -> f64 {
+    let having: Vec<f64> = cosines.iter().filter(|c| c.counts).filter_map(|c| c.negative).collect();
+    having.iter().sum::<f64>() / having.len().max(1) as f64
 }
 
 /// Inner product in double precision: sums of hundreds of terms stay well within METHOD §11's 1e-6. Eight sums side by side

@@ -114,9 +114,14 @@ pub enum Layer {
     Gate,
     Evidence,
     Signed,
+    /// The freeze map; asked for beside the evidence.
+    Freeze,
+    /// Likeness to a patch that was clicked, or what it attends to; likewise.
+    Likeness,
 }
 
 impl Layer {
+    /// Those whose numbers are in the evidence: a report has them all.
     pub const ALL: [Layer; 6] =
         [Layer::Input, Layer::Motion, Layer::Static, Layer::Gate, Layer::Evidence, Layer::Signed];
 
@@ -129,6 +134,8 @@ impl Layer {
             Layer::Gate => "Gate",
             Layer::Evidence => "Evidence",
             Layer::Signed => "Motion − static",
+            Layer::Freeze => "Freeze",
+            Layer::Likeness => "Patch",
         }
     }
 
@@ -154,6 +161,13 @@ impl Layer {
                 "Where motion outweighs static content (positive) and where static content outweighs motion \
                  (negative)."
             }
+            Layer::Freeze => {
+                "What motion at each patch is worth: the change of a class's margin if nothing moved there, its tokens \
+                 held at their mean over time."
+            }
+            Layer::Likeness => {
+                "Every patch's likeness to the one that was clicked, or what that one attends to."
+            }
         }
     }
 
@@ -166,6 +180,8 @@ impl Layer {
             Layer::Gate => "gate",
             Layer::Evidence => "evidence",
             Layer::Signed => "signed",
+            Layer::Freeze => "freeze",
+            Layer::Likeness => "patch",
         }
     }
 
@@ -178,13 +194,15 @@ impl Layer {
             Layer::Gate => "gate, mean over blocks and heads: 0 closed, 1 open",
             Layer::Evidence => "pooling weight, share of the whole",
             Layer::Signed => "motion minus static, relative",
+            Layer::Freeze => "change of a class's margin if nothing moved there",
+            Layer::Likeness => "cosine of last-layer tokens, or attention",
         }
     }
 
     /// The numbers behind the view; none for the picture itself and for the colours of the static stream.
     pub fn map(self, maps: &Maps) -> Option<&Map> {
         match self {
-            Layer::Input | Layer::Static => None,
+            Layer::Input | Layer::Static | Layer::Freeze | Layer::Likeness => None,
             Layer::Motion => Some(&maps.motion),
             Layer::Gate => Some(&maps.gate),
             Layer::Evidence => Some(&maps.evidence),
@@ -201,7 +219,7 @@ impl Layer {
             Layer::Gate => Normalise { lo: 0.0, hi: 1.0 },
             Layer::Evidence => Normalise { lo: 0.0, ..over },
             Layer::Signed => over.symmetric(),
-            Layer::Input | Layer::Static => over,
+            Layer::Input | Layer::Static | Layer::Freeze | Layer::Likeness => over,
         }
     }
 

@@ -483,3 +483,119 @@ fn a_real_clip_is_analysed() {
             .all(|f| f[0]["pts_s"].as_f64() < f[1]["pts_s"].as_f64())
     );
 }
+
+/// The command and the window's engine are the same flow: what is altered gives the same numbers in both, and the JSON says
+/// what it was.
+#[test]
+fn what_is_altered_is_scored_as_the_engine_scores_it() {
+    use motionlens::device::DeviceChoice;
+    use motionlens::engine::{Engine, Event, ModelSource, Question, Rank};
+    use motionlens::prompt::PromptSet;
+    use motionlens::video::{ClipSpec, Pts, Source, Span};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = clip(dir.path());
+    let names = ["moving left steadily", "moving right steadily"];
+    let engine = Engine::spawn(DeviceChoice::Cpu, None, None, Arc::new(|| {}));
+    engine.load_model(ModelSource::Embedded);
+    let wait = |pick: &mut dyn FnMut(Event) -> bool| {
+        while !pick(engine.wait_event(Duration::from_secs(120)).expect("an event")) {}
+    };
+    let mut loaded = None;
+    wait(&mut |event| {
+        if let Event::ModelLoaded { info, device } = event {
+            loaded = Some((info, device));
+        }
+        loaded.is_some()
+    });
+    let (info, device) = loaded.unwrap();
+    let source = Source::open(&path, Arc::new(|| {}));
+    let end = source.frames(&Default::default()).unwrap().end;
+    let set = PromptSet::from_names(names).or_templates(info.templates.as_ref());
+    engine.set_prompts(1, Arc::new(set), None);
+    for (order, surgery) in [
+        ("reversed", "{}"),
+        ("shuffled:3", r#"{"no_joint_adapter":true}"#),
+        ("hand:0,0,1,2,3,7,6,5", r#"{"gates":[{"block":null,"head":null,"thousandths":0}]}"#),
+        ("forward", r#"{"no_motion":true,"alpha_thousandths":250}"#),
+        ("frozen:middle", r#"{"no_negatives":true}"#),
+        ("half_rate", r#"{"frozen_pixels":[27,28,35,36],"frozen":[1]}"#),
+    ] {
+        let args =
+            ["--class", names[0], "--class", names[1], "--order", order, "--surgery", surgery, "--json", "-"];
+        let told = json(&analyze(&path, &args));
+        let question = Question {
+            source: source.id().clone(),
+            clip: ClipSpec { order: order.parse().unwrap(), ..ClipSpec::segments(Span::new(Pts(0), end)) },
+            frames: info.frames,
+            model: info.identity.clone(),
+            device: device.name.clone(),
+            surgery: serde_json::from_str(surgery).unwrap(),
+        };
+        assert_eq!(told["altered"]["what"], question.altered().unwrap());
+        let id = engine.ask(&source, question, Rank::Screen);
+        let mut scores = None;
+        wait(&mut |event| {
+            if let Event::Answered { scored: Some(s), .. } | Event::Scored(s) = event
+                && s.question == id
+            {
+                scores = Some(s.scores);
+            }
+            scores.is_some()
+        });
+        for (there, here) in told["classes"].as_array().unwrap().iter().zip(&scores.unwrap().classes) {
+            for (key, value) in
+                [("p", Some(here.p)), ("s_pos", here.s_pos), ("s_neg", here.s_neg), ("margin", here.margin)]
+            {
+                match (there[key].as_f64(), value) {
+                    (Some(a), Some(b)) => {
+                        assert!((a - f64::from(b)).abs() <= 1e-6, "{order} {surgery} {key}")
+                    }
+                    (a, b) => assert!(a.is_none() && b.is_none(), "{order} {surgery} {key}: {a:?} {b:?}"),
+                }
+            }
+        }
+    }
+    let bad = analyze(&path, &["--order", "sideways"]);
+    assert_eq!(bad.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&bad.stderr).contains("reversed"), "it says what there is");
+}
+
+#[test]
+fn the_examination_takes_the_same_surgery() {
+    let eval = |args: &[&str]| {
+        let mut all = vec![
+            "eval",
+            "synth",
+            "--device",
+            "cpu",
+            "--seeds",
+            "1",
+            "--faithfulness",
+            "0",
+            "--clips-per-class",
+            "1",
+            "--json",
+            "-",
+        ];
+        all.extend(args);
+        json(&motionlens(&all))
+    };
+    let mean = |report: &Value, figure: &str| report[figure]["mean"].as_f64().unwrap();
+    let plain = eval(&[]);
+    assert!(plain.get("altered").is_none());
+    let reversed = eval(&["--order", "reversed"]);
+    assert_eq!(reversed["altered"], "frames reversed");
+    // Played backwards twice it is the clip as it was filmed.
+    let all =
+        (8.0 * mean(&plain, "generalised_unseen_top1") + 24.0 * mean(&plain, "generalised_seen_top1")) / 32.0;
+    assert!((mean(&reversed, "reversed_original_top1") - all).abs() < 1e-9);
+    assert_eq!(mean(&reversed, "vanilla_seen_top1"), mean(&plain, "vanilla_seen_top1"));
+    let off = eval(&["--surgery", r#"{"no_motion":true}"#]);
+    assert!(
+        mean(&off, "generalised_seen_top1") < mean(&plain, "generalised_seen_top1") - 20.0,
+        "motion carries the result"
+    );
+}

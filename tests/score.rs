@@ -198,7 +198,7 @@ proptest! {
 
 #[test]
 fn nothing_in_gives_nothing_out() {
-    assert_eq!(score(&[1.0, 0.0], &[], 100.0, 1.0), Scores { classes: vec![], none: 0.0, alpha: 1.0 });
+    assert_eq!(score(&[1.0, 0.0], &[], 100.0, 1.0), Scores { alpha: 1.0, tau: 100.0, ..Scores::default() });
     let empty = score(&[], &[class("a", Some(vec![]), Some(vec![]))], 100.0, 1.0);
     assert!(all_finite(&empty));
     assert_eq!(empty.classes[0].p, 1.0);

@@ -2,14 +2,17 @@
 
 use super::drive::{Outcome, Request, ask};
 use super::{BUNDLED_PROMPTS, CliError, ModelArguments};
-use crate::export::ExportError;
+use crate::experiment::Experiment;
+use crate::export::figure::{self, Spec};
 use crate::export::json::{Record, Video};
 use crate::export::report::Report;
+use crate::export::{ExportError, arrays, overlay, table};
 use crate::files::write_atomic;
 use crate::model::Surgery;
 use crate::prompt::{PromptSet, PromptSetError};
+use crate::video::clip::Order;
 use crate::video::{Cancel, ClipSpec, FrameReader, Pts, RgbImage, Source, Span};
-use crate::view::Style;
+use crate::view::{Layer, Style};
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::PathBuf;
@@ -36,7 +39,10 @@ pub(super) struct Arguments {
     /// Frames and their order as JSON, instead of a span: what a report's command says where they are no plain span
     #[arg(long, value_name = "JSON", value_parser = from_json::<ClipSpec>, conflicts_with_all = ["start", "end"])]
     pub(super) clip: Option<ClipSpec>,
-    /// What is altered inside the model as JSON: what a report's command says where something is
+    /// The order in which the model sees the frames: reversed, shuffled:SEED, frozen:first|middle|last, half_rate, hand:0,2,1,…
+    #[arg(long, value_name = "ORDER", conflicts_with = "clip")]
+    pub(super) order: Option<Order>,
+    /// What is altered inside the model as JSON, such as '{"no_motion":true}': what a report's command says where something is
     #[arg(long, value_name = "JSON", value_parser = from_json::<Surgery>)]
     pub(super) surgery: Option<Surgery>,
     /// Write scores and maps as JSON; - is the standard output
@@ -46,6 +52,27 @@ pub(super) struct Arguments {
     /// prompts.json
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// Write the experiment, which `replay` computes again and the window opens
+    #[arg(long, value_name = "FILE")]
+    pub(super) experiment: Option<PathBuf>,
+    /// Write the scores as CSV, and the maps beside them with "-maps" added to the name
+    #[arg(long, value_name = "FILE")]
+    pub(super) csv: Option<PathBuf>,
+    /// Write scores and maps as arrays for NumPy
+    #[arg(long, value_name = "FILE")]
+    pub(super) npz: Option<PathBuf>,
+    /// Write a PNG of every sampled frame under every layer, with its receipt; with --layer and --frame of that one alone
+    #[arg(long, value_name = "FILE")]
+    pub(super) figure: Option<PathBuf>,
+    /// Write the analysed span as MP4 with a layer over it
+    #[arg(long, value_name = "FILE")]
+    pub(super) video_out: Option<PathBuf>,
+    /// The layer of --video-out, and of --figure with --frame: input, motion, static, gate, evidence, signed
+    #[arg(long, value_name = "LAYER", default_value = "motion", value_parser = layer)]
+    pub(super) layer: Layer,
+    /// The sampled frame of --figure, from 0
+    #[arg(long, value_name = "N", requires = "figure")]
+    pub(super) frame: Option<usize>,
     /// Give classes of words that the model does not know a share of p all the same
     #[arg(long)]
     pub(super) count_unknown: bool,
@@ -65,7 +92,15 @@ fn not_negative(text: &str) -> Result<f64, String> {
     }
 }
 
-fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+fn layer(text: &str) -> Result<Layer, String> {
+    let words: Vec<&str> = Layer::ALL.iter().map(|layer| layer.word()).collect();
+    Layer::ALL
+        .into_iter()
+        .find(|layer| layer.word() == text)
+        .ok_or_else(|| format!("one of {}", words.join(", ")))
+}
+
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_str(text).map_err(|e| e.to_string())
 }
 
@@ -80,13 +115,31 @@ impl Arguments {
             start: None,
             end: None,
             clip: None,
+            order: None,
             surgery: None,
             json: None,
             out: None,
+            experiment: None,
+            csv: None,
+            npz: None,
+            figure: None,
+            video_out: None,
+            layer: Layer::Motion,
+            frame: None,
             count_unknown: false,
             embeddings: false,
             alpha: None,
         }
+    }
+
+    /// Something is written to a file.
+    fn writes(&self) -> bool {
+        self.draws() || self.experiment.is_some() || self.csv.is_some() || self.npz.is_some()
+    }
+
+    /// Maps are to be drawn over pictures.
+    fn draws(&self) -> bool {
+        self.out.is_some() || self.figure.is_some() || self.video_out.is_some()
     }
 
     fn prompt_set(&self) -> Result<PromptSet, PromptSetError> {
@@ -97,6 +150,16 @@ impl Arguments {
                 .map_err(|reason| PromptSetError::Format { path: "the bundled prompt set".into(), reason }),
         }
     }
+}
+
+/// The sampled frames in display orientation.
+pub(super) fn pictures(source: &Arc<Source>, sampled: &[Pts]) -> Result<Vec<Arc<RgbImage>>, CliError> {
+    let cancel = Cancel::default();
+    let mut read: HashMap<Pts, Arc<RgbImage>> = HashMap::new();
+    FrameReader::open(source, &cancel)?.read(sampled, &cancel, &mut |_, _| {}, &mut |at, picture| {
+        read.insert(at, Arc::new(picture));
+    })?;
+    Ok(sampled.iter().filter_map(|at| read.get(at).cloned()).collect())
 }
 
 /// Analyses, and gives the folder of the report that was asked for.
@@ -119,22 +182,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<Option<PathBuf>, CliError> {
         device: arguments.model.device,
         model: arguments.model.source(),
         video: &source,
-        clip: arguments.clip.clone().unwrap_or_else(|| ClipSpec::segments(Span::new(start, end))),
+        clip: arguments.clip.clone().unwrap_or_else(|| ClipSpec {
+            order: arguments.order.clone().unwrap_or_default(),
+            ..ClipSpec::segments(Span::new(start, end))
+        }),
         surgery: arguments.surgery.clone().unwrap_or_default(),
         prompts: prompts.clone(),
         alpha: arguments.alpha.map(|a| a as f32),
-        scale: arguments.out.is_some(),
+        scale: arguments.draws(),
     })?;
     notes.extend(outcome.notes());
 
     // One picture says the size of all; a report wants them all.
-    let wanted = if arguments.out.is_some() { outcome.answer.frames.len() } else { 1 };
-    let sampled = &outcome.answer.frames[..wanted.min(outcome.answer.frames.len())];
-    let mut read: HashMap<Pts, Arc<RgbImage>> = HashMap::new();
-    FrameReader::open(&source, &cancel)?.read(sampled, &cancel, &mut |_, _| {}, &mut |at, picture| {
-        read.insert(at, Arc::new(picture));
-    })?;
-    let pictures: Vec<Arc<RgbImage>> = sampled.iter().filter_map(|at| read.get(at).cloned()).collect();
+    let wanted = if arguments.draws() { outcome.answer.frames.len() } else { 1 };
+    let pictures = pictures(&source, &outcome.answer.frames[..wanted.min(outcome.answer.frames.len())])?;
     let record = Record::new(
         Video {
             path: arguments.video.display().to_string(),
@@ -151,19 +212,48 @@ pub(super) fn run(arguments: &Arguments) -> Result<Option<PathBuf>, CliError> {
         arguments.embeddings.then_some(&outcome.embeddings[..]),
     );
     record.notes.iter().for_each(|note| eprintln!("note: {note}"));
-    eprintln!("scores of {}", record.scope.in_words());
+    let altered = record.altered.as_ref().map_or_else(String::new, |a| format!(", {}", a.in_words()));
+    eprintln!("scores of {}{altered}", record.scope.in_words());
 
+    let prompts = prompts.or_templates(outcome.model.templates.as_ref());
+    let clip = (arguments.video.as_path(), record.video.digest.clone());
+    let (model, device) = (&outcome.model, &outcome.device);
+    let experiment = Experiment::new(clip, model, device, &outcome.answer, prompts.clone(), &outcome.scores);
+    if let Some(path) = &arguments.experiment {
+        experiment.save(path)?;
+        eprintln!("The experiment is in {}", path.display());
+    }
+    let report = Report {
+        record: &record,
+        answer: &outcome.answer,
+        pictures: &pictures,
+        prompts: &prompts,
+        style: Style { motion: outcome.scale.as_ref().map(|scale| scale.motion), ..Style::default() },
+        model: arguments.model.model.as_deref(),
+        on_gpu: outcome.device.gpu,
+    };
+    if let Some(path) = &arguments.csv {
+        let [scores, maps] = table::write(&record, path)?;
+        eprintln!("The scores are in {}, the maps in {}", scores.display(), maps.display());
+    }
+    if let Some(path) = &arguments.npz {
+        arrays::write(&outcome.answer, &outcome.scores, path)?;
+        eprintln!("The arrays are in {}", path.display());
+    }
+    if let Some(path) = &arguments.figure {
+        let spec = match arguments.frame {
+            Some(frame) => Spec::stage(arguments.layer, frame, report.style),
+            None => Spec::strip(report.style),
+        };
+        figure::write(&report, &experiment, &spec, path)?;
+        eprintln!("The figure is in {}", path.display());
+    }
+    if let Some(path) = &arguments.video_out {
+        overlay::write(&report, &source, arguments.layer, path, &cancel, &mut |_, _| {})?;
+        eprintln!("The video is in {}", path.display());
+    }
     let mut written = None;
     if let Some(folder) = &arguments.out {
-        let report = Report {
-            record: &record,
-            answer: &outcome.answer,
-            pictures: &pictures,
-            prompts: &prompts.or_templates(outcome.model.templates.as_ref()),
-            style: Style { motion: outcome.scale.as_ref().map(|scale| scale.motion), ..Style::default() },
-            model: arguments.model.model.as_deref(),
-            on_gpu: outcome.device.gpu,
-        };
         let folder = report.write(folder)?;
         eprintln!("The report is in {}", folder.display());
         written = Some(folder);
@@ -172,7 +262,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Option<PathBuf>, CliError> {
         Some(path) if path.as_os_str() == "-" => print(&json(&record)?)?,
         Some(path) => write_atomic(path, &json(&record)?)
             .map_err(|source| ExportError::Write { path: path.clone(), source })?,
-        None if written.is_some() => {}
+        None if arguments.writes() => {}
         None => print(table(&record).as_bytes())?,
     }
     Ok(written)
@@ -182,7 +272,7 @@ fn json(record: &Record) -> Result<Vec<u8>, CliError> {
     record.to_json().map_err(|e| CliError::Output(e.into()))
 }
 
-fn print(bytes: &[u8]) -> Result<(), CliError> {
+pub(super) fn print(bytes: &[u8]) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
     out.write_all(bytes).and_then(|()| out.flush()).map_err(CliError::Output)
 }

@@ -1,12 +1,15 @@
 //! `motionlens eval`: measured figures of a model.
 
+use super::analyze::from_json;
 use super::{Casts, CliError, ModelArguments};
 use crate::data::cast::Cast;
-use crate::eval::exam::{self, FIRST_SEED, SynthReport};
+use crate::eval::exam::{self, Altered, FIRST_SEED, SynthReport};
 use crate::files::write_atomic;
 use crate::metrics::Summary;
+use crate::model::Surgery;
 use crate::model::folder::{CARD, Card};
 use crate::session::Session;
+use crate::video::clip::Order;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use std::collections::BTreeMap;
@@ -45,8 +48,17 @@ struct SynthArgs {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Write the figures into the motionlens.json of --model
-    #[arg(long, requires = "model")]
+    #[arg(long, requires = "model", conflicts_with_all = ["surgery", "order"])]
     record: bool,
+    /// Clips a class and data seed on which the freeze map is held against the truth; each is some hundred passes
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    faithfulness: usize,
+    /// The order in which the model sees the frames, as in `analyze`
+    #[arg(long, value_name = "ORDER", default_value = "forward")]
+    order: Order,
+    /// What is altered inside the model as JSON, as in `analyze`
+    #[arg(long, value_name = "JSON", value_parser = from_json::<Surgery>, default_value = "{}")]
+    surgery: Surgery,
 }
 
 /// Runs a protocol and prints its figures.
@@ -92,7 +104,10 @@ fn examine(args: &SynthArgs, cast: Cast) -> Result<SynthReport, CliError> {
         .map_err(|e| CliError::Engine(e.to_string()))?;
     let seeds: Vec<u64> = (0..args.seeds).map(|i| FIRST_SEED + i).collect();
     let bar = super::train::progress_bar(0, "clips");
-    let report = exam::run(session, cast, &seeds, args.clips_per_class, &mut |done, total| {
+    let altered = Altered { order: args.order.clone(), surgery: args.surgery.clone() };
+    altered.order.places(session.info.frames).map_err(|e| CliError::Usage(e.to_string()))?;
+    let clips = exam::Clips { per_class: args.clips_per_class, faithfulness: args.faithfulness };
+    let report = exam::run(session, cast, &seeds, clips, &altered, &mut |done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     })
@@ -136,7 +151,9 @@ fn record(report: &SynthReport, path: &Path) -> Result<(), CliError> {
 }
 
 fn table(report: &SynthReport) -> String {
-    let mut text = format!(
+    let mut text =
+        report.altered.as_ref().map_or_else(String::new, |a| format!("altered: {a} (not retrained)\n"));
+    text += &format!(
         "{} ({} head, alpha {}) on {}, {} clips a class, {} data seeds\n\n{:<26} {:>8} {:>8}   95% interval\n",
         report.model,
         report.head,

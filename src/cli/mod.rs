@@ -6,12 +6,14 @@ mod doctor;
 mod drive;
 mod eval;
 mod no_command;
+mod replay;
 mod synth;
 mod train;
 
 use crate::data::cast::Cast;
 use crate::data::world_video::SynthError;
 use crate::device::{DeviceChoice, DeviceError};
+use crate::experiment::ExperimentError;
 use crate::export::ExportError;
 use crate::model::ModelError;
 use crate::prompt::PromptSetError;
@@ -47,6 +49,8 @@ enum Command {
     Train(train::TrainArgs),
     /// Measure a model
     Eval(eval::EvalArgs),
+    /// Compute an experiment again, and say whether the numbers are the same
+    Replay(replay::Arguments),
     /// Say what this machine has and what is missing
     Doctor(doctor::Arguments),
 }
@@ -103,6 +107,14 @@ enum CliError {
     #[error(transparent)]
     Export(#[from] ExportError),
     #[error(transparent)]
+    Experiment(#[from] ExperimentError),
+    /// A file that is named is not there.
+    #[error("{0}")]
+    Missing(String),
+    /// A replay that comes to other numbers.
+    #[error("{0}")]
+    Differs(String),
+    #[error(transparent)]
     Window(#[from] WindowError),
     #[error("no bundled clip was found beside the program; name a video")]
     NoClip,
@@ -136,6 +148,7 @@ pub fn run() -> ExitCode {
         Some(Command::Synth(arguments)) => synth::run(&arguments),
         Some(Command::Train(arguments)) => train::run(&arguments),
         Some(Command::Eval(arguments)) => eval::run(&arguments),
+        Some(Command::Replay(arguments)) => replay::run(&arguments),
         Some(Command::Doctor(arguments)) => doctor::run(&arguments),
         None => no_command::run(&arguments.window),
     };
@@ -148,7 +161,7 @@ pub fn run() -> ExitCode {
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", one_line(&error.to_string()));
-            ExitCode::FAILURE
+            if matches!(error, CliError::Missing(_)) { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -1,11 +1,12 @@
 //! What the engine tells: plain data that names what it answers.
 
-use super::question::{Question, QuestionId};
+use super::question::{Probe, Question, QuestionId};
 use super::sweep::Swept;
 use crate::device::DeviceInfo;
 use crate::model::folder::MotionScale;
+use crate::prompt::PromptSet;
 use crate::score::{ClassEmbedding, Scores};
-use crate::session::{Evidence, ModelInfo, PromptNote};
+use crate::session::{Evidence, FreezeMap, ModelInfo, PatchFinding, PromptNote};
 use crate::video::Pts;
 use crate::video::preprocess::CropRect;
 use std::sync::Arc;
@@ -33,6 +34,13 @@ pub struct Scored {
     pub scores: Arc<Scores>,
     /// From the edit's arrival to the scores, text tower included; of a new answer, the scoring alone.
     pub seconds: f32,
+}
+
+/// What a probe has found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Finding {
+    Freeze(FreezeMap),
+    Patch(PatchFinding),
 }
 
 /// What the engine tells. Every event wakes the window.
@@ -67,6 +75,20 @@ pub enum Event {
         answer: Arc<Answer>,
         scored: Option<Scored>,
     },
+    /// What a probe has found so far: it may come several times, finer each time.
+    Probed {
+        id: QuestionId,
+        question: Arc<Question>,
+        probe: Probe,
+        finding: Arc<Finding>,
+        /// Nothing finer will come.
+        whole: bool,
+    },
+    /// The prompts without DA_j, in CLIP's own joint space, while a probe is wanted.
+    PlainTexts {
+        revision: u64,
+        classes: Arc<Vec<ClassEmbedding>>,
+    },
     Failed {
         question: QuestionId,
         message: String,
@@ -87,6 +109,12 @@ pub enum Event {
         model: String,
         classes: Arc<Vec<ClassEmbedding>>,
         notes: Arc<Vec<PromptNote>>,
+    },
+    /// The text side of prompts that are tried out, by the model of that identity; or why there is none.
+    Tried {
+        set: Arc<PromptSet>,
+        model: String,
+        classes: Result<Arc<Vec<ClassEmbedding>>, String>,
     },
     /// An answer has been scored under a new revision of the prompts, or because it is watched now.
     Scored(Scored),

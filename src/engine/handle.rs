@@ -1,7 +1,7 @@
 //! The near end of the engine: requests go in and return at once, events come out.
 
 use super::event::Event;
-use super::question::{Question, QuestionId, Rank};
+use super::question::{Probe, Question, QuestionId, Rank};
 use super::queue::Queue;
 use super::sampler;
 use super::store::Memory;
@@ -73,10 +73,28 @@ impl Engine {
         self.queue.ask(source, question, rank)
     }
 
-    /// Latest wins: scores the answer that was last given to a question on screen anew, now and whenever another is given.
-    /// Never runs the vision tower. `revision` comes back with the scores; `alpha` of METHOD §6, `None`: the model's own.
+    /// Latest wins: the questions whose answers stand beside that on screen, such as its original where it is altered. They
+    /// are asked where they have no answer yet, after what is on screen, and scored anew with it; what is not named any more
+    /// is dropped.
+    pub fn beside(&self, questions: Vec<(Arc<Source>, Question)>) {
+        self.queue.beside(questions);
+    }
+
+    /// Latest wins: the probes that are wanted; what is not named any more is dropped. What they find comes as
+    /// [`Event::Probed`] and is not held here.
+    pub fn probes(&self, probes: Vec<(Arc<Source>, Question, Probe)>) {
+        self.queue.probes(probes);
+    }
+
+    /// Latest wins: scores the answer that was last given to a question on screen, and those beside it, anew, now and
+    /// whenever another is given. Never runs the vision tower. `revision` comes back with the scores; `alpha` of METHOD §6, `None`: the model's own.
     pub fn set_prompts(&self, revision: u64, prompts: Arc<PromptSet>, alpha: Option<f32>) {
         self.queue.set_prompts(revision, prompts, alpha);
+    }
+
+    /// Latest wins: the text side of prompts that are not the present ones comes as [`Event::Tried`]. Nothing is scored.
+    pub fn try_prompts(&self, set: Arc<PromptSet>) {
+        self.queue.try_prompts(set);
     }
 
     /// The memory for what has been computed; to be told before anything is asked, because it forgets what is held.

@@ -2,7 +2,7 @@
 
 use crate::model::Surgery;
 use crate::video::SourceId;
-use crate::video::clip::ClipSpec;
+use crate::video::clip::{ClipSpec, Order};
 use serde::{Deserialize, Serialize};
 
 /// Everything that changes the answer. Whatever is not in here must not change it.
@@ -33,11 +33,43 @@ impl Question {
         id.copy_from_slice(&blake3::hash(&json).as_bytes()[..16]);
         QuestionId(id)
     }
+
+    /// The same with nothing altered: the frames as they were filmed, the model as it is.
+    pub fn original(&self) -> Self {
+        let clip = ClipSpec { order: Order::Forward, ..self.clip.clone() };
+        Self { clip, surgery: Surgery::default(), ..self.clone() }
+    }
+
+    /// What is altered, in words: "frames reversed, motion off"; `None` where nothing is.
+    pub fn altered(&self) -> Option<String> {
+        let words: Vec<String> = self.clip.order.words().into_iter().chain(self.surgery.words()).collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
 }
 
 impl std::fmt::Display for QuestionId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// What is asked of a question's clip and model beside the evidence: what takes long, or is of one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Probe {
+    /// The freeze map: by blocks of patches first, then by patches.
+    Freeze,
+    /// One patch (row by row, from 0) of one of the frames.
+    Patch { frame: usize, patch: usize },
+}
+
+impl Probe {
+    /// Names this probe of this question.
+    pub fn id(&self, question: &Question) -> QuestionId {
+        let json = serde_json::to_vec(&(question, self)).unwrap_or_default();
+        let mut id = [0; 16];
+        id.copy_from_slice(&blake3::hash(&json).as_bytes()[..16]);
+        QuestionId(id)
     }
 }
 
@@ -48,6 +80,8 @@ pub enum Rank {
     Screen,
     /// It follows the play head. The newest waits for the one in work, so that there always is a result.
     Follow,
+    /// It stands beside what is on screen, see [`super::Engine::beside`].
+    Beside,
     /// The rest, in the order asked; put aside while something more urgent is done.
     Background,
 }
@@ -57,7 +91,7 @@ mod tests {
     use super::*;
     use crate::model::GateClamp;
     use crate::video::Pts;
-    use crate::video::clip::{Order, Rule, Span};
+    use crate::video::clip::{Rule, Span};
 
     #[test]
     fn whatever_changes_the_answer_changes_the_id() {
@@ -100,9 +134,17 @@ mod tests {
             surgery(&|s| s.gates = vec![clamp(0)]),
             surgery(&|s| s.gates = vec![clamp(1)]),
             surgery(&|s| s.frozen = vec![3]),
+            surgery(&|s| s.frozen_pixels = vec![3]),
+            surgery(&|s| s.no_joint_adapter = true),
+            surgery(&|s| s.no_negatives = true),
+            surgery(&|s| s.alpha_thousandths = Some(0)),
         ];
         let ids: std::collections::BTreeSet<QuestionId> = all.iter().map(Question::id).collect();
         assert_eq!(ids.len(), all.len());
+        let altered = Question { surgery: Surgery { no_motion: true, ..Default::default() }, ..base.clone() };
+        assert_eq!((altered.original(), base.altered()), (base.clone(), None));
+        assert_eq!(clip(&|c| c.order = Order::Reversed).original(), base);
+        assert_eq!(altered.altered().as_deref(), Some("motion off"));
         let json = serde_json::to_string(&base).unwrap();
         let back: Question = serde_json::from_str(&json).unwrap();
         assert_eq!((back.id(), back), (base.id(), base));

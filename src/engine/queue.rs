@@ -5,10 +5,11 @@
 //! leaves the last place without an answer goes through [`Queue::give_up`], which alone decides between dropping it
 //! and putting it back.
 
-use super::event::{Answer, Event, Scored};
-use super::question::{Question, QuestionId, Rank};
+use super::event::{Answer, Event, Finding, Scored};
+use super::question::{Probe, Question, QuestionId, Rank};
 use super::store::{Features, Memory, Store};
 use super::sweep::{Due, Look, Moment, Sweep, Sweeping};
+use crate::model::Surgery;
 use crate::prompt::PromptSet;
 use crate::session::ModelSource;
 use crate::video::Source;
@@ -27,6 +28,8 @@ pub struct Job {
     pub question: Arc<Question>,
     pub source: Arc<Source>,
     pub rank: Rank,
+    /// What is asked beside the evidence, in place of it.
+    pub probe: Option<Probe>,
     /// A span of the sweep: nobody has asked for it by itself, and nothing is told of it by itself.
     pub quiet: bool,
     /// Tells it from an earlier time that the same was asked.
@@ -79,6 +82,8 @@ pub enum Task {
     Quit,
     Load(ModelSource),
     Prompts(PromptJob),
+    /// Prompts that are tried out.
+    Try(Arc<PromptSet>),
     /// A question whose answer is held.
     Held(Job, Arc<Answer>),
     /// Answers beside the one on screen are to be scored.
@@ -98,6 +103,8 @@ struct State {
     loading: bool,
     model: Option<Loaded>,
     prompts: Option<PromptJob>,
+    /// Prompts whose text side is wanted beside that of the present ones.
+    trial: Option<Arc<PromptSet>>,
     /// Prompts, α, or what is shown have changed since they were last scored.
     rescore: bool,
     /// The prompts take long, and a clip waits behind them.
@@ -113,6 +120,11 @@ struct State {
     working: Option<Job>,
     /// The answer that was last given to [`Rank::Screen`] or [`Rank::Follow`]: prompt edits score it anew.
     shown: Option<Arc<Answer>>,
+    /// What is wanted beside it, and the answers to that: prompt edits score them anew as well.
+    wanted_beside: Vec<QuestionId>,
+    /// The probes that are wanted.
+    wanted_probes: Vec<QuestionId>,
+    beside: Vec<Arc<Answer>>,
     /// Scored anew with every edit, after that.
     watched: Vec<Watched>,
     rewatch: bool,
@@ -128,8 +140,9 @@ struct State {
 #[derive(Clone)]
 pub struct Watched {
     pub id: QuestionId,
-    /// Identity of the model that it is of.
+    /// Identity of the model that it is of, and what is altered in it.
     pub model: String,
+    pub surgery: Surgery,
     pub embedding: Vec<f32>,
 }
 
@@ -199,29 +212,84 @@ impl Queue {
 
     pub fn ask(&self, source: &Arc<Source>, question: Question, rank: Rank) -> QuestionId {
         let id = question.id();
-        let held = self.store().answers.get(&id);
+        let held = self.held(id, &question);
         self.change(|s, events| {
             s.replace(id, rank, events);
             if s.hurry(id, rank) {
                 return;
             }
-            s.asked += 1;
-            let job = Job {
-                id,
-                serial: s.asked,
-                question: Arc::new(question),
-                source: source.clone(),
-                rank,
-                quiet: false,
-                stop: Cancel::default(),
-                dropped: Cancel::default(),
-            };
+            let job = s.job(id, question, source, rank, None);
             match held {
                 Some(answer) => s.held.push((job, answer)),
                 None => s.insert(job),
             }
         });
         id
+    }
+
+    pub fn probes(&self, probes: Vec<(Arc<Source>, Question, Probe)>) {
+        self.change(|s, events| {
+            let before = std::mem::take(&mut s.wanted_probes);
+            s.wanted_probes = probes.iter().map(|(_, question, probe)| probe.id(question)).collect();
+            let ids = s.wanted_probes.clone();
+            let unwanted = |job: &Job| job.probe.is_some() && !ids.contains(&job.id);
+            s.drop_pending(events, unwanted);
+            s.drop_in_work(events, unwanted);
+            for ((source, question, probe), id) in probes.into_iter().zip(ids) {
+                if !before.contains(&id) {
+                    let job = s.job(id, question, &source, Rank::Beside, Some(probe));
+                    s.insert(job);
+                }
+            }
+        });
+    }
+
+    /// Somebody looks at what a probe finds.
+    pub fn probing(&self) -> bool {
+        !lock(&self.state).wanted_probes.is_empty()
+    }
+
+    /// A probe has found something; `whole`: it is done.
+    pub fn found(&self, job: &Job, probe: Probe, finding: Finding, whole: bool) {
+        self.change(|s, events| {
+            if whole {
+                s.forget(job);
+            }
+            if !job.dropped.is_cancelled() {
+                let (id, question) = (job.id, job.question.clone());
+                events.push(Event::Probed { id, question, probe, finding: Arc::new(finding), whole });
+            } else if whole {
+                events.push(Event::Dropped { question: job.id });
+            }
+        });
+    }
+
+    /// The answer to a question, if it is held; one that differs in the scoring alone has the same evidence.
+    fn held(&self, id: QuestionId, question: &Question) -> Option<Arc<Answer>> {
+        let mut store = self.store();
+        if let Some(answer) = store.answers.get(&id) {
+            return Some(answer);
+        }
+        let twin = Question { surgery: question.surgery.of_evidence(), ..question.clone() };
+        let twin = store.answers.get(&twin.id())?;
+        Some(Arc::new(Answer { id, question: Arc::new(question.clone()), ..(*twin).clone() }))
+    }
+
+    pub fn beside(&self, questions: Vec<(Arc<Source>, Question)>) {
+        let ids: Vec<QuestionId> = questions.iter().map(|(_, question)| question.id()).collect();
+        let missing: Vec<_> = self.change(|s, events| {
+            s.wanted_beside.clone_from(&ids);
+            s.beside.retain(|answer| ids.contains(&answer.id));
+            let unwanted =
+                |job: &Job| job.rank == Rank::Beside && job.probe.is_none() && !ids.contains(&job.id);
+            s.drop_pending(events, unwanted);
+            s.drop_in_work(events, unwanted);
+            let there = |id: &QuestionId| s.beside.iter().any(|answer| answer.id == *id);
+            questions.into_iter().zip(&ids).filter(|(_, id)| !there(id)).map(|(q, _)| q).collect()
+        });
+        for (source, question) in missing {
+            self.ask(&source, question, Rank::Beside);
+        }
     }
 
     pub fn set_prompts(&self, revision: u64, set: Arc<PromptSet>, alpha: Option<f32>) {
@@ -231,8 +299,15 @@ impl Queue {
         });
     }
 
+    pub fn try_prompts(&self, set: Arc<PromptSet>) {
+        self.change(|s, _| s.trial = Some(set));
+    }
+
     pub fn cancel(&self) {
-        self.change(|s, events| s.drop_all(events, |job| !job.quiet));
+        self.change(|s, events| {
+            s.wanted_probes.clear();
+            s.drop_all(events, |job| !job.quiet);
+        });
     }
 
     pub fn quit(&self) {
@@ -289,7 +364,8 @@ impl Queue {
                 let swept = || Some(s.sweep.as_ref()?.point(question)?.embedding.clone());
                 let held = held.map(|answer| answer.evidence.embedding.clone());
                 let embedding = held.or_else(swept).or_else(kept)?;
-                Some(Watched { id, model: question.model.clone(), embedding })
+                let (model, surgery) = (question.model.clone(), question.surgery.clone());
+                Some(Watched { id, model, surgery, embedding })
             };
             s.watched = questions.iter().zip(held).filter_map(watched).collect();
             s.rewatch = true;
@@ -346,8 +422,7 @@ impl Queue {
             s.ready.insert(at, clip);
             // What is less urgent and in work makes way; its frames so far are held.
             let first = s.ready[0].job.rank;
-            if let Some(working) = s.working.as_ref().filter(|w| w.rank == Rank::Background && first < w.rank)
-            {
+            if let Some(working) = s.working.as_ref().filter(|w| w.rank >= Rank::Beside && first < w.rank) {
                 working.stop.cancel();
             }
             None
@@ -378,6 +453,9 @@ impl Queue {
             let clip_first = std::mem::take(&mut s.clip_first) && s.clip_waits();
             if !clip_first && let Some(job) = s.take_prompts() {
                 return Task::Prompts(job);
+            }
+            if let Some(set) = s.take_trial() {
+                return Task::Try(set);
             }
             if let Some((job, answer)) = s.held.pop() {
                 return Task::Held(job, answer);
@@ -411,6 +489,18 @@ impl Queue {
     /// Prompts that came while a clip is being worked on.
     pub fn take_prompts(&self) -> Option<PromptJob> {
         lock(&self.state).take_prompts()
+    }
+
+    /// Prompts to try out that came while a clip is being worked on.
+    pub fn take_trial(&self) -> Option<Arc<PromptSet>> {
+        lock(&self.state).take_trial()
+    }
+
+    /// Prompts to try out could not be done now; they are to be taken again unless newer ones wait.
+    pub fn trial_again(&self, set: Arc<PromptSet>) {
+        self.change(|s, _| {
+            s.trial.get_or_insert(set);
+        });
     }
 
     /// A question whose answer is held, that came while a clip is being worked on.
@@ -485,6 +575,7 @@ impl Queue {
         s.quit
             || s.load.is_some()
             || s.rescore
+            || s.trial.is_some()
             || !s.held.is_empty()
             || !s.pending.is_empty()
             || s.in_work().next().is_some()
@@ -526,8 +617,12 @@ impl Queue {
                 events.push(Event::Dropped { question: job.id });
                 return;
             }
-            if rank != Rank::Background {
+            if matches!(rank, Rank::Screen | Rank::Follow) {
                 s.shown = Some(answer.clone());
+            }
+            if s.wanted_beside.contains(&answer.id) {
+                s.beside.retain(|other| other.id != answer.id);
+                s.beside.push(answer.clone());
             }
             events.push(Event::Answered { answer, scored });
         });
@@ -553,9 +648,12 @@ impl Queue {
         self.change(|s, events| s.give_up(job, events));
     }
 
-    /// The answer that prompt edits score anew.
-    pub fn shown(&self) -> Option<Arc<Answer>> {
-        lock(&self.state).shown.clone()
+    /// The answers that prompt edits score anew: that on screen first.
+    pub fn shown(&self) -> Vec<Arc<Answer>> {
+        let s = lock(&self.state);
+        let beside =
+            s.beside.iter().filter(|answer| s.shown.as_ref().is_none_or(|shown| shown.id != answer.id));
+        s.shown.iter().chain(beside).cloned().collect()
     }
 }
 
@@ -563,6 +661,28 @@ impl State {
     /// Every job that has left `pending`.
     fn in_work(&self) -> impl Iterator<Item = &Job> {
         self.reading.iter().chain(self.ready.iter().map(|clip| &clip.job)).chain(&self.working)
+    }
+
+    fn job(
+        &mut self,
+        id: QuestionId,
+        question: Question,
+        source: &Arc<Source>,
+        rank: Rank,
+        probe: Option<Probe>,
+    ) -> Job {
+        self.asked += 1;
+        Job {
+            id,
+            serial: self.asked,
+            question: Arc::new(question),
+            source: source.clone(),
+            rank,
+            probe,
+            quiet: false,
+            stop: Cancel::default(),
+            dropped: Cancel::default(),
+        }
     }
 
     fn clip_waits(&self) -> bool {
@@ -577,9 +697,9 @@ impl State {
     /// Drops what a new question of this rank replaces.
     fn replace(&mut self, id: QuestionId, rank: Rank, events: &mut Vec<Event>) {
         let waits = |job: &Job| match rank {
-            Rank::Screen => job.rank != Rank::Background,
+            Rank::Screen => matches!(job.rank, Rank::Screen | Rank::Follow),
             Rank::Follow => job.rank == Rank::Follow,
-            Rank::Background => false,
+            Rank::Beside | Rank::Background => false,
         };
         self.drop_pending(events, |job| job.id != id && waits(job));
         let late = self.ready.extract_if(.., |clip| clip.job.id != id && waits(&clip.job));
@@ -587,11 +707,9 @@ impl State {
         let late = self.held.extract_if(.., |(job, _)| job.id != id && waits(job));
         events.extend(late.map(|(job, _)| Event::Dropped { question: job.id }));
         if rank == Rank::Screen {
-            self.drop_in_work(events, |job| job.id != id && job.rank != Rank::Background);
+            self.drop_in_work(events, |job| job.id != id && waits(job));
             // What is being read for later makes way; it is not lost.
-            if let Some(job) =
-                self.reading.as_ref().filter(|job| job.rank == Rank::Background && job.id != id)
-            {
+            if let Some(job) = self.reading.as_ref().filter(|job| job.rank >= Rank::Beside && job.id != id) {
                 job.stop.cancel();
             }
         }
@@ -619,6 +737,7 @@ impl State {
             question: Arc::new(question),
             source: sweeping.source.clone(),
             rank: Rank::Background,
+            probe: None,
             quiet: true,
             stop: Cancel::default(),
             dropped: Cancel::default(),
@@ -720,5 +839,8 @@ impl State {
             return None;
         }
         self.prompts.clone()
+    }
+    fn take_trial(&mut self) -> Option<Arc<PromptSet>> {
+        if self.model.is_none() || self.loading { None } else { self.trial.take() }
     }
 }

@@ -56,6 +56,8 @@ fn read(queue: &Queue, job: &Job, loaded: &Loaded, open: &mut Open) -> Result<Cl
 
     let mut known: HashMap<Pts, Features> = HashMap::new();
     let mut missing: Vec<Pts> = Vec::new();
+    // Of frames whose pixels are altered no tokens are held.
+    let as_filmed = job.question.surgery.frozen_pixels.is_empty();
     {
         let mut store = queue.store();
         for pts in &frames {
@@ -65,7 +67,7 @@ fn read(queue: &Queue, job: &Job, loaded: &Loaded, open: &mut Open) -> Result<Cl
                 model: loaded.identity.clone(),
                 device: loaded.device.clone(),
             };
-            match store.frames.get(&key) {
+            match store.frames.get(&key).filter(|_| as_filmed) {
                 Some(features) => {
                     known.insert(*pts, features);
                 }

@@ -1,19 +1,23 @@
 //! The worker, on the `model` thread: the only one that touches tensors. Between the steps of a clip it looks up: a prompt edit
 //! is answered at once, a question that nobody waits for any more is dropped, a new model interrupts.
 
-use super::event::{Answer, Event, Scored};
-use super::question::{QuestionId, Rank};
+use super::event::{Answer, Event, Finding, Scored};
+use super::question::{Probe, Question, QuestionId, Rank};
 use super::queue::{ClipJob, Job, Loaded, PromptJob, Queue, Task};
 use super::store::{Features, FrameKey};
 use super::sweep::{Swept, told_classes};
 use crate::device::{self, DeviceChoice, DeviceInfo, SharedGpu, panic_message};
 use crate::files::write_atomic;
+use crate::model::Surgery;
 use crate::model::folder::MotionScale;
-use crate::score::{ClassEmbedding, score, score_all};
-use crate::session::{Basis, ModelSource, PromptNote, Session, WorkError};
+use crate::prompt::PromptSet;
+use crate::score::{ClassEmbedding, Weighing, score_all, score_with};
+use crate::session::{Basis, FreezeMap, ModelSource, PromptNote, Session, WorkError};
 use crate::video::Pts;
 use crate::video::SourceId;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,7 +31,10 @@ const FEW: usize = 2;
 
 /// The text side of the present prompts.
 struct Texts {
+    set: Arc<PromptSet>,
     classes: Arc<Vec<ClassEmbedding>>,
+    /// As they are without DA_j, once that is asked for.
+    plain: OnceCell<Arc<Vec<ClassEmbedding>>>,
     names: Arc<[String]>,
     alpha: Option<f32>,
     revision: u64,
@@ -89,6 +96,7 @@ impl Worker {
                 Task::Quit => return,
                 Task::Load(source) => self.load(source),
                 Task::Prompts(job) => self.prompts(&job, false),
+                Task::Try(set) => self.try_prompts(set),
                 Task::Held(job, answer) => self.held(&job, answer),
                 Task::Watched => self.watched(),
                 Task::Sweep => self.sweep(),
@@ -200,35 +208,79 @@ impl Worker {
         }
     }
 
+    /// The text side of prompts beside the present ones.
+    fn try_prompts(&mut self, set: Arc<PromptSet>) {
+        let queue = self.queue.clone();
+        let result = guarded(|| {
+            let Some(running) = &mut self.running else { return Ok(None) };
+            match running.session.classes(&set, &mut |_, _| !queue.is_interrupted()) {
+                Ok((classes, _)) => Ok(Some(Arc::new(classes))),
+                Err(WorkError::Interrupted) => Ok(None),
+                Err(WorkError::Failed(message)) => Err(message),
+            }
+        });
+        let classes = match result {
+            Ok(Some(classes)) => Ok(classes),
+            Ok(None) => return queue.trial_again(set),
+            Err(_) if self.moved_off_lost_device() => return queue.trial_again(set),
+            Err(message) => Err(message),
+        };
+        let model = self.running.as_ref().map_or(String::new(), |r| r.identity.to_string());
+        queue.emit(Event::Tried { set, model, classes });
+    }
+
     fn encoded(&mut self, job: &PromptJob, classes: Vec<ClassEmbedding>, notes: Vec<PromptNote>) {
         let Some(running) = &self.running else { return };
         let classes = Arc::new(classes);
         let names = classes.iter().map(|c| c.name.clone()).collect();
-        self.texts =
-            Some(Texts { classes: classes.clone(), names, alpha: job.alpha, revision: job.revision });
+        self.texts = Some(Texts {
+            set: job.set.clone(),
+            classes: classes.clone(),
+            plain: OnceCell::new(),
+            names,
+            alpha: job.alpha,
+            revision: job.revision,
+        });
         self.queue.emit(Event::Texts {
             revision: job.revision,
             model: running.session.info.identity.clone(),
             classes,
             notes: Arc::new(notes),
         });
-        let shown = self.queue.shown();
-        if let Some(scored) = shown.and_then(|answer| self.score(&answer, job.since)) {
-            self.queue.emit(Event::Scored(scored));
+        if self.queue.probing() {
+            self.tell_plain();
+        }
+        for answer in self.queue.shown() {
+            if let Some(scored) = self.score(&answer, job.since) {
+                self.queue.emit(Event::Scored(scored));
+            }
         }
         self.watched();
         self.queue.resweep();
     }
 
+    /// The present prompts as they are without DA_j.
+    fn plain<'a>(running: &Running, texts: &'a Texts) -> &'a Arc<Vec<ClassEmbedding>> {
+        texts.plain.get_or_init(|| Arc::new(running.session.plain_classes(&texts.set, &texts.classes)))
+    }
+
+    fn tell_plain(&self) {
+        if let (Some(running), Some(texts)) = (&self.running, &self.texts) {
+            let classes = Self::plain(running, texts).clone();
+            self.queue.emit(Event::PlainTexts { revision: texts.revision, classes });
+        }
+    }
+
     /// METHOD §6 on an answer of this model.
     fn score(&self, answer: &Answer, since: Instant) -> Option<Scored> {
-        self.score_embedding(answer.id, &answer.question.model, &answer.evidence.embedding, since)
+        let Question { model, surgery, .. } = &*answer.question;
+        self.score_embedding(answer.id, (model, surgery), &answer.evidence.embedding, since)
     }
 
     fn score_embedding(
         &self,
         question: QuestionId,
-        model: &str,
+        (model, surgery): (&str, &Surgery),
         embedding: &[f32],
         since: Instant,
     ) -> Option<Scored> {
@@ -237,8 +289,10 @@ impl Worker {
             return None;
         }
         let info = &running.session.info;
-        let alpha = texts.alpha.unwrap_or(info.alpha);
-        let scores = Arc::new(score(embedding, &texts.classes, info.tau, alpha));
+        let classes = if surgery.no_joint_adapter { Self::plain(running, texts) } else { &texts.classes };
+        let alpha = surgery.alpha().or(texts.alpha).unwrap_or(info.alpha);
+        let weighing = Weighing { alpha, negatives: !surgery.no_negatives };
+        let scores = Arc::new(score_with(embedding, classes, info.tau, weighing));
         let seconds = since.elapsed().as_secs_f32();
         Some(Scored { question, revision: texts.revision, scores, seconds })
     }
@@ -246,8 +300,8 @@ impl Worker {
     /// Scores the answers that are watched beside the one on screen.
     fn watched(&self) {
         for watched in self.queue.watched() {
-            let (id, model) = (watched.id, &watched.model);
-            if let Some(scored) = self.score_embedding(id, model, &watched.embedding, Instant::now()) {
+            let of = (&*watched.model, &watched.surgery);
+            if let Some(scored) = self.score_embedding(watched.id, of, &watched.embedding, Instant::now()) {
                 self.queue.emit(Event::Scored(scored));
             }
         }
@@ -297,13 +351,20 @@ impl Worker {
 
     fn clip(&mut self, clip: ClipJob) {
         let job = clip.job.clone();
-        let result = guarded(|| match self.answer(clip) {
-            Ok(answer) => Ok(Some(Arc::new(answer))),
-            Err(WorkError::Interrupted) => Ok(None),
-            Err(WorkError::Failed(message)) => Err(message),
+        let result = guarded(|| {
+            let done = match job.probe {
+                Some(probe) => self.probe(clip, probe).map(|()| None),
+                None => self.answer(clip).map(|answer| Some(Arc::new(answer))),
+            };
+            match done {
+                Ok(answer) => Ok(Some(answer)),
+                Err(WorkError::Interrupted) => Ok(None),
+                Err(WorkError::Failed(message)) => Err(message),
+            }
         });
         match result {
-            Ok(Some(answer)) => self.held(&job, answer),
+            Ok(Some(Some(answer))) => self.held(&job, answer),
+            Ok(Some(None)) => {}
             Ok(None) => self.queue.give_up(&job),
             Err(message) => {
                 if self.moved_off_lost_device() {
@@ -315,9 +376,12 @@ impl Worker {
         }
     }
 
-    fn answer(&mut self, clip: ClipJob) -> Result<Answer, WorkError> {
-        let ClipJob { job, frames, mut known, new } = clip;
-        let start = Instant::now();
+    /// The tokens of a clip's frames in the order in which the model sees them, and how many went through the vision tower
+    /// for that.
+    fn tokens(&mut self, clip: ClipJob) -> Result<(Vec<Pts>, Vec<Features>, usize), WorkError> {
+        let ClipJob { job, frames, mut known, new } = pixels_frozen(clip, |frames, patches| {
+            self.running().map(|running| running.session.freeze_pixels(frames, patches))
+        })?;
         let progress = |queue: &Queue, stage, done, total| {
             if !job.quiet {
                 queue.emit(Event::Progress { question: job.id, stage, done, total });
@@ -342,7 +406,10 @@ impl Worker {
                     model: running.identity.clone(),
                     device: running.device.name.as_str().into(),
                 };
-                store.frames.put(key, features.clone());
+                // Frames whose pixels are altered are those of this clip alone.
+                if job.question.surgery.frozen_pixels.is_empty() {
+                    store.frames.put(key, features.clone());
+                }
                 known.insert(frame.pts, features);
             }
             drop(store);
@@ -351,20 +418,71 @@ impl Worker {
         }
         self.look_up(&job)?;
         progress(&self.queue, "motion head", 0, 1);
-        let features: Vec<&Features> = frames.iter().filter_map(|pts: &Pts| known.get(pts)).collect();
-        let (Some(first), true) = (features.first(), features.len() == job.question.frames) else {
+        let features: Vec<Features> = frames.iter().filter_map(|pts: &Pts| known.get(pts).cloned()).collect();
+        if features.is_empty() || features.len() != job.question.frames {
             return Err(WorkError::Failed(format!(
                 "{}: there is no frame in this span",
                 job.source.path().display()
             )));
-        };
+        }
+        Ok((frames, features, done))
+    }
+
+    /// What is asked beside the evidence. Told as it is found.
+    fn probe(&mut self, clip: ClipJob, probe: Probe) -> Result<(), WorkError> {
+        let job = clip.job.clone();
+        let (_, features, _) = self.tokens(clip)?;
+        let tokens: Vec<&[f32]> = features.iter().map(|f| &*f.tokens).collect();
+        let surgery = job.question.surgery.clone();
+        self.tell_plain();
+        let x = self.running()?.session.clips(&tokens, tokens.len());
+        match probe {
+            Probe::Freeze => {
+                // Blocks are a quarter of the work, and shown until the patches are done.
+                for side in [2, 1] {
+                    let map = self.freeze_map(&job, &x, &surgery, side)?;
+                    self.queue.found(&job, probe, Finding::Freeze(map), side == 1);
+                }
+            }
+            Probe::Patch { frame, patch } => {
+                let found = self.running()?.session.patch(&x, &surgery, frame, patch)?;
+                self.queue.found(&job, probe, Finding::Patch(found), true);
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Session::freeze_map`]; between batches prompts are heard.
+    fn freeze_map(
+        &mut self,
+        job: &Job,
+        x: &Tensor<4>,
+        surgery: &Surgery,
+        side: usize,
+    ) -> Result<FreezeMap, WorkError> {
+        let mut map = self.running()?.session.freeze_start(x, surgery, side)?;
+        loop {
+            let (done, total) = map.progress();
+            let stage = if side > 1 { "freeze map by blocks" } else { "freeze map by patches" };
+            self.queue.emit(Event::Progress { question: job.id, stage, done, total });
+            if done == total {
+                return Ok(map);
+            }
+            self.look_up(job)?;
+            self.running()?.session.freeze_more(&mut map, x, surgery)?;
+        }
+    }
+
+    fn answer(&mut self, clip: ClipJob) -> Result<Answer, WorkError> {
+        let (job, start) = (clip.job.clone(), Instant::now());
+        let (frames, features, done) = self.tokens(clip)?;
+        let crop = features[0].crop;
         let tokens: Vec<&[f32]> = features.iter().map(|f| &*f.tokens).collect();
         let session = &self.running()?.session;
         let x = session.clips(&tokens, tokens.len());
         let basis =
             self.basis.as_ref().filter(|(source, _)| source == job.source.id()).map(|(_, basis)| basis);
         let (evidence, basis) = session.evidence(x, &job.question.surgery, basis)?;
-        let crop = first.crop;
         self.basis = Some((job.source.id().clone(), basis));
         Ok(Answer {
             id: job.id,
@@ -388,6 +506,9 @@ impl Worker {
         }
         if let Some(prompts) = self.queue.take_prompts() {
             self.prompts(&prompts, true);
+        }
+        if let Some(set) = self.queue.take_trial() {
+            self.try_prompts(set);
         }
         while let Some((job, answer)) = self.queue.take_held() {
             self.held(&job, answer);
@@ -465,6 +586,27 @@ impl Worker {
     }
 }
 
+/// The clip with the pixels frozen that its surgery names: `freeze` gives the frames anew, in the order in which the model
+/// sees them.
+fn pixels_frozen(
+    mut clip: ClipJob,
+    freeze: impl FnOnce(&[&[f32]], &[u16]) -> Result<Vec<Vec<f32>>, WorkError>,
+) -> Result<ClipJob, WorkError> {
+    let patches = &clip.job.question.surgery.frozen_pixels;
+    if patches.is_empty() {
+        return Ok(clip);
+    }
+    let pixels = |pts: &Pts| clip.new.iter().find(|frame| frame.pts == *pts).map(|frame| &*frame.pixels);
+    let seen: Vec<&[f32]> = clip.frames.iter().filter_map(pixels).collect();
+    let frozen: HashMap<Pts, Vec<f32>> = clip.frames.iter().copied().zip(freeze(&seen, patches)?).collect();
+    for frame in &mut clip.new {
+        if let Some(pixels) = frozen.get(&frame.pts) {
+            frame.pixels.clone_from(pixels);
+        }
+    }
+    Ok(clip)
+}
+
 /// Runs `f`; a panic becomes an error that a person can read.
 fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
@@ -474,15 +616,12 @@ fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Question;
     use super::super::queue::NewFrame;
     use super::*;
-    use crate::model::Surgery;
     use crate::video::Source;
     use crate::video::clip::{ClipSpec, Span};
     use crate::video::preprocess::CropRect;
     use crossbeam_channel::{Receiver, unbounded};
-    use std::collections::HashMap;
 
     fn worker() -> (Worker, Receiver<Event>) {
         let (send, events) = unbounded();

@@ -4,6 +4,7 @@
 //! Every figure is taken per clip and averaged per data seed; the mean and the standard deviation are over seeds, the
 //! 95% interval is that of the mean over all clips.
 
+use super::faithful;
 use crate::data::camera::Camera;
 use crate::data::cast::{Cast, Class, Scene};
 use crate::data::world;
@@ -12,12 +13,13 @@ use crate::model::Surgery;
 use crate::model::folder::{MotionScale, Reach};
 use crate::model::head::HeadConfig;
 use crate::prompt::PromptSet;
-use crate::score::{ClassEmbedding, score};
+use crate::score::{ClassEmbedding, Weighing, score_with};
 use crate::session::maps::quantile;
 use crate::session::{LoadError, Map, Maps, Session, WorkError};
 use crate::train::features::world_pixels;
 use crate::train::stage2::world_templates;
 use crate::train::zero_shot::predict;
+use crate::video::clip::Order;
 use burn::tensor::Tensor;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
@@ -48,10 +50,35 @@ pub struct SynthReport {
     pub alpha: f32,
     pub seeds: Vec<u64>,
     pub clips_per_class: usize,
+    /// What was altered, in words; absent where nothing was. Nothing of it touches the `vanilla` and `haar` figures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub altered: Option<String>,
     /// What the colours of the motion maps mean for this model; `--record` puts it into the model's card.
     pub scale: MotionScale,
     #[serde(flatten)]
     pub figures: BTreeMap<&'static str, Figure>,
+}
+
+/// What is altered for the examination of a model: as in a question of the window.
+#[derive(Clone, Debug, Default)]
+pub struct Altered {
+    pub order: Order,
+    pub surgery: Surgery,
+}
+
+impl Altered {
+    fn words(&self) -> Option<String> {
+        let words: Vec<String> = self.order.words().into_iter().chain(self.surgery.words()).collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+}
+
+/// How many clips of each class a data seed gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Clips {
+    pub per_class: usize,
+    /// Of them, those on which the freeze map is held against the truth.
+    pub faithfulness: usize,
 }
 
 /// Per-clip values of every figure, by seed.
@@ -91,11 +118,11 @@ impl Tally {
 }
 
 /// What a map is held against: for each patch of the grid, what it shows over the whole clip.
-struct Truth {
+pub(super) struct Truth {
     /// The mover covers more than 15% of the patch in the middle frame (T/2), the one whose map the window shows over it.
     middle: Vec<bool>,
     /// The mover covers more than 15% of the patch at some time.
-    swept: Vec<bool>,
+    pub swept: Vec<bool>,
     /// The still distractor covers more than 30% and the mover never more than 2%.
     distractor: Vec<bool>,
 }
@@ -160,14 +187,17 @@ pub enum EvalError {
     Work(#[from] WorkError),
 }
 
-/// Runs the examination on clips of `seeds`, `per_class` of each class of the cast. `report` hears (clips done, clips in all).
+/// Runs the examination on `clips` of `seeds` of each class of the cast, with what is `altered`. `report` hears (clips done,
+/// clips in all).
 pub fn run(
     mut session: Session,
     cast: Cast,
     seeds: &[u64],
-    per_class: usize,
+    clips: Clips,
+    altered: &Altered,
     report: &mut dyn FnMut(usize, usize),
 ) -> Result<SynthReport, EvalError> {
+    let per_class = clips.per_class;
     let labels = cast.classes();
     let set = PromptSet {
         templates: session.info.templates.clone().unwrap_or_else(|| world_templates(cast)),
@@ -180,7 +210,10 @@ pub fn run(
         ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
     };
     let mut vanilla = session.with_head(untrained.init(session.device()))?;
-    let (classes, _) = session.classes(&set, &mut |_, _| true)?;
+    let (mut classes, _) = session.classes(&set, &mut |_, _| true)?;
+    if altered.surgery.no_joint_adapter {
+        classes = session.plain_classes(&set, &classes);
+    }
     let (vanilla_classes, _) = vanilla.classes(&set, &mut |_, _| true)?;
     let exam = Exam {
         seen: (0..labels.len()).filter(|&c| !labels[c].is_unseen()).collect(),
@@ -188,6 +221,12 @@ pub fn run(
         all: (0..labels.len()).collect(),
         classes,
         vanilla_classes,
+        weighing: Weighing {
+            alpha: altered.surgery.alpha().unwrap_or(session.info.alpha),
+            negatives: !altered.surgery.no_negatives,
+        },
+        altered: altered.clone(),
+        faithfulness: clips.faithfulness,
         session,
         vanilla,
         labels,
@@ -215,6 +254,7 @@ pub fn run(
         alpha: info.alpha,
         seeds: seeds.to_vec(),
         clips_per_class: per_class,
+        altered: altered.words(),
         scale,
         figures: tally.figures(),
     })
@@ -266,6 +306,9 @@ struct Exam {
     all: Vec<usize>,
     classes: Vec<ClassEmbedding>,
     vanilla_classes: Vec<ClassEmbedding>,
+    altered: Altered,
+    weighing: Weighing,
+    faithfulness: usize,
 }
 
 impl Exam {
@@ -278,7 +321,8 @@ impl Exam {
         brightest: &mut Brightest,
     ) -> Result<(), EvalError> {
         let session = &self.session;
-        let (frames, alpha) = (session.info.frames, session.info.alpha);
+        let (frames, surgery) = (session.info.frames, &self.altered.surgery);
+        let alpha = self.alpha();
         let (size, grid) = (session.info.image_size, session.info.grid);
         let index = |class: usize| (round * self.labels.len() + class) as u64;
         let drawn: Vec<(Scene, Vec<f32>)> = self
@@ -291,19 +335,22 @@ impl Exam {
             })
             .collect();
         // Per clip the tokens of its frames.
+        let mut filmed: Vec<Vec<Arc<[f32]>>> = Vec::new();
         let mut clips: Vec<Vec<Arc<[f32]>>> = Vec::new();
         for (_, pixels) in &drawn {
             let each: Vec<&[f32]> = pixels.chunks_exact(3 * size * size).collect();
-            clips.push(session.encode_frames(&each)?);
+            filmed.push(session.encode_frames(&each)?);
+            clips.push(self.alter(&each, &filmed[filmed.len() - 1])?);
         }
         let mut order: Vec<usize> = (0..frames).collect();
         order.shuffle(&mut world::rng(seed, u64::MAX - round as u64));
 
         let plain: Vec<usize> = (0..frames).collect();
-        let f = self.embed(&self.session, &clips, &plain)?;
-        let vanilla = self.embed(&self.vanilla, &clips, &plain)?;
-        let reversed = self.embed(&self.session, &clips, &plain.iter().rev().copied().collect::<Vec<_>>())?;
-        let shuffled = self.embed(&self.session, &clips, &order)?;
+        let back: Vec<usize> = plain.iter().rev().copied().collect();
+        let f = self.embed(&self.session, &clips, &plain, surgery)?;
+        let vanilla = self.embed(&self.vanilla, &filmed, &plain, &Surgery::default())?;
+        let reversed = self.embed(&self.session, &clips, &back, surgery)?;
+        let shuffled = self.embed(&self.session, &clips, &order, surgery)?;
 
         for (class, label) in self.labels.iter().enumerate() {
             let predicted = |f: &[Vec<f32>], space: &[usize]| predict(&f[class], &self.classes, space, alpha);
@@ -325,7 +372,7 @@ impl Exam {
             }
             tally.right("shuffled_top1", predicted(&shuffled, &self.all) == class);
             if unseen {
-                let scores = score(&f[class], &self.classes, session.info.tau, alpha).classes;
+                let scores = score_with(&f[class], &self.classes, session.info.tau, self.weighing).classes;
                 tally.add(
                     "yes_auroc_unseen",
                     auroc(scores.iter().enumerate().map(|(i, c)| (c.margin.unwrap_or(0.0), i == class))),
@@ -333,7 +380,24 @@ impl Exam {
             }
             let scene = &drawn[class].0;
             let truth = Truth::of(scene, frames, size, grid);
-            self.maps(scene, &clips[class], &truth, tally, brightest)?;
+            let maps = self.maps(scene, [&clips[class], &filmed[class]], &truth, tally, brightest)?;
+            if round < self.faithfulness && session.info.head_trained {
+                let pixels: Vec<&[f32]> = drawn[class].1.chunks_exact(3 * size * size).collect();
+                let places =
+                    self.altered.order.places(frames).map_err(|e| WorkError::Failed(e.to_string()))?;
+                let pixels: Vec<&[f32]> = places.into_iter().map(|place| pixels[place]).collect();
+                let clip = faithful::Clip {
+                    pixels: &pixels,
+                    tokens: &clips[class],
+                    class: &self.classes[class],
+                    maps: &maps,
+                    truth: &truth,
+                };
+                let rng = &mut world::rng(seed, index(class));
+                for (name, value) in faithful::figures(session, surgery, &clip, rng)? {
+                    tally.add(name, value);
+                }
+            }
         }
         if self.cast == Cast::People && round < CHANGED_ROUNDS {
             let scenes: Vec<&Scene> = drawn.iter().map(|(scene, _)| scene).collect();
@@ -357,16 +421,35 @@ impl Exam {
                 .collect();
             let mut clips: Vec<Vec<Arc<[f32]>>> = Vec::new();
             for pixels in &seen {
-                clips.push(session.encode_frames(&pixels.chunks_exact(3 * size * size).collect::<Vec<_>>())?);
+                let each: Vec<&[f32]> = pixels.chunks_exact(3 * size * size).collect();
+                clips.push(self.alter(&each, &session.encode_frames(&each)?)?);
             }
-            let f = self.embed(session, &clips, &(0..frames).collect::<Vec<_>>())?;
+            let order: Vec<usize> = (0..frames).collect();
+            let f = self.embed(session, &clips, &order, &self.altered.surgery)?;
             for (class, label) in self.labels.iter().enumerate() {
                 let own = if label.is_unseen() { &self.unseen } else { &self.seen };
-                let right = predict(&f[class], &self.classes, own, session.info.alpha) == class;
+                let right = predict(&f[class], &self.classes, own, self.alpha()) == class;
                 tally.right(figures[usize::from(label.is_unseen())], right);
             }
         }
         Ok(())
+    }
+
+    /// α as predictions take it: without negatives it weighs nothing.
+    fn alpha(&self) -> f32 {
+        if self.weighing.negatives { self.weighing.alpha } else { 0.0 }
+    }
+
+    /// The tokens of a clip's frames as the model is to see them: in the order that is asked for, with the pixels frozen.
+    /// `pixels` and `tokens`: of each frame, as it was filmed.
+    fn alter(&self, pixels: &[&[f32]], tokens: &[Arc<[f32]>]) -> Result<Vec<Arc<[f32]>>, WorkError> {
+        let Altered { order, surgery } = &self.altered;
+        let places = order.places(tokens.len()).map_err(|e| WorkError::Failed(e.to_string()))?;
+        if surgery.frozen_pixels.is_empty() {
+            return Ok(places.into_iter().map(|place| tokens[place].clone()).collect());
+        }
+        let seen: Vec<&[f32]> = places.into_iter().map(|place| pixels[place]).collect();
+        self.session.encode_frames(&self.session.freeze_pixels(&seen, &surgery.frozen_pixels))
     }
 
     /// Embeddings of the clips with their frames in this order.
@@ -375,27 +458,29 @@ impl Exam {
         session: &Session,
         clips: &[Vec<Arc<[f32]>>],
         order: &[usize],
+        surgery: &Surgery,
     ) -> Result<Vec<Vec<f32>>, WorkError> {
         let tokens: Vec<&Arc<[f32]>> =
             clips.iter().flat_map(|clip| order.iter().map(move |&t| &clip[t])).collect();
-        session.embed(session.clips(&tokens, order.len()), &Surgery::default())
+        session.embed(session.clips(&tokens, order.len()), surgery)
     }
 
-    /// What the maps of one clip are worth against the truth.
+    /// What the maps of one clip, as it is altered and as it was filmed, are worth against the truth.
     fn maps(
         &self,
         scene: &Scene,
-        clip: &[Arc<[f32]>],
+        [clip, filmed]: [&[Arc<[f32]>]; 2],
         truth: &Truth,
         tally: &mut Tally,
         brightest: &mut Brightest,
-    ) -> Result<(), WorkError> {
-        let read = |session: &Session, x: Tensor<4>| {
-            session.evidence(x, &Surgery::default(), None).map(|(evidence, _)| evidence.maps)
+    ) -> Result<Maps, WorkError> {
+        let (surgery, none) = (&self.altered.surgery, &Surgery::default());
+        let read = |session: &Session, x: Tensor<4>, surgery: &Surgery| {
+            session.evidence(x, surgery, None).map(|(evidence, _)| evidence.maps)
         };
         let frames = clip.len();
-        let trained = read(&self.session, self.session.clips(clip, frames))?;
-        let haar = read(&self.vanilla, self.vanilla.clips(clip, frames))?;
+        let trained = read(&self.session, self.session.clips(clip, frames), surgery)?;
+        let haar = read(&self.vanilla, self.vanilla.clips(filmed, frames), none)?;
         brightest.add(&trained);
         let not_swept: Vec<bool> = truth.swept.iter().map(|s| !s).collect();
         tally.add("motion_auroc", Truth::auroc(&trained.motion.data, &truth.swept));
@@ -429,12 +514,12 @@ impl Exam {
             }
         }
         let frozen = vec![&clip[frames / 2]; frames];
-        let frozen = read(&self.session, self.session.clips(&frozen, frames))?;
+        let frozen = read(&self.session, self.session.clips(&frozen, frames), surgery)?;
         let everywhere = vec![true; truth.swept.len()];
         let energy = |map: &[f32]| Truth::mean(map, &everywhere).unwrap_or(0.0);
         tally
             .add("frozen_motion_ratio", energy(&frozen.motion.data) / energy(&trained.motion.data).max(1e-9));
-        Ok(())
+        Ok(trained)
     }
 
     /// The scale of the motion maps: the floor measured on still footage, the reference on the clips seen here; none of it

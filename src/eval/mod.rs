@@ -1,3 +1,4 @@
 //! Evaluation: the protocols that measure a model.
 
 pub mod exam;
+mod faithful;

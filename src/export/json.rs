@@ -1,9 +1,11 @@
 //! One analysis as JSON. The keys are a promise: they are documented in the README, and a test holds them.
 
 use crate::device::DeviceInfo;
-use crate::engine::Answer;
+use crate::engine::{Answer, Question};
+use crate::model::Surgery;
 use crate::score::{ClassEmbedding, ClassScore, Scores};
 use crate::session::{Map, ModelInfo};
+use crate::video::clip::Order;
 use crate::video::{Pts, Span};
 use serde::Serialize;
 
@@ -16,7 +18,10 @@ pub struct Record {
     pub device: String,
     /// What the scores are of.
     pub scope: Scope,
-    /// The T sampled frames in time order.
+    /// What is altered; absent where nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub altered: Option<Altered>,
+    /// The T sampled frames in the order in which the model saw them.
     pub frames: Vec<Frame>,
     /// Weight of the negative prompts.
     pub alpha: f32,
@@ -64,6 +69,27 @@ impl Scope {
     /// For people: "0.000 s to 10.300 s, 8 frames".
     pub fn in_words(&self) -> String {
         format!("{:.3} s to {:.3} s, {} frames", self.start_s, self.end_s, self.frames)
+    }
+}
+
+/// What is altered against the clip as it was filmed and the model as it was trained.
+#[derive(Clone, Debug, Serialize)]
+pub struct Altered {
+    /// "frames reversed, motion off".
+    pub what: String,
+    pub order: Order,
+    pub surgery: Surgery,
+}
+
+impl Altered {
+    fn of(question: &Question) -> Option<Self> {
+        let what = question.altered()?;
+        Some(Self { what, order: question.clip.order.clone(), surgery: question.surgery.clone() })
+    }
+
+    /// For people: "altered: frames reversed (not retrained)".
+    pub fn in_words(&self) -> String {
+        format!("altered: {} (not retrained)", self.what)
     }
 }
 
@@ -166,6 +192,7 @@ impl Record {
             },
             device: format!("{}{software}", device.name),
             scope: Scope { start_s: start.secs(), end_s: end.secs(), frames: answer.frames.len() },
+            altered: Altered::of(&answer.question),
             frames: answer.frames.iter().map(|pts| Frame { pts_s: pts.secs() }).collect(),
             alpha: scores.alpha,
             classes: classes.collect(),

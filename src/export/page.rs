@@ -33,12 +33,15 @@ pub fn page(
     command: &str,
 ) -> Result<String, ExportError> {
     let Record { video, model, device, scope, alpha, .. } = record;
+    let altered = record.altered.as_ref().map_or_else(String::new, |a| {
+        format!("<p class=\"altered\"><strong>{}</strong></p>\n", escape(&a.in_words()))
+    });
     let notes: String = record.notes.iter().map(|n| format!("<li>{}</li>\n", escape(n))).collect();
     Ok(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>MotionLens: {title}</title>\n\
          <style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
-         <p>Scores of {scope}, α {alpha}.</p>\n\
+         <p>Scores of {scope}, α {alpha}.</p>\n{altered}\
          <p>Video: {width}×{height}, {duration:.3} s, digest {digest}.</p>\n\
          <p>Model: {model_name} (digest {model_digest}), motion head {head}, on {device}.</p>\n\
          <ul>\n{notes}</ul>\n\
@@ -49,6 +52,7 @@ pub fn page(
          </body>\n</html>\n",
         title = escape(&video.path),
         scope = scope.in_words(),
+        altered = altered,
         width = video.width,
         height = video.height,
         duration = video.duration_s,
@@ -177,6 +181,7 @@ table { border-collapse: collapse; margin: 1rem 0 }
 th, td { padding: .2rem .8rem; text-align: left; vertical-align: top; border-bottom: 1px solid #ddd; overflow-wrap: anywhere }
 td { font-variant-numeric: tabular-nums }
 table.maps th, table.maps td { padding: .1rem }
+p.altered { background: #ffe9b8; padding: .6rem 1rem }
 table.maps th { max-width: 14rem; font-weight: normal }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f4f4f4; padding: 1rem }
 ";

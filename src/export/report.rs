@@ -8,7 +8,7 @@ use super::{ExportError, repeat};
 use crate::engine::Answer;
 use crate::files::write_atomic;
 use crate::prompt::PromptSet;
-use crate::video::RgbImage;
+use crate::video::{Order, RgbImage};
 use crate::view::{Layer, Style, draw};
 use image::imageops::{self, FilterType};
 use std::path::{Path, PathBuf};
@@ -38,6 +38,19 @@ pub struct Report<'a> {
 }
 
 impl Report<'_> {
+    /// What of it is not as it was filmed or trained, in a sentence; `None`: nothing.
+    pub fn altered(&self) -> Option<String> {
+        let question = &self.answer.question;
+        let order = question.clip.order != Order::Forward;
+        let what = match (order, !question.surgery.is_none()) {
+            (false, false) => return None,
+            (true, false) => "frames in another order",
+            (false, true) => "the model is altered",
+            (true, true) => "frames in another order, and the model is altered",
+        };
+        Some(format!("altered, not retrained: {what}"))
+    }
+
     /// Writes the report into a new folder inside `parent`, which is made where it is missing, and gives the folder: in it are
     /// `index.html`, `{layer}-{frame}.png`, `contact-sheet.png`, `scores.json` and `prompts.json`.
     pub fn write(&self, parent: &Path) -> Result<PathBuf, ExportError> {
@@ -104,7 +117,7 @@ fn new_folder(parent: &Path, video: &str) -> Result<PathBuf, ExportError> {
     }
 }
 
-fn shrink(picture: &RgbImage, longest: u32) -> RgbImage {
+pub(super) fn shrink(picture: &RgbImage, longest: u32) -> RgbImage {
     let side = picture.width.max(picture.height);
     if side <= longest {
         return picture.clone();
@@ -112,7 +125,7 @@ fn shrink(picture: &RgbImage, longest: u32) -> RgbImage {
     scale_to_width(picture, (u64::from(picture.width) * u64::from(longest) / u64::from(side)).max(1) as u32)
 }
 
-fn scale_to_width(picture: &RgbImage, width: u32) -> RgbImage {
+pub(super) fn scale_to_width(picture: &RgbImage, width: u32) -> RgbImage {
     let height = u64::from(picture.height) * u64::from(width) / u64::from(picture.width.max(1));
     let Some(buffer) = image::RgbImage::from_raw(picture.width, picture.height, picture.data.clone()) else {
         return picture.clone();

@@ -220,7 +220,7 @@ impl MotionHead {
         let mut gates = Vec::new();
         let Some(path) = &self.motion else {
             let v_m = v_s.zeros_like();
-            let embedding = self.joint(v_s.clone());
+            let embedding = self.joint_with(v_s.clone(), surgery);
             return HeadOutput { embedding, v_s, v_m, streams, gates, pool: None, motion: None };
         };
         let (mut motion, still, along) = self.motion_tokens(path, &streams);
@@ -236,7 +236,7 @@ impl MotionHead {
         if surgery.no_motion {
             v_m = v_m.zeros_like();
         }
-        let embedding = self.joint(v_s.clone() + v_m.clone());
+        let embedding = self.joint_with(v_s.clone() + v_m.clone(), surgery);
         HeadOutput { embedding, v_s, v_m, streams, gates, pool: Some(pool), motion: Some((motion, along)) }
     }
 
@@ -261,15 +261,35 @@ impl MotionHead {
         unit(self.da_j.forward(v))
     }
 
+    /// As [`MotionHead::joint`]; where `surgery` leaves DA_j out, the normalisation alone.
+    fn joint_with(&self, v: Tensor<2>, surgery: &Surgery) -> Tensor<2> {
+        if surgery.no_joint_adapter { unit(v) } else { self.joint(v) }
+    }
+
     /// Where the motion token at `step` (of K) and `token` (of n) looks among the static tokens, per block: (B,h,Nk), with
     /// Nk = T/2^L · n in time order. Each row sums to 1. Empty without blocks.
     pub fn attention_rows(&self, x: Tensor<4>, step: usize, token: usize) -> Vec<Tensor<3>> {
+        self.attention_rows_with(x, step, token, &Surgery::default())
+    }
+
+    /// As [`MotionHead::attention_rows`], with the parts altered that `surgery` names.
+    pub fn attention_rows_with(
+        &self,
+        x: Tensor<4>,
+        step: usize,
+        token: usize,
+        surgery: &Surgery,
+    ) -> Vec<Tensor<3>> {
         let Some(path) = &self.motion else { return Vec::new() };
-        let (mut motion, still, along) = self.motion_tokens(path, &self.separate(x));
+        let x = surgery.freeze(x);
+        let x = if surgery.no_vision_adapter { x } else { self.da_v.forward(x) };
+        let streams = self.msm.forward_with(x, surgery.no_lifting);
+        let (mut motion, still, along) = self.motion_tokens(path, &streams);
         let mut rows = Vec::with_capacity(path.blocks.len());
-        for block in &path.blocks {
+        for (i, block) in path.blocks.iter().enumerate() {
             rows.push(block.attention_rows(motion.clone(), still.clone(), step, token));
-            motion = block.forward(motion, still.clone(), along.clone()).motion;
+            let held = if surgery.gates.is_empty() { Vec::new() } else { surgery.held(i, block.heads()) };
+            motion = block.forward_with(motion, still.clone(), along.clone(), &held).motion;
         }
         rows
     }

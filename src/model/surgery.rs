@@ -1,5 +1,5 @@
-//! Surgery: what a person alters inside the motion head for one forward pass, to see what a part is worth. Nothing is
-//! retrained; with nothing altered the pass is bit for bit the ordinary one.
+//! Surgery: what a person alters inside the model for one forward pass and its scores, to see what a part is worth. Nothing
+//! is retrained; with nothing altered the pass is bit for bit the ordinary one.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,8 @@ pub struct Surgery {
     pub no_static: bool,
     /// DA_v left out: the tokens go to the separation as CLIP gives them (METHOD §2).
     pub no_vision_adapter: bool,
+    /// DA_j left out of both sides that share it: of the video's embedding and of every text's (METHOD §2).
+    pub no_joint_adapter: bool,
     /// The plain Haar transform in place of the learned lifting (METHOD §3).
     pub no_lifting: bool,
     /// The attention blocks left out (METHOD §4).
@@ -23,6 +25,13 @@ pub struct Surgery {
     /// Patches (row by row, from 0) whose tokens are replaced by their mean over time: by METHOD §3 they then have exactly
     /// no motion, for any weights.
     pub frozen: Vec<u16>,
+    /// Patches whose *pixels* are replaced by their mean over time before the frames go through the vision tower: what is
+    /// true of any model, also of one whose motion does not enter the score.
+    pub frozen_pixels: Vec<u16>,
+    /// Negative prompts count for nothing: no s⁻, no `yes`, no `none` (METHOD §6). Changes the scores alone.
+    pub no_negatives: bool,
+    /// α of METHOD §6 in thousandths, 0 to 1000; `None`: as it is without surgery. Changes the scores alone.
+    pub alpha_thousandths: Option<u16>,
 }
 
 /// Holds gates at `thousandths`/1000: of one block and head, or of all where `None`.
@@ -34,10 +43,64 @@ pub struct GateClamp {
     pub thousandths: u16,
 }
 
+impl GateClamp {
+    /// Every gate at `thousandths`/1000.
+    pub fn all(thousandths: u16) -> Self {
+        Self { block: None, head: None, thousandths }
+    }
+
+    fn words(&self) -> String {
+        let value = f32::from(self.thousandths.min(1000)) / 1000.0;
+        match (self.block, self.head) {
+            (None, None) => format!("all gates at {value:.2}"),
+            (Some(b), None) => format!("gates of block {} at {value:.2}", b + 1),
+            (None, Some(h)) => format!("gates of head {} at {value:.2}", h + 1),
+            (Some(b), Some(h)) => format!("gate of block {} head {} at {value:.2}", b + 1, h + 1),
+        }
+    }
+}
+
 impl Surgery {
     /// Nothing is altered.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// What of it changes the evidence, and not the scores alone.
+    pub fn of_evidence(&self) -> Self {
+        Self { no_negatives: false, alpha_thousandths: None, ..self.clone() }
+    }
+
+    /// α, where it is altered.
+    pub fn alpha(&self) -> Option<f32> {
+        self.alpha_thousandths.map(|a| f32::from(a.min(1000)) / 1000.0)
+    }
+
+    /// Each thing that is altered, in a few words: "motion off", "all gates at 0.50".
+    pub fn words(&self) -> Vec<String> {
+        let switches = [
+            (self.no_motion, "motion off"),
+            (self.no_static, "static off"),
+            (self.no_vision_adapter, "vision adapter off"),
+            (self.no_joint_adapter, "joint adapter off"),
+            (self.no_lifting, "learned lifting off"),
+            (self.no_attention, "attention off"),
+        ];
+        let mut words: Vec<String> =
+            switches.iter().filter(|(on, _)| *on).map(|(_, w)| (*w).to_owned()).collect();
+        words.extend(self.gates.iter().map(GateClamp::words));
+        let patches = |n: usize| if n == 1 { "1 patch".to_owned() } else { format!("{n} patches") };
+        if !self.frozen.is_empty() {
+            words.push(format!("{} frozen", patches(self.frozen.len())));
+        }
+        if !self.frozen_pixels.is_empty() {
+            words.push(format!("pixels of {} frozen", patches(self.frozen_pixels.len())));
+        }
+        if self.no_negatives {
+            words.push("negatives off".to_owned());
+        }
+        words.extend(self.alpha().map(|a| format!("α {a:.2}")));
+        words
     }
 
     /// The value that each head's gate of `block` is held at; `None` where it is the model's own.
@@ -91,6 +154,24 @@ fn row(values: &[f32], device: &Device) -> Tensor<1> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_altered_is_said_in_words() {
+        assert!(Surgery::default().words().is_empty());
+        let surgery = Surgery {
+            no_motion: true,
+            gates: vec![GateClamp::all(500), GateClamp { block: Some(0), head: Some(2), thousandths: 1000 }],
+            frozen: vec![4],
+            frozen_pixels: vec![1, 2],
+            alpha_thousandths: Some(250),
+            ..Surgery::default()
+        };
+        let words = surgery.words().join(", ");
+        let want = "motion off, all gates at 0.50, gate of block 1 head 3 at 1.00, 1 patch frozen, pixels of 2 patches \
+                    frozen, α 0.25";
+        assert_eq!(words, want);
+        assert_eq!(surgery.of_evidence().alpha(), None);
+    }
 
     #[test]
     fn the_later_clamp_counts() {

@@ -1,8 +1,9 @@
 //! The prompt set: the file that a person keeps, and the prompts that it means.
 //!
-//! Four forms are read and told apart by their content: versioned JSON (the only form that is written), a JSON array of
-//! names, a plain list of names, and the `id,name` CSV of video-CLIP projects.
+//! Three forms are read and told apart by their content: versioned JSON (the only form that is written), a JSON array of
+//! names, and names as a list or in a column of a CSV ([`super::names`]).
 
+use super::names::{self, NameTable};
 use crate::files::write_atomic;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -86,7 +87,7 @@ pub enum PromptSetError {
 }
 
 impl PromptSet {
-    /// Reads the JSON form, a JSON array or plain list of names, or the `id,name` CSV (told apart by content).
+    /// Reads the JSON form, a JSON array or plain list of names, or a CSV with a column of names (told apart by content).
     ///
     /// An array, list or CSV with a name that stands twice is refused. JSON keeps names that are empty or stand twice, as
     /// they may be work in progress: see [`PromptSet::problems`].
@@ -101,15 +102,24 @@ impl PromptSet {
         let set = match text.trim_start().chars().next() {
             None => return Err("it is empty".to_owned()),
             Some('{') => from_json(text)?,
-            Some('[') => Self::from_names(from_array(text)?),
-            Some(_) => Self::from_names(if is_csv(text) { from_csv(text)? } else { from_list(text)? }),
+            Some('[') => Self::from_names(names::from_array(text)?),
+            Some(_) => Self::from_names(NameTable::parse(text)?.only_names()?),
         };
-        match set.classes.len() {
-            n if n > MAX_CLASSES => Err(format!(
-                "it has {n} classes and at most {MAX_CLASSES} are read, because each keystroke scores them all; keep those that a clip may show, or split it into several files"
-            )),
-            _ => Ok(set),
-        }
+        not_too_many(set.classes.len())?;
+        Ok(set)
+    }
+
+    /// A file of names as it is, for a person to say which of its columns are names; a file that says so itself is a set.
+    pub fn load_or_names(path: &Path) -> Result<Result<Self, NameTable>, PromptSetError> {
+        let bytes = read_bounded(path)?;
+        let read = || {
+            let text = decode(&bytes)?;
+            match text.trim_start().chars().next() {
+                None | Some('{' | '[') => Self::from_bytes(&bytes).map(Ok),
+                Some(_) => NameTable::parse(text).map(Err),
+            }
+        };
+        read().map_err(|reason| PromptSetError::Format { path: path.to_owned(), reason })
     }
 
     /// Writes the JSON form; the old file is kept whole if that fails.
@@ -179,6 +189,16 @@ impl PromptSet {
     }
 }
 
+/// Refuses a set that is larger than typing allows.
+pub fn not_too_many(classes: usize) -> Result<(), String> {
+    match classes {
+        n if n > MAX_CLASSES => Err(format!(
+            "it has {n} classes and at most {MAX_CLASSES} are read, because each keystroke scores them all; keep those that a clip may show, or split it into several files"
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn prompts(own: &Option<Vec<String>>, templates: &[String], name: &str) -> Vec<String> {
     let mut list = match own {
         Some(list) => list.clone(),
@@ -227,109 +247,5 @@ fn from_json(text: &str) -> Result<PromptSet, String> {
         }
         Some(v) => Err(format!("it has version {v}; this program reads version {VERSION}")),
         None => Err(format!("it does not say \"version\": {VERSION}")),
-    }
-}
-
-/// `["run", "jump"]`.
-fn from_array(text: &str) -> Result<Vec<String>, String> {
-    let list: Vec<serde_json::Value> =
-        serde_json::from_str(text).map_err(|e| format!("its JSON cannot be read: {e}"))?;
-    let mut names = Names { place: "entry", ..Names::default() };
-    for (number, entry) in (1..).zip(&list) {
-        match entry.as_str().map(str::trim) {
-            Some("") => return Err(format!("entry {number} of its JSON array is an empty name")),
-            Some(name) => names.add(number, name)?,
-            None => {
-                return Err(format!("entry {number} of its JSON array is no name in quotes: {entry:.60}"));
-            }
-        }
-    }
-    names.finish()
-}
-
-/// The first line that says something is `id,name`, or starts with a number and a comma.
-fn is_csv(text: &str) -> bool {
-    let Some((id, name)) = lines(text).next().and_then(|(_, line)| line.split_once(',')) else {
-        return false;
-    };
-    is_header(id, name) || id.trim().parse::<u64>().is_ok()
-}
-
-fn is_header(id: &str, name: &str) -> bool {
-    id.trim().eq_ignore_ascii_case("id") && name.trim().eq_ignore_ascii_case("name")
-}
-
-/// Numbered lines, trimmed, without blank ones and `#` comments.
-fn lines(text: &str) -> impl Iterator<Item = (u64, &str)> {
-    let end = if text.contains('\n') { '\n' } else { '\r' };
-    let numbered = (1..).zip(text.split(end).map(str::trim));
-    numbered.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-}
-
-fn from_list(text: &str) -> Result<Vec<String>, String> {
-    let mut names = Names::default();
-    for (line, name) in lines(text) {
-        names.add(line, name)?;
-    }
-    names.finish()
-}
-
-fn from_csv(text: &str) -> Result<Vec<String>, String> {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .comment(Some(b'#'))
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
-    let mut names = Names::default();
-    for (i, record) in reader.records().enumerate() {
-        let record = record.map_err(|e| format!("its CSV cannot be read: {e}"))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let (Some(id), Some(name), 2) = (record.get(0), record.get(1), record.len()) else {
-            let n = record.len();
-            return Err(format!(
-                "line {line} has {n} field(s), not id and name; a name with a comma needs quotes"
-            ));
-        };
-        if i == 0 && is_header(id, name) {
-            continue;
-        }
-        if id.parse::<u64>().is_err() {
-            return Err(format!("line {line}: \"{id}\" is not a number, as an id is"));
-        }
-        if name.is_empty() {
-            return Err(format!("line {line} has no name"));
-        }
-        names.add(line, name)?;
-    }
-    names.finish()
-}
-
-/// Names in order, each once.
-struct Names {
-    /// What the numbers count: lines, or the entries of an array.
-    place: &'static str,
-    list: Vec<String>,
-    first: HashMap<String, u64>,
-}
-
-impl Default for Names {
-    fn default() -> Self {
-        Self { place: "line", list: Vec::new(), first: HashMap::new() }
-    }
-}
-
-impl Names {
-    fn add(&mut self, number: u64, name: &str) -> Result<(), String> {
-        if let Some(earlier) = self.first.insert(name.to_owned(), number) {
-            let place = self.place;
-            return Err(format!("{place} {number}: the name \"{name}\" stands on {place} {earlier} already"));
-        }
-        self.list.push(name.to_owned());
-        Ok(())
-    }
-
-    fn finish(self) -> Result<Vec<String>, String> {
-        if self.list.is_empty() { Err("it has no names".to_owned()) } else { Ok(self.list) }
     }
 }

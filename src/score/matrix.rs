@@ -1,6 +1,6 @@
 //! The scores of many clips at once: one matrix product in double precision, then the same arithmetic as for one clip.
 
-use super::{ClassEmbedding, weigh};
+use super::{ClassEmbedding, Cosines, weigh};
 use nalgebra::DMatrix;
 use rayon::prelude::*;
 
@@ -64,8 +64,8 @@ fn rows<V: AsRef<[f32]>>(
     let width = videos.first().map_or(0, |v| v.as_ref().len());
     let clips = double(videos.iter().map(AsRef::as_ref), width, videos.len());
     // Row by row: s⁺ and s⁻ of every class.
-    let (mut positive, mut negative) =
-        (vec![vec![None; classes.len()]; videos.len()], vec![vec![None; classes.len()]; videos.len()]);
+    let blank = classes.iter().map(|c| Cosines { counts: c.counts, ..Cosines::default() });
+    let mut rows = vec![blank.collect::<Vec<_>>(); videos.len()];
     for (part, some) in classes.chunks(COLUMNS).enumerate() {
         let texts = || some.iter().flat_map(|c| c.positive.iter().chain(&c.negatives)).map(|t| &**t);
         let cosines = double(texts(), width, texts().count()).transpose() * &clips;
@@ -74,22 +74,22 @@ fn rows<V: AsRef<[f32]>>(
             let c = part * COLUMNS + i;
             let after = at + usize::from(class.positive.is_some());
             let end = after + class.negatives.len();
-            for v in 0..videos.len() {
+            for (v, row) in rows.iter_mut().enumerate() {
                 if after > at {
-                    positive[v][c] = Some(cosines[(at, v)]);
+                    row[c].positive = Some(cosines[(at, v)]);
                 }
-                negative[v][c] = (after..end).map(|k| cosines[(k, v)]).max_by(f64::total_cmp);
+                row[c].negative = (after..end).map(|k| cosines[(k, v)]).max_by(f64::total_cmp);
             }
             at = end;
         }
     }
     let mut found = Matrix::default();
-    for (positive, negative) in positive.iter().zip(&negative) {
-        let weighed = weigh(classes, positive, negative, tau, alpha);
+    for row in &rows {
+        let weighed = weigh(row, tau, alpha);
         let single = |v: Option<f64>| v.map_or(f32::NAN, |v| v as f32);
         found.p.extend(columns.iter().map(|c| weighed.p[*c] as f32));
-        found.s_pos.extend(columns.iter().map(|c| single(positive[*c])));
-        let margin = |c: &usize| positive[*c].map(|s| s - negative[*c].unwrap_or(0.0));
+        found.s_pos.extend(columns.iter().map(|c| single(row[*c].positive)));
+        let margin = |c: &usize| row[*c].positive.map(|s| s - row[*c].negative.unwrap_or(0.0));
         found.margin.extend(columns.iter().map(|c| single(margin(c))));
         found.none.push(weighed.none as f32);
         let best = weighed.p.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));

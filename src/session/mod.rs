@@ -4,13 +4,17 @@
 
 mod colours;
 mod evidence;
+pub mod freeze;
 pub mod maps;
+mod patch;
 mod scale;
 mod texts;
 
 pub use colours::Basis;
 pub use evidence::Evidence;
+pub use freeze::FreezeMap;
 pub use maps::{Map, Maps};
+pub use patch::PatchFinding;
 pub use scale::Encode;
 pub use texts::{PromptNote, TextMeans};
 
@@ -183,6 +187,24 @@ impl Session {
     /// A picture as the vision tower takes it: `(3,R,R)` normalised floats.
     pub fn pixels(&self, image: &RgbImage) -> Vec<f32> {
         self.preprocess.apply(image)
+    }
+
+    /// The frames of a clip, each of [`Session::pixels`], with the pixels of these patches (row by row, from 0) at their mean
+    /// over time. Patches that do not exist are ignored.
+    pub fn freeze_pixels(&self, frames: &[&[f32]], patches: &[u16]) -> Vec<Vec<f32>> {
+        let (side, grid) = (self.preprocess.size, self.model.config.grid());
+        let patch = side / grid.max(1);
+        let mut frozen: Vec<Vec<f32>> = frames.iter().map(|f| f.to_vec()).collect();
+        for place in patches.iter().map(|p| usize::from(*p)).filter(|p| *p < grid * grid) {
+            let (top, left) = (place / grid * patch, place % grid * patch);
+            for i in (0..3).flat_map(|c| (top..top + patch).map(move |y| (c * side + y) * side + left)) {
+                for at in i..i + patch {
+                    let mean = frames.iter().map(|f| f[at]).sum::<f32>() / frames.len() as f32;
+                    frozen.iter_mut().for_each(|f| f[at] = mean);
+                }
+            }
+        }
+        frozen
     }
 
     /// Tokens X (n,D) of each frame, by the vision tower (METHOD §1). `frames`: `(3,R,R)` each, see [`Session::pixels`].

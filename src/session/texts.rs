@@ -2,9 +2,9 @@
 //! edit costs what it changes and no more.
 
 use super::{Session, WorkError, not_finite, read};
-use crate::prompt::PromptSet;
 use crate::prompt::known::Known;
-use crate::score::{ClassEmbedding, mean_of_normalised, normalise};
+use crate::prompt::{Class, PromptSet};
+use crate::score::{ClassEmbedding, Without, mean_of_normalised, normalise};
 use burn::tensor::{Tensor, TensorData};
 use lru::LruCache;
 use std::collections::HashSet;
@@ -40,7 +40,39 @@ struct Text {
 type Prompts = (Vec<String>, Vec<Vec<String>>);
 
 /// A class's t⁺ and every t⁻.
-type Joint = (Option<Arc<[f32]>>, Vec<Arc<[f32]>>);
+#[derive(Clone, Default)]
+struct Joint {
+    positive: Option<Arc<[f32]>>,
+    negatives: Vec<Arc<[f32]>>,
+    /// The same without each prompt: t⁺, and the t⁻ of each group of negatives; absent where none is left.
+    without: Option<(LeftOut, Vec<LeftOut>)>,
+}
+
+/// What one vector of several prompts becomes without each of them.
+type LeftOut = Vec<Option<Arc<[f32]>>>;
+
+/// Prompts are left out in turn where the set has no more than so many: each is a row for DA_j, and a vector to hold.
+const MOST: usize = 4096;
+/// A class with more prompts than this is not looked at that way: each mean is of all the others.
+const MOST_OF_ONE: usize = 64;
+
+/// Of which classes the prompts are left out in turn: of all, or in a large set of those whose prompts a person has written.
+fn studied(set: &PromptSet, prompts: &[Prompts]) -> Vec<bool> {
+    let count = |(p, n): &Prompts| p.len() + n.iter().map(Vec::len).sum::<usize>();
+    let small = |which: &dyn Fn(&Class) -> bool| {
+        let counts = set.classes.iter().zip(prompts).filter(|(class, _)| which(class)).map(|(_, p)| count(p));
+        counts.sum::<usize>() <= MOST
+    };
+    let own = |class: &Class| class.positive.is_some() || class.negative.is_some();
+    let (all, written) = (small(&|_| true), small(&own));
+    let classes = set.classes.iter().zip(prompts);
+    classes.map(|(class, p)| count(p) <= MOST_OF_ONE && (all || (written && own(class)))).collect()
+}
+
+/// The list without each of its members.
+fn each_left_out(list: &[String]) -> impl Iterator<Item = Vec<String>> {
+    (0..list.len()).map(|i| [&list[..i], &list[i + 1..]].concat())
+}
 
 /// What has been computed and need not be again.
 pub(super) struct Cache {
@@ -75,8 +107,9 @@ impl Session {
     ) -> Result<(Vec<ClassEmbedding>, Vec<PromptNote>), WorkError> {
         let prompts: Vec<Prompts> =
             set.classes.iter().map(|c| (set.positive_prompts(c), set.negative_groups(c))).collect();
+        let studied = studied(set, &prompts);
         self.encode(&prompts, go_on)?;
-        self.join(&prompts)?;
+        self.join(&prompts, &studied)?;
 
         let mut noted = HashSet::new();
         let all = || prompts.iter().flat_map(|(p, n)| p.iter().chain(n.iter().flatten()));
@@ -85,31 +118,62 @@ impl Session {
             .filter(|note| noted.insert(note.text.as_str()))
             .cloned()
             .collect();
-        let counts: Vec<bool> =
-            set.classes.iter().map(|c| self.texts.known.counts(&self.tokenizer, set, c)).collect();
-        let joint = |text: &String| Some(self.texts.texts.peek(text)?.joint.clone());
-        let classes = set
-            .classes
-            .iter()
-            .zip(&prompts)
-            .zip(counts)
-            .map(|((class, prompts), counts)| {
-                let (positive, negatives) = self.texts.classes.peek(prompts).cloned().unwrap_or_default();
-                let grouped = |text: String| {
-                    let group = prompts.1.iter().position(|group| group.contains(&text))?;
-                    Some((group, joint(&text)?))
+        let mut classes = Vec::with_capacity(prompts.len());
+        for (class, prompts) in set.classes.iter().zip(&prompts) {
+            let known = &mut self.texts.known;
+            let counts = known.counts(&self.tokenizer, set, class);
+            let joined = self.texts.classes.peek(prompts).cloned().unwrap_or_default();
+            let joint = |text: &String| Some(self.texts.texts.peek(text)?.joint.clone());
+            let place = |text: &String| {
+                let of = |group: &Vec<String>| group.iter().position(|t| t == text);
+                prompts.1.iter().enumerate().find_map(|(group, list)| Some((group, of(list)?)))
+            };
+            let negative = set.negative_prompts(class);
+            let without = joined.without.map(|(positive, groups)| {
+                let mut counts = |left: Vec<String>| {
+                    known.counts(&self.tokenizer, set, &Class { positive: Some(left), ..class.clone() })
                 };
-                ClassEmbedding {
-                    name: class.name.clone(),
-                    positive,
-                    negatives,
-                    counts,
-                    positive_prompts: prompts.0.iter().filter_map(joint).collect(),
-                    negative_prompts: set.negative_prompts(class).into_iter().filter_map(grouped).collect(),
-                }
-            })
-            .collect();
+                let left = each_left_out(&prompts.0);
+                let positive = positive.into_iter().zip(left).map(|(t, left)| (t, counts(left))).collect();
+                let negative = negative.iter().map(|text| {
+                    let (group, member) = place(text)?;
+                    groups.get(group)?.get(member)?.clone()
+                });
+                Arc::new(Without { positive, negative: negative.collect() })
+            });
+            let grouped = |text: &String| Some((place(text)?.0, joint(text)?));
+            classes.push(ClassEmbedding {
+                name: class.name.clone(),
+                positive: joined.positive,
+                negatives: joined.negatives,
+                counts,
+                positive_prompts: prompts.0.iter().filter_map(joint).collect(),
+                negative_prompts: negative.iter().filter_map(grouped).collect(),
+                without,
+            });
+        }
         Ok((classes, notes))
+    }
+
+    /// The classes of `set` as they are without DA_j, in CLIP's own joint space (E), for what lives there: patch tokens, and
+    /// surgery that leaves DA_j out. `adapted`: what [`Session::classes`] gave for the same set, whose texts are held.
+    pub fn plain_classes(&self, set: &PromptSet, adapted: &[ClassEmbedding]) -> Vec<ClassEmbedding> {
+        let unit = |text: &String| Some(Arc::<[f32]>::from(self.mean(std::slice::from_ref(text))?));
+        let mean = |texts: &Vec<String>| Some(Arc::<[f32]>::from(self.mean(texts)?));
+        let plain = |(class, adapted): (&crate::prompt::Class, &ClassEmbedding)| {
+            let (positive, groups) = (set.positive_prompts(class), set.negative_groups(class));
+            let grouped = |text: &String| Some((groups.iter().position(|g| g.contains(text))?, unit(text)?));
+            ClassEmbedding {
+                name: adapted.name.clone(),
+                positive: mean(&positive),
+                negatives: groups.iter().filter_map(mean).collect(),
+                counts: adapted.counts,
+                positive_prompts: positive.iter().filter_map(unit).collect(),
+                negative_prompts: set.negative_prompts(class).iter().filter_map(grouped).collect(),
+                without: None,
+            }
+        };
+        set.classes.iter().zip(adapted).map(plain).collect()
     }
 
     /// The means of every class before DA_j, all negatives of a class together.
@@ -178,15 +242,17 @@ impl Session {
         Ok(())
     }
 
-    /// Puts the means of every class whose prompts are new through DA_j.
-    fn join(&mut self, prompts: &[Prompts]) -> Result<(), WorkError> {
+    /// Puts the means of every class whose prompts are new through DA_j; of those that are `studied` also the means without
+    /// each prompt.
+    fn join(&mut self, prompts: &[Prompts], studied: &[bool]) -> Result<(), WorkError> {
         let needed = NonZeroUsize::new(prompts.len()).map_or(KEPT, |n| n.max(KEPT));
         self.texts.classes.resize(needed);
         let mut seen = HashSet::new();
-        let mut new: Vec<&Prompts> = Vec::new();
-        for class in prompts {
-            if self.texts.classes.get(class).is_none() && seen.insert(class) {
-                new.push(class);
+        let mut new: Vec<(&Prompts, bool)> = Vec::new();
+        for (class, studied) in prompts.iter().zip(studied) {
+            let held = self.texts.classes.get(class).is_some_and(|j| j.without.is_some() || !studied);
+            if !held && seen.insert(class) {
+                new.push((class, *studied));
             }
         }
         // One prompt is its own mean, and has been through DA_j; the others go through it together.
@@ -195,18 +261,35 @@ impl Session {
             _ => None,
         };
         let several = |texts: &[String]| if texts.len() > 1 { self.mean(texts) } else { None };
-        let lists = |class: &Prompts| std::iter::once(&class.0).chain(&class.1).cloned().collect::<Vec<_>>();
-        let rows: Vec<f32> =
-            new.iter().flat_map(|class| lists(class)).filter_map(|list| several(&list)).flatten().collect();
+        let lists = |(class, studied): &(&Prompts, bool)| {
+            let whole: Vec<Vec<String>> = std::iter::once(&class.0).chain(&class.1).cloned().collect();
+            let left_out = whole.iter().filter(|_| *studied).flat_map(|list| each_left_out(list));
+            let left_out: Vec<Vec<String>> = left_out.collect();
+            whole.into_iter().chain(left_out).collect::<Vec<_>>()
+        };
+        let lists: Vec<Vec<Vec<String>>> = new.iter().map(lists).collect();
+        let rows: Vec<f32> = lists.iter().flatten().filter_map(|list| several(list)).flatten().collect();
         let joint = self.joint(rows)?;
         let mut joint = joint.chunks_exact(self.config().joint).map(Arc::<[f32]>::from);
         let mut take =
-            |texts: &[String]| alone(texts).or_else(|| if texts.len() > 1 { joint.next() } else { None });
-        let joined: Vec<Joint> = new
-            .iter()
-            .map(|(positive, negative)| (take(positive), negative.iter().filter_map(|n| take(n)).collect()))
-            .collect();
-        for (class, joined) in new.into_iter().zip(joined) {
+            |texts: &Vec<String>| alone(texts).or_else(|| if texts.len() > 1 { joint.next() } else { None });
+        let mut joined = Vec::with_capacity(new.len());
+        for (((positive, groups), studied), lists) in new.iter().zip(&lists) {
+            let mut vectors = lists.iter().map(&mut take);
+            let mut whole = vectors.by_ref().take(1 + groups.len());
+            let mut class = Joint {
+                positive: whole.next().flatten(),
+                negatives: whole.flatten().collect(),
+                without: None,
+            };
+            if *studied {
+                let positive = vectors.by_ref().take(positive.len()).collect();
+                let groups = groups.iter().map(|g| vectors.by_ref().take(g.len()).collect()).collect();
+                class.without = Some((positive, groups));
+            }
+            joined.push(class);
+        }
+        for ((class, _), joined) in new.into_iter().zip(joined) {
             self.texts.classes.put(class.clone(), joined);
         }
         Ok(())

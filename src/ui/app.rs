@@ -2,10 +2,12 @@
 //! the engine says, [`App::poll`] for what the player and other threads bring.
 
 mod analysis;
+mod experiment;
 mod kept;
 mod loss;
 mod opening;
 mod output;
+mod prompts;
 mod sweeping;
 
 pub use loss::Ending;
@@ -13,7 +15,6 @@ pub use loss::Ending;
 use super::ask::{self, Asked};
 use super::edit::{History, PromptEdit};
 use super::fonts::Missing;
-use super::hold::{self, Hold};
 use super::intent::Intent;
 use super::jobs::{Desk, JobOutcome};
 use super::keep::{self, Keep, Recent};
@@ -22,15 +23,18 @@ use super::look::View;
 use super::messages::{Kind, Messages};
 use super::panes::Panes;
 use super::pictures::Pictures;
+use super::prompt_log::PromptLog;
 use super::record::Record;
 use super::scope::{self, Scope};
 use super::shelf::{self, Shelf};
-use super::state::{Loading, Playback, Shown, State, VideoFile};
+use super::state::{Loading, Playback, Shown, State, Texts, VideoFile};
+use super::trial::Trial;
 use super::whiskers::Whiskers;
-use super::{bundled, keys, messages, prompt_panel, theme, topbar, transport};
-use crate::engine::{Answer, Engine, Event, Memory, Scored, Sweep};
+use super::{bundled, experiment_ask, import, keys, messages, prompt_panel, theme, topbar, transport};
+use crate::engine::{Answer, Engine, Event, Finding, Memory, Probe, Question, Scored, Sweep};
 use crate::prompt::PromptSet;
 use crate::video::{Player, Pts, VideoInfo, Wake};
+use crate::view::Layer;
 use eframe::egui_wgpu::RenderState;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -67,6 +71,8 @@ pub struct App {
     /// The folder of the model that was asked for last, and of the one in use; `None`: the embedded one.
     model_asked: Option<PathBuf>,
     model_open: Option<PathBuf>,
+    /// An experiment that is being put on show.
+    experiment: Option<experiment::Opening>,
     gpus: loss::Gpus,
     /// What the engine was told last of the sweep, and of the answers that it is to watch.
     sweeping: sweeping::Told,
@@ -92,6 +98,9 @@ impl App {
             device: None,
             work: None,
             shown: None,
+            beside: Default::default(),
+            gate_worth: false,
+            probes: Default::default(),
             asked: None,
             scope: Scope::default(),
             range: (None, None),
@@ -108,6 +117,12 @@ impl App {
             revision: 0,
             encoding: None,
             notes: HashMap::new(),
+            texts: None,
+            log: PromptLog::default(),
+            trial: Trial::default(),
+            import: None,
+            misplaced: None,
+            exporting: None,
             view: View::default(),
             shelf: Shelf::default(),
             lanes: Default::default(),
@@ -146,6 +161,7 @@ impl App {
             reopen: None,
             model_asked: None,
             model_open: None,
+            experiment: None,
             gpus: loss::Gpus::default(),
             sweeping: sweeping::Told::default(),
             memory: Memory::default(),
@@ -167,6 +183,21 @@ impl App {
     pub fn show_answer(&mut self, answer: Arc<Answer>, scored: Option<Scored>) {
         self.state.shown = Some(Shown::new(answer));
         self.state.scored = scored;
+    }
+
+    /// Shows answers and scores beside it that nobody asked for (tests and benches).
+    pub fn show_beside(&mut self, answers: &[Arc<Answer>], scored: &[Scored]) {
+        let questions: Vec<Question> = answers.iter().map(|a| (*a.question).clone()).collect();
+        self.state.beside.asks(&questions);
+        answers.iter().for_each(|answer| self.state.beside.answered(answer, None));
+        scored.iter().for_each(|scored| self.state.beside.scored(scored));
+    }
+
+    /// Shows what a probe of what is shown has found, that nobody asked for (tests and benches).
+    pub fn show_finding(&mut self, probe: Probe, finding: Finding) {
+        let Some(question) = self.state.shown.as_ref().map(|s| s.answer.question.clone()) else { return };
+        self.state.probes.asks(&question, &[probe]);
+        self.state.probes.take(probe.id(&question), question, probe, Arc::new(finding), true);
     }
 
     /// The memory for what has been computed; to be told at the start.
@@ -261,6 +292,19 @@ impl App {
             }
             Intent::Order(order) => s.order = order,
             Intent::Surgery(surgery) => s.surgery = surgery,
+            Intent::ResetAltered => (s.order, s.surgery) = Default::default(),
+            Intent::GateWorth(on) => s.gate_worth = on,
+            Intent::FreezeClass(name) => s.probes.class = name,
+            Intent::Brush(brush) => s.probes.brush = brush,
+            Intent::Patch(at) => {
+                s.probes.patch = at;
+                // What is clicked is wanted on the stage; when it is gone, what was there before is not known any more.
+                match (at, s.view.layer) {
+                    (Some(_), Layer::Input) => s.view.layer = Layer::Likeness,
+                    (None, Layer::Likeness) => s.view.layer = Layer::Motion,
+                    _ => {}
+                }
+            }
 
             Intent::SetView(view) => s.view = view,
             Intent::Lanes(lanes) => s.lanes = lanes,
@@ -288,6 +332,10 @@ impl App {
                 s.history.pin(None);
             }
             Intent::SortByScore(on) => s.sort_by_score = on,
+            Intent::ReturnTo(state) => self.return_to(state),
+            Intent::Watch(class) => s.log.watched = class,
+            Intent::Try(name) => self.try_class(name),
+            Intent::Import(names) => self.import(names),
 
             Intent::Shelve(path) => self.desk.find_clips(path),
             Intent::Unshelve(place) => s.shelf.remove(&place),
@@ -296,6 +344,15 @@ impl App {
 
             Intent::Snapshot => self.snapshot(ctx),
             Intent::Report(folder) => self.report(folder),
+            Intent::Export(form, path) => self.export(form, path),
+            Intent::CancelExport => {
+                if let Some(export) = &s.exporting {
+                    export.cancel.cancel();
+                }
+            }
+            Intent::SaveExperiment(path) => self.save_experiment(path),
+            Intent::FindClip(path) => self.find_clip(path),
+            Intent::OpenMisplaced(open) => self.open_misplaced(open),
             Intent::Dismiss(id) => s.messages.dismiss(id),
             Intent::Help(on) => s.help = on,
             Intent::Pane(pane, open) => self.panes.set_open(pane, open),
@@ -323,16 +380,18 @@ impl App {
             JobOutcome::PromptsRead(path, Ok(set)) => {
                 Recent::note(&mut s.recent.prompts, &path);
                 s.prompts_file = Some(path);
-                if s.prompts().classes.is_empty() && !s.history.can_undo() {
-                    // The first set, such as that of `--prompts`: there is nothing that undo could bring back.
-                    s.history.start(set);
-                    self.send_prompts();
-                } else {
-                    self.edit(&PromptEdit::Replace(set));
-                }
+                self.take_set(set);
+            }
+            JobOutcome::NamesRead(path, table) => self.take_names(path, table),
+            JobOutcome::ExperimentRead(file, experiment, clip) => {
+                self.take_experiment(file, experiment, clip)
             }
             JobOutcome::PromptsRead(_, Err(why)) => s.messages.add(Kind::Problem, why),
             JobOutcome::Thumbnails(video, read) => self.pictures.thumbnails.take(ctx, &video, read),
+            JobOutcome::Exported(told) => {
+                s.exporting = None;
+                self.take(ctx, JobOutcome::Told(told));
+            }
             JobOutcome::Clips(Ok(clips)) => {
                 let left = s.shelf.add(clips);
                 if left > 0 {
@@ -376,9 +435,11 @@ impl App {
                 if let Some(work) = s.work.as_mut().filter(|w| w.question == question) {
                     (work.stage, work.done, work.total) = (stage.to_owned(), done, total);
                 }
+                s.probes.progress_of(question, stage, done, total);
             }
             Event::Answered { answer, scored } => {
                 s.ended(answer.id);
+                s.beside.answered(&answer, scored.as_ref());
                 if let Some(scored) = &scored {
                     s.shelf.take(scored);
                 }
@@ -391,6 +452,7 @@ impl App {
                 if s.wants(&answer) {
                     s.shown = Some(Shown::new(answer));
                     s.scored = scored;
+                    self.log_scores();
                 }
             }
             Event::Failed { question, message } => {
@@ -408,17 +470,25 @@ impl App {
             Event::Encoding { revision, done, total } => {
                 s.encoding = Some((done, total)).filter(|_| revision == s.revision);
             }
-            Event::Texts { notes, .. } => {
+            Event::Probed { id, question, probe, finding, whole } => {
+                s.probes.take(id, question, probe, finding, whole);
+            }
+            Event::PlainTexts { classes, .. } => s.probes.plain = classes,
+            Event::Texts { notes, revision, model, classes } => {
                 s.encoding = None;
+                s.probes.classes = classes.clone();
+                s.texts = Some(Texts { revision, model, classes });
                 s.notes = notes.iter().map(|n| (n.text.clone(), n.clone())).collect();
             }
             Event::Scored(scored) => {
+                s.beside.scored(&scored);
                 s.shelf.take(&scored);
                 if let Some(whiskers) = &mut s.whiskers {
                     whiskers.take(scored.question, Some(&scored));
                 }
                 if s.shown.as_ref().is_some_and(|shown| shown.answer.id == scored.question) {
                     s.scored = Some(scored);
+                    self.log_scores();
                 } else if let Some((span, question)) = s.moment_question()
                     && question == scored.question
                 {
@@ -430,6 +500,7 @@ impl App {
                     record.take(&swept, s.playback.position);
                 }
             }
+            Event::Tried { set, model, classes } => s.trial.take(&set, model, classes),
             Event::PromptsFailed { message, .. } => {
                 s.encoding = None;
                 s.messages.add(Kind::Problem, message);
@@ -492,6 +563,7 @@ impl App {
                 });
             }
             self.reopened();
+            self.arrange_experiment();
         }
         self.ask_when_changed(now);
         self.keep_sweeping();
@@ -538,28 +610,6 @@ impl App {
         if let Some(p) = &mut self.player {
             f(p);
         }
-    }
-
-    fn edit(&mut self, edit: &PromptEdit) {
-        let hold = edit.class().and_then(|c| Hold::new(&self.state, c, Instant::now()));
-        if self.state.history.edit(edit) {
-            self.state.hold = hold;
-            self.keep.typed(Instant::now());
-            self.send_prompts();
-        }
-    }
-
-    fn send_prompts(&mut self) {
-        self.state.revision += 1;
-        if let Some(e) = &self.engine {
-            e.set_prompts(self.state.revision, Arc::new(hold::held(&self.state)), None);
-        }
-    }
-
-    /// Templates that the person has not touched follow the model.
-    fn adopt_templates(&mut self, templates: crate::prompt::Templates) {
-        self.state.history.set_model_templates(templates);
-        self.send_prompts();
     }
 
     /// Says once what the embedded model's words are good for, when a person opens a video of their own.
@@ -634,6 +684,8 @@ impl App {
         s.stage_rect = stage;
         messages::show(&ctx, below_buttons, &s.messages, &mut out);
         ask::show(&ctx, s, &mut out);
+        import::show(&ctx, s, &mut out);
+        experiment_ask::show(&ctx, s, &mut out);
         keys::help(&ctx, s, &mut out);
         dropped(&ctx, &mut out);
         if !out.is_empty() {

@@ -31,6 +31,10 @@ pub fn show(ctx: &egui::Context, s: &mut State, out: &mut Vec<Intent>) {
                 ("Open a prompt set", "The path of JSON, a list of names, or id,name CSV")
             }
             Some(Dialog::SavePrompts) => ("Save the prompt set", "The path of the JSON file to write"),
+            Some(Dialog::Export(_)) => ("Export", "The path of the file to write"),
+            Some(Dialog::OpenExperiment) => ("Open an experiment", "The path of the experiment's JSON file"),
+            Some(Dialog::SaveExperiment) => ("Save the experiment", "The path of the JSON file to write"),
+            Some(Dialog::FindClip) => ("Find the clip", "The path of the clip of the experiment"),
             Some(Dialog::Report) => ("Write the report", "The path of a folder"),
             Some(Dialog::ShelfClip) => {
                 ("Put a clip on the shelf", "The path of a video, or of a list of them (CSV)")

@@ -7,7 +7,7 @@ use super::field::{Left, Line, goes};
 use super::icon::{self, Icon};
 use super::intent::Intent;
 use super::state::State;
-use super::{prompt_rows, score_row, theme};
+use super::{explain, prompt_rows, score_row, theme};
 use crate::prompt::Class;
 use crate::score::ClassScore;
 use egui::text::LayoutJob;
@@ -42,15 +42,13 @@ pub fn show(
                 open = !open;
                 ui.data_mut(|d| d.insert_temp(open_id, open));
             }
-            score_row::show(
-                ui,
-                score,
-                s.pinned(c),
-                &class.name,
-                score.and_then(|c| s.spread(c)),
-                reach,
-                s.scores_fresh(),
-            );
+            let explained = score.and_then(|score| explain::Explained::new(s.scores()?, score));
+            let beside = score_row::Beside {
+                pinned: s.pinned(c),
+                spread: score.and_then(|c| s.spread(c)),
+                explained: explained.as_ref(),
+            };
+            score_row::show(ui, score, beside, &class.name, reach, s.scores_fresh());
             if open {
                 line(ui, trouble.first().map_or("", |t| t.text.as_str()), &trouble);
                 for side in [Side::Positive, Side::Negative] {
@@ -79,6 +77,7 @@ fn head(
         toggled = icon::button(ui, icon, SMALL, name, "Prompts of this class").clicked();
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             class_menu(ui, c, &class.name, !s.sort_by_score, out);
+            explain::button(ui, s, c, out);
             mark(ui, &class.name, trouble);
             let line = Line {
                 key: key.into(),

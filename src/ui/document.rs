@@ -140,6 +140,11 @@ impl Document {
         &self.template_keys
     }
 
+    /// The templates are the model's, and change with it.
+    pub fn follows_model(&self) -> bool {
+        self.follows_model
+    }
+
     /// Another number after each change of which classes there are or of their order.
     pub fn shape(&self) -> u64 {
         self.shape

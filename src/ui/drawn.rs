@@ -2,11 +2,11 @@
 //! those of the grid of the sweep, where every frame has the map of the span around it, so that map and object coincide.
 
 use super::record::Place;
-use super::state::{Shown, State, clock};
+use super::state::{State, clock};
 use super::theme;
+use crate::engine::Answer;
 use crate::session::Maps;
 use crate::video::Pts;
-use crate::video::clip::Span;
 use crate::video::preprocess::CropRect;
 use egui::Color32;
 use std::borrow::Cow;
@@ -31,14 +31,14 @@ pub struct Drawn<'a> {
 impl State {
     /// What is drawn over the displayed frame; `None` before there are any maps.
     pub fn drawn(&self) -> Option<Drawn<'_>> {
-        if self.moment { self.drawn_moment() } else { self.drawn_answer() }
+        if self.moment { self.drawn_moment() } else { self.drawn_of(&self.shown.as_ref()?.answer) }
     }
 
-    fn drawn_answer(&self) -> Option<Drawn<'_>> {
-        let shown = self.shown.as_ref()?;
-        let moment = self.moment()?;
+    /// What of this answer is drawn.
+    pub fn drawn_of<'a>(&self, answer: &'a Answer) -> Option<Drawn<'a>> {
+        let moment = self.moment_of(answer)?;
         let words = if moment.outside {
-            let of = self.shown.as_ref().map_or(Span::new(moment.pts, moment.pts), Shown::span);
+            let of = answer.question.clip.span;
             let text = format!(
                 "play head outside the part that was asked about ({} to {})",
                 clock(of.start),
@@ -51,9 +51,9 @@ impl State {
             (format!("map of {}", clock(moment.pts)), theme::WARN)
         };
         Some(Drawn {
-            maps: Cow::Borrowed(&shown.answer.evidence.maps),
+            maps: Cow::Borrowed(&answer.evidence.maps),
             t: moment.t,
-            crop: shown.answer.crop,
+            crop: answer.crop,
             seen: !moment.outside,
             full: moment.exact && !self.playback.playing,
             words,

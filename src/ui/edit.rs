@@ -128,13 +128,22 @@ impl PromptEdit {
 #[derive(Debug)]
 pub struct History {
     present: Document,
-    /// What takes the steps back, and what takes the undone ones forward again; the newest last.
-    past: Vec<Change>,
-    future: Vec<Change>,
+    /// What takes the steps back, and what takes the undone ones forward again, with the state that each leads to; the newest
+    /// last.
+    past: Vec<(Change, StateId)>,
+    future: Vec<(Change, StateId)>,
+    /// The state of the prompts now, and how many there have been.
+    state: StateId,
+    states: u64,
     /// The field that the newest step was typed in, or that it made.
     typing: Option<Key>,
     newest: Option<Key>,
 }
+
+/// A state of the prompts between two steps, for as long as the window lives. What is typed in one go is one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StateId(u64);
 
 /// Undo steps that are kept.
 const DEPTH: usize = 200;
@@ -142,7 +151,15 @@ const DEPTH: usize = 200;
 impl History {
     pub fn new(prompts: PromptSet) -> Self {
         let present = Document::new(prompts);
-        Self { present, past: Vec::new(), future: Vec::new(), typing: None, newest: None }
+        Self {
+            present,
+            past: Vec::new(),
+            future: Vec::new(),
+            state: StateId(0),
+            states: 0,
+            typing: None,
+            newest: None,
+        }
     }
 
     /// Begins anew with these prompts: there is nothing to take back. The model's templates stay known.
@@ -153,6 +170,27 @@ impl History {
         self.past.clear();
         self.future.clear();
         (self.typing, self.newest) = (None, None);
+        self.new_state();
+    }
+
+    fn new_state(&mut self) {
+        self.states += 1;
+        self.state = StateId(self.states);
+    }
+
+    /// Names the prompts as they are between this step and the next.
+    pub fn state(&self) -> StateId {
+        self.state
+    }
+
+    /// Puts a set that there was in that state in place of the present one; a step like any other. Returns whether anything
+    /// changed.
+    pub fn return_to(&mut self, set: PromptSet, state: StateId) -> bool {
+        let changed = self.edit(&PromptEdit::Replace(set));
+        if changed {
+            self.state = state;
+        }
+        changed
     }
 
     pub fn present(&self) -> &Document {
@@ -212,35 +250,39 @@ impl History {
     /// A model brings its templates, which is no step to take back: they are used where nobody has written other ones.
     pub fn set_model_templates(&mut self, templates: Templates) {
         self.present.set_model_templates(templates);
-        for change in self.past.iter_mut().chain(&mut self.future) {
+        for (change, _) in self.past.iter_mut().chain(&mut self.future) {
             self.present.adopts(change);
         }
     }
 
     fn step(&mut self, change: Change, joins: bool) {
+        let (before, pin) = (self.state, matches!(change, Change::Pin(_)));
         let back = self.present.change(change);
         if !joins {
-            self.past.push(back);
+            self.past.push((back, before));
             if self.past.len() > DEPTH {
                 self.past.remove(0);
+            }
+            if !pin {
+                self.new_state();
             }
         }
         self.future.clear();
     }
 
     pub fn undo(&mut self) -> bool {
-        let Some(change) = self.past.pop() else { return false };
+        let Some((change, to)) = self.past.pop() else { return false };
         (self.typing, self.newest) = (None, None);
         let forward = self.present.change(change);
-        self.future.push(forward);
+        self.future.push((forward, std::mem::replace(&mut self.state, to)));
         true
     }
 
     pub fn redo(&mut self) -> bool {
-        let Some(change) = self.future.pop() else { return false };
+        let Some((change, to)) = self.future.pop() else { return false };
         (self.typing, self.newest) = (None, None);
         let back = self.present.change(change);
-        self.past.push(back);
+        self.past.push((back, std::mem::replace(&mut self.state, to)));
         true
     }
 }
@@ -466,6 +508,29 @@ mod tests {
         assert!(h.edit(&PromptEdit::DropNewest));
         assert_eq!(*prompts(&h), set());
         assert!(!h.can_undo() && !h.can_redo() && !h.edit(&PromptEdit::DropNewest));
+    }
+
+    #[test]
+    fn a_state_keeps_its_name_through_undo_and_a_return() {
+        let mut h = History::new(set());
+        let first = h.state();
+        h.edit(&PromptEdit::RenameClass(0, "ju".into()));
+        let second = h.state();
+        h.edit(&PromptEdit::RenameClass(0, "j".into()));
+        assert_eq!(h.state(), second, "typing in one go is one state");
+        h.pin(Some(Arc::default()));
+        assert_eq!(h.state(), second, "a pin changes no prompt");
+        h.edit(&PromptEdit::AddClass("hop".into()));
+        let third = h.state();
+        assert!(first != second && second != third);
+        assert!(h.return_to(set(), first));
+        assert_eq!((h.state(), prompts(&h)), (first, &set()));
+        assert!(h.undo());
+        assert_eq!((h.state(), prompts(&h).classes.len()), (third, 3));
+        assert!(h.undo() && h.undo() && h.undo());
+        assert_eq!(h.state(), first);
+        assert!(h.redo());
+        assert_eq!(h.state(), second);
     }
 
     fn templates(text: &str) -> Templates {

@@ -1,13 +1,16 @@
 //! Everything that a person can ask of the window. Panels, keys and tests all speak this, and so can a file: an intent says the
 //! same in JSON. What other threads bring back is an [`JobOutcome`](super::jobs::JobOutcome).
 
-use super::edit::PromptEdit;
+use super::edit::{PromptEdit, StateId};
+use super::import::Names;
 use super::lanes::Lanes;
 use super::lens::Lens;
 use super::look::View;
 use super::panes::Pane;
+use super::probes::{Brush, PatchAt};
 use super::scope::Scope;
 use super::shelf::Place;
+use crate::export::Form;
 use crate::model::Surgery;
 use crate::session::ModelSource;
 use crate::video::Pts;
@@ -63,6 +66,16 @@ pub enum Intent {
     Order(Order),
     /// What is altered inside the model.
     Surgery(Surgery),
+    /// Frames as they were filmed, and the model as it is.
+    ResetAltered,
+    /// Scores with every gate at ½ beside the real ones.
+    GateWorth(bool),
+    /// The class whose margin the freeze map is of; `None`: the likeliest.
+    FreezeClass(Option<String>),
+    /// What a hand on the stage freezes; `None`: it freezes nothing, and a click asks about a patch.
+    Brush(Option<Brush>),
+    /// The patch that is asked about.
+    Patch(Option<PatchAt>),
     CancelWork,
 
     SetView(View),
@@ -79,6 +92,14 @@ pub enum Intent {
     Pin,
     Unpin,
     SortByScore(bool),
+    /// Back to a state that the prompts have been in.
+    ReturnTo(StateId),
+    /// The class whose changes the history shows; `None`: the winner of each state.
+    Watch(Option<String>),
+    /// Where would a class of this name land? Empty: no question.
+    Try(String),
+    /// What is to become of the names that were read; `None`: nothing.
+    Import(Option<Names>),
 
     /// Puts clips on the shelf: a video, a folder, or a list of labelled clips.
     Shelve(PathBuf),
@@ -91,6 +112,15 @@ pub enum Intent {
     Snapshot,
     /// Writes the report folder of the present analysis.
     Report(PathBuf),
+    /// Writes what is on show in this form.
+    Export(Form, PathBuf),
+    CancelExport,
+    /// Writes what is on show as an experiment.
+    SaveExperiment(PathBuf),
+    /// This is the clip of the experiment that waits for it.
+    FindClip(PathBuf),
+    /// Opens that experiment with the clip that was found, or leaves it.
+    OpenMisplaced(bool),
     Dismiss(u64),
     Help(bool),
     /// Opens a pane in front of others, or closes it.
@@ -109,6 +139,10 @@ pub enum Dialog {
     LoadPrompts,
     SavePrompts,
     Report,
+    Export(Form),
+    OpenExperiment,
+    SaveExperiment,
+    FindClip,
     ShelfClip,
     ShelfFolder,
 }
@@ -133,6 +167,11 @@ mod tests {
             (Intent::Lens(Lens::default()), r#"{"lens":{"zoom":1.0,"centre":[0.5,0.5]}}"#),
             (Intent::Scope(Scope::Around), r#"{"scope":"around"}"#),
             (Intent::Order(Order::Frozen(Freeze::Middle)), r#"{"order":{"frozen":"middle"}}"#),
+            (Intent::Order(Order::Hand(vec![1, 0])), r#"{"order":{"hand":[1,0]}}"#),
+            (Intent::Brush(Some(Brush::Pixels)), r#"{"brush":"pixels"}"#),
+            (Intent::Patch(Some(PatchAt { frame: 2, patch: 9 })), r#"{"patch":{"frame":2,"patch":9}}"#),
+            (Intent::ResetAltered, r#""reset_altered""#),
+            (Intent::GateWorth(true), r#"{"gate_worth":true}"#),
             (Intent::OpenModel(ModelSource::Embedded), r#"{"open_model":"embedded"}"#),
             (
                 Intent::Edit(PromptEdit::AddPrompt(0, Side::Negative, "standing".into())),
@@ -141,6 +180,14 @@ mod tests {
         ] {
             assert_eq!(serde_json::to_string(&intent).unwrap(), json);
             assert_eq!(serde_json::from_str::<Intent>(json).unwrap(), intent);
+        }
+        for (json, intent) in [
+            (r#"{"return_to":3}"#, "ReturnTo(StateId(3))"),
+            (r#"{"watch":"jump"}"#, "Watch(Some(\"jump\"))"),
+            (r#"{"try":"hop"}"#, "Try(\"hop\")"),
+            (r#"{"import":null}"#, "Import(None)"),
+        ] {
+            assert_eq!(format!("{:?}", serde_json::from_str::<Intent>(json).unwrap()), intent);
         }
         let lanes: Intent = serde_json::from_str(r#"{"lanes":{"measure":"margin","hop":0.5}}"#).unwrap();
         let half = Lanes { measure: Measure::Margin, hop: Some(0.5), ..Lanes::default() };

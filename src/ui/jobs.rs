@@ -2,14 +2,16 @@
 //! no dialog, the path is asked for as text. Jobs that write are waited for when the window closes, so that a file that was
 //! asked for is there.
 
+use super::experiment_ask::FoundClip;
 use super::intent::{Dialog, Intent};
 use super::shelf::{self, Labelled};
 use crate::engine::QuestionId;
-use crate::prompt::PromptSet;
+use crate::experiment::Experiment;
+use crate::prompt::{NameTable, PromptSet};
 use crate::video::camera::Camera;
-use crate::video::{Pts, SourceId};
+use crate::video::{Cancel, Pts, Source, SourceId};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,8 +24,14 @@ pub enum JobOutcome {
     NoDialog(Dialog),
     /// A prompt file has been read.
     PromptsRead(PathBuf, Result<PromptSet, String>),
+    /// A file of names has been read, of which a person may have to say more.
+    NamesRead(PathBuf, NameTable),
+    /// An experiment has been read, and what there is of its clip.
+    ExperimentRead(PathBuf, Arc<Experiment>, FoundClip),
     /// Small pictures of sampled frames have been read.
     Thumbnails(SourceId, Vec<(Pts, egui::ColorImage)>),
+    /// An export has ended: what to tell.
+    Exported(Result<String, String>),
     /// Clips for the shelf have been found.
     Clips(Result<Vec<Labelled>, String>),
     /// Whether the camera moves in the span of that question.
@@ -145,12 +153,23 @@ impl Desk {
         });
     }
 
-    /// Reads a prompt file.
+    /// Reads a prompt file, or an experiment.
     pub fn read_prompts(&self, path: PathBuf) {
         self.start("prompts", move || {
-            let read = PromptSet::load(&path).map_err(|e| e.to_string());
-            Some(JobOutcome::PromptsRead(path, read))
+            if is_experiment(&path) {
+                return Some(experiment(path, None));
+            }
+            Some(match PromptSet::load_or_names(&path) {
+                Ok(Ok(set)) => JobOutcome::PromptsRead(path, Ok(set)),
+                Ok(Err(table)) => JobOutcome::NamesRead(path, table),
+                Err(e) => JobOutcome::PromptsRead(path, Err(e.to_string())),
+            })
         });
+    }
+
+    /// Reads an experiment whose clip a person has found.
+    pub fn read_experiment(&self, path: PathBuf, clip: Option<PathBuf>) {
+        self.start("experiment", move || Some(experiment(path, clip)));
     }
 
     /// Looks for the clips that a path stands for.
@@ -176,6 +195,10 @@ impl Dialog {
             Dialog::LoadPrompts => Intent::LoadPrompts(path),
             Dialog::SavePrompts => Intent::SavePrompts(path),
             Dialog::Report => Intent::Report(path),
+            Dialog::Export(form) => Intent::Export(form, path),
+            Dialog::OpenExperiment => Intent::Open(path),
+            Dialog::SaveExperiment => Intent::SaveExperiment(path),
+            Dialog::FindClip => Intent::FindClip(path),
             Dialog::ShelfClip | Dialog::ShelfFolder => Intent::Shelve(path),
         }
     }
@@ -205,8 +228,49 @@ fn pick(which: Dialog) -> Option<PathBuf> {
             .add_filter("Prompt set", &["json"])
             .set_file_name("prompts.json")
             .save_file(),
+        Dialog::Export(form) => dialog
+            .set_title(format!("Write the {}", form.word()))
+            .add_filter(form.word(), &[form.extension()])
+            .set_file_name(format!("{}.{}", form.word(), form.extension()))
+            .save_file(),
+        Dialog::OpenExperiment => {
+            dialog.set_title("Open an experiment").add_filter("Experiments", &["json"]).pick_file()
+        }
+        Dialog::SaveExperiment => dialog
+            .set_title("Save the experiment")
+            .add_filter("Experiment", &["json"])
+            .set_file_name("experiment.json")
+            .save_file(),
+        Dialog::FindClip => dialog
+            .set_title("Find the clip of the experiment")
+            .add_filter("Videos and pictures", &VIDEO_TYPES)
+            .add_filter("All files", &["*"])
+            .pick_file(),
         Dialog::Report => dialog.set_title("Where to make the report's folder").pick_folder(),
     }
+}
+
+/// Whether a file says that it is an experiment; one that cannot be read is told of by whoever reads it next.
+fn is_experiment(path: &Path) -> bool {
+    let small = std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() <= crate::experiment::MAX_BYTES);
+    small && std::fs::read(path).is_ok_and(|bytes| Experiment::is_one(&bytes))
+}
+
+/// Reads an experiment and looks for its clip, or at the one that was found.
+fn experiment(path: PathBuf, clip: Option<PathBuf>) -> JobOutcome {
+    let experiment = match Experiment::load(&path) {
+        Ok(experiment) => Arc::new(experiment),
+        Err(e) => return JobOutcome::Told(Err(e.to_string())),
+    };
+    let clip = match clip.or_else(|| experiment.find_clip(&path)) {
+        None => FoundClip::Missing,
+        Some(clip) => match Source::open(&clip, Arc::new(|| {})).digest(&Cancel::default()) {
+            Ok(digest) if *digest.0 == *experiment.clip.digest => FoundClip::Same(clip),
+            Ok(_) => FoundClip::Altered(clip),
+            Err(e) => return JobOutcome::Told(Err(e.to_string())),
+        },
+    };
+    JobOutcome::ExperimentRead(path, experiment, clip)
 }
 
 /// rfd gives nothing for a cancelled dialog and for one that could not be opened. Nobody cancels as fast as this.

@@ -14,7 +14,7 @@ use egui::{Key, Modifiers, RichText};
 pub const SPEEDS: [f64; 10] = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0];
 
 /// The list of keys, for the help page.
-pub const LIST: [(&str, &str); 23] = [
+pub const LIST: [(&str, &str); 26] = [
     ("Space", "play, pause"),
     (", .", "one frame back, forward"),
     ("← →", "5 s back, forward (with Shift 1 s)"),
@@ -32,10 +32,13 @@ pub const LIST: [(&str, &str); 23] = [
     ("1 2 3 4", "stage: single, wipe, side by side, 2×2"),
     ("+ − 0", "closer, farther, the whole picture (also the wheel; drag moves it)"),
     ("V", "next overlay (with Shift the one before)"),
+    ("R", "reset what is altered: frames as filmed, model as trained"),
+    ("Esc", "let go of the patch that was clicked, and of the brush"),
     ("P", "pin the scores as the baseline"),
     ("S", "picture of the stage"),
     ("F", "full screen"),
     ("Ctrl+O", "open a video"),
+    ("Ctrl+S", "save the experiment"),
     ("Ctrl+Z Ctrl+Shift+Z", "undo, redo (prompts and pins)"),
     ("? or F1", "this list"),
 ];
@@ -61,6 +64,7 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
         on(command, Key::Y, Intent::Redo);
         on(command, Key::Z, Intent::Undo);
         on(command, Key::O, Intent::Ask(Dialog::Video));
+        on(command, Key::S, Intent::Ask(Dialog::SaveExperiment));
         on(command, Key::L, Intent::ToggleLoop);
         if !widget_has_focus {
             on(Modifiers::NONE, Key::Space, Intent::TogglePlay);
@@ -87,6 +91,12 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
         on(Modifiers::NONE, Key::F, Intent::Fullscreen);
         on(Modifiers::NONE, Key::F11, Intent::Fullscreen);
         on(Modifiers::NONE, Key::S, Intent::Snapshot);
+        if s.probes.patch.is_some() {
+            on(Modifiers::NONE, Key::Escape, Intent::Patch(None));
+        } else if s.probes.brush.is_some() {
+            on(Modifiers::NONE, Key::Escape, Intent::Brush(None));
+        }
+        on(Modifiers::NONE, Key::R, Intent::ResetAltered);
         on(Modifiers::NONE, Key::P, Intent::Pin);
         on(Modifiers::NONE, Key::F1, Intent::Help(!s.help));
         on(shift, Key::V, Intent::SetView(View { layer: next_layer(s.view.layer, -1), ..s.view }));

@@ -9,7 +9,7 @@ mod plot;
 use super::intent::Intent;
 use super::record::{Record, Value};
 use super::state::{State, clock};
-use super::theme;
+use super::{elide, theme};
 use crate::engine::Progress;
 use crate::video::Pts;
 use crate::video::clip::Span;
@@ -107,7 +107,7 @@ struct Lane {
     tip: String,
 }
 
-/// Colours of classes, by their place in the prompt set; they can be told apart also where two colours look alike, by name.
+/// Colours of classes, see [`colours`].
 const COLOURS: [Color32; 8] = [
     Color32::from_rgb(86, 180, 233),
     Color32::from_rgb(240, 128, 128),
@@ -118,6 +118,8 @@ const COLOURS: [Color32; 8] = [
     Color32::from_rgb(120, 220, 220),
     Color32::from_rgb(240, 170, 210),
 ];
+/// A long name takes so much of the legend, in points.
+const LEGEND: f32 = 130.0;
 const OTHER: Color32 = Color32::from_rgb(150, 156, 166);
 
 /// Draws the lanes.
@@ -331,10 +333,10 @@ fn class_lanes(s: &State, record: &Record) -> Vec<Lane> {
         Some(names) => names.iter().filter_map(|n| record.column(n)).collect(),
         None => record.strongest().to_vec(),
     };
-    let lane = |c: usize| Lane {
+    let lane = |(c, colour): (usize, Color32)| Lane {
         name: record.names()[c].clone(),
         value: lanes.measure.of(c),
-        colour: COLOURS[c % COLOURS.len()],
+        colour,
         tip: lanes.measure.explain().to_owned(),
     };
     let none = Lane {
@@ -344,7 +346,21 @@ fn class_lanes(s: &State, record: &Record) -> Vec<Lane> {
         tip: "The weight of “none of these”: Σ p (1 − yes)".into(),
     };
     let none = (lanes.none && lanes.measure == Measure::P).then_some(none);
-    columns.into_iter().map(lane).chain(none).collect()
+    let colours = colours(&columns);
+    columns.into_iter().zip(colours).map(lane).chain(none).collect()
+}
+
+/// By the class's place in the prompt set, so that it keeps its colour; the next free one where another lane has that, and any
+/// where there are more lanes than colours.
+fn colours(columns: &[usize]) -> Vec<Color32> {
+    let mut taken = [false; COLOURS.len()];
+    let colour = |c: &usize| {
+        let free = (0..COLOURS.len()).map(|i| (c + i) % COLOURS.len()).find(|i| !taken[*i]);
+        let i = free.unwrap_or(c % COLOURS.len());
+        taken[i] = true;
+        COLOURS[i]
+    };
+    columns.iter().map(colour).collect()
 }
 
 /// Motion on the model's scale, and the mean gate: both 0 to 1.
@@ -352,7 +368,7 @@ fn stream_lanes(s: &State, record: &Record) -> Vec<Lane> {
     let motion = s.lanes.motion.then(|| Lane {
         name: "motion".into(),
         value: Value::Motion,
-        colour: Color32::from_rgb(236, 110, 80),
+        colour: theme::TEXT,
         tip: format!(
             "How bright the motion map gets: the ‖M‖/‖X‖ that 99% of its patches stay below. The top of the lane is {}",
             motion_top(s, record).1
@@ -399,7 +415,8 @@ fn legend<'a>(ui: &mut Ui, s: &State, record: &Record, lanes: impl Iterator<Item
     let stale = record.revision != s.revision;
     for lane in lanes {
         let value = near.and_then(|i| record.value(i, lane.value));
-        let text = format!("{} {}", lane.name, number(lane.value, value));
+        let name = elide::middle(ui, &lane.name, &theme::small(), LEGEND);
+        let text = format!("{name} {}", number(lane.value, value));
         let colour = if stale { theme::WEAK } else { lane.colour };
         let at = near.and_then(|i| record.span(i)).map_or(String::new(), |k| {
             let span = record.sweep.span(k);
@@ -410,7 +427,8 @@ fn legend<'a>(ui: &mut Ui, s: &State, record: &Record, lanes: impl Iterator<Item
             )
         });
         ui.label(RichText::new(text).font(theme::small()).color(colour))
-            .on_hover_text(format!("{}{at}", lane.tip));
+            .on_hover_text(format!("{}: {}{at}", lane.name, lane.tip))
+            .accessible_name(format!("{} {}", lane.name, number(lane.value, value)));
     }
     if stale && !record.is_empty() {
         let text = RichText::new("stale").font(theme::small()).color(theme::WARN);
@@ -430,6 +448,14 @@ fn number(of: Value, value: Option<f32>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_lanes_have_two_colours() {
+        let drawn = colours(&[1, 9, 17, 2]);
+        assert_eq!(drawn.iter().collect::<std::collections::HashSet<_>>().len(), 4);
+        assert_eq!((drawn[0], colours(&[1])[0]), (COLOURS[1], COLOURS[1]));
+        assert_eq!(colours(&(0..20).collect::<Vec<_>>()).len(), 20);
+    }
 
     #[test]
     fn progress_is_told_in_words() {

@@ -86,6 +86,10 @@ pub struct View {
     pub gate_stretch: bool,
     /// Position of the wipe, 0–1.
     pub wipe: f32,
+    /// Where something is altered, the stage shows the map of the original beside it.
+    pub beside: bool,
+    /// Of a patch that was clicked: block and head of its attention; `None`: the similar patches.
+    pub attention: Option<(usize, usize)>,
 }
 
 impl Default for View {
@@ -102,6 +106,8 @@ impl Default for View {
             gate: None,
             gate_stretch: false,
             wipe: 0.5,
+            beside: true,
+            attention: None,
         }
     }
 }
@@ -123,7 +129,7 @@ impl Quantity {
     /// The numbers that `layer` shows under `view`; `None` for the input, and for what this model has not.
     pub fn of(layer: Layer, view: &View, maps: &Maps) -> Option<Quantity> {
         Some(match layer {
-            Layer::Input => return None,
+            Layer::Input | Layer::Freeze | Layer::Likeness => return None,
             Layer::Motion => match view.level.filter(|l| *l < maps.levels.len()) {
                 Some(l) => Quantity::Level(l),
                 None => Quantity::Motion,

@@ -7,7 +7,7 @@
 use super::intent::Intent;
 use super::pictures::Pictures;
 use super::state::State;
-use super::{inspector, lanes, shelf_pane, stage, theme};
+use super::{filmstrip, history_pane, inspector, lanes, patch, shelf_pane, stage, surgery, theme};
 use egui::{Color32, Rect, Style, Ui, Visuals, WidgetText};
 use egui_tiles::{Behavior, Container, SimplificationOptions, Tabs, Tile, TileId, Tiles, Tree, UiResponse};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,11 @@ use std::collections::{BTreeMap, HashSet};
 pub enum Pane {
     Stage,
     Inspector,
+    Surgery,
+    Patch,
+    History,
     Lanes,
+    Filmstrip,
     Shelf,
 }
 
@@ -32,12 +36,25 @@ enum Place {
 }
 
 impl Pane {
-    pub const ALL: [Self; 4] = [Self::Stage, Self::Inspector, Self::Lanes, Self::Shelf];
+    pub const ALL: [Self; 8] = [
+        Self::Stage,
+        Self::Inspector,
+        Self::Surgery,
+        Self::Patch,
+        Self::History,
+        Self::Lanes,
+        Self::Filmstrip,
+        Self::Shelf,
+    ];
 
     pub fn title(self) -> &'static str {
         match self {
             Self::Stage => "Stage",
+            Self::Filmstrip => "Filmstrip",
+            Self::Surgery => "Surgery",
+            Self::Patch => "Patch",
             Self::Inspector => "Inspector",
+            Self::History => "History",
             Self::Lanes => "Lanes",
             Self::Shelf => "Shelf",
         }
@@ -47,7 +64,15 @@ impl Pane {
     pub fn tip(self) -> &'static str {
         match self {
             Self::Stage => "The picture with its maps",
-            Self::Inspector => "Sampled frames, gates and facts",
+            Self::History => "The states of the prompts, with their scores",
+            Self::Filmstrip => {
+                "Sampled frames with every map, to drag into another order, and the gates over time"
+            }
+            Self::Surgery => {
+                "What is altered about time, the model and the scoring, and what that does to every score"
+            }
+            Self::Patch => "What the patch that was clicked is like, and what its motion attends to",
+            Self::Inspector => "Facts about clip, model and device",
             Self::Lanes => "Scores, motion and gates over the whole video",
             Self::Shelf => "Many clips against the prompts at once",
         }
@@ -56,9 +81,8 @@ impl Pane {
     fn place(self) -> Place {
         match self {
             Self::Stage => Place::Centre,
-            Self::Inspector => Place::Right,
-            Self::Lanes => Place::Below,
-            Self::Shelf => Place::Below,
+            Self::Inspector | Self::Surgery | Self::Patch | Self::History => Place::Right,
+            Self::Lanes | Self::Filmstrip | Self::Shelf => Place::Below,
         }
     }
 
@@ -196,7 +220,11 @@ impl Behavior<Pane> for Drawing<'_> {
             tool => {
                 let margin = egui::Margin::symmetric(8, 6);
                 egui::Frame::new().inner_margin(margin).show(ui, |ui| match tool {
-                    Pane::Inspector => inspector::show(ui, s, pictures, out),
+                    Pane::History => history_pane::show(ui, s, pictures, out),
+                    Pane::Filmstrip => filmstrip::show(ui, s, pictures, out),
+                    Pane::Surgery => surgery::show(ui, s, out),
+                    Pane::Patch => patch::show(ui, s, out),
+                    Pane::Inspector => inspector::show(ui, s),
                     Pane::Lanes => lanes::show(ui, s, out),
                     Pane::Shelf => shelf_pane::show(ui, s, out),
                     Pane::Stage => {}

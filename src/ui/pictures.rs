@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
+    /// Which of the kept answers it is of.
+    answer: u64,
     quantity: Quantity,
     t: usize,
     palette: Colormap,
@@ -31,7 +33,7 @@ impl Key {
     fn new(view: &View, frame: MapFrame) -> Self {
         let MapFrame { quantity, range, t, tile } = frame;
         let range = [range.lo.to_bits(), range.hi.to_bits()];
-        Self { quantity, t, palette: view.palette, range, smooth: view.smooth, tile }
+        Self { answer: 0, quantity, t, palette: view.palette, range, smooth: view.smooth, tile }
     }
 }
 
@@ -47,13 +49,17 @@ pub struct MapFrame {
     pub tile: bool,
 }
 
-/// Kept map textures; an answer of 32 frames in four views fits.
-const MOST: usize = 256;
+/// Kept map textures; two answers of 32 frames in six views fit.
+const MOST: usize = 512;
+/// Answers whose textures are kept: what is shown, and what stands beside it.
+const ANSWERS: usize = 4;
 
 /// See the module.
 #[derive(Default)]
 pub struct Pictures {
-    answer: Option<Arc<Answer>>,
+    /// Used last at the end, each with a number of its own.
+    answers: Vec<(u64, Arc<Answer>)>,
+    numbered: u64,
     maps: HashMap<Key, TextureHandle>,
     /// Of the moment, one a quantity; another moment takes its place.
     moments: HashMap<Quantity, (MomentKey, TextureHandle)>,
@@ -99,6 +105,22 @@ impl Pictures {
         }
     }
 
+    /// The number of this answer; the one that was used longest ago makes room for a new one, and its textures go.
+    fn number(&mut self, answer: &Arc<Answer>) -> u64 {
+        if let Some(place) = self.answers.iter().position(|(_, a)| Arc::ptr_eq(a, answer)) {
+            let entry = self.answers.remove(place);
+            self.answers.push(entry);
+        } else {
+            if self.answers.len() >= ANSWERS {
+                let (gone, _) = self.answers.remove(0);
+                self.maps.retain(|key, _| key.answer != gone);
+            }
+            self.numbered += 1;
+            self.answers.push((self.numbered, answer.clone()));
+        }
+        self.answers[self.answers.len() - 1].0
+    }
+
     /// The texture of a map of the moment, which is another one with nearly every frame that is displayed.
     pub fn moment(
         &mut self,
@@ -130,11 +152,7 @@ impl Pictures {
         frame: MapFrame,
     ) -> TextureId {
         let MapFrame { quantity, range, t, tile } = frame;
-        if !self.answer.as_ref().is_some_and(|a| Arc::ptr_eq(a, answer)) {
-            self.answer = Some(answer.clone());
-            self.maps.clear();
-        }
-        let key = Key::new(view, frame);
+        let key = Key { answer: self.number(answer), ..Key::new(view, frame) };
         if self.maps.len() >= MOST && !self.maps.contains_key(&key) {
             self.maps.clear();
         }

@@ -8,12 +8,13 @@ use super::icon::{self, Icon};
 use super::intent::{Dialog, Intent};
 use super::prompt_rows::{capital, sign};
 use super::state::State;
-use super::{class_list, scope, score_row, theme};
+use super::{class_list, scope, score_row, theme, trial};
 use egui::text::LayoutJob;
 use egui::{Color32, RichText, Ui, vec2};
 
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     header(ui, s, out);
+    scope::altered_note(ui, s);
     scope::line(ui, s, out);
     ui.separator();
     // The foot has its room whether there are scores or not.
@@ -40,7 +41,7 @@ fn header(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         ui.label(RichText::new("Prompts").strong().color(theme::STRONG));
         if ui
             .button("Load…")
-            .on_hover_text("Open a prompt set: JSON, a list of names, or id,name CSV")
+            .on_hover_text("Open a prompt set (JSON), a list of names, or a CSV with a column of names")
             .clicked()
         {
             out.push(Intent::Ask(Dialog::LoadPrompts));
@@ -81,6 +82,7 @@ fn header(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             out.push(Intent::SortByScore(sort));
         }
     });
+    trial::show(ui, s, out);
 }
 
 /// The templates that fill the lists of classes without own prompts.

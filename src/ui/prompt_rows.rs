@@ -8,14 +8,15 @@ use super::field::{Left, Line, goes};
 use super::intent::Intent;
 use super::state::State;
 use super::{elide, theme};
-use crate::score::ClassScore;
+use crate::score::{ClassScore, Effect, LeftOut};
 use crate::session::PromptNote;
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Color32, RichText, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
-/// The room for a cosine, for the sign of the negative that sets s−, and for a mark.
+/// The room for a cosine, for what the prompt adds to p, for the sign of the negative that sets s−, and for a mark.
 const COSINE: f32 = 42.0;
-const SETS: f32 = 16.0;
+const ADDS: f32 = 54.0;
+const SETS: f32 = 24.0;
 const MARK: f32 = 20.0;
 
 pub fn show(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Intent>) {
@@ -43,7 +44,13 @@ pub fn show(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Intent>)
         }
     });
     let list = side.shown(s.prompts(), class);
-    let numbers = Numbers::new(s.score(c), side, list.iter().filter(|p| !p.trim().is_empty()).count());
+    let left_out = s.left_out(c);
+    let numbers = Numbers::new(
+        s.score(c),
+        left_out.as_ref(),
+        side,
+        list.iter().filter(|p| !p.trim().is_empty()).count(),
+    );
     let keys = document.prompt_keys(c).map_or(&[][..], |keys| keys.side(side));
     ui.scope(|ui| {
         if !own {
@@ -79,25 +86,48 @@ pub fn show(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Intent>)
     }
 }
 
-/// The cosines of the prompts of one side, where they are of as many prompts as there are.
+/// The numbers of the prompts of one side, where they are of as many prompts as there are.
 struct Numbers<'a> {
+    score: Option<&'a ClassScore>,
     cosines: &'a [f32],
     nearest: &'a [usize],
+    effects: &'a [Effect],
+}
+
+/// What is known of one prompt.
+#[derive(Clone, Copy)]
+struct Number {
+    cosine: f32,
+    /// It is one of the negatives that set s−.
+    sets: bool,
+    /// The margin and p of the class as they are, and without the prompt.
+    effect: Option<(Effect, Effect)>,
 }
 
 impl<'a> Numbers<'a> {
-    fn new(score: Option<&'a ClassScore>, side: Side, count: usize) -> Self {
+    fn new(score: Option<&'a ClassScore>, out: Option<&'a LeftOut>, side: Side, count: usize) -> Self {
         let (cosines, nearest) = match (score, side) {
             (None, _) => (&[][..], &[][..]),
             (Some(x), Side::Positive) => (&x.positives[..], &[][..]),
             (Some(x), Side::Negative) => (&x.negatives[..], &x.nearest[..]),
         };
-        if cosines.len() == count { Self { cosines, nearest } } else { Self { cosines: &[], nearest: &[] } }
+        let effects = match (out, side) {
+            (None, _) => &[][..],
+            (Some(x), Side::Positive) => &x.positive[..],
+            (Some(x), Side::Negative) => &x.negative[..],
+        };
+        let there = cosines.len() == count;
+        let cosines = if there { cosines } else { &[] };
+        Self { score, cosines, nearest, effects: if effects.len() == count { effects } else { &[] } }
     }
 
-    /// The cosine of a prompt, and whether it is one of the negatives that set s−.
-    fn of(&self, i: usize) -> Option<(f32, bool)> {
-        self.cosines.get(i).map(|v| (*v, self.nearest.contains(&i)))
+    fn of(&self, i: usize) -> Option<Number> {
+        let now = self.score.map(|x| Effect { margin: x.margin.map(f64::from), p: f64::from(x.p) });
+        Some(Number {
+            cosine: *self.cosines.get(i)?,
+            sets: self.nearest.contains(&i),
+            effect: now.zip(self.effects.get(i).copied()),
+        })
     }
 }
 
@@ -107,7 +137,7 @@ struct Row<'a> {
     i: usize,
     class: &'a str,
     text: &'a str,
-    number: Option<(f32, bool)>,
+    number: Option<Number>,
 }
 
 impl Row<'_> {
@@ -127,7 +157,7 @@ impl Row<'_> {
                 text: self.text,
                 hint: "write a prompt",
                 name: name.clone(),
-                width: (ui.available_width() - COSINE - SETS - MARK - 20.0 - 16.0).max(60.0),
+                width: (ui.available_width() - COSINE - ADDS - SETS - MARK - 20.0 - 20.0).max(60.0),
                 newest: s.history.newest() == Some(key.into()),
                 select: false,
             };
@@ -173,7 +203,7 @@ impl Row<'_> {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
             ui.label(RichText::new(self.side.sign()).font(theme::numbers()).color(colour(self.side)));
-            let width = (ui.available_width() - COSINE - SETS - MARK - 12.0).max(60.0);
+            let width = (ui.available_width() - COSINE - ADDS - SETS - MARK - 16.0).max(60.0);
             // One line, whatever is typed into the template.
             let font = egui::TextStyle::Body.resolve(ui.style());
             let shown = elide::middle(ui, self.text, &font, width);
@@ -188,7 +218,7 @@ impl Row<'_> {
         });
     }
 
-    /// Cosine, the sign of the negative that sets s−, and a mark: each in a place of its own, full or empty.
+    /// Cosine, what the prompt adds to p, the sign of the negative that sets s−, and a mark: each in a place of its own, full or empty.
     fn numbers(&self, ui: &mut Ui, note: Option<&PromptNote>, s: &State) {
         let place = |ui: &mut Ui, width: f32, text: &str, font, colour, name: String, tip: &str| {
             let (rect, r) = ui.allocate_exact_size(vec2(width, 16.0), Sense::hover());
@@ -200,18 +230,38 @@ impl Row<'_> {
             r.on_hover_text(tip);
         };
         let faint = |colour: Color32| if s.scores_fresh() { colour } else { colour.gamma_multiply(0.6) };
-        let cosine = self.number.map_or(String::new(), |(v, _)| format!("{v:+.3}"));
+        let cosine = self.number.map_or(String::new(), |n| format!("{:+.3}", n.cosine));
         let tip = "Cosine of the clip and this prompt by itself";
         let name = format!("Cosine of {}: {cosine}", self.name());
         place(ui, COSINE, &cosine, theme::numbers(), faint(colour(self.side)), name, tip);
-        let sets = self.number.is_some_and(|(_, nearest)| nearest);
+        let (adds, tip) = self.number.and_then(|n| n.effect).map_or_else(Default::default, adds);
+        let name = format!("{} adds {adds} to p", self.name());
+        place(ui, ADDS, &adds, theme::small(), faint(theme::TEXT), name, &tip);
+        let sets = self.number.is_some_and(|n| n.sets);
         let tip = "Of the negative prompts this one fits the clip best and sets s−; those of the templates do so together";
         let name = format!("{} sets s−", self.name());
-        place(ui, SETS, if sets { "s−" } else { "" }, theme::small(), faint(theme::STRONG), name, tip);
+        place(ui, SETS, if sets { "won" } else { "" }, theme::small(), faint(theme::STRONG), name, tip);
         let (mark, tip) = note.map_or(("", String::new()), |n| about(n, s));
         let name = format!("{}: {tip}", self.name());
         place(ui, MARK, mark, theme::small(), theme::WARN, name, &tip);
     }
+}
+
+/// What a prompt adds to p of its class, short, and all that would be without it.
+fn adds((now, without): (Effect, Effect)) -> (String, String) {
+    let margin = |v: Option<f64>| v.map_or("–".to_owned(), |v| format!("{v:+.3}"));
+    let tip = format!(
+        "Left out: without this prompt the class would have margin {} (now {}) and p {:.1}% (now {:.1}%). What is shown is \
+         the difference, in percentage points (pp) of p.",
+        margin(without.margin),
+        margin(now.margin),
+        without.p * 100.0,
+        now.p * 100.0
+    );
+    let points = (now.p - without.p) * 100.0;
+    // No "−0.0".
+    let points = if points.abs() < 0.05 { 0.0 } else { points };
+    (format!("{points:+.1} pp"), tip)
 }
 
 /// A mark for a note, and the note in words.

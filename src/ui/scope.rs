@@ -8,7 +8,7 @@ use super::theme;
 use crate::engine::Question;
 use crate::video::Pts;
 use crate::video::camera::Camera;
-use crate::video::clip::{ClipSpec, Order, Rule, Span};
+use crate::video::clip::{ClipSpec, Rule, Span};
 use crate::view::is_still;
 use egui::{RichText, Ui};
 use serde::{Deserialize, Serialize};
@@ -104,11 +104,11 @@ impl State {
         is_still(&shown.answer.evidence.maps.motion, self.motion_scale().map(|scale| scale.motion))
     }
 
-    /// The frames are not in the order in which they were filmed, or something inside the model is altered.
-    pub fn is_altered(&self) -> bool {
-        let Some(shown) = &self.shown else { return false };
-        let question = &shown.answer.question;
-        question.clip.order != Order::Forward || !question.surgery.is_none()
+    /// "altered: frames reversed, motion off (not retrained)", where what is shown is; and on every picture and beside every
+    /// number that is.
+    pub fn altered_words(&self) -> Option<String> {
+        let what = self.shown.as_ref()?.answer.question.altered()?;
+        Some(format!("altered: {what} (not retrained)"))
     }
 
     /// "the camera moves (the picture 1.2 px a frame to the left)", where it does in what is shown.
@@ -132,6 +132,33 @@ impl State {
         const APART: i64 = 2_000_000_000;
         let frames = self.shown.as_ref().map_or(&[][..], |s| &s.answer.frames);
         frames.windows(2).any(|w| (w[1].0 - w[0].0).abs() > APART)
+    }
+}
+
+/// What is altered, on a ground of its own that cannot be overlooked, with the way back.
+pub fn altered_banner(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    let Some(words) = s.altered_words() else { return };
+    let frame =
+        egui::Frame::new().fill(theme::ALTERED).corner_radius(4).inner_margin(egui::Margin::symmetric(8, 3));
+    frame.show(ui, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            ui.label(RichText::new(words).strong().color(theme::ON_ALTERED));
+            if ui.small_button("Reset").on_hover_text("Frames as filmed, model as trained (R)").clicked() {
+                out.push(Intent::ResetAltered);
+            }
+        });
+    });
+}
+
+/// The same beside the scores, without the button.
+pub fn altered_note(ui: &mut Ui, s: &State) {
+    if let Some(words) = s.altered_words() {
+        let text = RichText::new(words).font(theme::small()).color(theme::ON_ALTERED);
+        let frame = egui::Frame::new()
+            .fill(theme::ALTERED)
+            .corner_radius(3)
+            .inner_margin(egui::Margin::symmetric(6, 1));
+        frame.show(ui, |ui| ui.add(egui::Label::new(text).wrap()));
     }
 }
 
@@ -161,7 +188,6 @@ pub fn line(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         mark(stale, "stale", why);
         let tip = "This part of the video has not been looked at yet; these scores are of the nearest part that has";
         mark(s.moment && s.is_beside_the_moment(), "not looked at here yet", tip);
-        mark(s.is_altered(), "altered, not retrained", "Frames in another order, or a part of the model altered");
         mark(
             s.is_still(),
             "next to no motion",

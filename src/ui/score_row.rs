@@ -1,6 +1,7 @@
 //! The numbers of one class and the bar that shows them: to the right what the positive prompts pull, to the left
 //! what the negative prompts push, and a diamond where the two leave it (the margin).
 
+use super::explain::Explained;
 use super::theme;
 use super::whiskers::Spread;
 use crate::score::{ClassScore, Scores};
@@ -26,17 +27,38 @@ pub fn reach(scores: &Scores) -> f32 {
         .fold(0.05_f32, |m, v| m.max(v.abs()))
 }
 
+/// The classes whose p differs, with the change of it, the largest first.
+pub fn changes<'a>(scores: &'a Scores, before: &[f64], after: &[f64]) -> Vec<(&'a str, f64)> {
+    let names = scores.classes.iter().map(|c| c.name.as_str());
+    let change = before.iter().zip(after).map(|(before, after)| after - before);
+    let mut list: Vec<(&str, f64)> = names.zip(change).filter(|(_, d)| d.abs() >= SMALLEST_SHARE).collect();
+    list.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    list
+}
+
+/// What of p is too little to be named: it would be shown as 0.0 percentage points.
+const SMALLEST_SHARE: f64 = 5e-4;
+
+/// What stands beside the scores of a class, where it is known.
+#[derive(Clone, Copy)]
+pub struct Beside<'a> {
+    pub pinned: Option<&'a ClassScore>,
+    pub spread: Option<Spread>,
+    /// The formulas with the numbers of the class.
+    pub explained: Option<&'a Explained<'a>>,
+}
+
 /// Share, bar and numbers; without scores their places are empty, and as large. `fresh`: they belong to the prompts as they are
 /// now.
 pub fn show(
     ui: &mut Ui,
     score: Option<&ClassScore>,
-    pinned: Option<&ClassScore>,
+    beside: Beside<'_>,
     class: &str,
-    spread: Option<Spread>,
     reach: f32,
     fresh: bool,
 ) {
+    let Beside { pinned, spread, explained } = beside;
     let empty = ClassScore { name: class.to_owned(), counts: true, ..ClassScore::default() };
     let c = score.unwrap_or(&empty);
     ui.scope(|ui| {
@@ -44,14 +66,14 @@ pub fn show(
             ui.set_opacity(0.6);
         }
         ui.horizontal(|ui| {
-            share(ui, c, score.is_some(), pinned, spread);
+            share(ui, c, score.is_some(), pinned, spread, explained);
             bar(ui, c, spread.and_then(|s| s.margin), reach);
         });
-        numbers(ui, c, pinned);
+        numbers(ui, c, pinned, explained);
     });
 }
 
-fn numbers(ui: &mut Ui, c: &ClassScore, pinned: Option<&ClassScore>) {
+fn numbers(ui: &mut Ui, c: &ClassScore, pinned: Option<&ClassScore>, explained: Option<&Explained>) {
     // Of one width with and without a value: the line breaks at the same place.
     let number = |v: Option<f32>| v.map_or("   –  ".to_owned(), |v| format!("{v:+.3}"));
     let yes = c.yes.map_or(" –  ".to_owned(), |v| format!("{v:.2}"));
@@ -74,8 +96,14 @@ fn numbers(ui: &mut Ui, c: &ClassScore, pinned: Option<&ClassScore>) {
                 2 if pinned.is_some() => ui.end_row(),
                 _ => ui.add_space(7.0),
             }
-            ui.label(RichText::new(name).font(theme::small()).color(theme::WEAK)).on_hover_text(tip);
-            ui.label(RichText::new(value).font(theme::numbers()).color(colour)).on_hover_text(tip);
+            let tip = |ui: &mut Ui| {
+                ui.label(tip);
+                if let Some(formula) = explained.and_then(|e| e.of(name)) {
+                    ui.label(RichText::new(formula).font(theme::numbers()));
+                }
+            };
+            ui.label(RichText::new(name).font(theme::small()).color(theme::WEAK)).on_hover_ui(tip);
+            ui.label(RichText::new(value).font(theme::numbers()).color(colour)).on_hover_ui(tip);
             if let Some(d) = change {
                 let text = format!("Δ {}", delta(d));
                 ui.label(RichText::new(text).font(theme::numbers()).color(change_colour(d, better)))
@@ -106,14 +134,22 @@ fn change_colour(d: Option<f32>, better: f32) -> Color32 {
 }
 
 /// The share of this class, as a bar behind the number.
-fn share(ui: &mut Ui, c: &ClassScore, known: bool, pinned: Option<&ClassScore>, spread: Option<Spread>) {
+fn share(
+    ui: &mut Ui,
+    c: &ClassScore,
+    known: bool,
+    pinned: Option<&ClassScore>,
+    spread: Option<Spread>,
+    explained: Option<&Explained>,
+) {
     let was = pinned.map_or(String::new(), |b| format!("\nPinned: {:.1}%", b.p * 100.0));
     let range = spread.map_or(String::new(), |s| {
         let (lo, hi) = (100.0 * s.p.0, 100.0 * s.p.1);
         let n = s.samplings;
         format!("\nWhisker: {lo:.1}% to {hi:.1}% over {n} samplings of the same span, each a little earlier or later")
     });
-    let tip = format!("{P}{was}{range}");
+    let formula = explained.and_then(|e| e.of("p")).map_or(String::new(), |f| format!("\n{f}"));
+    let tip = format!("{P}{formula}{was}{range}");
     let fill = Color32::from_rgb(58, 84, 140);
     let text = match (known, c.counts) {
         (false, _) => "–".to_owned(),

@@ -301,7 +301,7 @@ mod tests {
             logit: Some(p),
             ..ClassScore::default()
         });
-        let scores = Scores { classes: classes.collect(), none: 0.0, alpha: 0.5 };
+        let scores = Scores { classes: classes.collect(), none: 0.0, alpha: 0.5, ..Scores::default() };
         let question = Question {
             source: "s".to_owned().into(),
             clip: ClipSpec::segments(Span::new(Pts(0), Pts(1))),

@@ -10,7 +10,8 @@ use super::lens::Lens;
 use super::look::{self, Arrangement, PALETTES, Quantity, Scale, View};
 use super::pictures::{MapFrame, Pictures};
 use super::state::State;
-use super::theme;
+use super::{overlay, scope, theme};
+use crate::engine::Answer;
 use crate::video::preprocess::CropRect;
 use crate::view::{Layer, Normalise};
 use egui::{
@@ -29,6 +30,7 @@ const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
 pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) -> Rect {
     egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin::symmetric(8, 5)).show(ui, |ui| {
         ui.set_width(ui.available_width());
+        scope::altered_banner(ui, s, out);
         toolbar(ui, s, out);
     });
     let rect = ui.available_rect_before_wrap().shrink(6.0);
@@ -38,6 +40,15 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
     }
     if s.playback.info.is_none() {
         empty(ui, s, rect, out);
+        return rect;
+    }
+    // Of the original no probe is asked, and there is no sweep.
+    let probed = matches!(s.view.layer, Layer::Freeze | Layer::Likeness);
+    if s.view.beside && !probed && !s.moment && s.original().is_some() {
+        let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
+        for (r, whose) in split(rect, 2, aspect(s)).into_iter().zip([Whose::Original, Whose::Shown]) {
+            picture_of(ui, s, pictures, out, r, (layer, whose), None);
+        }
         return rect;
     }
     match s.view.arrangement {
@@ -65,7 +76,9 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
 fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let mut v = s.view;
     ui.horizontal_wrapped(|ui| {
-        for layer in Layer::ALL {
+        // Those that another pane puts on the stage have no button of their own before.
+        let asked = Some(v.layer).filter(|layer| !Layer::ALL.contains(layer));
+        for layer in Layer::ALL.into_iter().chain(asked) {
             let button = egui::Button::selectable(v.layer == layer, layer.name());
             if ui.add(button).on_hover_text(layer.explain()).clicked() {
                 v.layer = layer;
@@ -267,6 +280,52 @@ fn wipe(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, out: &mut V
     }
 }
 
+/// Whose map a picture shows.
+#[derive(Clone, Copy, PartialEq)]
+enum Whose {
+    Shown,
+    /// The same with nothing altered.
+    Original,
+}
+
+impl Whose {
+    fn answer(self, s: &State) -> Option<&Arc<Answer>> {
+        match self {
+            Self::Shown => s.shown.as_ref().map(|shown| &shown.answer),
+            Self::Original => s.original(),
+        }
+    }
+
+    fn drawn(self, s: &State) -> Option<Drawn<'_>> {
+        match self {
+            Self::Shown => s.drawn(),
+            Self::Original => s.original().and_then(|answer| s.drawn_of(answer)),
+        }
+    }
+
+    /// What a picture must not be read without.
+    fn words(self, s: &State) -> Option<String> {
+        match self {
+            Self::Shown => s.altered_words(),
+            Self::Original => Some("original".to_owned()),
+        }
+    }
+}
+
+/// The range of the colours: one for both where the original stands beside what is altered.
+fn range(s: &State, source: Quantity, drawn: &Drawn<'_>) -> Normalise {
+    let of = |drawn: &Drawn<'_>| {
+        let (reaching, t) = s.reaching(drawn);
+        source.range(&s.view, reaching, s.motion_scale(), t)
+    };
+    let own = of(drawn);
+    let both = || Some((of(&Whose::Original.drawn(s)?), of(&Whose::Shown.drawn(s)?)));
+    match both().filter(|_| s.view.beside && !s.moment) {
+        Some((a, b)) => Normalise { lo: a.lo.min(b.lo), hi: a.hi.max(b.hi) },
+        None => own,
+    }
+}
+
 /// One picture with its caption; `from`: the map only right of this x.
 fn pane(
     ui: &mut Ui,
@@ -277,9 +336,21 @@ fn pane(
     layer: Layer,
     from: Option<f32>,
 ) {
+    picture_of(ui, s, pictures, out, rect, (layer, Whose::Shown), from);
+}
+
+fn picture_of(
+    ui: &mut Ui,
+    s: &State,
+    pictures: &mut Pictures,
+    out: &mut Vec<Intent>,
+    rect: Rect,
+    (layer, whose): (Layer, Whose),
+    from: Option<f32>,
+) {
     let frame = letterbox(rect.with_max_y(rect.bottom() - CAPTION), aspect(s));
     let picture = s.lens.picture(frame);
-    look_closer(ui, s, frame, layer, out);
+    let hand = look_closer(ui, s, frame, (layer, whose), out);
     let painter = ui.painter_at(frame);
     match pictures.video {
         Some(id) => {
@@ -295,26 +366,38 @@ fn pane(
     }
     let strip = Rect::from_min_max(frame.left_bottom(), frame.right_bottom() + vec2(0.0, CAPTION));
     let strip = strip.intersect(rect);
-    let Some(drawn) = s.drawn() else {
+    let Some((answer, drawn)) = whose.answer(s).zip(whose.drawn(s)) else {
         let text = if layer == Layer::Input { "Input" } else { "no map yet" };
         caption_text(ui, strip, text, theme::WEAK);
         return;
     };
     let crop = crop_rect(picture, drawn.crop);
     outside_crop(&painter, picture, crop);
+    if drawn.seen && drawn.moment.is_none() {
+        if matches!(layer, Layer::Freeze | Layer::Likeness) {
+            overlay::draw(ui, s, layer, (answer, drawn.t), crop, frame, strip);
+            overlay::hand(ui, s, &hand, (crop, frame), drawn.t, out);
+            if let Some(words) = whose.words(s) {
+                altered_badge(&painter, frame, &words, whose == Whose::Original);
+            }
+            return;
+        }
+        overlay::hand(ui, s, &hand, (crop, frame), drawn.t, out);
+    }
     let Some(source) = Quantity::of(layer, &s.view, &drawn.maps) else {
         caption_text(ui, strip, layer.name(), theme::TEXT);
+        if let Some(words) = whose.words(s) {
+            altered_badge(&painter, frame, &words, whose == Whose::Original);
+        }
         return;
     };
-    let (reaching, t) = s.reaching(&drawn);
-    let range = source.range(&s.view, reaching, s.motion_scale(), t);
+    let range = range(s, source, &drawn);
     let dim = if drawn.full { 1.0 } else { DIMMED };
     if drawn.seen {
         let map = MapFrame { quantity: source, range, t: drawn.t, tile: false };
-        let id = match (drawn.moment, &s.shown) {
-            (Some(at), _) => pictures.moment(ui.ctx(), (&drawn.maps, at), &s.view, map),
-            (None, Some(shown)) => pictures.map(ui.ctx(), &shown.answer, &s.view, map),
-            (None, None) => return,
+        let id = match drawn.moment {
+            Some(at) => pictures.moment(ui.ctx(), (&drawn.maps, at), &s.view, map),
+            None => pictures.map(ui.ctx(), answer, &s.view, map),
         };
         let alpha = (s.view.opacity * dim * 255.0).round() as u8;
         let tint = Color32::from_white_alpha(alpha);
@@ -323,18 +406,51 @@ fn pane(
             Some(x) => painter.with_clip_rect(frame.with_min_x(x)).image(id, crop, WHOLE, tint),
         };
     }
-    if layer == Layer::Motion && s.is_still() {
+    // Over the map, which would cover them.
+    if let Some(words) = whose.words(s) {
+        altered_badge(&painter, frame, &words, whose == Whose::Original);
+    }
+    if layer == Layer::Motion && whose == Whose::Shown && s.is_still() {
         badge(&painter, frame, "next to no motion");
     }
     let hover = hover(ui, &drawn, source, crop, frame);
-    caption(ui, s, strip, layer, (source, range), drawn.words, hover);
+    let (about, colour) = drawn.words;
+    let words = match whose.words(s) {
+        Some(words) => (format!("{words}, {about}"), theme::ALTERED),
+        None => (about, colour),
+    };
+    caption(ui, s, strip, layer, (source, range), words, hover);
+}
+
+/// What is altered, at the bottom of the picture on a ground that cannot be overlooked; of the original the word alone.
+fn altered_badge(painter: &egui::Painter, picture: Rect, text: &str, original: bool) {
+    let (ground, ink) = match original {
+        true => (Color32::from_black_alpha(190), theme::STRONG),
+        false => (theme::ALTERED, theme::ON_ALTERED),
+    };
+    let galley = painter.layout(text.into(), theme::small(), ink, picture.width() - 16.0);
+    let at = pos2(picture.center().x, picture.bottom() - 6.0);
+    let back = Align2::CENTER_BOTTOM.anchor_size(at, galley.size()).expand2(vec2(6.0, 2.0));
+    painter.rect_filled(back, CornerRadius::same(3), ground);
+    painter.galley(back.min + vec2(6.0, 2.0), galley, ink);
 }
 
 /// The wheel brings the picture closer where the pointer is, dragging moves it, a double click shows the whole again.
-fn look_closer(ui: &Ui, s: &State, frame: Rect, layer: Layer, out: &mut Vec<Intent>) {
-    let r = ui.interact(frame, ui.scope_id().with(("picture", layer.name())), Sense::CLICK | Sense::DRAG);
+fn look_closer(
+    ui: &Ui,
+    s: &State,
+    frame: Rect,
+    (layer, whose): (Layer, Whose),
+    out: &mut Vec<Intent>,
+) -> egui::Response {
+    let r = ui.interact(
+        frame,
+        ui.scope_id().with(("picture", layer.name(), whose == Whose::Original)),
+        Sense::CLICK | Sense::DRAG,
+    );
     let closer = s.lens.zoom() > 1.0;
-    let name = format!("Picture: {}", layer.name());
+    let original = if whose == Whose::Original { ", original" } else { "" };
+    let name = format!("Picture: {}{original}", layer.name());
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Image, true, &name));
     let mut lens = s.lens;
     if let Some(at) = r.hover_pos() {
@@ -344,7 +460,7 @@ fn look_closer(ui: &Ui, s: &State, frame: Rect, layer: Layer, out: &mut Vec<Inte
             lens = lens.zoomed(factor, frame, at);
         }
     }
-    if closer && r.dragged() {
+    if closer && r.dragged() && s.probes.brush.is_none() {
         lens = lens.moved(frame, r.drag_delta());
     }
     if r.double_clicked() {
@@ -353,9 +469,7 @@ fn look_closer(ui: &Ui, s: &State, frame: Rect, layer: Layer, out: &mut Vec<Inte
     if lens != s.lens {
         out.push(Intent::Lens(lens));
     }
-    if closer {
-        r.on_hover_and_drag_cursor(egui::CursorIcon::Grab);
-    }
+    if closer { r.on_hover_and_drag_cursor(egui::CursorIcon::Grab) } else { r }
 }
 
 /// Words at the top of a picture that its map must not be read without.

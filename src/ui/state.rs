@@ -1,31 +1,38 @@
 //! What the window knows. Panels only read it; [`super::app::App`] alone changes it.
 
 use super::ask::Asked;
+use super::beside::Beside;
 use super::bundled;
 use super::edit::History;
+use super::experiment_ask::Misplaced;
 use super::hold::Hold;
+use super::import::Import;
 use super::keep::Recent;
 use super::lanes::Lanes;
 use super::lens::Lens;
 use super::look::{self, Moment, View};
 use super::messages::Messages;
+use super::probes::Probes;
+use super::prompt_log::PromptLog;
 use super::record::Record;
 use super::scope::Scope;
 use super::shelf::Shelf;
+use super::trial::Trial;
 use super::whiskers::Whiskers;
 use crate::device::DeviceInfo;
 use crate::engine::{Answer, Question, QuestionId, Scored};
 use crate::model::Surgery;
 use crate::model::folder::MotionScale;
 use crate::prompt::Class;
-use crate::score::{ClassScore, Scores};
-use crate::session::{ModelInfo, PromptNote};
+use crate::score::{self, ClassEmbedding, ClassScore, LeftOut, Scores};
+use crate::session::{Map, ModelInfo, PromptNote};
 use crate::video::camera::Camera;
 use crate::video::clip::{Order, Span};
-use crate::video::{Pts, Source, VideoInfo};
+use crate::video::{Cancel, Pts, Source, VideoInfo};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 
 /// The open video file.
@@ -105,11 +112,12 @@ pub struct Work {
     pub since: Instant,
 }
 
-/// Mean and spread of one head's gates over the clip.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// One head's gates: mean and spread over the clip, and the mean over the patches of each frame.
+#[derive(Clone, Debug, PartialEq)]
 pub struct GateStat {
     pub mean: f32,
     pub std: f32,
+    pub over_time: Vec<f32>,
 }
 
 /// The answer that is shown, with what the panels need of it again and again.
@@ -122,14 +130,16 @@ pub struct Shown {
 
 impl Shown {
     pub fn new(answer: Arc<Answer>) -> Self {
-        let stat = |data: &[f32]| {
+        let mean = |data: &[f32]| data.iter().sum::<f32>() / data.len().max(1) as f32;
+        let stat = |map: &Map| {
+            let (data, patches) = (&map.data, (map.rows * map.cols).max(1));
             let n = data.len().max(1) as f32;
-            let mean = data.iter().sum::<f32>() / n;
-            let std = (data.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>() / n).sqrt();
-            GateStat { mean, std }
+            let whole = mean(data);
+            let std = (data.iter().map(|v| (v - whole) * (v - whole)).sum::<f32>() / n).sqrt();
+            GateStat { mean: whole, std, over_time: data.chunks(patches).map(mean).collect() }
         };
         let maps = &answer.evidence.maps;
-        let gates = maps.gates.iter().map(|b| b.iter().map(|h| stat(&h.data)).collect()).collect();
+        let gates = maps.gates.iter().map(|b| b.iter().map(stat).collect()).collect();
         Self { answer, gates }
     }
 
@@ -137,10 +147,26 @@ impl Shown {
     pub fn span(&self) -> Span {
         self.answer.question.clip.span
     }
+}
 
-    pub fn moment(&self, displayed: Pts) -> Option<Moment> {
-        look::moment(&self.answer.frames, self.span(), displayed)
-    }
+/// A file that is being written.
+#[derive(Clone, Debug)]
+pub struct Exporting {
+    /// What it is, for people.
+    pub what: &'static str,
+    /// How much of it is done, in percent.
+    pub percent: Arc<AtomicU32>,
+    pub cancel: Cancel,
+}
+
+/// The text side of one revision of the prompts.
+#[derive(Clone, Debug)]
+pub struct Texts {
+    pub revision: u64,
+    /// The identity of the model.
+    pub model: String,
+    /// In the order of the prompt set.
+    pub classes: Arc<Vec<ClassEmbedding>>,
 }
 
 /// See the module.
@@ -156,6 +182,12 @@ pub struct State {
     pub work: Option<Work>,
     /// What maps and scores on screen are of.
     pub shown: Option<Shown>,
+    /// What stands beside it.
+    pub beside: Beside,
+    /// The scores with every gate at ½ are wanted beside the real ones.
+    pub gate_worth: bool,
+    /// What is asked beside the evidence.
+    pub probes: Probes,
     /// What was asked last.
     pub asked: Option<Question>,
     pub scope: Scope,
@@ -182,6 +214,18 @@ pub struct State {
     /// Prompts that have gone through the text tower, and how many are to, while that takes a while.
     pub encoding: Option<(usize, usize)>,
     pub notes: HashMap<String, PromptNote>,
+    /// The text side of the prompts, once it has come.
+    pub texts: Option<Texts>,
+    /// The states that the prompts have been in, with their scores.
+    pub log: PromptLog,
+    /// A class that is tried out beside the set.
+    pub trial: Trial,
+    /// Names that wait to be taken over.
+    pub import: Option<Import>,
+    /// An experiment that waits for its clip.
+    pub misplaced: Option<Misplaced>,
+    /// What is being written.
+    pub exporting: Option<Exporting>,
     pub view: View,
     /// Clips beside the one on the stage.
     pub shelf: Shelf,
@@ -246,6 +290,36 @@ impl State {
         scored.is_some_and(|s| s.revision == self.revision)
     }
 
+    /// The text sides that the scores on show are made of.
+    pub fn texts(&self) -> Option<&[ClassEmbedding]> {
+        let (texts, scored) = (self.texts.as_ref()?, self.scored.as_ref()?);
+        let question = &self.shown.as_ref()?.answer.question;
+        let same = texts.revision == scored.revision
+            && texts.model == question.model
+            && self.scores_of_shown().is_some();
+        // Surgery on the text side scores others.
+        let surgery = &question.surgery;
+        (same && !surgery.no_joint_adapter && !surgery.no_negatives).then_some(&**texts.classes)
+    }
+
+    /// What class `c` would come to without each of its prompts, where that is known.
+    pub fn left_out(&self, c: usize) -> Option<LeftOut> {
+        let (scores, shown) = (self.scores_of_shown()?, self.shown.as_ref()?);
+        let own = self.score(c)?;
+        let place = scores.classes.iter().position(|x| std::ptr::eq(x, own))?;
+        let class = self.texts()?.get(place)?;
+        score::left_out(&shown.answer.evidence.embedding, class, place, scores)
+    }
+
+    /// What the scores on show are of, in words: clip, span, and what is altered.
+    pub fn scored_of(&self) -> Option<String> {
+        let (shown, video) = (self.shown.as_ref()?, self.video.as_ref()?);
+        let (span, question) = (shown.span(), &shown.answer.question);
+        let plain = question.surgery.is_none() && question.clip.order == Order::default();
+        let altered = if plain { "" } else { ", altered" };
+        Some(format!("{} {} to {}{altered}", video.name, clock(span.start), clock(span.end)))
+    }
+
     /// The motion scale of the model that made what is shown.
     pub fn motion_scale(&self) -> Option<&MotionScale> {
         let (model, scale) = self.scale.as_ref()?;
@@ -278,16 +352,23 @@ impl State {
         let Some(asked) = &self.asked else { return false };
         let given = &*answer.question;
         let same = || Question { clip: asked.clip.clone(), ..given.clone() } == *asked;
-        given == asked || (self.follow && self.scope == Scope::Around && same())
+        // While a slider is dragged or a brush drawn, every step on the way is worth seeing.
+        let on_the_way = Question { surgery: asked.surgery.clone(), ..given.clone() } == *asked;
+        given == asked || on_the_way || (self.follow && self.scope == Scope::Around && same())
     }
 
     /// The sampled frame that belongs to the displayed one.
     pub fn moment(&self) -> Option<Moment> {
+        self.moment_of(&self.shown.as_ref()?.answer)
+    }
+
+    /// As [`State::moment`], among the frames of another answer.
+    pub fn moment_of(&self, answer: &Answer) -> Option<Moment> {
         let shown = self.playback.shown.unwrap_or(self.playback.position);
-        let answered = self.shown.as_ref()?;
-        let moment = answered.moment(shown)?;
+        let span = answer.question.clip.span;
+        let moment = look::moment(&answer.frames, span, shown)?;
         // A span that follows the play head is always a little behind it; the newest map is still the one to show.
-        let behind = shown.secs() - answered.span().end.secs();
+        let behind = shown.secs() - span.end.secs();
         let follows =
             self.follow && self.scope == Scope::Around && (0.0..self.around.max(1.0)).contains(&behind);
         Some(Moment { outside: moment.outside && !follows, ..moment })

@@ -21,6 +21,9 @@ pub const POSITIVE: Color32 = Color32::from_rgb(86, 180, 233);
 /// Negative prompts and s⁻.
 pub const NEGATIVE: Color32 = Color32::from_rgb(236, 160, 48);
 pub const WARN: Color32 = Color32::from_rgb(242, 201, 109);
+/// The ground of what says that something is altered, and the words on it.
+pub const ALTERED: Color32 = Color32::from_rgb(242, 178, 60);
+pub const ON_ALTERED: Color32 = Color32::from_rgb(30, 22, 8);
 pub const ERROR: Color32 = Color32::from_rgb(255, 128, 118);
 pub const GOOD: Color32 = Color32::from_rgb(128, 205, 146);
 

@@ -5,9 +5,11 @@ use super::intent::{Dialog, Intent};
 use super::panes::{Pane, Panes};
 use super::state::State;
 use super::{elide, theme};
+use crate::export::Form;
 use crate::session::ModelSource;
 use egui::{Align, Color32, FontId, Layout, RichText, Ui};
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Work shorter than this needs no sign of life.
@@ -166,6 +168,8 @@ fn open_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
                 }
             });
         }
+        let tip = "What was saved with Export, Experiment: its clip, prompts and scores";
+        item(ui, "Experiment…", tip, Intent::Ask(Dialog::OpenExperiment));
         item(ui, "Path…", "Type the path of a video, model folder or prompt set", Intent::PathField(true));
     });
 }
@@ -189,6 +193,8 @@ fn export_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         };
         item(ui, true, "Picture of the stage", "PNG in the pictures folder (S)", Intent::Snapshot);
         let ready = s.shown.is_some();
+        let tip = "Everything that these scores depend on, to be opened or computed again (Ctrl+S)";
+        item(ui, s.scores().is_some(), "Experiment…", tip, Intent::Ask(Dialog::SaveExperiment));
         item(
             ui,
             ready,
@@ -196,6 +202,29 @@ fn export_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             "Scores as JSON and a PNG of every map",
             Intent::Ask(Dialog::Report),
         );
+        for form in Form::ALL {
+            let (text, tip) = match form {
+                Form::Figure => (
+                    "Figure of this frame…",
+                    "PNG with colour bar, scope, digests, and the command that makes it again",
+                ),
+                Form::Strip => (
+                    "Figure of the filmstrip…",
+                    "PNG of every sampled frame under every layer, with the same receipt",
+                ),
+                Form::Video => ("Video with this layer…", "MP4 of the analysed span"),
+                Form::Csv => ("CSV…", "Scores, and the maps in a second file beside it"),
+                Form::Json => ("JSON…", "Scores and maps, as analyze --json writes them"),
+                Form::Npz => ("NPZ…", "Scores and maps as arrays for NumPy"),
+            };
+            item(
+                ui,
+                s.scores().is_some() && s.exporting.is_none(),
+                text,
+                tip,
+                Intent::Ask(Dialog::Export(form)),
+            );
+        }
         item(
             ui,
             true,
@@ -262,6 +291,15 @@ fn work(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         ui.label(RichText::new(text).font(theme::small()).color(theme::TEXT))
             .on_hover_text("New prompts go through the text tower once; scores follow");
         ui.add(egui::Spinner::new().size(13.0));
+    }
+    if let Some(export) = &s.exporting {
+        if ui.small_button("Stop writing").on_hover_text("What is written so far is removed").clicked() {
+            out.push(Intent::CancelExport);
+        }
+        let percent = export.percent.load(Ordering::Relaxed);
+        let text = RichText::new(format!("writing the {} {percent}%", export.what));
+        ui.label(text.font(theme::small()).color(theme::TEXT));
+        ui.ctx().request_repaint_after(SIGN_OF_LIFE);
     }
     let Some(w) = &s.work else { return };
     if w.since.elapsed() < SIGN_OF_LIFE {

@@ -139,14 +139,18 @@ impl Rule {
 }
 
 impl Order {
-    fn apply(&self, mut chosen: Vec<Pts>) -> Result<Vec<Pts>, ClipError> {
-        let count = chosen.len();
+    fn apply(&self, chosen: Vec<Pts>) -> Result<Vec<Pts>, ClipError> {
+        if *self == Self::Forward {
+            return Ok(chosen);
+        }
+        Ok(self.places(chosen.len())?.into_iter().filter_map(|place| chosen.get(place).copied()).collect())
+    }
+
+    /// The places (from 0) among `count` chosen frames, one for each frame that the model sees.
+    pub fn places(&self, count: usize) -> Result<Vec<usize>, ClipError> {
         let places: Vec<usize> = match self {
-            Self::Forward => return Ok(chosen),
-            Self::Reversed => {
-                chosen.reverse();
-                return Ok(chosen);
-            }
+            Self::Forward => (0..count).collect(),
+            Self::Reversed => (0..count).rev().collect(),
             Self::Shuffled { seed } => shuffled(count, *seed),
             Self::Frozen(Freeze::First) => vec![0; count],
             Self::Frozen(Freeze::Middle) => vec![count / 2; count],
@@ -157,11 +161,56 @@ impl Order {
             }
             Self::Hand(places) => places.iter().map(|p| *p as usize).collect(),
         };
-        let frame = |place: usize| {
-            let beyond = || ClipError::HandPlace { place: place as u32, frames: count };
-            chosen.get(place).copied().ok_or_else(beyond)
-        };
-        places.into_iter().map(frame).collect()
+        match places.iter().find(|place| **place >= count) {
+            Some(place) => Err(ClipError::HandPlace { place: *place as u32, frames: count }),
+            None => Ok(places),
+        }
+    }
+
+    /// What is altered about time, in a few words; `None` as it was filmed.
+    pub fn words(&self) -> Option<String> {
+        Some(match self {
+            Self::Forward => return None,
+            Self::Reversed => "frames reversed".to_owned(),
+            Self::Shuffled { seed } => format!("frames shuffled (seed {seed})"),
+            Self::Frozen(Freeze::First) => "frozen at the first frame".to_owned(),
+            Self::Frozen(Freeze::Middle) => "frozen at the middle frame".to_owned(),
+            Self::Frozen(Freeze::Last) => "frozen at the last frame".to_owned(),
+            Self::HalfRate => "half rate".to_owned(),
+            Self::Hand(_) => "frames in an order by hand".to_owned(),
+        })
+    }
+}
+
+/// As on a command line: `forward`, `reversed`, `shuffled:SEED`, `frozen:first`, `frozen:middle`, `frozen:last`, `half_rate`,
+/// or `hand:0,2,1,…`.
+impl std::str::FromStr for Order {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (word, rest) = text.split_once(':').unwrap_or((text, ""));
+        match (word, rest) {
+            ("forward", "") => Ok(Self::Forward),
+            ("reversed", "") => Ok(Self::Reversed),
+            ("half_rate", "") => Ok(Self::HalfRate),
+            ("frozen", "first") => Ok(Self::Frozen(Freeze::First)),
+            ("frozen", "middle") => Ok(Self::Frozen(Freeze::Middle)),
+            ("frozen", "last") => Ok(Self::Frozen(Freeze::Last)),
+            ("shuffled", seed) => {
+                let seed = seed.parse().map_err(|_| format!("\"{seed}\" is no seed: shuffled:7"))?;
+                Ok(Self::Shuffled { seed })
+            }
+            ("hand", places) => {
+                let place =
+                    |p: &str| p.trim().parse().map_err(|_| format!("\"{p}\" is no place: hand:0,2,1"));
+                Ok(Self::Hand(places.split(',').map(place).collect::<Result<_, _>>()?))
+            }
+            _ => Err(
+                "forward, reversed, shuffled:SEED, frozen:first, frozen:middle, frozen:last, half_rate, or \
+                      hand:0,2,1 (a place for each frame) is needed"
+                    .to_owned(),
+            ),
+        }
     }
 }
 
@@ -237,6 +286,24 @@ mod tests {
             ordered(Order::Hand(vec![0, 1, 2, 3, 4, 5, 6, 8])),
             Err(ClipError::HandPlace { place: 8, frames: 8 })
         );
+    }
+
+    #[test]
+    fn an_order_is_read_from_a_command_line() {
+        for (text, order) in [
+            ("forward", Order::Forward),
+            ("reversed", Order::Reversed),
+            ("shuffled:12", Order::Shuffled { seed: 12 }),
+            ("frozen:middle", Order::Frozen(Freeze::Middle)),
+            ("half_rate", Order::HalfRate),
+            ("hand:0,2, 1", Order::Hand(vec![0, 2, 1])),
+        ] {
+            assert_eq!(text.parse(), Ok(order.clone()), "{text}");
+            assert_eq!(order.words().is_none(), order == Order::Forward);
+        }
+        for bad in ["", "shuffled", "shuffled:x", "frozen", "reversed:1", "hand:a"] {
+            assert!(bad.parse::<Order>().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -70,6 +70,31 @@ fn each_prompt_has_its_own_cosine_and_the_negative_that_won_is_named() {
 }
 
 #[test]
+fn prompts_that_are_tried_out_change_no_score() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = source(&video(folder.path(), "clip.mp4", 24, true));
+    let bench = ready();
+    bench.set_prompts(prompts(&NAMES), None);
+    let id = bench.ask(&clip, span(0.0, 10.0));
+    let scores = bench.scored(id);
+    let frames = bench.engine.vision_frames();
+    let trial = Arc::new(prompts(&["blinking", "moving left"]));
+    bench.engine.try_prompts(trial.clone());
+    let classes = bench.wait(|e| match e {
+        Event::Scored(_) => panic!("nothing is scored"),
+        Event::Tried { set, classes, .. } => Some((set.clone(), classes.clone())),
+        _ => None,
+    });
+    assert_eq!(classes.0, trial);
+    let classes = classes.1.expect("a text side");
+    assert_eq!(classes.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["blinking", "moving left"]);
+    // What is tried is what is had: the class that is there already.
+    bench.set_prompts(prompts(&NAMES), None);
+    assert_same_scores(&scores, &bench.scored(id));
+    assert_eq!(bench.engine.vision_frames(), frames);
+}
+
+#[test]
 fn overlapping_spans_encode_each_frame_once() {
     let folder = tempfile::tempdir().unwrap();
     let bench = ready();

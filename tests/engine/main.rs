@@ -1,5 +1,6 @@
 //! The engine from outside, as the window and the commands use it, on the embedded model and small videos made here.
 
+mod altered;
 mod flow;
 mod hostile_model;
 mod lost;

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 type Window = super::support::Window;
 
-fn clip() -> PathBuf {
+/// The bundled clips, by name.
+pub fn clips() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/clips");
     let mut clips: Vec<_> = std::fs::read_dir(folder)
         .expect("bundled clips")
@@ -21,10 +22,14 @@ fn clip() -> PathBuf {
         .filter(|p| p.extension().is_some_and(|e| e == "mp4"))
         .collect();
     clips.sort();
-    clips.swap_remove(0)
+    clips
 }
 
-fn open(video: PathBuf, wgpu: bool) -> Window {
+fn clip() -> PathBuf {
+    clips().swap_remove(0)
+}
+
+pub fn open(video: PathBuf, wgpu: bool) -> Window {
     let builder = egui_kittest::Harness::builder().with_size([1280.0, 800.0]).with_step_dt(0.02);
     let builder = if wgpu { builder.renderer(super::support::renderer()) } else { builder };
     let options = WindowOptions { video: Some(video), device: DeviceChoice::Cpu, ..Default::default() };
@@ -33,7 +38,7 @@ fn open(video: PathBuf, wgpu: bool) -> Window {
 
 /// Draws until `done`; the limit is for a hung test, not a measure.
 #[track_caller]
-fn wait(h: &mut Window, what: &str, done: impl Fn(&State) -> bool) {
+pub fn wait(h: &mut Window, what: &str, done: impl Fn(&State) -> bool) {
     let limit = Instant::now() + Duration::from_secs(120);
     while !done(h.state().state()) {
         assert!(Instant::now() < limit, "waited in vain: {what}");
@@ -43,7 +48,7 @@ fn wait(h: &mut Window, what: &str, done: impl Fn(&State) -> bool) {
     h.step();
 }
 
-fn scored(s: &State) -> bool {
+pub fn scored(s: &State) -> bool {
     s.scores().is_some() && s.scores_fresh() && !s.is_stale()
 }
 
@@ -282,6 +287,78 @@ fn other_scripts_are_drawn_by_the_system_s_fonts() {
     h.step();
     let drawn = ctx.clone();
     wait(&mut h, "the fonts", move |_| drawn.fonts_mut(|f| f.has_glyphs(&font, name)));
+}
+
+/// A message of this kind that holds `part`.
+fn told(s: &State, kind: Kind, part: &str) -> bool {
+    s.messages.all().iter().any(|m| m.kind == kind && m.text.contains(part))
+}
+
+#[test]
+fn an_experiment_is_saved_and_opened_and_says_whether_the_numbers_are_the_same() {
+    use motionlens::ui::edit::PromptEdit;
+    use motionlens::video::clip::Order;
+    let dir = tempfile::tempdir().unwrap();
+    let (video, file) = (dir.path().join("a.mp4"), dir.path().join("e.json"));
+    std::fs::copy(clip(), &video).unwrap();
+    let mut h = open(video.clone(), false);
+    let ctx = h.ctx.clone();
+    wait(&mut h, "scores", scored);
+    h.state_mut().apply(&ctx, Intent::Order(Order::Shuffled { seed: 3 }));
+    h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::AddClass("moving left".into())));
+    h.step();
+    wait(&mut h, "scores of the shuffled clip", |s| {
+        scored(s) && s.altered_words().is_some() && s.hold.is_none()
+    });
+    let classes = h.state().state().prompts().classes.len();
+    h.state_mut().apply(&ctx, Intent::SaveExperiment(file.clone()));
+    wait(&mut h, "the file", |s| told(s, Kind::Done, "Experiment written"));
+
+    h.state_mut().apply(&ctx, Intent::Order(Order::Forward));
+    h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::RemoveClass(0)));
+    wait(&mut h, "other scores", |s| scored(s) && s.altered_words().is_none());
+    h.state_mut().apply(&ctx, Intent::Open(file.clone()));
+    wait(&mut h, "the comparison", |s| told(s, Kind::Done, "e.json: the same numbers, to the last bit"));
+    let s = h.state().state();
+    assert_eq!((s.prompts().classes.len(), &s.order), (classes, &Order::Shuffled { seed: 3 }));
+
+    // Another file in its place, and then none.
+    std::fs::write(&video, [std::fs::read(&video).unwrap(), vec![0; 9]].concat()).unwrap();
+    h.state_mut().apply(&ctx, Intent::Open(file.clone()));
+    wait(&mut h, "the question about the clip", |s| s.misplaced.is_some());
+    h.get_by_label("The clip is another file");
+    h.get_by_label("Cancel").click();
+    h.step();
+    h.step();
+    assert!(h.state().state().misplaced.is_none());
+    std::fs::rename(&video, dir.path().join("b.mp4")).unwrap();
+    h.state_mut().apply(&ctx, Intent::Open(file));
+    wait(&mut h, "the question about the clip", |s| s.misplaced.is_some());
+    h.get_by_label("The clip is not there");
+    h.state_mut().apply(&ctx, Intent::FindClip(dir.path().join("b.mp4")));
+    wait(&mut h, "the altered clip", |s| s.misplaced.is_some());
+    h.get_by_label("Open it all the same").click();
+    h.step();
+    wait(&mut h, "its name", |s| s.video.as_ref().is_some_and(|v| v.name == "b.mp4"));
+    wait(&mut h, "its scores", scored);
+}
+
+#[test]
+fn what_is_on_show_is_exported_in_every_form() {
+    use motionlens::export::Form;
+    let dir = tempfile::tempdir().unwrap();
+    let mut h = open(clip(), false);
+    let ctx = h.ctx.clone();
+    wait(&mut h, "scores", scored);
+    for (i, form) in Form::ALL.into_iter().enumerate() {
+        let path = dir.path().join(format!("{i}.{}", form.extension()));
+        h.state_mut().apply(&ctx, Intent::Export(form, path.clone()));
+        wait(&mut h, "the export", |s| s.exporting.is_none());
+        let told: Vec<_> = h.state().state().messages.all().iter().map(|m| m.text.clone()).collect();
+        assert!(path.is_file(), "{form:?}: {told:?}");
+    }
+    h.state_mut().apply(&ctx, Intent::Export(Form::Npz, dir.path().join("none/a.npz")));
+    wait(&mut h, "the problem", |s| told(s, Kind::Problem, "a.npz"));
 }
 
 #[test]

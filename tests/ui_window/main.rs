@@ -1,12 +1,15 @@
 //! The window by its accessible names, as a person with a screen reader would use it.
 
+mod altered;
 mod support;
 
 mod lanes;
 mod live;
 mod panels;
 mod panes;
+mod pictures;
 mod pixels;
+mod prompts;
 mod scope;
 mod soak;
 mod typing;

@@ -244,12 +244,16 @@ fn a_map_says_which_frame_it_belongs_to() {
 }
 
 #[test]
-fn the_gate_of_one_head_is_chosen_in_the_inspector() {
+fn the_gate_of_one_head_is_chosen_beside_the_filmstrip() {
+    use motionlens::ui::{intent::Intent, panes::Pane};
     let mut h = analysed(SIZE, false);
-    h.get_by_label("Gate of block 2 head 3").click();
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Intent::Pane(Pane::Filmstrip, true));
+    h.run();
+    h.get_by_label("Gate of block 1 head 3").click();
     h.run();
     let view = h.state().state().view;
-    assert_eq!((view.layer, view.gate), (Layer::Gate, Some((1, 2))));
+    assert_eq!((view.layer, view.gate), (Layer::Gate, Some((0, 2))));
 }
 
 #[test]

@@ -79,6 +79,15 @@ pub fn playback(frame: i64) -> Playback {
 }
 
 pub fn model() -> Event {
+    model_with(true)
+}
+
+/// The same with an untrained motion head.
+pub fn untrained() -> Event {
+    model_with(false)
+}
+
+fn model_with(head_trained: bool) -> Event {
     Event::ModelLoaded {
         info: Arc::new(ModelInfo {
             name: "small".into(),
@@ -86,7 +95,7 @@ pub fn model() -> Event {
             identity: "small".into(),
             word_level: true,
             scale: Some(scale()),
-            head_trained: true,
+            head_trained,
             embedded: true,
             folder: None,
             frames: T,
@@ -194,7 +203,7 @@ pub fn scored(app: &App, s_pos: [f32; 2]) -> Scored {
         negatives: vec![0.1],
         nearest: vec![0],
     };
-    let scores = Scores { classes: vec![class(0), class(1)], none: 0.07, alpha: 0.5 };
+    let scores = Scores { classes: vec![class(0), class(1)], none: 0.07, alpha: 0.5, ..Scores::default() };
     Scored {
         question: answer().id,
         revision: app.state().revision,

@@ -82,7 +82,7 @@ fn noise(h: &mut Window, step: usize) {
         6 => app.show_answer(Arc::new(answer()), None),
         _ => {}
     }
-    let (classes, notes) = (Scores { classes, none: 0.1, alpha: 0.5 }, Arc::new(notes));
+    let (classes, notes) = (Scores { classes, none: 0.1, alpha: 0.5, ..Scores::default() }, Arc::new(notes));
     let revision = app.state().revision;
     app.on_event(Event::Texts { revision, model: "small".into(), classes: Arc::new(Vec::new()), notes });
     app.on_event(Event::Scored(Scored { question, revision, scores: Arc::new(classes), seconds: 0.001 }));

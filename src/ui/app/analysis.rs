@@ -18,8 +18,27 @@ impl App {
             return;
         }
         let Some(question) = self.state.question() else { return };
+        let source = self.state.video.as_ref().and_then(|v| v.source.clone());
+        let (wanted, probes) = (self.state.wanted_beside(&question), self.state.wanted_probes());
+        // A patch is one of these frames.
+        if self
+            .state
+            .asked
+            .as_ref()
+            .is_some_and(|a| (&a.source, &a.clip) != (&question.source, &question.clip))
+        {
+            self.state.probes.patch = None;
+        }
+        let probed = question.clone();
         if self.state.asked.as_ref() != Some(&question) {
             self.ask(question);
+        }
+        let (Some(engine), Some(source)) = (&self.engine, source) else { return };
+        if self.state.beside.asks(&wanted) {
+            engine.beside(wanted.into_iter().map(|question| (source.clone(), question)).collect());
+        }
+        if self.state.probes.asks(&probed, &probes) {
+            engine.probes(probes.into_iter().map(|probe| (source.clone(), probed.clone(), probe)).collect());
         }
     }
 
@@ -27,7 +46,12 @@ impl App {
         let s = &mut self.state;
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());
         let (Some(engine), Some(source)) = (&self.engine, source) else { return };
-        let follows = s.follow && s.scope == Scope::Around;
+        // A slider that is dragged and a brush follow the hand as a span follows the play head: there is always a result.
+        let by_hand = |a: &Question| {
+            a.surgery != question.surgery
+                && Question { surgery: question.surgery.clone(), ..a.clone() } == question
+        };
+        let follows = (s.follow && s.scope == Scope::Around) || s.asked.as_ref().is_some_and(by_hand);
         let rank = if follows { Rank::Follow } else { Rank::Screen };
         let id = engine.ask(source, question.clone(), rank);
         s.asked = Some(question);
@@ -52,6 +76,8 @@ impl App {
     /// Asks again for what is selected, also where it was cancelled or failed.
     pub(super) fn ask_again(&mut self) {
         self.state.asked = None;
+        self.state.beside.forget();
+        self.state.probes.forget();
     }
 
     /// The span around the play head goes with it: at once while it follows, else when it rests.

@@ -97,6 +97,7 @@ impl App {
         // More classes than fit on a screen: the likely ones first.
         self.state.sort_by_score = true;
         self.state.history.start(prompts);
+        self.state.log.clear();
         self.send_prompts();
     }
 }

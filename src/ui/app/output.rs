@@ -3,16 +3,21 @@
 use super::App;
 use crate::device::DeviceInfo;
 use crate::engine::Answer;
-use crate::export::{json, report};
+use crate::experiment::Experiment;
+use crate::export::figure::{self, Spec};
+use crate::export::{ExportError, Form, arrays, json, overlay, report, table};
+use crate::files::write_atomic;
 use crate::prompt::PromptSet;
 use crate::score::Scores;
 use crate::session::ModelInfo;
 use crate::ui::jobs::JobOutcome;
+use crate::ui::state::Exporting;
 use crate::video::{Cancel, FrameReader, Source};
 use crate::view::Style;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 impl App {
     pub(super) fn snapshot(&mut self, ctx: &egui::Context) {
@@ -33,12 +38,65 @@ impl App {
 
     /// Writes the report of the present analysis on a thread.
     pub(super) fn report(&mut self, folder: PathBuf) {
+        let Some(report) = self.analysis() else { return };
+        self.desk.write("report", move || {
+            let written = report.with(&Cancel::default(), |report, _| {
+                let folder = report.write(&folder).map_err(|e| e.to_string())?;
+                Ok(format!("Report written to {}", folder.display()))
+            });
+            Some(JobOutcome::Told(written))
+        });
+    }
+
+    /// Writes the present analysis in this form on a thread; one at a time.
+    pub(super) fn export(&mut self, form: Form, path: PathBuf) {
+        if self.state.exporting.is_some() {
+            return;
+        }
+        let Some(report) = self.analysis() else { return };
+        let layer = self.state.view.layer;
+        let frame = self.state.moment().map_or(0, |moment| moment.t);
+        let (percent, cancel) = (Arc::new(AtomicU32::new(0)), Cancel::default());
+        self.state.exporting =
+            Some(Exporting { what: form.word(), percent: percent.clone(), cancel: cancel.clone() });
+        self.desk.write("export", move || {
+            let written = report.with(&cancel, |analysis, experiment| {
+                let style = analysis.style;
+                let done = match form {
+                    Form::Figure => {
+                        figure::write(analysis, experiment, &Spec::stage(layer, frame, style), &path)
+                    }
+                    Form::Strip => figure::write(analysis, experiment, &Spec::strip(style), &path),
+                    Form::Csv => table::write(analysis.record, &path).map(|_| ()),
+                    Form::Npz => arrays::write(analysis.answer, &report.scores, &path),
+                    Form::Json => {
+                        let fail = |source| ExportError::Write { path: path.clone(), source };
+                        let json = analysis.record.to_json().map_err(|e| fail(e.into()));
+                        json.and_then(|json| write_atomic(&path, &json).map_err(fail))
+                    }
+                    Form::Video => {
+                        let mut progress = |done: usize, total: usize| {
+                            percent.store((done * 100 / total.max(1)) as u32, Ordering::Relaxed);
+                        };
+                        return overlay::write(analysis, &report.video, layer, &path, &cancel, &mut progress)
+                            .map(|()| format!("Video written to {}", path.display()))
+                            .map_err(|e| e.to_string());
+                    }
+                };
+                done.map(|()| format!("Written to {}", path.display())).map_err(|e| e.to_string())
+            });
+            Some(JobOutcome::Exported(written))
+        });
+    }
+
+    /// What is on show, to be written somewhere; `None`: nothing is.
+    fn analysis(&self) -> Option<Report> {
         let s = &self.state;
         let (Some(player), Some(shown), Some(scores)) = (&self.player, &s.shown, s.scores_of_shown()) else {
-            return;
+            return None;
         };
-        let (Some(model), Some(device)) = (&s.model, &s.device) else { return };
-        let report = Report {
+        let (Some(model), Some(device)) = (&s.model, &s.device) else { return None };
+        Some(Report {
             video: player.source().clone(),
             answer: shown.answer.clone(),
             scores: scores.clone(),
@@ -53,8 +111,7 @@ impl App {
                 smooth: s.view.smooth,
                 motion: s.motion_scale().map(|scale| scale.motion),
             },
-        };
-        self.desk.write("report", move || Some(JobOutcome::Told(report.write(&folder))));
+        })
     }
 }
 
@@ -74,20 +131,24 @@ struct Report {
 }
 
 impl Report {
-    fn write(&self, folder: &Path) -> Result<String, String> {
-        let cancel = Cancel::default();
-        let times = self.video.frames(&cancel).map_err(|e| e.to_string())?;
+    /// Reads the sampled frames and gives everything to `f`.
+    fn with(
+        &self,
+        cancel: &Cancel,
+        f: impl FnOnce(&report::Report<'_>, &Experiment) -> Result<String, String>,
+    ) -> Result<String, String> {
+        let times = self.video.frames(cancel).map_err(|e| e.to_string())?;
         let mut read = HashMap::new();
-        let mut reader = FrameReader::open(&self.video, &cancel).map_err(|e| e.to_string())?;
+        let mut reader = FrameReader::open(&self.video, cancel).map_err(|e| e.to_string())?;
         reader
-            .read(&self.answer.frames, &cancel, &mut |_, _| {}, &mut |at, picture| {
+            .read(&self.answer.frames, cancel, &mut |_, _| {}, &mut |at, picture| {
                 read.insert(at, Arc::new(picture));
             })
             .map_err(|e| e.to_string())?;
         let pictures: Vec<_> = self.answer.frames.iter().filter_map(|at| read.get(at).cloned()).collect();
         let video = json::Video {
             path: self.video.path().display().to_string(),
-            digest: self.video.digest(&cancel).map_err(|e| e.to_string())?.0.to_string(),
+            digest: self.video.digest(cancel).map_err(|e| e.to_string())?.0.to_string(),
             duration_s: times.end.secs(),
             width: pictures.first().map_or(0, |p| p.width),
             height: pictures.first().map_or(0, |p| p.height),
@@ -114,8 +175,9 @@ impl Report {
             model: model.folder.as_deref(),
             on_gpu: self.device.gpu,
         };
-        let folder = report.write(folder).map_err(|e| e.to_string())?;
-        Ok(format!("Report written to {}", folder.display()))
+        let clip = (self.video.path(), record.video.digest.clone());
+        let experiment = Experiment::new(clip, model, &self.device, answer, self.prompts.clone(), scores);
+        f(&report, &experiment)
     }
 }
 

@@ -1,0 +1,82 @@
+//! What the scores would be without a prompt, without a class, or with one class more: the cosines that are held, one of them
+//! changed, weighed again (METHOD §6). Nothing is estimated; each says what the edit itself would give.
+
+use super::{ClassEmbedding, Cosines, Scores, dot, weigh};
+use std::sync::Arc;
+
+/// What a class would come to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Effect {
+    /// s⁺ − s⁻; absent without positives.
+    pub margin: Option<f64>,
+    pub p: f64,
+}
+
+/// What a class would come to without each of its prompts, in the order of `ClassScore::positives` and `negatives`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LeftOut {
+    pub positive: Vec<Effect>,
+    pub negative: Vec<Effect>,
+}
+
+/// Where a class that is not in the set would land.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Landing {
+    pub own: Cosines,
+    pub p: f64,
+    /// p of the classes of the set beside it, in their order.
+    pub others: Vec<f64>,
+}
+
+fn margin(c: Cosines) -> Option<f64> {
+    c.positive.map(|s| s - c.negative.unwrap_or(0.0))
+}
+
+/// Class `c`, whose text side is `class`, without each of its prompts in turn. `video` is f (E), and `scores` what was made
+/// of the two: `None` where they are of other texts, or nothing was left out when the texts were encoded.
+pub fn left_out(video: &[f32], class: &ClassEmbedding, c: usize, scores: &Scores) -> Option<LeftOut> {
+    let (own, without) = (*scores.cosines.get(c)?, class.without.as_ref()?);
+    if own.positive != class.positive.as_deref().map(|t| dot(video, t)) {
+        return None;
+    }
+    let mut cosines = scores.cosines.clone();
+    let mut effect = |changed: Cosines| {
+        cosines[c] = changed;
+        Effect { margin: margin(changed), p: weigh(&cosines, scores.tau, scores.alpha).p[c] }
+    };
+    let positive = without.positive.iter().map(|(text, counts)| {
+        effect(Cosines { positive: text.as_deref().map(|t| dot(video, t)), counts: *counts, ..own })
+    });
+    let positive = positive.collect();
+    let negative = class.negative_prompts.iter().zip(&without.negative).map(|((place, _), text)| {
+        let others = class.negatives.iter().enumerate().filter(|(i, _)| i != place).map(|(_, t)| t);
+        let all = others.chain(text).map(|t: &Arc<[f32]>| dot(video, t));
+        // Where negatives count for nothing (surgery), one less changes nothing.
+        let negative = own.negative.and_then(|_| all.max_by(f64::total_cmp));
+        effect(Cosines { negative, ..own })
+    });
+    Some(LeftOut { positive, negative: negative.collect() })
+}
+
+/// p of every class if class `c` were not in the set, in the same order; 0 for the class itself.
+pub fn without_class(scores: &Scores, c: usize) -> Vec<f64> {
+    let mut cosines = scores.cosines.clone();
+    if let Some(own) = cosines.get_mut(c) {
+        *own = Cosines::default();
+    }
+    weigh(&cosines, scores.tau, scores.alpha).p
+}
+
+/// What a class with this text side would get, and what would be left to the others. `video` is f (E) of the scores.
+pub fn with_class(video: &[f32], class: &ClassEmbedding, scores: &Scores) -> Landing {
+    let own = Cosines {
+        positive: class.positive.as_deref().map(|t| dot(video, t)),
+        negative: class.nearest(video).map(|(_, s)| s),
+        counts: class.counts,
+    };
+    let mut cosines = scores.cosines.clone();
+    cosines.push(own);
+    let mut others = weigh(&cosines, scores.tau, scores.alpha).p;
+    let p = others.pop().unwrap_or(0.0);
+    Landing { own, p, others }
+}

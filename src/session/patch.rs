@@ -1,0 +1,61 @@
+//! One patch of one frame: what it is like, and what its motion looks at.
+//!
+//! Likeness to prompts is of the tower's last-layer tokens X: only they live where `visual_projection` leads into CLIP's joint space.
+
+use super::{Map, Session, WorkError, read};
+use crate::model::Surgery;
+use crate::score::normalise;
+use burn::tensor::Tensor;
+
+/// What is known of one patch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PatchFinding {
+    /// Cosine of its token with every patch's token of every frame (T,√N,√N).
+    pub similarity: Map,
+    /// Its token in CLIP's joint space (E), unit norm: its cosine with a prompt's embedding without DA_j is its likeness.
+    /// `None` where the model's patch tokens are those of an earlier layer, which do not live there.
+    pub joint: Option<Vec<f32>>,
+    /// Where its motion query (of the finest level) attends to in the static stream, by block, then head: (T/2^L,√N,√N), without
+    /// the class token's share. Empty where there is no attention.
+    pub attention: Vec<Vec<Map>>,
+}
+
+impl Session {
+    /// What there is to know of `patch` (row by row, from 0) of `frame` in the clip `x (1,T,n,D)`.
+    pub fn patch(
+        &self,
+        x: &Tensor<4>,
+        surgery: &Surgery,
+        frame: usize,
+        patch: usize,
+    ) -> Result<PatchFinding, WorkError> {
+        let [_, frames, tokens, width] = x.dims();
+        let grid = self.info.grid;
+        if frame >= frames || patch + 1 >= tokens {
+            return Err(WorkError::Failed(format!("there is no patch {patch} in frame {frame}")));
+        }
+        let map = |frames: usize, data: Vec<f32>| Map { frames, rows: grid, cols: grid, data };
+        let own = x.clone().narrow(1, frame, 1).narrow(2, patch + 1, 1);
+        let size = |x: Tensor<4>| x.square().sum_dim(3).sqrt().clamp_min(1e-12);
+        let patches = x.clone().narrow(2, 1, tokens - 1);
+        let dots = (patches.clone() * own.clone()).sum_dim(3) / (size(patches) * size(own.clone()));
+        let similarity = map(frames, read(dots)?);
+        let last = self.model.head_config.motion_layer.is_none_or(|l| l >= self.model.config.vision.layers);
+        let joint = last.then(|| -> Result<_, WorkError> {
+            let mut joint = read(self.model.towers.visual_projection.forward(own.reshape([1, width])))?;
+            normalise(&mut joint);
+            Ok(joint)
+        });
+        let mut attention = Vec::new();
+        if !surgery.no_attention {
+            for rows in self.model.head.attention_rows_with(x.clone(), frame / 2, patch + 1, surgery) {
+                let [_, _, keys] = rows.dims();
+                let head = |row: &[f32]| {
+                    map(keys / tokens, row.chunks_exact(tokens).flat_map(|step| step[1..].to_vec()).collect())
+                };
+                attention.push(read(rows)?.chunks_exact(keys).map(head).collect());
+            }
+        }
+        Ok(PatchFinding { similarity, joint: joint.transpose()?, attention })
+    }
+}

@@ -1,0 +1,126 @@
+//! What becomes of the prompts: edits go into the history and to the engine, and the states that they make are kept with
+//! their scores.
+
+use super::App;
+use crate::prompt::{Class, NameTable, PromptSet};
+use crate::ui::edit::{PromptEdit, StateId};
+use crate::ui::hold::{self, Hold};
+use crate::ui::import::{self, Import, Names};
+use crate::ui::keep::Recent;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+impl App {
+    pub(super) fn edit(&mut self, edit: &PromptEdit) {
+        let hold = edit.class().and_then(|c| Hold::new(&self.state, c, Instant::now()));
+        if self.state.history.edit(edit) {
+            self.state.hold = hold;
+            self.keep.typed(Instant::now());
+            self.send_prompts();
+        }
+    }
+
+    pub(super) fn send_prompts(&mut self) {
+        let s = &mut self.state;
+        s.revision += 1;
+        let set = Arc::new(hold::held(s));
+        s.log.note(s.history.state(), &set, s.history.present().follows_model());
+        if let Some(e) = &self.engine {
+            e.set_prompts(s.revision, set, None);
+        }
+        self.ask_trial();
+    }
+
+    /// Templates that the person has not touched follow the model.
+    pub(super) fn adopt_templates(&mut self, templates: crate::prompt::Templates) {
+        self.state.history.set_model_templates(templates);
+        self.send_prompts();
+    }
+
+    /// The present state of the prompts has the scores that are on show, where they are of it.
+    pub(super) fn log_scores(&mut self) {
+        let s = &mut self.state;
+        if s.scores_of_shown().is_some()
+            && let (Some(of), Some(scored)) = (s.scored_of(), &s.scored)
+            && scored.revision == s.revision
+        {
+            s.log.scored(of, &scored.scores);
+        }
+        self.compare_experiment();
+    }
+
+    pub(super) fn return_to(&mut self, state: StateId) {
+        let s = &mut self.state;
+        if let Some(set) = s.log.set(state)
+            && s.history.return_to(set, state)
+        {
+            s.hold = None;
+            self.keep.typed(Instant::now());
+            self.send_prompts();
+        }
+    }
+
+    pub(super) fn try_class(&mut self, name: String) {
+        self.state.trial.name = name;
+        self.ask_trial();
+    }
+
+    /// Asks for the text side of the class that is tried out.
+    fn ask_trial(&self) {
+        let set = self.state.trial.set(self.state.prompts());
+        if let Some((engine, set)) = self.engine.as_ref().zip(set) {
+            engine.try_prompts(set);
+        }
+    }
+
+    /// A prompt set has been read.
+    pub(super) fn take_set(&mut self, set: PromptSet) {
+        if self.is_at_its_start() {
+            self.state.history.start(set);
+            self.state.log.clear();
+            self.send_prompts();
+        } else {
+            self.edit(&PromptEdit::Replace(set));
+        }
+    }
+
+    /// There are no prompts yet, and nothing that undo could bring back: what comes now, such as the set of `--prompts`, is
+    /// what there is to begin with.
+    fn is_at_its_start(&self) -> bool {
+        self.state.prompts().classes.is_empty() && !self.state.history.can_undo()
+    }
+
+    /// Names have been read: where nothing is to be chosen they are what there is to begin with, else a person says.
+    pub(super) fn take_names(&mut self, path: PathBuf, table: NameTable) {
+        match table.only_names() {
+            Ok(names) if self.is_at_its_start() => {
+                Recent::note(&mut self.state.recent.prompts, &path);
+                self.state.prompts_file = Some(path);
+                self.take_set(PromptSet::from_names(names));
+            }
+            _ => self.state.import = Some(Import::new(path, table)),
+        }
+    }
+
+    /// Carries out what a person has said of the names that wait.
+    pub(super) fn import(&mut self, names: Option<Names>) {
+        let s = &mut self.state;
+        let waited = s.import.take();
+        let Some(names) = names else { return };
+        if let Some(import) = waited {
+            Recent::note(&mut s.recent.prompts, &import.path);
+            s.prompts_file = Some(import.path);
+        }
+        let set = match names {
+            Names::Replace(names) => PromptSet::from_names(names),
+            Names::Append(names) => {
+                let new = import::new_names(s, &names);
+                let mut set = s.prompts().clone();
+                set.classes.extend(new.into_iter().map(|name| Class { name, ..Class::default() }));
+                set
+            }
+        };
+        self.edit(&PromptEdit::Replace(set));
+    }
+}

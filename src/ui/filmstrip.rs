@@ -1,0 +1,207 @@
+//! The filmstrip: the frames that the model sees in the order in which it sees them, and below each what it makes of it. A column
+//! is a frame: a click goes there, and a column that is dragged to another place gives the frames another order.
+
+use super::intent::Intent;
+use super::look::{Quantity, frame_or_empty};
+use super::pictures::{MapFrame, Pictures};
+use super::stage::number;
+use super::state::{Shown, State, clock};
+use super::{gates, scope, theme};
+use crate::video::clip::Order;
+use crate::view::Layer;
+use egui::{
+    Align2, Color32, CornerRadius, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2,
+    vec2,
+};
+
+/// The rows, top to bottom.
+const ROWS: [Layer; 5] = [Layer::Input, Layer::Motion, Layer::Static, Layer::Gate, Layer::Evidence];
+const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
+const GAP: f32 = 3.0;
+/// Height of the times above the columns, and width of the names before the rows.
+const TIMES: f32 = 16.0;
+const NAMES: f32 = 58.0;
+
+pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) {
+    let Some(shown) = &s.shown else {
+        let text = "The frames that the model sees appear here when a clip has been analysed.";
+        ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+        return;
+    };
+    // Where there is no room beside the frames for the gates, they come below them.
+    let room = ui.available_size();
+    egui::ScrollArea::both().id_salt("filmstrip").auto_shrink([false, false]).show(ui, |ui| {
+        scope::altered_note(ui, s);
+        let beside = room.x > 620.0;
+        let width = if beside { room.x * 0.62 } else { room.x } - NAMES - 16.0;
+        let count = shown.answer.frames.len().max(1) as f32;
+        let tall = (room.y - TIMES - 34.0) / ROWS.len() as f32 - GAP;
+        let side = (width / count - GAP).min(tall).clamp(30.0, 110.0);
+        let frames = |ui: &mut Ui, pictures: &mut Pictures, out: &mut Vec<Intent>| {
+            ui.vertical(|ui| {
+                strip(ui, s, shown, pictures, side, out);
+                let text = "Click a frame to go there; drag it to another place for another order.";
+                ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+            });
+        };
+        if beside {
+            ui.horizontal_top(|ui| {
+                frames(ui, pictures, out);
+                ui.separator();
+                ui.vertical(|ui| gates::show(ui, s, shown, out));
+            });
+        } else {
+            frames(ui, pictures, out);
+            gates::show(ui, s, shown, out);
+        }
+    });
+}
+
+fn strip(ui: &mut Ui, s: &State, shown: &Shown, pictures: &mut Pictures, side: f32, out: &mut Vec<Intent>) {
+    let frames = &shown.answer.frames;
+    let step = side + GAP;
+    let size = vec2(NAMES + step * frames.len() as f32, TIMES + step * ROWS.len() as f32);
+    let (area, _) = ui.allocate_exact_size(size, Sense::hover());
+    let painter = ui.painter_at(area);
+    let top = |row: usize| area.top() + TIMES + step * row as f32;
+    for (row, layer) in ROWS.iter().enumerate() {
+        let at = pos2(area.left(), top(row) + side / 2.0);
+        painter.text(at, Align2::LEFT_CENTER, layer.name(), theme::small(), theme::WEAK);
+    }
+    let near = s.moment();
+    let mut dropped = None;
+    for (t, pts) in frames.iter().enumerate() {
+        let left = area.left() + NAMES + step * t as f32;
+        let column = Rect::from_min_size(pos2(left, area.top()), vec2(side, size.y));
+        let r = ui.interact(column, ui.scope_id().with(("frame", t)), Sense::click_and_drag());
+        r.widget_info(|| {
+            WidgetInfo::labeled(egui::accesskit::Role::Button, true, format!("Sampled frame {}", t + 1))
+        });
+        let faint = if r.dragged() { 0.45 } else { 1.0 };
+        let at = pos2(column.center().x, area.top() + TIMES - 2.0);
+        painter.text(at, Align2::CENTER_BOTTOM, format!("{:.2}", pts.secs()), theme::small(), theme::WEAK);
+        for (row, layer) in ROWS.into_iter().enumerate() {
+            let tile = Rect::from_min_size(pos2(left, top(row)), vec2(side, side));
+            draw_tile(ui, s, shown, pictures, (layer, t), tile, faint);
+        }
+        let current = near.is_some_and(|m| m.t == t && !m.outside);
+        let line = match (current, r.hovered()) {
+            (true, _) => Stroke::new(2.0, theme::WARN),
+            (false, true) => Stroke::new(1.0, theme::STRONG),
+            (false, false) => Stroke::NONE,
+        };
+        let tiles = column.with_min_y(top(0) - 1.0).with_max_y(top(ROWS.len()) - GAP + 1.0);
+        painter.rect_stroke(tiles, CornerRadius::ZERO, line, StrokeKind::Inside);
+
+        let gap = |x: f32| (((x - area.left() - NAMES) / step).round().max(0.0) as usize).min(frames.len());
+        if let Some(p) = r.interact_pointer_pos() {
+            if r.dragged() {
+                let x = area.left() + NAMES + step * gap(p.x) as f32 - GAP / 2.0;
+                painter.vline(x, tiles.y_range(), Stroke::new(3.0, theme::ACCENT));
+            }
+            if r.drag_stopped() {
+                dropped = Some((t, gap(p.x)));
+            }
+        }
+        r.context_menu(|ui| {
+            for (name, to) in [("Move earlier", t.checked_sub(1)), ("Move later", Some(t + 2))] {
+                let to = to.filter(|to| *to <= frames.len());
+                if ui.add_enabled(to.is_some(), egui::Button::new(name)).clicked() {
+                    dropped = to.map(|to| (t, to));
+                    ui.close();
+                }
+            }
+        });
+        if r.clicked() {
+            out.push(Intent::Pause);
+            out.push(Intent::Seek(*pts));
+        }
+        let value = r.hover_pos().and_then(|p| pointed(s, shown, t, p, (left, side), &top));
+        r.on_hover_text(format!("Frame at {}{}", clock(*pts), value.unwrap_or_default()));
+    }
+    if let Some((from, to)) = dropped
+        && let Ok(places) = shown.answer.question.clip.order.places(frames.len())
+    {
+        out.extend(moved(&places, from, to).map(Intent::Order));
+    }
+}
+
+/// One picture of the strip: the map over the frame where the frame has been read.
+fn draw_tile(
+    ui: &Ui,
+    s: &State,
+    shown: &Shown,
+    pictures: &mut Pictures,
+    (layer, t): (Layer, usize),
+    tile: Rect,
+    faint: f32,
+) {
+    let answer = &shown.answer;
+    let painter = ui.painter().with_clip_rect(tile.intersect(ui.clip_rect()));
+    let picture = pictures.thumbnails.get(answer.frames[t]).map(egui::TextureHandle::id);
+    match picture {
+        Some(picture) => {
+            let c = answer.crop;
+            let crop = Rect::from_min_max(pos2(c.x0, c.y0), pos2(c.x1, c.y1));
+            painter.image(picture, tile, crop, Color32::WHITE.gamma_multiply(faint));
+        }
+        None => {
+            painter.rect_filled(tile, CornerRadius::ZERO, theme::FIELD);
+        }
+    }
+    let maps = &answer.evidence.maps;
+    if let Some(quantity) = Quantity::of(layer, &s.view, maps) {
+        let range = quantity.range(&s.view, maps, s.motion_scale(), t);
+        let id = pictures.map(ui.ctx(), answer, &s.view, MapFrame { quantity, range, t, tile: true });
+        let opacity = if picture.is_some() { s.view.opacity.max(0.3) } else { 1.0 };
+        painter.image(id, tile, WHOLE, Color32::from_white_alpha((opacity * faint * 255.0) as u8));
+    }
+}
+
+/// The value under the pointer, in words.
+fn pointed(
+    s: &State,
+    shown: &Shown,
+    t: usize,
+    p: Pos2,
+    (left, side): (f32, f32),
+    top: &dyn Fn(usize) -> f32,
+) -> Option<String> {
+    let row = (0..ROWS.len()).rfind(|row| p.y >= top(*row))?;
+    let maps = &shown.answer.evidence.maps;
+    let quantity = Quantity::of(ROWS[row], &s.view, maps)?;
+    let map = quantity.map(maps)?;
+    let cell = |v: f32, n: usize| ((v / side * n as f32) as usize).min(n.saturating_sub(1));
+    let (r, c) = (cell(p.y - top(row), map.rows), cell(p.x - left, map.cols));
+    let value = frame_or_empty(map, t).get(r * map.cols + c)?;
+    Some(format!("\n{}, row {}, column {}: {}", quantity.quantity(), r + 1, c + 1, number(*value)))
+}
+
+/// The order after the frame in column `from` has been put before the column `to`; `None` where that changes nothing. `places`:
+/// of the frames as they are shown.
+fn moved(places: &[usize], from: usize, to: usize) -> Option<Order> {
+    let mut new = places.to_vec();
+    let frame = new.remove(from);
+    new.insert(if to > from { to - 1 } else { to }, frame);
+    if new == places {
+        return None;
+    }
+    let as_filmed = new.iter().enumerate().all(|(i, place)| i == *place);
+    Some(if as_filmed { Order::Forward } else { Order::Hand(new.into_iter().map(|p| p as u32).collect()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_goes_before_the_column_that_it_is_dropped_at() {
+        assert_eq!(moved(&[0, 1, 2, 3], 0, 3), Some(Order::Hand(vec![1, 2, 0, 3])));
+        assert_eq!(moved(&[0, 1, 2, 3], 3, 0), Some(Order::Hand(vec![3, 0, 1, 2])));
+        assert_eq!(moved(&[3, 3, 1, 0], 2, 0), Some(Order::Hand(vec![1, 3, 3, 0])));
+        for nowhere in [1, 2] {
+            assert_eq!(moved(&[0, 1, 2, 3], 1, nowhere), None);
+        }
+        assert_eq!(moved(&[1, 0, 2], 0, 2), Some(Order::Forward), "back as it was filmed");
+    }
+}

@@ -1,0 +1,118 @@
+//! The patch pane: what the patch that was clicked is like, and what its motion looks at.
+
+use super::intent::Intent;
+use super::look::View;
+use super::state::State;
+use super::theme;
+use crate::view::Layer;
+use egui::{Align2, RichText, Sense, Ui, WidgetInfo, pos2, vec2};
+
+pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    let Some(at) = s.probes.patch else {
+        weak(
+            ui,
+            "Click a patch on the stage: its likeness to every other patch and to each prompt, and what its motion attends to.",
+        );
+        return;
+    };
+    let grid = s.model.as_ref().map_or(1, |m| m.grid).max(1);
+    ui.horizontal(|ui| {
+        let text = format!(
+            "Row {}, column {} of sampled frame {}",
+            at.patch / grid + 1,
+            at.patch % grid + 1,
+            at.frame + 1
+        );
+        ui.label(RichText::new(text).strong().color(theme::STRONG));
+        if ui.small_button("Clear").on_hover_text("No patch (Esc)").clicked() {
+            out.push(Intent::Patch(None));
+        }
+    });
+    let Some((_, found)) = s.patch_finding() else {
+        weak(ui, "Being looked at.");
+        return;
+    };
+    let mut view = s.view;
+    ui.horizontal_wrapped(|ui| {
+        weak(ui, "On the stage:");
+        let mut choose = |ui: &mut Ui, which, name: &str, tip: &str| {
+            let chosen = view.layer == Layer::Likeness && view.attention == which;
+            if ui.selectable_label(chosen, name).on_hover_text(tip).clicked() {
+                view = View { layer: Layer::Likeness, attention: which, ..view };
+            }
+        };
+        choose(ui, None, "Similar patches", "Cosine of last-layer tokens, in every sampled frame");
+        for (b, heads) in found.attention.iter().enumerate() {
+            for h in 0..heads.len() {
+                let tip = format!(
+                    "What its motion query attends to in the static stream, block {} head {}",
+                    b + 1,
+                    h + 1
+                );
+                choose(ui, Some((b, h)), &format!("{}·{}", b + 1, h + 1), &tip);
+            }
+        }
+    });
+    if view != s.view {
+        out.push(Intent::SetView(view));
+    }
+    if found.attention.is_empty() {
+        weak(ui, "There is no attention to the static stream to show.");
+    }
+    let Some(joint) = &found.joint else {
+        weak(
+            ui,
+            "This model's patch tokens are those of an earlier layer, which have no likeness to prompts.",
+        );
+        return;
+    };
+    weak(
+        ui,
+        "Likeness to each class's positive prompts: cosine of the patch's last-layer token, projected into CLIP's joint space, \
+              with the prompts as they are without DA_j. CLIP does not train its patch tokens for this; compare classes, not numbers.",
+    );
+    let cosine = |t: &[f32]| t.iter().zip(joint).map(|(a, b)| a * b).sum::<f32>();
+    let mut rows: Vec<(&str, f32)> = s
+        .probes
+        .plain
+        .iter()
+        .filter_map(|c| Some((c.name.as_str(), cosine(c.positive.as_deref()?))))
+        .collect();
+    rows.sort_by(|a, b| b.1.total_cmp(&a.1));
+    egui::ScrollArea::vertical().id_salt("likeness").auto_shrink([false, false]).show_rows(
+        ui,
+        18.0,
+        rows.len(),
+        |ui, range| {
+            for (name, v) in &rows[range] {
+                let (rect, r) = ui.allocate_exact_size(vec2(ui.available_width(), 18.0), Sense::hover());
+                let painter = ui.painter_at(rect);
+                painter.text(
+                    pos2(rect.left() + 58.0, rect.center().y),
+                    Align2::LEFT_CENTER,
+                    name,
+                    theme::small(),
+                    theme::TEXT,
+                );
+                painter.text(
+                    rect.left_center(),
+                    Align2::LEFT_CENTER,
+                    format!("{v:+.3}"),
+                    theme::numbers(),
+                    theme::STRONG,
+                );
+                r.widget_info(|| {
+                    WidgetInfo::labeled(
+                        egui::accesskit::Role::Label,
+                        true,
+                        format!("Likeness to {name}: {v:+.3}"),
+                    )
+                });
+            }
+        },
+    );
+}
+
+fn weak(ui: &mut Ui, text: &str) {
+    ui.add(egui::Label::new(RichText::new(text).font(theme::small()).color(theme::WEAK)).wrap());
+}

@@ -1,0 +1,155 @@
+//! What is asked beside the evidence while somebody looks at it: the freeze map, and a patch that was clicked. Each finding
+//! belongs to the question of what is shown; of another it is not drawn.
+
+use super::state::State;
+use crate::engine::{Answer, Finding, Probe, Question, QuestionId};
+use crate::score::ClassEmbedding;
+use crate::session::{FreezeMap, PatchFinding};
+use crate::view::Layer;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A patch of one of the sampled frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PatchAt {
+    /// The place of the frame among those that the model saw, from 0.
+    pub frame: usize,
+    /// Row by row, from 0.
+    pub patch: usize,
+}
+
+/// What the brush freezes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Brush {
+    /// The tokens that the model has already made.
+    Tokens,
+    /// The pixels, which are encoded again.
+    Pixels,
+}
+
+struct Found {
+    question: Arc<Question>,
+    probe: Probe,
+    finding: Arc<Finding>,
+    whole: bool,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Probes {
+    /// What was asked for last.
+    asked: Vec<QuestionId>,
+    found: Vec<Found>,
+    /// Work on one of them: what, how much is done, of how much.
+    progress: Option<(&'static str, usize, usize)>,
+    /// The present classes, in the model's joint space and without DA_j.
+    pub classes: Arc<Vec<ClassEmbedding>>,
+    pub plain: Arc<Vec<ClassEmbedding>>,
+    /// The class whose margin the freeze map is of; `None`: the likeliest.
+    pub class: Option<String>,
+    pub brush: Option<Brush>,
+    pub patch: Option<PatchAt>,
+}
+
+impl Probes {
+    /// Whether something else is wanted than was asked for last; from now on it counts as asked for.
+    pub fn asks(&mut self, question: &Question, wanted: &[Probe]) -> bool {
+        let ids: Vec<QuestionId> = wanted.iter().map(|probe| probe.id(question)).collect();
+        if ids == self.asked {
+            return false;
+        }
+        self.found.retain(|found| ids.contains(&found.probe.id(&found.question)));
+        self.progress = None;
+        self.asked = ids;
+        true
+    }
+
+    /// Asks anew at the next opportunity.
+    pub fn forget(&mut self) {
+        self.asked.clear();
+    }
+
+    pub fn progress_of(&mut self, id: QuestionId, stage: &'static str, done: usize, total: usize) {
+        if self.asked.contains(&id) {
+            self.progress = Some((stage, done, total));
+        }
+    }
+
+    /// Takes what was found, if it is still wanted.
+    pub fn take(
+        &mut self,
+        id: QuestionId,
+        question: Arc<Question>,
+        probe: Probe,
+        finding: Arc<Finding>,
+        whole: bool,
+    ) {
+        if !self.asked.contains(&id) {
+            return;
+        }
+        if whole {
+            self.progress = None;
+        }
+        self.found.retain(|found| found.probe.id(&found.question) != id);
+        self.found.push(Found { question, probe, finding, whole });
+    }
+
+    fn find(&self, answer: &Answer, probe: Probe) -> Option<&Found> {
+        self.found.iter().find(|f| f.probe == probe && *f.question == *answer.question)
+    }
+}
+
+impl State {
+    /// What is to be asked of `question` beside its evidence.
+    pub fn wanted_probes(&self) -> Vec<Probe> {
+        let trained = self.model.as_ref().is_some_and(|m| m.head_trained);
+        let freeze = (self.view.layer == Layer::Freeze && trained).then_some(Probe::Freeze);
+        let patch = self.probes.patch.map(|at| Probe::Patch { frame: at.frame, patch: at.patch });
+        freeze.into_iter().chain(patch).collect()
+    }
+
+    /// The freeze map of this answer, and whether it is as fine as it gets.
+    pub fn freeze_map(&self, answer: &Answer) -> Option<(&FreezeMap, bool)> {
+        let found = self.probes.find(answer, Probe::Freeze)?;
+        match &*found.finding {
+            Finding::Freeze(map) => Some((map, found.whole)),
+            Finding::Patch(_) => None,
+        }
+    }
+
+    /// What is known of the patch that was clicked.
+    pub fn patch_finding(&self) -> Option<(PatchAt, &PatchFinding)> {
+        let at = self.probes.patch?;
+        let probe = Probe::Patch { frame: at.frame, patch: at.patch };
+        match &*self.probes.find(&self.shown.as_ref()?.answer, probe)?.finding {
+            Finding::Patch(found) => Some((at, found)),
+            Finding::Freeze(_) => None,
+        }
+    }
+
+    /// The class whose margin the freeze map is of: the one that was chosen, else the likeliest.
+    pub fn freeze_class(&self) -> Option<&str> {
+        let there = |name: &&String| self.prompts().classes.iter().any(|c| c.name == **name);
+        if let Some(name) = self.probes.class.as_ref().filter(there) {
+            return Some(name);
+        }
+        let scores = self.scores()?;
+        scores.classes.iter().max_by(|a, b| a.p.total_cmp(&b.p)).map(|c| c.name.as_str())
+    }
+
+    /// The change of that class's margin at every patch (row by row) if nothing moved there.
+    pub fn freeze_change(&self, answer: &Answer) -> Option<Vec<f32>> {
+        let (map, _) = self.freeze_map(answer)?;
+        let name = self.freeze_class()?;
+        let surgery = &answer.question.surgery;
+        let classes = if surgery.no_joint_adapter { &self.probes.plain } else { &self.probes.classes };
+        map.change(classes.iter().find(|c| c.name == name)?, !surgery.no_negatives)
+    }
+
+    /// How far the work on a probe is, in words.
+    pub fn probe_progress(&self) -> Option<String> {
+        let (stage, done, total) = self.probes.progress?;
+        Some(format!("{stage} {done}/{total}"))
+    }
+}

@@ -1,0 +1,276 @@
+//! The surgery pane: what time, the model and the scoring are made of, each to be taken away or set, and what that does to every
+//! score. Nothing here is retrained: it shows what a part is worth to this model on this clip, and no more.
+
+use super::intent::Intent;
+use super::look::View;
+use super::probes::Brush;
+use super::state::State;
+use super::{scope, surgery_table, theme};
+use crate::model::{GateClamp, Surgery};
+use crate::video::clip::{Freeze, Order};
+use crate::view::Layer;
+use egui::{RichText, Ui};
+
+/// With an untrained head the motion part is zero (METHOD §8).
+pub const UNTRAINED: &str = "The motion head is untrained: motion does not enter the score. Motion, attention, gates, lifting, both \
+     adapters, frozen patches, and the order of the frames (reversed, shuffled) cannot change it. Which frames are seen (freeze, half rate, \
+     by hand with repeats), frozen pixels (encoded again), static off, negatives and α still do.";
+
+pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    egui::ScrollArea::vertical().id_salt("surgery").auto_shrink([false, false]).show(ui, |ui| {
+        if s.order == Order::Forward && s.surgery.is_none() {
+            weak(ui, "Nothing is altered. Nothing here is retrained: it shows what a part is worth to this model on this clip.");
+        } else {
+            scope::altered_note(ui, s);
+        }
+        if s.model.as_ref().is_some_and(|m| !m.head_trained) {
+            ui.add(egui::Label::new(RichText::new(UNTRAINED).font(theme::small()).color(theme::WARN)).wrap());
+        }
+        time(ui, s, out);
+        let mut surgery = s.surgery.clone();
+        parts(ui, s, &mut surgery);
+        gates(ui, s, &mut surgery);
+        scoring(ui, s, &mut surgery);
+        freeze(ui, s, &mut surgery, out);
+        if surgery != s.surgery {
+            out.push(Intent::Surgery(surgery));
+        }
+        changes(ui, s, out);
+    });
+}
+
+fn heading(ui: &mut Ui, text: &str) {
+    ui.add_space(6.0);
+    ui.label(RichText::new(text).strong().color(theme::STRONG));
+}
+
+fn weak(ui: &mut Ui, text: &str) {
+    ui.add(egui::Label::new(RichText::new(text).font(theme::small()).color(theme::WEAK)).wrap());
+}
+
+fn time(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    heading(ui, "Time");
+    let seed = if let Order::Shuffled { seed } = s.order { seed } else { 0 };
+    ui.horizontal_wrapped(|ui| {
+        for (order, name, tip) in [
+            (Order::Forward, "As filmed", "The frames in their own order"),
+            (Order::Reversed, "Reversed", "The last frame first"),
+            (Order::HalfRate, "Half rate", "The first half of the frames, each twice"),
+            (
+                Order::Frozen(Freeze::First),
+                "Freeze first",
+                "The first frame again and again: exactly no motion",
+            ),
+            (
+                Order::Frozen(Freeze::Middle),
+                "Freeze middle",
+                "The middle frame again and again: exactly no motion",
+            ),
+            (Order::Frozen(Freeze::Last), "Freeze last", "The last frame again and again: exactly no motion"),
+            (Order::Shuffled { seed }, "Shuffled", "In an order that depends on the seed alone"),
+        ] {
+            if ui.selectable_label(s.order == order, name).on_hover_text(tip).clicked() {
+                out.push(Intent::Order(order));
+            }
+        }
+        if let Order::Shuffled { seed } = s.order {
+            ui.label(RichText::new(format!("seed {seed}")).font(theme::numbers()));
+            if ui.button("Again").on_hover_text("Another order: the next seed").clicked() {
+                out.push(Intent::Order(Order::Shuffled { seed: seed + 1 }));
+            }
+        }
+    });
+    match &s.order {
+        Order::Hand(places) => {
+            let places: Vec<String> = places.iter().map(|p| (p + 1).to_string()).collect();
+            weak(ui, &format!("By hand: frames {}", places.join(" ")));
+        }
+        _ => weak(ui, "An order of your own: drag frames in the filmstrip."),
+    }
+}
+
+fn parts(ui: &mut Ui, s: &State, surgery: &mut Surgery) {
+    heading(ui, "Parts of the model");
+    let Surgery {
+        no_motion, no_static, no_attention, no_lifting, no_vision_adapter, no_joint_adapter, ..
+    } = surgery;
+    let has_blocks = s.model.as_ref().is_none_or(|m| m.mab_blocks > 0);
+    ui.vertical(|ui| {
+        let part = |ui: &mut Ui, on: &mut bool, name: &str, tip: &str, can: bool| {
+            ui.add_enabled(can, egui::Checkbox::new(on, name)).on_hover_text(tip);
+        };
+        part(ui, no_motion, "Motion off", "v_m = 0: the motion part does not enter the embedding", true);
+        part(ui, no_static, "Static off", "v_s = 0: the static part does not enter the embedding", true);
+        let tip = "MAB: the motion tokens do not look at the static stream";
+        part(ui, no_attention, "Attention off", tip, has_blocks);
+        part(ui, no_lifting, "Learned lifting off", "MSM: the plain Haar transform instead", true);
+        let tip = "DA_v: the tokens go to the separation as CLIP gives them";
+        part(ui, no_vision_adapter, "Vision adapter off", tip, true);
+        let tip = "DA_j: left out of the video's embedding and of every prompt's, which share it";
+        part(ui, no_joint_adapter, "Joint adapter off", tip, true);
+    });
+}
+
+/// One slider, for the gate or gates that are chosen beside it.
+fn gates(ui: &mut Ui, s: &State, surgery: &mut Surgery) {
+    let (blocks, heads) = s.model.as_ref().map_or((0, 0), |m| (m.mab_blocks, m.heads));
+    if blocks == 0 {
+        return;
+    }
+    heading(ui, "Gates held at a value");
+    let key = egui::Id::unique("gate to be held");
+    let mut which: (Option<usize>, Option<usize>) = ui.data(|d| d.get_temp(key)).unwrap_or_default();
+    let name = |(block, head): (Option<usize>, Option<usize>)| match (block, head) {
+        (None, None) => "all gates".to_owned(),
+        (Some(b), None) => format!("block {}", b + 1),
+        (None, Some(h)) => format!("head {}", h + 1),
+        (Some(b), Some(h)) => format!("block {} head {}", b + 1, h + 1),
+    };
+    ui.horizontal_wrapped(|ui| {
+        let combo = egui::ComboBox::from_id_salt("held gate")
+            .width(112.0)
+            .selected_text(name(which))
+            .show_ui(ui, |ui| {
+                let each = (0..blocks).flat_map(|b| {
+                    std::iter::once((Some(b), None)).chain((0..heads).map(move |h| (Some(b), Some(h))))
+                });
+                for choice in std::iter::once((None, None)).chain(each) {
+                    ui.selectable_value(&mut which, choice, name(choice));
+                }
+            });
+        combo
+            .response
+            .accessible_name("Gates to hold")
+            .on_hover_text("All gates, those of a block, or one head's");
+        ui.data_mut(|d| d.insert_temp(key, which));
+        let at = surgery.gates.iter().position(|c| (c.block, c.head) == which);
+        let mut value = at.map_or(0.5, |i| f32::from(surgery.gates[i].thousandths) / 1000.0);
+        let slider = egui::Slider::new(&mut value, 0.0..=1.0).step_by(0.01).show_value(false);
+        let r = ui.add(slider).accessible_name("Held gate value");
+        if r.on_hover_text("0: closed, nothing comes from the static stream; 1: open").changed() {
+            let clamp =
+                GateClamp { block: which.0, head: which.1, thousandths: (value * 1000.0).round() as u16 };
+            match at {
+                Some(i) => surgery.gates[i] = clamp,
+                None => surgery.gates.push(clamp),
+            }
+        }
+        ui.label(RichText::new(format!("{value:.2}")).font(theme::numbers()));
+    });
+    let mut gone = None;
+    for (i, clamp) in surgery.gates.iter().enumerate() {
+        ui.horizontal(|ui| {
+            let held = name((clamp.block, clamp.head));
+            ui.label(
+                RichText::new(format!("{held} at {:.2}", f32::from(clamp.thousandths) / 1000.0))
+                    .font(theme::small()),
+            );
+            let free = ui.small_button("Let go").on_hover_text("The model's own values again");
+            if free.accessible_name(format!("Let go of {held}")).clicked() {
+                gone = Some(i);
+            }
+        });
+    }
+    if let Some(i) = gone {
+        surgery.gates.remove(i);
+    }
+}
+
+fn scoring(ui: &mut Ui, s: &State, surgery: &mut Surgery) {
+    heading(ui, "Scoring");
+    ui.checkbox(&mut surgery.no_negatives, "Negatives off")
+        .on_hover_text("As if no class had negative prompts");
+    let own = s.model.as_ref().map_or(0.0, |m| m.alpha);
+    ui.add_enabled_ui(!surgery.no_negatives, |ui| {
+        ui.horizontal(|ui| {
+            let mut alpha = surgery.alpha().unwrap_or(own);
+            let slider = egui::Slider::new(&mut alpha, 0.0..=1.0).step_by(0.01).show_value(false);
+            let r = ui.add(slider).accessible_name("Weight of the negatives α");
+            if r.on_hover_text("How much the negative prompts push; 0 is plain CLIP").changed() {
+                surgery.alpha_thousandths = Some((alpha * 1000.0).round() as u16);
+            }
+            ui.label(RichText::new(format!("α {alpha:.2}")).font(theme::numbers()));
+            if surgery.alpha_thousandths.is_some()
+                && ui.small_button(format!("Model's own ({own})")).clicked()
+            {
+                surgery.alpha_thousandths = None;
+            }
+        });
+    });
+}
+
+/// The freeze map and the brush.
+fn freeze(ui: &mut Ui, s: &State, surgery: &mut Surgery, out: &mut Vec<Intent>) {
+    heading(ui, "Freeze patches");
+    let trained = s.model.as_ref().is_none_or(|m| m.head_trained);
+    if trained {
+        ui.horizontal_wrapped(|ui| {
+            let on = s.view.layer == Layer::Freeze;
+            let tip = "What motion at each patch is worth to the class: the change of its margin if nothing moved there";
+            if ui.selectable_label(on, "Freeze map").on_hover_text(tip).clicked() {
+                let layer = if on { Layer::Motion } else { Layer::Freeze };
+                out.push(Intent::SetView(View { layer, ..s.view }));
+            }
+            let chosen = s.probes.class.as_deref().unwrap_or("the likeliest class");
+            let combo = egui::ComboBox::from_id_salt("freeze class").width(120.0).selected_text(chosen);
+            let combo = combo.show_ui(ui, |ui| {
+                let likeliest = s.probes.class.is_none();
+                if ui.selectable_label(likeliest, "the likeliest class").clicked() {
+                    out.push(Intent::FreezeClass(None));
+                }
+                for class in s.prompts().classes.iter().take(200) {
+                    let own = s.probes.class.as_deref() == Some(&class.name);
+                    if ui.selectable_label(own, &class.name).clicked() {
+                        out.push(Intent::FreezeClass(Some(class.name.clone())));
+                    }
+                }
+            });
+            combo.response.accessible_name("Class of the freeze map").on_hover_text("Whose margin the map is of");
+        });
+    }
+    ui.horizontal_wrapped(|ui| {
+        weak(ui, "Brush:");
+        for (brush, name, tip) in [
+            (Brush::Tokens, "Tokens", "Painted patches stand still inside the model: their tokens at their mean over time. Shift lets go"),
+            (Brush::Pixels, "Pixels", "Painted patches stand still in the picture, which is encoded again: takes longer. Shift lets go"),
+        ] {
+            let on = s.probes.brush == Some(brush);
+            let can = trained || brush == Brush::Pixels;
+            let button = ui.add_enabled(can, egui::Button::selectable(on, name));
+            let button = button.accessible_name(format!("Brush that freezes {}", name.to_lowercase()));
+            let button = button.on_disabled_hover_text("With an untrained head it cannot change the score; freeze pixels");
+            if button.on_hover_text(tip).clicked() {
+                out.push(Intent::Brush((!on).then_some(brush)));
+            }
+        }
+        let painted = surgery.frozen.len() + surgery.frozen_pixels.len();
+        if painted > 0 && ui.button("Clear").accessible_name("Clear frozen patches").clicked() {
+            surgery.frozen.clear();
+            surgery.frozen_pixels.clear();
+        }
+    });
+    if s.probes.brush.is_some() {
+        weak(ui, "Paint on the stage; the scores follow. Shift lets go of patches.");
+    }
+}
+
+fn changes(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    if s.altered_words().is_none() {
+        return;
+    }
+    heading(ui, "Original and altered");
+    let mut beside = s.view.beside;
+    if ui
+        .checkbox(&mut beside, "Original beside it on the stage")
+        .on_hover_text("Both maps of the same frame")
+        .changed()
+    {
+        out.push(Intent::SetView(View { beside, ..s.view }));
+    }
+    match (s.original_scores(), s.scores()) {
+        (Some(before), Some(after)) => {
+            surgery_table::show(ui, "altered", ("original", before), ("altered", after));
+        }
+        _ => weak(ui, "The original is being looked at."),
+    }
+}

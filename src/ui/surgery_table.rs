@@ -1,0 +1,167 @@
+//! Two sets of scores beside each other: what each class had, what it has, and the change, largest change first.
+
+use super::beside::pairs;
+use super::theme;
+use crate::score::{ClassScore, Scores};
+use egui::{Align2, Color32, Id, Rect, RichText, Sense, Ui, WidgetInfo, pos2, vec2};
+
+/// The numbers that can be compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Number {
+    #[default]
+    P,
+    Margin,
+    SPos,
+    SNeg,
+}
+
+impl Number {
+    const ALL: [Self; 4] = [Self::P, Self::Margin, Self::SPos, Self::SNeg];
+
+    fn name(self) -> &'static str {
+        ["p", "margin", "s+", "s−"][self as usize]
+    }
+
+    fn tip(self) -> &'static str {
+        [
+            "Share of the class among all that count, in percent; the change in percentage points",
+            "s+ minus s−",
+            "Cosine of the clip and the positive prompts",
+            "Cosine of the clip and the negative prompt that fits best",
+        ][self as usize]
+    }
+
+    fn of(self, c: &ClassScore) -> Option<f32> {
+        match self {
+            Self::P => c.counts.then_some(100.0 * c.p),
+            Self::Margin => c.margin,
+            Self::SPos => c.s_pos,
+            Self::SNeg => c.s_neg,
+        }
+    }
+
+    fn text(self, v: Option<f32>) -> String {
+        match (v, self) {
+            (None, _) => "–".to_owned(),
+            (Some(v), Self::P) => format!("{v:.1}%"),
+            (Some(v), _) => format!("{v:+.3}"),
+        }
+    }
+
+    fn change(self, before: Option<f32>, after: Option<f32>) -> Option<f32> {
+        Some(after? - before?)
+    }
+
+    fn change_text(self, change: Option<f32>) -> String {
+        match (change, self) {
+            (None, _) => "–".to_owned(),
+            (Some(d), Self::P) => format!("{d:+.1}"),
+            (Some(d), _) => format!("{d:+.3}"),
+        }
+    }
+}
+
+const ROW: f32 = 18.0;
+
+/// Draws the table. `before` and `after` name the columns.
+pub fn show(
+    ui: &mut Ui,
+    id: &str,
+    (before_name, before): (&str, &Scores),
+    (after_name, after): (&str, &Scores),
+) {
+    let key = Id::unique(("compared number", id));
+    let mut number: Number =
+        ui.data(|d| d.get_temp::<u8>(key)).map_or(Number::P, |n| Number::ALL[usize::from(n) % 4]);
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Change of").font(theme::small()).color(theme::WEAK));
+        for n in Number::ALL {
+            let button = ui.selectable_label(number == n, n.name()).on_hover_text(n.tip());
+            if button.accessible_name(format!("Compare {} ({id})", n.name())).clicked() {
+                number = n;
+                ui.data_mut(|d| {
+                    d.insert_temp(key, Number::ALL.iter().position(|m| *m == n).unwrap_or(0) as u8)
+                });
+            }
+        }
+    });
+    let mut rows = pairs(before, after);
+    let size = |(b, a): &(&ClassScore, &ClassScore)| {
+        number.change(number.of(b), number.of(a)).map_or(-1.0, f32::abs)
+    };
+    rows.sort_by(|x, y| size(y).total_cmp(&size(x)));
+    let width = ui.available_width();
+    // Three columns of numbers at the right; the name has the rest.
+    let column = (width * 0.19).clamp(46.0, 90.0);
+    let x = |left: f32, place: f32| left + width - column * (3.0 - place) - 2.0;
+    let text = |ui: &Ui, rect: Rect, place: f32, text: &str, colour: Color32| {
+        let at = pos2(x(rect.left(), place), rect.center().y);
+        ui.painter().text(at, Align2::RIGHT_CENTER, text, theme::numbers(), colour);
+    };
+    let (head, _) = ui.allocate_exact_size(vec2(width, ROW), Sense::hover());
+    for (place, name) in [(1.0, before_name), (2.0, after_name), (3.0, "change")] {
+        let at = pos2(x(head.left(), place), head.center().y);
+        ui.painter().text(at, Align2::RIGHT_CENTER, name, theme::small(), theme::WEAK);
+    }
+    let height = (ROW + 2.0) * rows.len().clamp(1, 12) as f32;
+    let area =
+        egui::ScrollArea::vertical().id_salt(("changes", id)).max_height(height).auto_shrink([false, true]);
+    area.show_rows(ui, ROW, rows.len(), |ui, range| {
+        for (b, a) in &rows[range] {
+            let (old, new) = (number.of(b), number.of(a));
+            let change = number.change(old, new);
+            let words = [number.text(old), number.text(new), number.change_text(change)];
+            let (rect, r) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
+            let name = rect.with_max_x(x(rect.left(), 0.4));
+            ui.painter().with_clip_rect(name.intersect(ui.clip_rect())).text(
+                rect.left_center(),
+                Align2::LEFT_CENTER,
+                &b.name,
+                theme::small(),
+                theme::TEXT,
+            );
+            // Direction by sign and word; nothing is good or bad about it.
+            let colour = match change {
+                Some(d) if d.abs() >= 5e-4 => theme::STRONG,
+                _ => theme::WEAK,
+            };
+            for (place, (word, colour)) in words.iter().zip([theme::WEAK, theme::TEXT, colour]).enumerate() {
+                text(ui, rect, place as f32 + 1.0, word, colour);
+            }
+            let told =
+                format!("{} of {}: {} → {}, change {}", number.name(), b.name, words[0], words[1], words[2]);
+            r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &told));
+            r.on_hover_text(&told);
+        }
+    });
+}
+
+/// The largest change of any class's p, in shares.
+pub fn largest_change(before: &Scores, after: &Scores) -> f32 {
+    pairs(before, after).iter().map(|(b, a)| (a.p - b.p).abs()).fold(0.0, f32::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scores(of: &[(&str, f32)]) -> Scores {
+        let class = |&(name, p): &(&str, f32)| ClassScore {
+            name: name.into(),
+            p,
+            counts: true,
+            ..Default::default()
+        };
+        Scores { classes: of.iter().map(class).collect(), ..Default::default() }
+    }
+
+    #[test]
+    fn classes_are_paired_by_name_where_their_places_differ() {
+        let (before, after) =
+            (scores(&[("a", 0.7), ("b", 0.3)]), scores(&[("b", 0.6), ("c", 0.1), ("a", 0.3)]));
+        let found: Vec<(&str, f32, f32)> =
+            pairs(&before, &after).iter().map(|(b, a)| (&*b.name, b.p, a.p)).collect();
+        assert_eq!(found, [("a", 0.7, 0.3), ("b", 0.3, 0.6)]);
+        assert!((largest_change(&before, &after) - 0.4).abs() < 1e-6);
+    }
+}

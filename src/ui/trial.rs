@@ -1,0 +1,121 @@
+//! What if there were a class more? A name is typed, and its place among the classes shows at once: what it would get, and who
+//! would pay. The set is as it was until a person adds the class.
+
+use super::edit::PromptEdit;
+use super::intent::Intent;
+use super::state::State;
+use super::{elide, score_row, theme};
+use crate::prompt::{Class, PromptSet};
+use crate::score::{ClassEmbedding, Landing, Scores, with_class};
+use egui::{Align, Id, Layout, RichText, Ui};
+use std::sync::Arc;
+
+/// The class that is tried out.
+#[derive(Clone, Debug, Default)]
+pub struct Trial {
+    /// Its name; empty: none is.
+    pub name: String,
+    /// Its text side by the model of that identity, or why there is none, for the name as it was when it was asked for.
+    pub found: Option<(String, String, Result<ClassEmbedding, String>)>,
+}
+
+impl Trial {
+    /// The class as a set of its own, filled from the templates of the present one.
+    pub fn set(&self, beside: &PromptSet) -> Option<Arc<PromptSet>> {
+        let class = Class { name: self.name.clone(), ..Class::default() };
+        let set = PromptSet {
+            classes: vec![class],
+            version: beside.version,
+            templates: beside.templates.clone(),
+            count_unknown: beside.count_unknown,
+        };
+        (!self.name.trim().is_empty()).then(|| Arc::new(set))
+    }
+
+    /// What has come back.
+    pub fn take(
+        &mut self,
+        set: &PromptSet,
+        model: String,
+        classes: Result<Arc<Vec<ClassEmbedding>>, String>,
+    ) {
+        if let Some(class) = set.classes.first() {
+            let first = |list: Arc<Vec<ClassEmbedding>>| list.first().cloned().unwrap_or_default();
+            self.found = Some((class.name.clone(), model, classes.map(first)));
+        }
+    }
+}
+
+/// One line: the field, what would come of it, and the button that adds the class.
+pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    let name = s.trial.name.trim();
+    ui.horizontal(|ui| {
+        let mut text = s.trial.name.clone();
+        let field = egui::TextEdit::singleline(&mut text)
+            .id(Id::unique(("field", "try a class")))
+            .hint_text("what if… a class more")
+            .desired_width((ui.available_width() * 0.42).min(200.0));
+        let r = ui.add(field).accessible_name("Try a class");
+        if r.changed() {
+            out.push(Intent::Try(text));
+        }
+        r.on_hover_text("Type a name: where would it land, and who would lose? The set stays as it is.");
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let add = ui.add_enabled(!name.is_empty(), egui::Button::new("Add it").small());
+            if add.on_hover_text("Make it a class of the set").clicked() {
+                out.push(Intent::Edit(PromptEdit::AddClass(name.to_owned())));
+                out.push(Intent::Try(String::new()));
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let (text, tip) = if name.is_empty() { Default::default() } else { said(s) };
+                let font = theme::small();
+                let shown = elide::middle(ui, &text, &font, ui.available_width() - 2.0);
+                let label = egui::Label::new(RichText::new(shown.as_ref()).font(font).color(theme::TEXT));
+                ui.add(label).on_hover_text(format!("{text}\n{tip}")).accessible_name(&text);
+            });
+        });
+    });
+}
+
+/// What would come of it, short and long.
+fn said(s: &State) -> (String, String) {
+    let plain = |text: &str| (text.to_owned(), String::new());
+    if s.moment {
+        return plain("only beside the clip's scores, not the moment's");
+    }
+    let (Some(scores), Some(shown)) = (s.scores_of_shown(), &s.shown) else { return plain("no scores yet") };
+    let found = s.trial.found.as_ref().filter(|(name, model, _)| {
+        *name == s.trial.name && *model == shown.answer.question.model && s.scores_fresh()
+    });
+    match found {
+        None => plain("…"),
+        Some((_, _, Err(why))) => plain(why),
+        Some((_, _, Ok(class))) if !class.counts => (
+            "left out of p".to_owned(),
+            "The model knows none of these words. “Count unknown words”, below the list, would count it all the same."
+                .to_owned(),
+        ),
+        Some((_, _, Ok(class))) => landing(scores, &with_class(&shown.answer.evidence.embedding, class, scores)),
+    }
+}
+
+fn landing(scores: &Scores, landing: &Landing) -> (String, String) {
+    let before: Vec<f64> = scores.classes.iter().map(|c| f64::from(c.p)).collect();
+    let losses = score_row::changes(scores, &before, &landing.others);
+    let mut text = format!("{:.1}%", landing.p * 100.0);
+    if let Some((name, change)) = losses.first().filter(|(_, change)| *change < 0.0) {
+        text += &format!(", from {name} {:+.1} pp", change * 100.0);
+    }
+    let cosine = |v: Option<f64>| v.map_or("–".to_owned(), |v| format!("{v:+.3}"));
+    let mut tip = format!(
+        "If it were in the set it would have p {:.1}%, s+ {}, s− {}.",
+        landing.p * 100.0,
+        cosine(landing.own.positive),
+        cosine(landing.own.negative)
+    );
+    for (name, change) in losses.iter().take(6) {
+        tip += &format!("\n{name}: {:+.1} pp", change * 100.0);
+    }
+    tip += "\n(pp: percentage points of p)";
+    (text, tip)
+}

@@ -1,0 +1,159 @@
+//! What-ifs say what the edit itself gives: a prompt left out, a class left out, and a class added, each beside the scores of
+//! the set that was really edited.
+
+use burn::tensor::Device;
+use motionlens::prompt::{Class, PromptSet, Templates};
+use motionlens::score::{ClassEmbedding, Scores, left_out, normalise, score, with_class, without_class};
+use motionlens::session::{ModelSource, Session};
+
+const TOLERANCE: f64 = 1e-6;
+const ALPHA: f32 = 0.5;
+
+struct Bench {
+    session: Session,
+    /// Embeddings of the joint space that stand for clips.
+    videos: Vec<Vec<f32>>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let session = Session::load(&ModelSource::Embedded, &Device::flex(), &|_, _| ()).unwrap();
+        let mut bench = Self { session, videos: Vec::new() };
+        // Texts and mixtures of texts: near some classes and far from others, as clips are.
+        let classes =
+            bench.classes(&PromptSet::from_names(["moving left", "moving up spinning", "not moving"]));
+        let text = |i: usize| classes[i].positive.clone().unwrap();
+        for (a, b, share) in [(0, 1, 1.0), (0, 1, 0.4), (1, 2, 0.7), (2, 0, 0.9)] {
+            let mix = |(x, y): (&f32, &f32)| share * x + (1.0 - share) * y;
+            let mut video: Vec<f32> = text(a).iter().zip(&*text(b)).map(mix).collect();
+            normalise(&mut video);
+            bench.videos.push(video);
+        }
+        bench
+    }
+
+    fn classes(&mut self, set: &PromptSet) -> Vec<ClassEmbedding> {
+        self.session.classes(set, &mut |_, _| true).unwrap().0
+    }
+
+    /// The scores of every video.
+    fn scores(&mut self, set: &PromptSet) -> Vec<(Scores, Vec<ClassEmbedding>)> {
+        let (classes, tau) = (self.classes(set), self.session.info.tau);
+        self.videos.iter().map(|v| (score(v, &classes, tau, ALPHA), classes.clone())).collect()
+    }
+}
+
+fn list(prompts: &[&str]) -> Option<Vec<String>> {
+    Some(prompts.iter().map(|&p| p.to_owned()).collect())
+}
+
+/// Classes of every kind: from templates, own prompts, one prompt, none, the same twice, and words that are not known.
+fn set() -> PromptSet {
+    let class = |name: &str, positive: Option<Vec<String>>, negative: Option<Vec<String>>| Class {
+        name: name.into(),
+        positive,
+        negative,
+        ..Class::default()
+    };
+    PromptSet {
+        templates: Templates {
+            positive: ["{}", "a video of an object {}", "a video"].map(str::to_owned).to_vec(),
+            negative: ["not {}", "an object not {}"].map(str::to_owned).to_vec(),
+        },
+        classes: vec![
+            class("moving left", None, None),
+            class("moving right", list(&["moving right"]), list(&["not moving right", "moving left"])),
+            class("moving up", list(&["moving up", "moving up fast", "moving up"]), list(&[])),
+            class("moving down", list(&["juggling", "moving down"]), list(&["moving up", "moving up"])),
+            class("juggling", None, None),
+            class("shaking", list(&[]), None),
+        ],
+        ..PromptSet::from_names(Vec::<String>::new())
+    }
+}
+
+#[test]
+fn a_prompt_left_out_is_a_prompt_deleted() {
+    let mut bench = Bench::new();
+    let set = set();
+    let before = bench.scores(&set);
+    let mut moved = 0;
+    for (c, class) in set.classes.iter().enumerate() {
+        for positive in [true, false] {
+            let whole = if positive { set.positive_prompts(class) } else { set.negative_prompts(class) };
+            for i in 0..whole.len() {
+                let mut edited = set.clone();
+                let mut rest = whole.clone();
+                rest.remove(i);
+                let of = &mut edited.classes[c];
+                *(if positive { &mut of.positive } else { &mut of.negative }) = Some(rest);
+                let after = bench.scores(&edited);
+                for (v, ((before, classes), (after, _))) in before.iter().zip(&after).enumerate() {
+                    let all = left_out(&bench.videos[v], &classes[c], c, before).expect("left out");
+                    let effect = if positive { all.positive[i] } else { all.negative[i] };
+                    let after = &after.classes[c];
+                    let what = format!("{} without {:?}", class.name, whole[i]);
+                    assert!(
+                        (effect.p - f64::from(after.p)).abs() <= TOLERANCE,
+                        "{what}: {effect:?} {after:?}"
+                    );
+                    assert_eq!(effect.margin.is_some(), after.margin.is_some(), "{what}");
+                    if let Some((said, real)) = effect.margin.zip(after.margin) {
+                        assert!((said - f64::from(real)).abs() <= TOLERANCE, "{what}: {said} {real}");
+                    }
+                    moved += usize::from((after.p - before.classes[c].p).abs() > 1e-3);
+                }
+            }
+        }
+    }
+    assert!(moved > 10, "only {moved} changed anything");
+}
+
+#[test]
+fn a_class_left_out_is_a_class_removed_and_a_class_tried_is_a_class_added() {
+    let mut bench = Bench::new();
+    let set = set();
+    let whole = bench.scores(&set);
+    for c in 0..set.classes.len() {
+        let mut less = set.clone();
+        less.classes.remove(c);
+        let rest = bench.scores(&less);
+        for (v, ((whole, classes), (rest, _))) in whole.iter().zip(&rest).enumerate() {
+            let mut said = without_class(whole, c);
+            assert_eq!(said.remove(c), 0.0);
+            for (said, real) in said.iter().zip(&rest.classes) {
+                assert!((said - f64::from(real.p)).abs() <= TOLERANCE, "without {c}: {said} {real:?}");
+            }
+            // And the way back.
+            let landing = with_class(&bench.videos[v], &classes[c], rest);
+            assert!((landing.p - f64::from(whole.classes[c].p)).abs() <= TOLERANCE, "{landing:?}");
+            let others = (0..set.classes.len()).filter(|other| *other != c);
+            for (other, said) in others.zip(&landing.others) {
+                assert!((said - f64::from(whole.classes[other].p)).abs() <= TOLERANCE, "{c} {other}");
+            }
+        }
+    }
+}
+
+#[test]
+fn texts_that_the_scores_are_not_of_say_nothing() {
+    let mut bench = Bench::new();
+    let scores = bench.scores(&set());
+    let other = bench.classes(&PromptSet::from_names(["moving down"]));
+    assert_eq!(left_out(&bench.videos[0], &other[0], 0, &scores[0].0), None);
+    assert_eq!(left_out(&bench.videos[0], &other[0], 99, &scores[0].0), None);
+}
+
+#[test]
+fn a_large_set_leaves_out_only_where_a_person_has_written() {
+    let mut bench = Bench::new();
+    let names = (0..3000).map(|i| format!("moving {i}"));
+    let mut set = PromptSet::from_names(names);
+    set.classes[7].negative = list(&["moving left", "moving up"]);
+    let classes = bench.classes(&set);
+    let studied: Vec<usize> = (0..classes.len()).filter(|c| classes[*c].without.is_some()).collect();
+    assert_eq!(studied, [7]);
+    // The same class in a small set is looked at again.
+    set.classes.truncate(3);
+    assert!(bench.classes(&set).iter().all(|c| c.without.is_some()));
+}
