@@ -1,9 +1,11 @@
 //! The README's pictures, taken of the real window on a bundled clip: `make pictures`.
 
 use super::live::{clips, open, scored, wait};
+use super::support::Window;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::panes::Pane;
 use motionlens::ui::state::State;
+use motionlens::video::clip::Order;
 use std::path::Path;
 
 #[test]
@@ -23,10 +25,21 @@ fn of_every_pane() {
     h.state_mut().apply(&ctx, Intent::Shelve(clip.parent().unwrap().to_owned()));
     let shelved = |s: &State| s.shelf.rows().len() > 1 && s.shelf.progress().0 == s.shelf.rows().len();
     wait(&mut h, "the shelf", shelved);
-    for pane in Pane::ALL {
+    // First what is altered, and its original beside it.
+    h.state_mut().apply(&ctx, Intent::Pane(Pane::Surgery, true));
+    h.state_mut().apply(&ctx, Intent::Order(Order::Reversed));
+    wait(&mut h, "the reversed clip", |s| scored(s) && s.original_scores().is_some());
+    picture(&mut h, "surgery");
+    h.state_mut().apply(&ctx, Intent::ResetAltered);
+    wait(&mut h, "the clip as it was filmed", |s| scored(s) && s.altered_words().is_none() && swept(s));
+    for pane in [Pane::Lanes, Pane::Filmstrip, Pane::Shelf, Pane::History] {
         h.state_mut().apply(&ctx, Intent::Pane(pane, true));
-        h.run_steps(8);
-        let name = pane.title().to_lowercase().replace(' ', "-");
-        h.render().unwrap().save(folder.join(format!("{name}.png"))).unwrap();
+        picture(&mut h, &pane.title().to_lowercase());
     }
+}
+
+fn picture(h: &mut Window, name: &str) {
+    h.run_steps(8);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/pictures").join(format!("{name}.png"));
+    h.render().unwrap().save(path).unwrap();
 }
