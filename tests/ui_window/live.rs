@@ -486,3 +486,13 @@ fn a_click_in_the_lanes_goes_there_and_the_strongest_stretch_is_played_again_and
     let (from, to) = (s.range.0.unwrap(), s.range.1.unwrap());
     assert!(from < to && to.secs() - from.secs() >= 0.99, "at least a span");
 }
+
+#[test]
+fn a_bundled_clip_is_known_by_a_relative_path_as_well() {
+    // Tests run in the package's folder.
+    let full = clip();
+    let relative = full.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_owned();
+    let mut h = open(relative, false);
+    wait(&mut h, "the clip", |s| s.video.is_some());
+    assert!(h.state().state().video.as_ref().is_some_and(|v| v.bundled));
+}

@@ -65,7 +65,9 @@ impl App {
     pub(super) fn open_video(&mut self, path: PathBuf) {
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into());
-        let bundled = self.state.bundled.iter().any(|c| c.path == path);
+        // Also where it is named from the folder that the program was started in.
+        let full = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+        let bundled = self.state.bundled.iter().any(|c| c.path == full);
         let source = Source::open(&path, self.wake.clone());
         let player = Player::open(&source);
         self.state.opening = Some(name.clone());
