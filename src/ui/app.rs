@@ -457,7 +457,8 @@ impl App {
             }
             Event::Failed { question, message } => {
                 s.ended(question);
-                if s.shelf.fail(question, &message) {
+                let on_stage = s.asked.as_ref().is_some_and(|asked| asked.id() == question);
+                if s.shelf.fail(question, &message) && !on_stage {
                     return;
                 }
                 s.follow = false;

@@ -10,7 +10,6 @@ mod disk;
 use super::jobs::{Desk, JobOutcome};
 use super::look::View;
 use crate::prompt::{PromptSet, Templates};
-use crate::view::Colormap;
 use disk::Disk;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -127,11 +126,7 @@ impl Kept {
         let within = |v: f32, low: f32, high: f32| if v.is_finite() { v.clamp(low, high) } else { low };
         self.version = VERSION;
         self.zoom = if self.zoom.is_finite() { self.zoom.clamp(0.5, 3.0) } else { 1.0 };
-        self.view.opacity = within(self.view.opacity, 0.0, 1.0);
-        self.view.wipe = within(self.view.wipe, 0.0, 1.0);
-        if self.view.palette == Colormap::Diverging {
-            self.view.palette = Colormap::default();
-        }
+        self.view = self.view.within_bounds();
         self.prompts_width = self.prompts_width.map(|w| within(w, 260.0, 4000.0));
         self.size = self.size.map(|[w, h]| [within(w, 900.0, 8192.0), within(h, 600.0, 8192.0)]);
         self

@@ -92,6 +92,22 @@ pub struct View {
     pub attention: Option<(usize, usize)>,
 }
 
+impl View {
+    /// The same, or the nearest that can be shown: for what a file says.
+    pub fn within_bounds(mut self) -> Self {
+        let within = |v: f32, low: f32, high: f32| if v.is_finite() { v.clamp(low, high) } else { low };
+        self.opacity = within(self.opacity, 0.0, 1.0);
+        self.wipe = within(self.wipe, 0.0, 1.0);
+        if let Scale::Locked(hi) = &mut self.scale {
+            *hi = within(*hi, 1e-4, 10.0);
+        }
+        if self.palette == Colormap::Diverging {
+            self.palette = Colormap::default();
+        }
+        self
+    }
+}
+
 impl Default for View {
     fn default() -> Self {
         Self {
@@ -310,6 +326,14 @@ mod tests {
         assert!((m.t, m.exact, m.outside) == (2, false, false));
         assert!(moment(&frames, span, Pts(601)).unwrap().outside);
         assert_eq!(moment(&[], span, Pts(0)), None);
+    }
+
+    #[test]
+    fn a_view_of_a_file_can_be_shown() {
+        let odd = View { opacity: 9.0, wipe: -1e30, scale: Scale::Locked(f32::NAN), ..View::default() };
+        let shown = View { opacity: 1.0, wipe: 0.0, scale: Scale::Locked(1e-4), ..View::default() };
+        assert_eq!(odd.within_bounds(), shown);
+        assert_eq!(View::default().within_bounds(), View::default());
     }
 
     #[test]

@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// Clips on the shelf at most.
 pub const MOST: usize = 500;
+/// Clips that the engine is asked about at one time: one in work, one being read.
+const AHEAD: usize = 2;
 
 /// Which clip: a file, or a stretch of one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -180,15 +182,19 @@ impl Shelf {
         }
     }
 
-    /// What the engine has not been asked yet; from now on it counts as asked. Of a clip that failed nothing is.
+    /// What the engine is to be asked now; from now on it counts as asked. Only so much that it always has work: who clears
+    /// the shelf does not wait for the rest. Of a clip that failed nothing is asked.
     pub fn to_ask(&mut self) -> Vec<(Arc<Source>, Question)> {
+        let under_way = |r: &&Row| r.asked && r.scored.is_none() && r.problem.is_none();
+        let room = AHEAD.saturating_sub(self.rows.iter().filter(under_way).count());
         let open = self.rows.iter_mut().filter(|r| !r.asked && r.problem.is_none());
-        open.filter_map(|row| {
+        let ask = |row: &mut Row| {
             let (_, question) = row.question.as_ref()?;
+            let asked = (row.source.clone()?, question.clone());
             row.asked = true;
-            Some((row.source.clone()?, question.clone()))
-        })
-        .collect()
+            Some(asked)
+        };
+        open.filter_map(ask).take(room).collect()
     }
 
     /// The questions whose answers have come: their scores are to follow the prompts.
@@ -338,6 +344,27 @@ mod tests {
         let n = tally.confusions.iter().map(|(_, _, n)| n).sum::<usize>();
         assert_eq!(n, 2);
         assert!(shelf.stale(2) && !shelf.stale(1));
+    }
+
+    #[test]
+    fn the_engine_is_asked_about_a_few_at_a_time() {
+        let open = |i: u64| {
+            let mut row = row(None, [0.5, 0.5]);
+            let (_, mut question) = row.question.take().unwrap();
+            question.clip.span.end = Pts(i as i64 + 2);
+            row.question = Some((question.id(), question));
+            row.source = Some(Source::open("/nowhere".as_ref(), Arc::new(|| {})));
+            (row.asked, row.scored) = (false, None);
+            row
+        };
+        let mut shelf = Shelf { rows: (0..5).map(open).collect() };
+        let first = shelf.to_ask();
+        assert_eq!((first.len(), shelf.to_ask().len()), (AHEAD, 0));
+        assert!(shelf.fail(first[0].1.id(), "broken"));
+        assert_eq!(shelf.to_ask().len(), 1);
+        shelf.dropped(first[1].1.id());
+        let again = shelf.to_ask();
+        assert_eq!((again.len(), &again[0].1), (1, &first[1].1));
     }
 
     #[test]

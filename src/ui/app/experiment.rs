@@ -129,7 +129,7 @@ impl App {
         self.set_range(a.range);
         self.seek(a.position);
         let s = &mut self.state;
-        s.view = a.view;
+        s.view = a.view.within_bounds();
         s.scope = a.scope;
         s.around = if a.around.is_finite() { a.around.clamp(0.2, 60.0) } else { s.around };
         s.anchor = a.anchor;
