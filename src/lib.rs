@@ -49,6 +49,7 @@
 //!
 //! "METHOD §4" in a comment is section 4 of `docs/method.md`, the specification of what is computed.
 
+pub mod batch;
 pub mod cli;
 pub mod data;
 pub mod device;

@@ -1,6 +1,7 @@
-//! `motionlens analyze`: scores and maps of one video as a table, JSON, or a report folder.
+//! `motionlens analyze`: scores and maps of one video as a table, JSON, or a report folder; of many as lines ([`super::many`]).
 
 use super::drive::{Outcome, Request, ask};
+use super::many::{self, Many};
 use super::{BUNDLED_PROMPTS, CliError, ModelArguments};
 use crate::experiment::Experiment;
 use crate::export::figure::{self, Spec};
@@ -10,18 +11,21 @@ use crate::export::{ExportError, arrays, overlay, table};
 use crate::files::write_atomic;
 use crate::model::Surgery;
 use crate::prompt::{PromptSet, PromptSetError};
+use crate::score::ClassEmbedding;
+use crate::session::{ModelInfo, PromptNote};
 use crate::video::clip::Order;
 use crate::video::{Cancel, ClipSpec, FrameReader, Pts, RgbImage, Source, Span};
 use crate::view::{Layer, Style};
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Arguments {
-    /// Video, still picture or animated GIF
-    pub(super) video: PathBuf,
+    /// Video, still picture or animated GIF; several, folders, and patterns such as 'clips/**/*.mp4' too
+    #[arg(value_name = "VIDEO", required_unless_present = "video_list")]
+    pub(super) videos: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) model: ModelArguments,
     /// Prompt set (JSON), list of names, or id,name CSV [default: the bundled set]
@@ -82,6 +86,8 @@ pub(super) struct Arguments {
     /// Weight of the negative prompts; 0 is plain CLIP [default: the model's own]
     #[arg(long, value_name = "A", value_parser = not_negative)]
     pub(super) alpha: Option<f64>,
+    #[command(flatten)]
+    pub(super) many: Many,
 }
 
 /// Times and weights: a number that is finite and not negative.
@@ -108,7 +114,7 @@ impl Arguments {
     /// Everything but the video as the command line's defaults have it.
     pub(super) fn new(video: PathBuf, model: ModelArguments) -> Self {
         Self {
-            video,
+            videos: vec![video],
             model,
             prompts: None,
             class: Vec::new(),
@@ -129,6 +135,7 @@ impl Arguments {
             count_unknown: false,
             embeddings: false,
             alpha: None,
+            many: Many::default(),
         }
     }
 
@@ -142,7 +149,7 @@ impl Arguments {
         self.out.is_some() || self.figure.is_some() || self.video_out.is_some()
     }
 
-    fn prompt_set(&self) -> Result<PromptSet, PromptSetError> {
+    pub(super) fn prompt_set(&self) -> Result<PromptSet, PromptSetError> {
         match &self.prompts {
             Some(path) => PromptSet::load(path),
             None if !self.class.is_empty() => Ok(PromptSet::from_names(&self.class)),
@@ -164,6 +171,13 @@ pub(super) fn pictures(source: &Arc<Source>, sampled: &[Pts]) -> Result<Vec<Arc<
 
 /// Analyses, and gives the folder of the report that was asked for.
 pub(super) fn run(arguments: &Arguments) -> Result<Option<PathBuf>, CliError> {
+    match &arguments.videos[..] {
+        [video] if !arguments.many.is_asked(&arguments.videos) => one(arguments, video),
+        _ => many::run(arguments).map(|()| None),
+    }
+}
+
+fn one(arguments: &Arguments, video: &Path) -> Result<Option<PathBuf>, CliError> {
     if let (Some(start), Some(end)) = (arguments.start, arguments.end)
         && start > end
     {
@@ -174,7 +188,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Option<PathBuf>, CliError> {
     let mut notes = prompts.problems();
 
     let cancel = Cancel::default();
-    let source = Source::open(&arguments.video, Arc::new(|| {}));
+    let source = Source::open(video, Arc::new(|| {}));
     let times = source.frames(&cancel)?;
     let start = arguments.start.map_or(Pts(0), Pts::from_secs);
     let end = arguments.end.map_or(times.end, Pts::from_secs);
@@ -198,7 +212,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Option<PathBuf>, CliError> {
     let pictures = pictures(&source, &outcome.answer.frames[..wanted.min(outcome.answer.frames.len())])?;
     let record = Record::new(
         Video {
-            path: arguments.video.display().to_string(),
+            path: video.display().to_string(),
             digest: source.digest(&cancel)?.0.to_string(),
             duration_s: times.end.secs(),
             width: pictures.first().map_or(0, |p| p.width),
@@ -216,7 +230,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Option<PathBuf>, CliError> {
     eprintln!("scores of {}{altered}", record.scope.in_words());
 
     let prompts = prompts.or_templates(outcome.model.templates.as_ref());
-    let clip = (arguments.video.as_path(), record.video.digest.clone());
+    let clip = (video, record.video.digest.clone());
     let (model, device) = (&outcome.model, &outcome.device);
     let experiment = Experiment::new(clip, model, device, &outcome.answer, prompts.clone(), &outcome.scores);
     if let Some(path) = &arguments.experiment {
@@ -296,46 +310,54 @@ fn table(record: &Record) -> String {
 impl Outcome {
     /// What a reader of the scores has to know, in sentences.
     fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        if !self.model.head_trained {
-            notes.push(
+        run_notes(&self.model, &self.embeddings, &self.notes)
+    }
+}
+
+/// What a reader of scores by this model and these prompts has to know, in sentences.
+pub(super) fn run_notes(
+    model: &ModelInfo,
+    classes: &[ClassEmbedding],
+    prompt_notes: &[PromptNote],
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !model.head_trained {
+        notes.push(
                 "the motion head is untrained: the separation is the plain Haar one and the scores are those of CLIP"
                     .to_owned(),
             );
-        }
-        if self.model.embedded {
-            notes.push(
+    }
+    if model.embedded {
+        notes.push(
                 "the words of the embedded model know moving shapes only; for real scenes give a CLIP folder with --model"
                     .to_owned(),
             );
-        }
-        let left_out: Vec<&str> =
-            self.scores.classes.iter().filter(|c| !c.counts).map(|c| c.name.as_str()).collect();
-        if !left_out.is_empty() {
-            let more = if left_out.len() > 20 { ", …" } else { "" };
-            let names = left_out[..left_out.len().min(20)].join(", ");
-            notes.push(format!(
+    }
+    let left_out: Vec<&str> = classes.iter().filter(|c| !c.counts).map(|c| c.name.as_str()).collect();
+    if !left_out.is_empty() {
+        let more = if left_out.len() > 20 { ", …" } else { "" };
+        let names = left_out[..left_out.len().min(20)].join(", ");
+        notes.push(format!(
                 "left out of p, because the model knows none of their words: {names}{more} (--count-unknown counts them)"
             ));
-        }
-        let mut seen = HashSet::new();
-        let words = self.notes.iter().flat_map(|n| n.unknown.iter().filter_map(|r| n.text.get(r.clone())));
-        let mut unknown: Vec<&str> = words.filter(|word| seen.insert(*word)).collect();
-        if !unknown.is_empty() {
-            let more = if unknown.len() > 20 { ", …" } else { "" };
-            unknown.truncate(20);
-            notes.push(format!("words that the model does not know: {}{more}", unknown.join(", ")));
-        }
-        let mut cut = self.notes.iter().filter(|n| n.cut > 0);
-        if let Some(first) = cut.next() {
-            let start: String = first.text.chars().take(40).collect();
-            notes.push(format!(
-                "{} prompt(s) are longer than the model's {} tokens and were cut, the first by {}: \"{start}…\"",
-                1 + cut.count(),
-                self.model.context,
-                first.cut
-            ));
-        }
-        notes
     }
+    let mut seen = HashSet::new();
+    let words = prompt_notes.iter().flat_map(|n| n.unknown.iter().filter_map(|r| n.text.get(r.clone())));
+    let mut unknown: Vec<&str> = words.filter(|word| seen.insert(*word)).collect();
+    if !unknown.is_empty() {
+        let more = if unknown.len() > 20 { ", …" } else { "" };
+        unknown.truncate(20);
+        notes.push(format!("words that the model does not know: {}{more}", unknown.join(", ")));
+    }
+    let mut cut = prompt_notes.iter().filter(|n| n.cut > 0);
+    if let Some(first) = cut.next() {
+        let start: String = first.text.chars().take(40).collect();
+        notes.push(format!(
+            "{} prompt(s) are longer than the model's {} tokens and were cut, the first by {}: \"{start}…\"",
+            1 + cut.count(),
+            model.context,
+            first.cut
+        ));
+    }
+    notes
 }

@@ -5,10 +5,12 @@ mod analyze;
 mod doctor;
 mod drive;
 mod eval;
+mod many;
 mod no_command;
 mod replay;
 mod synth;
 mod train;
+mod videos;
 
 use crate::data::cast::Cast;
 use crate::data::world_video::SynthError;
@@ -41,7 +43,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Score one video and write scores and maps, without a window
+    /// Score a video, or many, and write scores and maps, without a window
     Analyze(Box<analyze::Arguments>),
     /// Write clips of the procedural world, each with a JSON of the truth
     Synth(synth::SynthArgs),

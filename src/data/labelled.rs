@@ -35,7 +35,13 @@ pub enum LabelledError {
 /// Reads a folder (one sub-folder a class, its name the class, `_` as a space) or a manifest file. Sorted, so that the
 /// same data gives the same order everywhere.
 pub fn read(path: &Path) -> Result<LabelledClips, LabelledError> {
-    let found = if path.is_dir() { class_folders(path)? } else { manifest(path)? };
+    let found = if path.is_dir() {
+        class_folders(path)?
+    } else {
+        let file = std::fs::File::open(path)
+            .map_err(|e| LabelledError::Read { path: path.to_owned(), reason: e.to_string() })?;
+        manifest(file, path.parent().unwrap_or(Path::new("")), path)?
+    };
     if found.clips.is_empty() { Err(LabelledError::Empty(path.to_owned())) } else { Ok(found) }
 }
 
@@ -62,6 +68,21 @@ pub fn videos_in(folder: &Path) -> Result<Vec<PathBuf>, LabelledError> {
     Ok(files)
 }
 
+/// The videos in a folder and in the folders within, sorted; links to folders are not followed, as they may lead back.
+pub fn videos_under(folder: &Path) -> Result<Vec<PathBuf>, LabelledError> {
+    let mut found = Vec::new();
+    for path in sorted_entries(folder)? {
+        if path.is_dir() {
+            if !path.is_symlink() {
+                found.extend(videos_under(&path)?);
+            }
+        } else if path.is_file() && !is_beside(&path) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
 fn class_folders(folder: &Path) -> Result<LabelledClips, LabelledError> {
     let mut found = LabelledClips::default();
     for class in sorted_entries(folder)?.into_iter().filter(|p| p.is_dir()) {
@@ -74,14 +95,10 @@ fn class_folders(folder: &Path) -> Result<LabelledClips, LabelledError> {
     Ok(found)
 }
 
-fn manifest(path: &Path) -> Result<LabelledClips, LabelledError> {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_path(path)
-        .map_err(|e| LabelledError::Read { path: path.to_owned(), reason: e.to_string() })?;
-    let base = path.parent().unwrap_or(Path::new(""));
+/// Reads the rows of a manifest; its paths are relative to `base`, and errors name `path`.
+pub fn manifest(rows: impl std::io::Read, base: &Path, path: &Path) -> Result<LabelledClips, LabelledError> {
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(rows);
     let mut found = LabelledClips::default();
     let mut labels = HashMap::new();
     for (row, record) in reader.records().enumerate() {

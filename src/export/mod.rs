@@ -5,6 +5,7 @@ pub mod arrays;
 pub mod figure;
 pub mod json;
 mod letters;
+pub mod lines;
 pub mod overlay;
 mod page;
 mod repeat;

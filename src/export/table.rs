@@ -22,7 +22,7 @@ pub fn write(record: &Record, path: &Path) -> Result<[PathBuf; 2], ExportError> 
 }
 
 /// What a spreadsheet would take for a formula is quoted as text: names come from people and files.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() }
 }
 

@@ -6,7 +6,7 @@ use crate::model::head::MotionHead;
 use burn::tensor::Tensor;
 
 /// What one forward pass of the motion head over one clip says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evidence {
     /// f (E), unit norm: all that the scores depend on.
     pub embedding: Vec<f32>,

@@ -12,7 +12,7 @@ use burn::tensor::{ElementConversion, Tensor, TensorData, Transaction};
 const EPSILON: f32 = 1e-6;
 
 /// Values over the patch grid for every frame: `data[(t * rows + r) * cols + c]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Map {
     pub frames: usize,
     pub rows: usize,
@@ -45,7 +45,7 @@ pub fn quantile<'a>(maps: impl Iterator<Item = &'a Map>, share: f32) -> f32 {
 }
 
 /// Every map that METHOD names for visualisation, for one clip. Patch tokens only; T frames.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Maps {
     /// ‖M_T‖₂ / (‖X‖₂ + ε), relative energy of the motion stream.
     pub motion: Map,
