@@ -361,7 +361,7 @@ impl Queue {
                 let id = question.id();
                 // An embedding outlives its maps.
                 let kept = || before.iter().find(|w| w.id == id).map(|w| w.embedding.clone());
-                let swept = || Some(s.sweep.as_ref()?.point(question)?.embedding.clone());
+                let swept = || Some(s.sweep.as_ref()?.point(question)?.embedding.to_vec());
                 let held = held.map(|answer| answer.evidence.embedding.clone());
                 let embedding = held.or_else(swept).or_else(kept)?;
                 let (model, surgery) = (question.model.clone(), question.surgery.clone());
