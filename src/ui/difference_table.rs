@@ -99,6 +99,9 @@ pub fn show(
     let width = ui.available_width() - 10.0;
     // Three columns of numbers at the right; the name has the rest.
     let column = (width * 0.19).clamp(46.0, 90.0);
+    // Where that is too little for a name, the name has a line of its own.
+    let narrow = width - 3.0 * column < 110.0;
+    let row = if narrow { 1.8 * ROW } else { ROW };
     let x = |left: f32, place: f32| left + width - column * (3.0 - place) - 2.0;
     let text = |ui: &Ui, rect: Rect, place: f32, text: &str, colour: Color32| {
         let at = pos2(x(rect.left(), place), rect.center().y);
@@ -109,10 +112,10 @@ pub fn show(
         let at = pos2(x(head.left(), place), head.center().y);
         ui.painter().text(at, Align2::RIGHT_CENTER, name, theme::small(), theme::WEAK);
     }
-    let height = (ROW + 2.0) * rows.len().clamp(1, 12) as f32;
+    let height = (row + 2.0) * rows.len().clamp(1, 12) as f32;
     let area =
         egui::ScrollArea::vertical().id_salt(("changes", id)).max_height(height).auto_shrink([false, true]);
-    area.show_rows(ui, ROW, rows.len(), |ui, range| {
+    area.show_rows(ui, row, rows.len(), |ui, range| {
         for (b, a) in &rows[range] {
             let Some(class) = b.or(*a) else { continue };
             let (old, new) = (of(*b), of(*a));
@@ -123,10 +126,12 @@ pub fn show(
                 _ => number.change_text(change),
             };
             let words = [number.text(old), number.text(new), last];
-            let (rect, r) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
-            let room = x(rect.left(), 0.0) - rect.left();
+            let (rect, r) = ui.allocate_exact_size(vec2(ui.available_width(), row), Sense::hover());
+            let (upper, lower) = rect.split_top_bottom_at_fraction(0.5);
+            let (names, numbers) = if narrow { (upper, lower) } else { (rect, rect) };
+            let room = if narrow { width } else { x(rect.left(), 0.0) - rect.left() };
             let name = elide::middle(ui, &class.name, &theme::small(), room);
-            let left = rect.left_center();
+            let left = names.left_center();
             ui.painter().text(left, Align2::LEFT_CENTER, name, theme::small(), theme::TEXT);
             // Direction by sign and word; nothing is good or bad about it.
             let colour = match change {
@@ -134,7 +139,7 @@ pub fn show(
                 _ => theme::WEAK,
             };
             for (place, (word, colour)) in words.iter().zip([theme::WEAK, theme::TEXT, colour]).enumerate() {
-                text(ui, rect, place as f32 + 1.0, word, colour);
+                text(ui, numbers, place as f32 + 1.0, word, colour);
             }
             let told = format!(
                 "{} of {}: {} → {}, change {}",
