@@ -12,7 +12,7 @@ use motionlens::model::weights::{Precision, save};
 use motionlens::model::{ClipConfig, Surgery, Towers};
 use motionlens::prompt::PromptSet;
 use motionlens::prompt::tokenizer::word_tokenizer_json;
-use motionlens::score::{ClassEmbedding, normalise, score_all};
+use motionlens::score::{ClassEmbedding, Kept, normalise};
 use motionlens::session::ModelSource;
 use motionlens::video::{ClipSpec, Mp4Writer, Pts, RgbImage, Source, Span};
 use std::hint::black_box;
@@ -127,7 +127,7 @@ fn many_spans(c: &mut Criterion) {
         normalise(&mut v);
         v
     };
-    let videos: Vec<Vec<f32>> = (0..1000).map(unit).collect();
+    let videos: Vec<Arc<[f32]>> = (0..1000).map(|i| unit(i).into()).collect();
     let class = |i: u64| ClassEmbedding {
         name: format!("class {i}"),
         positive: Some(unit(5000 + 2 * i).into()),
@@ -135,11 +135,22 @@ fn many_spans(c: &mut Criterion) {
         counts: true,
         ..ClassEmbedding::default()
     };
-    let classes: Vec<ClassEmbedding> = (0..100).map(class).collect();
-    let columns: Vec<usize> = (0..100).collect();
-    c.bench_function("scores of 1,000 spans × 100 classes, width 512", |b| {
-        b.iter(|| black_box(score_all(&videos, &classes, (100.0, 0.5), &columns, &|| true)));
-    });
+    for count in [100, 1000] {
+        let mut classes: Vec<ClassEmbedding> = (0..count).map(class).collect();
+        let columns: Vec<usize> = (0..classes.len()).collect();
+        let score = |kept: &mut Kept, classes: &[ClassEmbedding]| {
+            black_box(kept.score_all(&videos, classes, (100.0, 0.5), &columns, &|| true));
+        };
+        let mut group = c.benchmark_group(format!("scores of 1,000 spans × {count} classes, width 512"));
+        group.bench_function("for the first time", |b| b.iter(|| score(&mut Kept::new(0), &classes)));
+        let mut kept = Kept::new(32 << 20);
+        group.bench_function("after an edit of one class", |b| {
+            b.iter(|| {
+                classes[3].positive = Some((*unit(9000)).into());
+                score(&mut kept, &classes);
+            });
+        });
+    }
 
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("long.mp4");

@@ -4,7 +4,7 @@
 mod matrix;
 mod what_if;
 
-pub use matrix::{Matrix, score_all};
+pub use matrix::{Kept, Matrix};
 pub use what_if::{Effect, Landing, LeftOut, left_out, with_class, without_class};
 
 use serde::{Deserialize, Serialize};

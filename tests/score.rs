@@ -1,6 +1,6 @@
 //! METHOD §11's rows on scores: plain CLIP without negatives, invariances, order, and no NaN anywhere.
 
-use motionlens::score::{ClassEmbedding, Scores, mean_of_normalised, normalise, score};
+use motionlens::score::{ClassEmbedding, Kept, Scores, mean_of_normalised, normalise, score};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -231,40 +231,59 @@ fn a_very_sharp_temperature_does_not_overflow() {
 }
 
 proptest! {
-    /// Many clips at once are scored as each alone.
+    /// Many clips at once are scored as each alone, whatever is kept of earlier calls: other texts, fewer clips, other clips, or
+    /// as much as there is room for.
     #[test]
-    fn a_matrix_says_what_each_clip_says(videos in prop::collection::vec(unit(), 0..300), list in classes(7),
-                                         more in unit(), tau in 1.0_f32..100.0, alpha in 0.0_f32..2.0) {
+    fn a_matrix_says_what_each_clip_says(videos in prop::collection::vec(unit(), 0..300), list in classes(7), more in unit(),
+                                         tau in 1.0_f32..100.0, alpha in 0.0_f32..2.0, half in any::<bool>(), room in 0_usize..40_000) {
         let mut list = list;
+        let videos: Vec<Arc<[f32]>> = videos.into_iter().map(Into::into).collect();
+        let mut kept = Kept::new(room);
+        let first = &videos[..if half { videos.len() / 2 } else { videos.len() }];
+        agree(&mut kept, first, &list, (tau, alpha))?;
         if let Some(first) = list.first_mut() {
             first.negatives.push(more.into());
         }
         if let Some(last) = list.last_mut() {
             last.counts = false;
         }
-        let columns: Vec<usize> = (0..list.len()).step_by(2).collect();
-        let got = motionlens::score::score_all(&videos, &list, (tau, alpha), &columns, &|| true);
-        let got = got.expect("nobody stops it");
-        prop_assert_eq!(got.rows(), videos.len());
-        for (row, video) in videos.iter().enumerate() {
-            let want = score(video, &list, tau, alpha);
-            prop_assert!((got.none[row] - want.none).abs() <= TOLERANCE);
-            let best = want.classes.iter().map(|c| c.p).fold(0.0, f32::max);
-            prop_assert_eq!(got.winner[row].is_some(), best > 0.0);
-            if let Some(winner) = got.winner[row] {
-                prop_assert!(want.classes[winner].p >= best - TOLERANCE);
-            }
-            for (at, c) in columns.iter().enumerate() {
-                let (at, want) = (row * columns.len() + at, &want.classes[*c]);
-                let same = |got: f32, want: Option<f32>| match want {
-                    Some(want) => (got - want).abs() <= TOLERANCE,
-                    None => got.is_nan(),
-                };
-                prop_assert!(same(got.p[at], Some(want.p)), "p {} {want:?}", got.p[at]);
-                prop_assert!(same(got.margin[at], want.margin), "margin {} {want:?}", got.margin[at]);
-                prop_assert!(same(got.s_pos[at], want.s_pos), "s_pos {} {want:?}", got.s_pos[at]);
-            }
-        }
-        prop_assert!(videos.is_empty() || motionlens::score::score_all(&videos, &list, (tau, alpha), &columns, &|| false).is_none());
+        agree(&mut kept, &videos, &list, (tau, alpha))?;
+        list.reverse();
+        agree(&mut kept, &videos, &list, (tau, alpha))?;
+        agree(&mut kept, &videos[videos.len() / 3..], &list, (tau, alpha))?;
+        let stopped = kept.score_all(&videos, &list[..list.len() / 2], (tau, alpha), &[], &|| false);
+        prop_assert!(videos.is_empty() || stopped.is_none());
+        agree(&mut kept, &videos, &list, (tau, alpha))?;
     }
+}
+
+fn agree(
+    kept: &mut Kept,
+    videos: &[Arc<[f32]>],
+    list: &[ClassEmbedding],
+    (tau, alpha): (f32, f32),
+) -> Result<(), TestCaseError> {
+    let columns: Vec<usize> = (0..list.len()).step_by(2).collect();
+    let got = kept.score_all(videos, list, (tau, alpha), &columns, &|| true).expect("nobody stops it");
+    prop_assert_eq!(got.rows(), videos.len());
+    for (row, video) in videos.iter().enumerate() {
+        let want = score(video, list, tau, alpha);
+        prop_assert!((got.none[row] - want.none).abs() <= TOLERANCE);
+        let best = want.classes.iter().map(|c| c.p).fold(0.0, f32::max);
+        prop_assert_eq!(got.winner[row].is_some(), best > 0.0);
+        if let Some(winner) = got.winner[row] {
+            prop_assert!(want.classes[winner].p >= best - TOLERANCE);
+        }
+        for (at, c) in columns.iter().enumerate() {
+            let (at, want) = (row * columns.len() + at, &want.classes[*c]);
+            let same = |got: f32, want: Option<f32>| match want {
+                Some(want) => (got - want).abs() <= TOLERANCE,
+                None => got.is_nan(),
+            };
+            prop_assert!(same(got.p[at], Some(want.p)), "p {} {want:?}", got.p[at]);
+            prop_assert!(same(got.margin[at], want.margin), "margin {} {want:?}", got.margin[at]);
+            prop_assert!(same(got.s_pos[at], want.s_pos), "s_pos {} {want:?}", got.s_pos[at]);
+        }
+    }
+    Ok(())
 }

@@ -92,9 +92,9 @@ impl Engine {
         self.queue.set_prompts(revision, prompts, alpha);
     }
 
-    /// Latest wins: the text side of prompts that are not the present ones comes as [`Event::Tried`]. Nothing is scored.
-    pub fn try_prompts(&self, set: Arc<PromptSet>) {
-        self.queue.try_prompts(set);
+    /// Latest wins: the text side of each of these sets, which are not the present one, comes as [`Event::Tried`]. Nothing is scored.
+    pub fn try_prompts(&self, sets: Vec<Arc<PromptSet>>) {
+        self.queue.try_prompts(sets);
     }
 
     /// The memory for what has been computed; to be told before anything is asked, because it forgets what is held.

@@ -104,7 +104,7 @@ struct State {
     model: Option<Loaded>,
     prompts: Option<PromptJob>,
     /// Prompts whose text side is wanted beside that of the present ones.
-    trial: Option<Arc<PromptSet>>,
+    trials: Vec<Arc<PromptSet>>,
     /// Prompts, α, or what is shown have changed since they were last scored.
     rescore: bool,
     /// The prompts take long, and a clip waits behind them.
@@ -299,8 +299,8 @@ impl Queue {
         });
     }
 
-    pub fn try_prompts(&self, set: Arc<PromptSet>) {
-        self.change(|s, _| s.trial = Some(set));
+    pub fn try_prompts(&self, sets: Vec<Arc<PromptSet>>) {
+        self.change(|s, _| s.trials = sets);
     }
 
     pub fn cancel(&self) {
@@ -361,7 +361,7 @@ impl Queue {
                 let id = question.id();
                 // An embedding outlives its maps.
                 let kept = || before.iter().find(|w| w.id == id).map(|w| w.embedding.clone());
-                let swept = || Some(s.sweep.as_ref()?.point(question)?.embedding.clone());
+                let swept = || Some(s.sweep.as_ref()?.point(question)?.embedding.to_vec());
                 let held = held.map(|answer| answer.evidence.embedding.clone());
                 let embedding = held.or_else(swept).or_else(kept)?;
                 let (model, surgery) = (question.model.clone(), question.surgery.clone());
@@ -499,7 +499,9 @@ impl Queue {
     /// Prompts to try out could not be done now; they are to be taken again unless newer ones wait.
     pub fn trial_again(&self, set: Arc<PromptSet>) {
         self.change(|s, _| {
-            s.trial.get_or_insert(set);
+            if s.trials.is_empty() {
+                s.trials.push(set);
+            }
         });
     }
 
@@ -575,7 +577,7 @@ impl Queue {
         s.quit
             || s.load.is_some()
             || s.rescore
-            || s.trial.is_some()
+            || !s.trials.is_empty()
             || !s.held.is_empty()
             || !s.pending.is_empty()
             || s.in_work().next().is_some()
@@ -841,6 +843,7 @@ impl State {
         self.prompts.clone()
     }
     fn take_trial(&mut self) -> Option<Arc<PromptSet>> {
-        if self.model.is_none() || self.loading { None } else { self.trial.take() }
+        let can = self.model.is_some() && !self.loading && !self.trials.is_empty();
+        can.then(|| self.trials.remove(0))
     }
 }

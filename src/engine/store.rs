@@ -45,7 +45,12 @@ impl Memory {
 
     /// Scores of a sweep, those that are replaced and their successors together: spans × classes × 24 bytes.
     pub fn scores(self) -> usize {
-        self.0 / 8
+        self.0 / 32 * 3
+    }
+
+    /// Cosines of a sweep, kept between edits: spans × texts × 8 bytes.
+    pub fn cosines(self) -> usize {
+        self.0 / 32
     }
 }
 

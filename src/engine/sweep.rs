@@ -182,7 +182,8 @@ pub struct Moment {
 /// What is kept of a span.
 #[derive(Clone, Debug)]
 pub struct Point {
-    pub embedding: Vec<f32>,
+    /// E, unit norm.
+    pub embedding: Arc<[f32]>,
     /// The motion map ‖M‖/‖X‖ over the span: its mean, and what 99% of its patches stay below.
     pub motion: f32,
     pub bright: f32,
@@ -195,7 +196,7 @@ impl Point {
         let maps = &answer.evidence.maps;
         let mean = |data: &[f32]| data.iter().sum::<f32>() / data.len().max(1) as f32;
         Self {
-            embedding: answer.evidence.embedding.clone(),
+            embedding: answer.evidence.embedding.as_slice().into(),
             motion: mean(&maps.motion.data),
             bright: quantile(std::iter::once(&maps.motion), BRIGHT),
             gate: maps.gates.iter().any(|b| !b.is_empty()).then(|| mean(&maps.gate.data)),
@@ -447,7 +448,7 @@ mod tests {
     }
 
     fn point() -> State {
-        State::Done(Arc::new(Point { embedding: vec![1.0], motion: 0.0, bright: 0.0, gate: None }))
+        State::Done(Arc::new(Point { embedding: [1.0].into(), motion: 0.0, bright: 0.0, gate: None }))
     }
 
     #[test]

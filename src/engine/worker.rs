@@ -11,7 +11,7 @@ use crate::files::write_atomic;
 use crate::model::Surgery;
 use crate::model::folder::MotionScale;
 use crate::prompt::PromptSet;
-use crate::score::{ClassEmbedding, Weighing, score_all, score_with};
+use crate::score::{ClassEmbedding, Kept, Weighing, score_with};
 use crate::session::{Basis, FreezeMap, ModelSource, PromptNote, Session, WorkError};
 use crate::video::Pts;
 use crate::video::SourceId;
@@ -58,6 +58,8 @@ pub struct Worker {
     running: Option<Running>,
     /// `None` until the present prompts have been encoded.
     texts: Option<Texts>,
+    /// The cosines of the sweep with the present prompts.
+    cosines: Kept,
     /// The static stream's colours of the video that was looked at last.
     basis: Option<(SourceId, Basis)>,
     /// The model's motion scale is known, or cannot be had.
@@ -75,6 +77,7 @@ impl Worker {
         cache: Option<PathBuf>,
     ) -> Self {
         let scaled = true;
+        let cosines = Kept::new(queue.memory().cosines());
         Self {
             queue,
             choice,
@@ -83,6 +86,7 @@ impl Worker {
             device: None,
             running: None,
             texts: None,
+            cosines,
             basis: None,
             scaled,
             footage: Vec::new(),
@@ -308,7 +312,7 @@ impl Worker {
     }
 
     /// Scores and tells what is new of the sweep, or all of it. Makes way for a newer edit and for who waits for a clip.
-    fn sweep(&self) {
+    fn sweep(&mut self) {
         let Some(due) = self.queue.take_sweep() else { return };
         let Some(running) = self.running.as_ref().filter(|r| *r.identity == *due.sweep.model()) else {
             return;
@@ -323,11 +327,11 @@ impl Worker {
             let room = self.queue.memory().scores();
             (0..told_classes(classes.len(), due.sweep.spans(), room)).collect()
         };
-        let embeddings: Vec<&[f32]> = due.points.iter().map(|p| &*p.embedding).collect();
+        let embeddings: Vec<Arc<[f32]>> = due.points.iter().map(|p| p.embedding.clone()).collect();
         let queue = &self.queue;
         let go_on = || !(queue.has_newer_prompts() || queue.is_interrupted() || queue.clip_waits());
         let weights = (info.tau, alpha.unwrap_or(info.alpha));
-        match score_all(&embeddings, classes, weights, &columns, &go_on) {
+        match self.cosines.score_all(&embeddings, classes, weights, &columns, &go_on) {
             Some(scores) => queue.emit(Event::Swept(Arc::new(Swept {
                 sweep: due.sweep,
                 revision,

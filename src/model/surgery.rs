@@ -71,6 +71,12 @@ impl Surgery {
         Self { no_negatives: false, alpha_thousandths: None, ..self.clone() }
     }
 
+    /// What of it means the same in any model: not what names heads, blocks or patches.
+    pub fn of_any_model(&self) -> Self {
+        let gates = self.gates.iter().filter(|c| c.block.is_none() && c.head.is_none()).copied().collect();
+        Self { gates, frozen: Vec::new(), frozen_pixels: Vec::new(), ..self.clone() }
+    }
+
     /// α, where it is altered.
     pub fn alpha(&self) -> Option<f32> {
         self.alpha_thousandths.map(|a| f32::from(a.min(1000)) / 1000.0)

@@ -1,12 +1,15 @@
-//! The scores of many clips at once: one matrix product in double precision, then the same arithmetic as for one clip.
+//! The scores of many clips at once: matrix products in double precision of what is new, then the same arithmetic as for one clip.
 
 use super::{ClassEmbedding, Cosines, weigh};
 use nalgebra::DMatrix;
 use rayon::prelude::*;
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 /// Clips in one piece of the work: pieces are shared out among the processor's cores.
 const ROWS: usize = 128;
-/// Classes whose embeddings are in double precision at one time, so that ten thousand classes need no second copy.
+/// Texts that are in double precision at one time, so that ten thousand classes need no second copy.
 const COLUMNS: usize = 256;
 
 /// The scores of many clips: rows are clips, columns the chosen classes.
@@ -39,53 +42,133 @@ impl Matrix {
     }
 }
 
-/// Scores every clip of `videos` (each E, unit norm) against all classes as [`super::score`] does (METHOD §6), and keeps what
-/// `columns` names. `go_on` is asked between pieces of the work; `None` where it said no.
-pub fn score_all<V: AsRef<[f32]> + Sync>(
-    videos: &[V],
-    classes: &[ClassEmbedding],
-    (tau, alpha): (f32, f32),
-    columns: &[usize],
-    go_on: &(dyn Fn() -> bool + Sync),
-) -> Option<Matrix> {
-    let piece = |videos: &[V]| go_on().then(|| rows(videos, classes, (tau, alpha), columns));
-    let pieces: Option<Vec<Matrix>> = videos.par_chunks(ROWS).map(piece).collect();
-    let mut whole = Matrix { columns: columns.to_vec(), ..Matrix::default() };
-    pieces?.into_iter().for_each(|piece| whole.append(piece));
-    Some(whole)
+/// The cosines of clips with texts, kept from one call of [`Kept::score_all`] to the next: an edit changes few texts, so it costs
+/// few products.
+pub struct Kept {
+    texts: Vec<Held>,
+    /// Of each clip its cosines with all of them.
+    rows: HashMap<Held, Vec<f64>>,
+    /// What would take more bytes is not kept.
+    limit: usize,
 }
 
-fn rows<V: AsRef<[f32]>>(
-    videos: &[V],
+/// A vector (E) that is known by where it is in memory, and held so that nothing else can come to be there.
+#[derive(Clone)]
+struct Held(Arc<[f32]>);
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Held {}
+
+impl Hash for Held {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_ptr().hash(state);
+    }
+}
+
+impl Kept {
+    /// Nothing yet, and never more bytes than `limit`.
+    pub fn new(limit: usize) -> Self {
+        Self { texts: Vec::new(), rows: HashMap::new(), limit }
+    }
+
+    /// Scores every clip of `videos` (each E, unit norm) against all classes as [`super::score`] does (METHOD §6), and gives what
+    /// `columns` names. `go_on` is asked between pieces of the work; `None` where it said no.
+    pub fn score_all(
+        &mut self,
+        videos: &[Arc<[f32]>],
+        classes: &[ClassEmbedding],
+        (tau, alpha): (f32, f32),
+        columns: &[usize],
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Option<Matrix> {
+        let texts = classes.iter().flat_map(|c| c.positive.iter().chain(&c.negatives));
+        let texts: Vec<Held> = texts.map(|t| Held(t.clone())).collect();
+        // Where the cosine with each text stands in a row that is kept.
+        let places: HashMap<&Held, usize> = self.texts.iter().enumerate().map(|(at, t)| (t, at)).collect();
+        let known: Vec<Option<usize>> = texts.iter().map(|t| places.get(t).copied()).collect();
+        let piece = |videos: &[Arc<[f32]>]| {
+            go_on().then(|| {
+                let rows = self.cosines(videos, &texts, &known);
+                let matrix = weigh_rows(&rows, classes, (tau, alpha), columns);
+                (rows, matrix)
+            })
+        };
+        let pieces: Option<Vec<(Vec<Vec<f64>>, Matrix)>> = videos.par_chunks(ROWS).map(piece).collect();
+        let mut whole = Matrix { columns: columns.to_vec(), ..Matrix::default() };
+        let mut rows = Vec::with_capacity(videos.len());
+        for (some, matrix) in pieces? {
+            rows.extend(some);
+            whole.append(matrix);
+        }
+        self.keep(videos, rows, texts);
+        Some(whole)
+    }
+
+    fn keep(&mut self, videos: &[Arc<[f32]>], rows: Vec<Vec<f64>>, texts: Vec<Held>) {
+        if texts != self.texts {
+            self.texts = texts;
+            self.rows.clear();
+        }
+        let each = size_of::<(Held, Vec<f64>)>() + self.texts.len() * size_of::<f64>();
+        for (clip, cosines) in videos.iter().zip(rows) {
+            if (self.rows.len() + 1) * each > self.limit {
+                break;
+            }
+            self.rows.insert(Held(clip.clone()), cosines);
+        }
+    }
+
+    /// The cosines of each of `videos` with all `texts`, of which `known` tells where they stand in what is kept.
+    fn cosines(&self, videos: &[Arc<[f32]>], texts: &[Held], known: &[Option<usize>]) -> Vec<Vec<f64>> {
+        let held: Vec<Option<&Vec<f64>>> = videos.iter().map(|v| self.rows.get(&Held(v.clone()))).collect();
+        let copy = |row: &Option<&Vec<f64>>| match row {
+            Some(cosines) => known.iter().map(|at| at.map_or(0.0, |at| cosines[at])).collect(),
+            None => vec![0.0; texts.len()],
+        };
+        let mut rows: Vec<Vec<f64>> = held.iter().map(copy).collect();
+        let missing: Vec<usize> = (0..texts.len()).filter(|t| known[*t].is_none()).collect();
+        let (mut old, mut new) = (Vec::new(), Vec::new());
+        for (v, row) in held.iter().enumerate() {
+            if row.is_some() { old.push(v) } else { new.push(v) }
+        }
+        let all: Vec<usize> = (0..texts.len()).collect();
+        for (videos_at, texts_at) in [(old, missing), (new, all)] {
+            let width = videos.first().map_or(0, |v| v.len());
+            let clips = double(videos_at.iter().map(|v| &*videos[*v]), width, videos_at.len());
+            for some in texts_at.chunks(COLUMNS) {
+                let texts = double(some.iter().map(|t| &*texts[*t].0), width, some.len());
+                let products = texts.tr_mul(&clips);
+                for (column, v) in videos_at.iter().enumerate() {
+                    some.iter().enumerate().for_each(|(k, t)| rows[*v][*t] = products[(k, column)]);
+                }
+            }
+        }
+        rows
+    }
+}
+
+/// METHOD §6 on the cosines of each clip with all texts, in the order in which the classes have them.
+fn weigh_rows(
+    rows: &[Vec<f64>],
     classes: &[ClassEmbedding],
     (tau, alpha): (f32, f32),
     columns: &[usize],
 ) -> Matrix {
-    let width = videos.first().map_or(0, |v| v.as_ref().len());
-    let clips = double(videos.iter().map(AsRef::as_ref), width, videos.len());
-    // Row by row: s⁺ and s⁻ of every class.
-    let blank = classes.iter().map(|c| Cosines { counts: c.counts, ..Cosines::default() });
-    let mut rows = vec![blank.collect::<Vec<_>>(); videos.len()];
-    for (part, some) in classes.chunks(COLUMNS).enumerate() {
-        let texts = || some.iter().flat_map(|c| c.positive.iter().chain(&c.negatives)).map(|t| &**t);
-        let cosines = double(texts(), width, texts().count()).transpose() * &clips;
-        let mut at = 0;
-        for (i, class) in some.iter().enumerate() {
-            let c = part * COLUMNS + i;
-            let after = at + usize::from(class.positive.is_some());
-            let end = after + class.negatives.len();
-            for (v, row) in rows.iter_mut().enumerate() {
-                if after > at {
-                    row[c].positive = Some(cosines[(at, v)]);
-                }
-                row[c].negative = (after..end).map(|k| cosines[(k, v)]).max_by(f64::total_cmp);
-            }
-            at = end;
-        }
-    }
     let mut found = Matrix::default();
-    for row in &rows {
-        let weighed = weigh(row, tau, alpha);
+    for row in rows {
+        let mut rest = row.iter().copied();
+        let of = |class: &ClassEmbedding| Cosines {
+            positive: class.positive.as_ref().and_then(|_| rest.next()),
+            negative: rest.by_ref().take(class.negatives.len()).max_by(f64::total_cmp),
+            counts: class.counts,
+        };
+        let row: Vec<Cosines> = classes.iter().map(of).collect();
+        let weighed = weigh(&row, tau, alpha);
         let single = |v: Option<f64>| v.map_or(f32::NAN, |v| v as f32);
         found.p.extend(columns.iter().map(|c| weighed.p[*c] as f32));
         found.s_pos.extend(columns.iter().map(|c| single(row[*c].positive)));

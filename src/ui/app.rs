@@ -2,6 +2,7 @@
 //! the engine says, [`App::poll`] for what the player and other threads bring.
 
 mod analysis;
+mod comparing;
 mod experiment;
 mod kept;
 mod loss;
@@ -10,6 +11,7 @@ mod output;
 mod prompts;
 mod sweeping;
 
+pub use comparing::ROOM as COMPARE_ROOM;
 pub use loss::Ending;
 
 use super::ask::{self, Asked};
@@ -71,6 +73,10 @@ pub struct App {
     /// The folder of the model that was asked for last, and of the one in use; `None`: the embedded one.
     model_asked: Option<PathBuf>,
     model_open: Option<PathBuf>,
+    /// Opens an engine like the one there is, for another model.
+    spawn: Option<Box<dyn Fn() -> Engine>>,
+    /// What plays and answers on the other side of a comparison.
+    rival: comparing::Rival,
     /// An experiment that is being put on show.
     experiment: Option<experiment::Opening>,
     gpus: loss::Gpus,
@@ -99,6 +105,7 @@ impl App {
             work: None,
             shown: None,
             beside: Default::default(),
+            compare: None,
             gate_worth: false,
             probes: Default::default(),
             asked: None,
@@ -161,6 +168,8 @@ impl App {
             reopen: None,
             model_asked: None,
             model_open: None,
+            spawn: None,
+            rival: comparing::Rival::default(),
             experiment: None,
             gpus: loss::Gpus::default(),
             sweeping: sweeping::Told::default(),
@@ -188,9 +197,9 @@ impl App {
     /// Shows answers and scores beside it that nobody asked for (tests and benches).
     pub fn show_beside(&mut self, answers: &[Arc<Answer>], scored: &[Scored]) {
         let questions: Vec<Question> = answers.iter().map(|a| (*a.question).clone()).collect();
-        self.state.beside.asks(&questions);
+        self.state.beside.asks(&questions, &[]);
         answers.iter().for_each(|answer| self.state.beside.answered(answer, None));
-        scored.iter().for_each(|scored| self.state.beside.scored(scored));
+        scored.iter().for_each(|scored| self.state.beside.take(scored));
     }
 
     /// Shows what a probe of what is shown has found, that nobody asked for (tests and benches).
@@ -216,6 +225,11 @@ impl App {
     /// Waits for other samplings of what is shown that no engine is asked for (tests).
     pub fn show_whiskers(&mut self) {
         self.state.whiskers = self.state.shown.as_ref().map(|shown| Whiskers::new(&shown.answer));
+    }
+
+    /// How another engine is opened, for a model that is compared with.
+    pub fn spawn_with(&mut self, spawn: impl Fn() -> Engine + 'static) {
+        self.spawn = Some(Box::new(spawn));
     }
 
     pub fn panes(&self) -> &Panes {
@@ -342,6 +356,13 @@ impl App {
             Intent::ClearShelf => s.shelf.clear(),
             Intent::ShelfLabel(place, label) => s.shelf.label(&place, label),
 
+            Intent::Compare(side) => self.compare(side),
+            Intent::Align(align) => {
+                if let Some(compare) = &mut s.compare {
+                    compare.align = align;
+                }
+            }
+
             Intent::Snapshot => self.snapshot(ctx),
             Intent::Report(folder) => self.report(folder),
             Intent::Export(form, path) => self.export(form, path),
@@ -400,6 +421,7 @@ impl App {
                 }
             }
             JobOutcome::Clips(Err(why)) => s.messages.add(Kind::Problem, why),
+            JobOutcome::OtherPrompts(path, set) => self.take_other_prompts(&path, set),
             JobOutcome::Camera(question, camera) => s.camera = Some((question, camera)),
             JobOutcome::Told(Ok(text)) => s.messages.add(Kind::Done, text),
             JobOutcome::Told(Err(text)) => s.messages.add(Kind::Problem, text),
@@ -482,7 +504,7 @@ impl App {
                 s.notes = notes.iter().map(|n| (n.text.clone(), n.clone())).collect();
             }
             Event::Scored(scored) => {
-                s.beside.scored(&scored);
+                s.beside.take(&scored);
                 s.shelf.take(&scored);
                 if let Some(whiskers) = &mut s.whiskers {
                     whiskers.take(scored.question, Some(&scored));
@@ -501,7 +523,11 @@ impl App {
                     record.take(&swept, s.playback.position);
                 }
             }
-            Event::Tried { set, model, classes } => s.trial.take(&set, model, classes),
+            Event::Tried { set, model, classes } => {
+                if !s.take_other_texts(&set, &model, &classes) {
+                    s.trial.take(&set, model, classes);
+                }
+            }
             Event::PromptsFailed { message, .. } => {
                 s.encoding = None;
                 s.messages.add(Kind::Problem, message);
@@ -566,6 +592,7 @@ impl App {
             self.reopened();
             self.arrange_experiment();
         }
+        self.poll_compare(ctx, now);
         self.ask_when_changed(now);
         self.keep_sweeping();
         self.ask_shelf();
@@ -645,6 +672,7 @@ impl eframe::App for App {
         }
         self.leave();
         // Joined here, while the window's device still lives.
+        self.rival = comparing::Rival::default();
         self.engine = None;
     }
 }
@@ -701,6 +729,10 @@ impl App {
 }
 
 fn dropped(ctx: &egui::Context, out: &mut Vec<Intent>) {
+    // What is dropped on the pane that compares is taken there.
+    if out.iter().any(|intent| matches!(intent, Intent::Compare(Some(_)))) {
+        return;
+    }
     ctx.input(|i| {
         for file in &i.raw.dropped_files {
             out.push(Intent::Open(file.path().to_owned()));

@@ -39,6 +39,13 @@ pub fn show(ctx: &egui::Context, s: &mut State, out: &mut Vec<Intent>) {
             Some(Dialog::ShelfClip) => {
                 ("Put a clip on the shelf", "The path of a video, or of a list of them (CSV)")
             }
+            Some(Dialog::CompareClip) => ("Compare with a clip", "The path of a video or picture"),
+            Some(Dialog::CompareModel) => {
+                ("Compare with a model", "The path of a CLIP folder in the Hugging Face layout")
+            }
+            Some(Dialog::ComparePrompts) => {
+                ("Compare with a prompt set", "The path of JSON, a list of names, or id,name CSV")
+            }
             Some(Dialog::ShelfFolder) => ("Put a folder on the shelf", "The path of a folder of videos"),
         };
         match field_window(ctx, title, about, ("Path", "~/clip.mp4"), asked) {

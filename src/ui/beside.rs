@@ -1,11 +1,13 @@
-//! What stands beside what is shown: its original where something is altered, and the same with every gate at ½ where a
-//! person wants to know what the gates are worth. Each is the answer to a question of its own, scored anew with every edit of
+//! What stands beside what is shown: its original where something is altered, the same with every gate at ½ where a
+//! person wants to know what the gates are worth, and the other side where a person compares. Each is the answer to a question of its own, scored anew with every edit of
 //! the prompts, and named by what it differs in; so a change is always that between two answers to known questions.
 
 use super::state::State;
 use crate::engine::{Answer, Question, QuestionId, Scored};
 use crate::model::GateClamp;
 use crate::score::{ClassScore, Scores};
+use crate::video::Source;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// One answer and its newest scores.
@@ -24,13 +26,15 @@ pub struct Beside {
 }
 
 impl Beside {
-    /// Whether something else is wanted than was asked for last; from now on it counts as asked for.
-    pub fn asks(&mut self, wanted: &[Question]) -> bool {
+    /// Whether something else is wanted than was asked for last; from now on it counts as asked for. What goes with what is
+    /// still shown is kept.
+    pub fn asks(&mut self, wanted: &[Question], shown: &[Question]) -> bool {
         let ids: Vec<QuestionId> = wanted.iter().map(Question::id).collect();
         if ids == self.asked {
             return false;
         }
-        self.answers.retain(|entry| ids.contains(&entry.answer.id));
+        let goes = |entry: &Entry| ids.contains(&entry.answer.id) || shown.contains(&entry.answer.question);
+        self.answers.retain(goes);
         self.asked = ids;
         true
     }
@@ -49,7 +53,7 @@ impl Beside {
     }
 
     /// Takes new scores.
-    pub fn scored(&mut self, scored: &Scored) {
+    pub fn take(&mut self, scored: &Scored) {
         if let Some(entry) = self.answers.iter_mut().find(|entry| entry.answer.id == scored.question) {
             entry.scored = Some(scored.clone());
         }
@@ -58,39 +62,55 @@ impl Beside {
     fn find(&self, question: &Question) -> Option<&Entry> {
         self.answers.iter().find(|entry| *entry.answer.question == *question)
     }
+
+    pub fn answer(&self, question: &Question) -> Option<&Arc<Answer>> {
+        self.find(question).map(|entry| &entry.answer)
+    }
+
+    /// Its newest scores, and the revision of the prompts that they are of.
+    pub fn scored(&self, question: &Question) -> Option<&Scored> {
+        self.find(question)?.scored.as_ref()
+    }
+
+    pub fn scores(&self, question: &Question) -> Option<&Scores> {
+        Some(&*self.scored(question)?.scores)
+    }
 }
 
 impl State {
-    /// What is to stand beside the answer to `question`.
-    pub fn wanted_beside(&self, question: &Question) -> Vec<Question> {
+    /// What is to stand beside the answer to `question`, and the files that it is of.
+    pub fn wanted_beside(&self, question: &Question) -> Vec<(Arc<Source>, Question)> {
+        let Some(own) = self.video.as_ref().and_then(|v| v.source.clone()) else { return Vec::new() };
         let mut wanted = Vec::new();
         if question.altered().is_some() {
-            wanted.push(question.original());
+            wanted.push((own.clone(), question.original()));
         }
         if self.gate_worth {
-            wanted.push(gates_at_half(question));
+            wanted.push((own, gates_at_half(question)));
         }
+        wanted.extend(self.other_question(question));
         wanted
+    }
+
+    fn original_question(&self) -> Option<Question> {
+        let question = &self.shown.as_ref()?.answer.question;
+        question.altered()?;
+        Some(question.original())
     }
 
     /// The answer to the same question as what is shown with nothing altered, where it has come and something is.
     pub fn original(&self) -> Option<&Arc<Answer>> {
-        let question = &self.shown.as_ref()?.answer.question;
-        question.altered()?;
-        self.beside.find(&question.original()).map(|entry| &entry.answer)
+        self.beside.answer(&self.original_question()?)
     }
 
     /// Its scores.
     pub fn original_scores(&self) -> Option<&Scores> {
-        let question = &self.shown.as_ref()?.answer.question;
-        question.altered()?;
-        self.beside.find(&question.original())?.scored.as_ref().map(|s| &*s.scores)
+        self.beside.scores(&self.original_question()?)
     }
 
     /// The scores of what is shown, but with every gate at ½.
     pub fn scores_at_half(&self) -> Option<&Scores> {
-        let question = &self.shown.as_ref()?.answer.question;
-        self.beside.find(&gates_at_half(question))?.scored.as_ref().map(|s| &*s.scores)
+        self.beside.scores(&gates_at_half(&self.shown.as_ref()?.answer.question))
     }
 }
 
@@ -100,12 +120,25 @@ fn gates_at_half(question: &Question) -> Question {
     half
 }
 
-/// The pairs of scores of the same class, first that of `before`: by place, or by name where the places differ.
-pub fn pairs<'a>(before: &'a Scores, after: &'a Scores) -> Vec<(&'a ClassScore, &'a ClassScore)> {
-    let partner = |(i, b): (usize, &'a ClassScore)| {
-        let there = after.classes.get(i).filter(|a| a.name == b.name);
-        let found = there.or_else(|| after.classes.iter().find(|a| a.name == b.name));
-        found.map(|a| (b, a))
+/// The scores of the same class in both, those of `before` first: by name, and of classes of one name in their order.
+/// A class that is in one of them alone stands by itself.
+pub fn pairs<'a>(
+    before: &'a Scores,
+    after: &'a Scores,
+) -> Vec<(Option<&'a ClassScore>, Option<&'a ClassScore>)> {
+    let mut left: HashMap<&str, VecDeque<usize>> = HashMap::new();
+    for (i, class) in after.classes.iter().enumerate() {
+        left.entry(&class.name).or_default().push_back(i);
+    }
+    let mut taken = vec![false; after.classes.len()];
+    let mut partner = |b: &'a ClassScore| {
+        let found = left.get_mut(b.name.as_str()).and_then(VecDeque::pop_front);
+        found.map(|i| {
+            taken[i] = true;
+            &after.classes[i]
+        })
     };
-    before.classes.iter().enumerate().filter_map(partner).collect()
+    let mut pairs: Vec<_> = before.classes.iter().map(|b| (Some(b), partner(b))).collect();
+    pairs.extend(after.classes.iter().zip(taken).filter(|(_, taken)| !taken).map(|(a, _)| (None, Some(a))));
+    pairs
 }

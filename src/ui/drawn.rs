@@ -2,7 +2,7 @@
 //! those of the grid of the sweep, where every frame has the map of the span around it, so that map and object coincide.
 
 use super::record::Place;
-use super::state::{State, clock};
+use super::state::{Playback, State, clock};
 use super::theme;
 use crate::engine::Answer;
 use crate::session::Maps;
@@ -36,7 +36,12 @@ impl State {
 
     /// What of this answer is drawn.
     pub fn drawn_of<'a>(&self, answer: &'a Answer) -> Option<Drawn<'a>> {
-        let moment = self.moment_of(answer)?;
+        self.drawn_at(answer, &self.playback)
+    }
+
+    /// The same where another player shows the frames.
+    pub fn drawn_at<'a>(&self, answer: &'a Answer, playback: &Playback) -> Option<Drawn<'a>> {
+        let moment = self.moment_at(answer, playback)?;
         let words = if moment.outside {
             let of = answer.question.clip.span;
             let text = format!(
@@ -55,7 +60,7 @@ impl State {
             t: moment.t,
             crop: answer.crop,
             seen: !moment.outside,
-            full: moment.exact && !self.playback.playing,
+            full: moment.exact && !playback.playing,
             words,
             moment: None,
         })

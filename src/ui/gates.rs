@@ -3,7 +3,7 @@
 use super::intent::Intent;
 use super::look::{View, colours};
 use super::state::{Shown, State};
-use super::{surgery_table, theme};
+use super::{difference_table, theme};
 use crate::view::Layer;
 use egui::{Align2, CornerRadius, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 
@@ -89,7 +89,7 @@ fn worth(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         weak(ui, "Being looked at with every gate at ½.");
         return;
     };
-    let change = surgery_table::largest_change(half, real);
+    let change = difference_table::largest_change(half, real);
     let points = 100.0 * change;
     let words = if change < HARDLY {
         format!(
@@ -99,5 +99,5 @@ fn worth(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         format!("Against every gate at ½ a class's share changes by up to {points:.1} points.")
     };
     ui.add(egui::Label::new(RichText::new(words).font(theme::small()).color(theme::TEXT)).wrap());
-    surgery_table::show(ui, "gates", ("all ½", half), ("real", real));
+    difference_table::show(ui, "gates", ("all ½", half), ("real", real));
 }

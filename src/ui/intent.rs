@@ -1,6 +1,7 @@
 //! Everything that a person can ask of the window. Panels, keys and tests all speak this, and so can a file: an intent says the
 //! same in JSON. What other threads bring back is an [`JobOutcome`](super::jobs::JobOutcome).
 
+use super::compare::{Align, Side};
 use super::edit::{PromptEdit, StateId};
 use super::import::Names;
 use super::lanes::Lanes;
@@ -108,6 +109,11 @@ pub enum Intent {
     /// Says what a clip on the shelf shows.
     ShelfLabel(Place, String),
 
+    /// What stands on the other side of a comparison; `None`: nothing is compared any more.
+    Compare(Option<Side>),
+    /// Where the other side's play head stands.
+    Align(Align),
+
     /// Writes a PNG of the stage.
     Snapshot,
     /// Writes the report folder of the present analysis.
@@ -145,6 +151,9 @@ pub enum Dialog {
     FindClip,
     ShelfClip,
     ShelfFolder,
+    CompareClip,
+    CompareModel,
+    ComparePrompts,
 }
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 //! no dialog, the path is asked for as text. Jobs that write are waited for when the window closes, so that a file that was
 //! asked for is there.
 
+use super::compare::Side;
 use super::experiment_ask::FoundClip;
 use super::intent::{Dialog, Intent};
-use super::shelf::{self, Labelled};
+use super::shelf::{self, Labelled, Place};
 use crate::engine::QuestionId;
 use crate::experiment::Experiment;
 use crate::prompt::{NameTable, PromptSet};
+use crate::session::ModelSource;
 use crate::video::camera::Camera;
 use crate::video::{Cancel, Pts, Source, SourceId};
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -34,6 +36,8 @@ pub enum JobOutcome {
     Exported(Result<String, String>),
     /// Clips for the shelf have been found.
     Clips(Result<Vec<Labelled>, String>),
+    /// The prompts of a file have been read, to be compared with.
+    OtherPrompts(PathBuf, Result<PromptSet, String>),
     /// Whether the camera moves in the span of that question.
     Camera(QuestionId, Camera),
     /// Something is done: what to tell, good or bad.
@@ -167,6 +171,20 @@ impl Desk {
         });
     }
 
+    /// Reads prompts to compare with.
+    pub fn read_other_prompts(&self, path: PathBuf) {
+        self.start("prompts", move || {
+            let set = match PromptSet::load_or_names(&path) {
+                Ok(Ok(set)) => Ok(set),
+                Ok(Err(table)) => table.only_names().map(PromptSet::from_names).map_err(|_| {
+                    format!("{}: several columns may be names; open it as the prompts first, then choose that state", path.display())
+                }),
+                Err(e) => Err(e.to_string()),
+            };
+            Some(JobOutcome::OtherPrompts(path, set))
+        });
+    }
+
     /// Reads an experiment whose clip a person has found.
     pub fn read_experiment(&self, path: PathBuf, clip: Option<PathBuf>) {
         self.start("experiment", move || Some(experiment(path, clip)));
@@ -200,6 +218,9 @@ impl Dialog {
             Dialog::SaveExperiment => Intent::SaveExperiment(path),
             Dialog::FindClip => Intent::FindClip(path),
             Dialog::ShelfClip | Dialog::ShelfFolder => Intent::Shelve(path),
+            Dialog::CompareClip => Intent::Compare(Some(Side::Clip(Place::whole(path)))),
+            Dialog::CompareModel => Intent::Compare(Some(Side::Model(ModelSource::Folder(path)))),
+            Dialog::ComparePrompts => Intent::Compare(Some(Side::PromptFile(path))),
         }
     }
 }
@@ -207,8 +228,8 @@ impl Dialog {
 fn pick(which: Dialog) -> Option<PathBuf> {
     let dialog = rfd::FileDialog::new();
     match which {
-        Dialog::Video => dialog
-            .set_title("Open a video")
+        Dialog::Video | Dialog::CompareClip => dialog
+            .set_title(if which == Dialog::Video { "Open a video" } else { "Compare with a video" })
             .add_filter("Videos and pictures", &VIDEO_TYPES)
             .add_filter("All files", &["*"])
             .pick_file(),
@@ -219,7 +240,8 @@ fn pick(which: Dialog) -> Option<PathBuf> {
             .pick_file(),
         Dialog::ShelfFolder => dialog.set_title("Put a folder of videos on the shelf").pick_folder(),
         Dialog::Model => dialog.set_title("Open a model folder").pick_folder(),
-        Dialog::LoadPrompts => dialog
+        Dialog::CompareModel => dialog.set_title("Compare with a model folder").pick_folder(),
+        Dialog::LoadPrompts | Dialog::ComparePrompts => dialog
             .set_title("Open a prompt set")
             .add_filter("Prompt sets", &["json", "txt", "csv"])
             .pick_file(),

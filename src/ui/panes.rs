@@ -7,20 +7,23 @@
 use super::intent::Intent;
 use super::pictures::Pictures;
 use super::state::State;
-use super::{filmstrip, history_pane, inspector, lanes, patch, shelf_pane, stage, surgery, theme};
+use super::{
+    compare_pane, filmstrip, history_pane, inspector, lanes, patch, shelf_pane, stage, surgery, theme,
+};
 use egui::{Color32, Rect, Style, Ui, Visuals, WidgetText};
 use egui_tiles::{Behavior, Container, SimplificationOptions, Tabs, Tile, TileId, Tiles, Tree, UiResponse};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 
 /// One pane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pane {
     Stage,
     Inspector,
     Surgery,
     Patch,
+    Compare,
     History,
     Lanes,
     Filmstrip,
@@ -36,11 +39,12 @@ enum Place {
 }
 
 impl Pane {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Stage,
         Self::Inspector,
         Self::Surgery,
         Self::Patch,
+        Self::Compare,
         Self::History,
         Self::Lanes,
         Self::Filmstrip,
@@ -53,6 +57,7 @@ impl Pane {
             Self::Filmstrip => "Filmstrip",
             Self::Surgery => "Surgery",
             Self::Patch => "Patch",
+            Self::Compare => "Compare",
             Self::Inspector => "Inspector",
             Self::History => "History",
             Self::Lanes => "Lanes",
@@ -72,6 +77,7 @@ impl Pane {
                 "What is altered about time, the model and the scoring, and what that does to every score"
             }
             Self::Patch => "What the patch that was clicked is like, and what its motion attends to",
+            Self::Compare => "Another clip, model or prompt set beside what is on the stage",
             Self::Inspector => "Facts about clip, model and device",
             Self::Lanes => "Scores, motion and gates over the whole video",
             Self::Shelf => "Many clips against the prompts at once",
@@ -81,7 +87,7 @@ impl Pane {
     fn place(self) -> Place {
         match self {
             Self::Stage => Place::Centre,
-            Self::Inspector | Self::Surgery | Self::Patch | Self::History => Place::Right,
+            Self::Inspector | Self::Surgery | Self::Patch | Self::Compare | Self::History => Place::Right,
             Self::Lanes | Self::Filmstrip | Self::Shelf => Place::Below,
         }
     }
@@ -131,10 +137,27 @@ impl Default for Panes {
 }
 
 impl Panes {
-    /// Takes over what was kept; what cannot be (edited by hand, or of a version with other panes) leaves the arrangement as
-    /// it comes.
+    /// Takes over what was kept. Panes that it does not know (of a later version) come at their place; what cannot be taken
+    /// over (edited by hand, or with panes that there are no more) leaves the arrangement as it comes.
     pub fn from_kept(kept: serde_json::Value) -> Self {
-        serde_json::from_value(kept).ok().filter(Self::is_whole).unwrap_or_default()
+        let kept: Option<Self> = serde_json::from_value(kept).ok();
+        kept.and_then(Self::completed).unwrap_or_default()
+    }
+
+    /// With the panes that are missing; `None` where it is no tree that holds every pane once at most.
+    fn completed(mut self) -> Option<Self> {
+        for pane in self.missing()? {
+            // Beside those of its place.
+            let fellow = |p: &Pane| *p != Pane::Stage && p.place() == pane.place();
+            let tile = Pane::ALL.into_iter().filter(fellow).find_map(|p| self.tree.tiles.find_pane(&p));
+            let tabs = self.tree.tiles.parent_of(tile?)?;
+            let new = self.tree.tiles.insert_pane(pane);
+            match self.tree.tiles.get_mut(tabs)? {
+                Tile::Container(container) => container.add_child(new),
+                Tile::Pane(_) => return None,
+            }
+        }
+        Some(self)
     }
 
     /// What [`Panes::from_kept`] reads.
@@ -142,22 +165,22 @@ impl Panes {
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// The tiles are a tree that holds every pane once.
-    fn is_whole(&self) -> bool {
-        let (mut seen, mut panes) = (HashSet::new(), Vec::new());
+    /// The panes that the tree does not hold; `None` where the tiles are no tree, or one that holds a pane twice.
+    fn missing(&self) -> Option<Vec<Pane>> {
+        let (mut seen, mut panes) = (HashSet::new(), HashSet::new());
         let mut open: Vec<TileId> = self.tree.root().into_iter().collect();
         while let Some(id) = open.pop() {
             if !seen.insert(id) {
-                return false;
+                return None;
             }
-            match self.tree.tiles.get(id) {
-                Some(Tile::Pane(pane)) => panes.push(*pane),
-                Some(Tile::Container(container)) => open.extend(container.children()),
-                None => return false,
+            match self.tree.tiles.get(id)? {
+                Tile::Pane(pane) if panes.insert(*pane) => {}
+                Tile::Pane(_) => return None,
+                Tile::Container(container) => open.extend(container.children()),
             }
         }
-        panes.sort_unstable();
-        panes == Pane::ALL && seen.len() == self.tree.tiles.len()
+        let whole = seen.len() == self.tree.tiles.len() && panes.contains(&Pane::Stage);
+        whole.then(|| Pane::ALL.into_iter().filter(|p| !panes.contains(p)).collect())
     }
 
     /// Whether the pane is open in a window of this size; it may lie behind another tab.
@@ -224,6 +247,7 @@ impl Behavior<Pane> for Drawing<'_> {
                     Pane::Filmstrip => filmstrip::show(ui, s, pictures, out),
                     Pane::Surgery => surgery::show(ui, s, out),
                     Pane::Patch => patch::show(ui, s, out),
+                    Pane::Compare => compare_pane::show(ui, s, out),
                     Pane::Inspector => inspector::show(ui, s),
                     Pane::Lanes => lanes::show(ui, s, out),
                     Pane::Shelf => shelf_pane::show(ui, s, out),
@@ -305,6 +329,30 @@ mod tests {
             assert_ne!(turned, kept);
             assert!(Panes::from_kept(turned) == Panes::default());
         }
+    }
+
+    #[test]
+    fn an_arrangement_from_before_a_pane_was_there_is_kept_and_gets_it() {
+        let mut panes = Panes::default();
+        panes.set_open(Pane::Shelf, true);
+        let tile = panes.tree.tiles.find_pane(&Pane::Compare).unwrap();
+        let tabs = panes.tree.tiles.parent_of(tile).unwrap();
+        // The way back: the pane was never there, and its place has been made wider.
+        if let Some(Tile::Container(tabs)) = panes.tree.tiles.get_mut(tabs) {
+            tabs.remove_child(tile);
+        }
+        panes.tree.tiles.remove(tile);
+        let (root, column) = (panes.tree.root().unwrap(), tabs);
+        if let Some(Tile::Container(Container::Linear(root))) = panes.tree.tiles.get_mut(root) {
+            root.shares.set_share(column, 0.5);
+        }
+        let back = Panes::from_kept(panes.kept());
+        assert!(back != Panes::default() && back.is_open(Pane::Shelf, vec2(900.0, 600.0)));
+        let found = back.tree.tiles.find_pane(&Pane::Compare).expect("the new pane");
+        assert_eq!(back.tree.tiles.parent_of(found), Some(tabs), "beside those of its place");
+        assert_eq!(back.missing(), Some(Vec::new()));
+        let Some(Tile::Container(Container::Linear(root))) = back.tree.tiles.get(root) else { panic!() };
+        assert_eq!(root.shares[column], 0.5);
     }
 
     #[test]

@@ -65,44 +65,78 @@ pub struct Pictures {
     moments: HashMap<Quantity, (MomentKey, TextureHandle)>,
     /// Made in total, for tests: drawing the same thing again must not add to it.
     pub made: usize,
-    pub video: Option<TextureId>,
     pub thumbnails: Thumbnails,
-    gpu: Option<Gpu>,
+    /// The window's device, and the pictures of the open video and of another that stands beside it.
+    gpu: Option<RenderState>,
+    video: Option<Screen>,
+    other: Option<Screen>,
 }
 
-/// The window's device, and the video picture on it.
-struct Gpu {
-    state: RenderState,
-    video: VideoRenderer,
+/// The picture of one video on the window's device.
+struct Screen {
+    renderer: VideoRenderer,
     generation: u64,
+    id: TextureId,
+}
+
+impl Screen {
+    /// Makes the picture that of `frame`; costs nothing where it is already.
+    fn show(screen: &mut Option<Self>, gpu: &RenderState, frame: &Arc<Frame>) {
+        let device = &gpu.device;
+        let filter = wgpu::FilterMode::Linear;
+        match screen {
+            Some(screen) => {
+                let view = screen.renderer.upload(device, &gpu.queue, frame).clone();
+                let generation = screen.renderer.generation();
+                if generation != screen.generation {
+                    screen.generation = generation;
+                    gpu.renderer
+                        .write()
+                        .update_egui_texture_from_wgpu_texture(device, &view, filter, screen.id);
+                }
+            }
+            None => {
+                let mut renderer = VideoRenderer::new(device);
+                let view = renderer.upload(device, &gpu.queue, frame).clone();
+                let id = gpu.renderer.write().register_native_texture(device, &view, filter);
+                *screen = Some(Self { generation: renderer.generation(), renderer, id });
+            }
+        }
+    }
 }
 
 impl Pictures {
     /// Without a device (tests) the maps are drawn and the video picture is not.
     pub fn new(gpu: Option<RenderState>) -> Self {
-        let gpu = gpu.map(|state| Gpu { video: VideoRenderer::new(&state.device), state, generation: 0 });
         Self { gpu, ..Self::default() }
     }
 
-    /// Makes the video picture that of `frame`; costs nothing where it is already.
+    /// Makes the video picture that of `frame`.
     pub fn show_frame(&mut self, frame: &Arc<Frame>) {
-        let Some(gpu) = &mut self.gpu else { return };
-        let device = &gpu.state.device;
-        let view = gpu.video.upload(device, &gpu.state.queue, frame).clone();
-        let generation = gpu.video.generation();
-        if self.video.is_some() && generation == gpu.generation {
-            return;
+        if let Some(gpu) = &self.gpu {
+            Screen::show(&mut self.video, gpu, frame);
         }
-        gpu.generation = generation;
-        let mut renderer = gpu.state.renderer.write();
-        match self.video {
-            Some(id) => {
-                renderer.update_egui_texture_from_wgpu_texture(device, &view, wgpu::FilterMode::Linear, id)
-            }
+    }
+
+    /// The same for the video that stands beside it; `None`: there is none any more, and its picture goes.
+    pub fn show_other(&mut self, frame: Option<&Arc<Frame>>) {
+        let Some(gpu) = &self.gpu else { return };
+        match frame {
+            Some(frame) => Screen::show(&mut self.other, gpu, frame),
             None => {
-                self.video = Some(renderer.register_native_texture(device, &view, wgpu::FilterMode::Linear))
+                if let Some(gone) = self.other.take() {
+                    gpu.renderer.write().free_texture(&gone.id);
+                }
             }
         }
+    }
+
+    pub fn video(&self) -> Option<TextureId> {
+        self.video.as_ref().map(|screen| screen.id)
+    }
+
+    pub fn other(&self) -> Option<TextureId> {
+        self.other.as_ref().map(|screen| screen.id)
     }
 
     /// The number of this answer; the one that was used longest ago makes room for a new one, and its textures go.

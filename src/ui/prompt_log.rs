@@ -100,6 +100,12 @@ impl PromptLog {
         }
     }
 
+    /// A state's words, and its prompts as they were scored.
+    pub fn scored_set(&self, state: StateId) -> Option<(&str, Arc<PromptSet>)> {
+        let line = self.lines.iter().find(|line| line.state == state)?;
+        Some((&line.words, line.set.clone()))
+    }
+
     /// The prompts of a state, as they are to be put back.
     pub fn set(&self, state: StateId) -> Option<PromptSet> {
         let line = self.lines.iter().find(|line| line.state == state)?;

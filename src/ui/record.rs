@@ -336,7 +336,7 @@ pub mod tests {
 
     /// Spans with p of the classes "a" and "b".
     fn told(spans: &[u32], p: &[[f32; 2]], whole: bool, revision: u64) -> Arc<Swept> {
-        let point = Point { embedding: vec![1.0], motion: 0.1, bright: 0.2, gate: Some(0.5) };
+        let point = Point { embedding: [1.0].into(), motion: 0.1, bright: 0.2, gate: Some(0.5) };
         Arc::new(Swept {
             sweep: sweep(),
             revision,

@@ -28,18 +28,18 @@ pub struct Place {
 }
 
 impl Place {
-    fn whole(path: PathBuf) -> Self {
+    pub fn whole(path: PathBuf) -> Self {
         Self { path, start: None, end: None }
     }
 
     /// In a video that ends there.
-    fn span(&self, video: Pts) -> Span {
+    pub fn span(&self, video: Pts) -> Span {
         let end = self.end.unwrap_or(video).min(video);
         Span::new(self.start.unwrap_or(Pts(0)).min(end), end)
     }
 
     /// The file's name, and the stretch where it is not the whole.
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         let file = self.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
         match (self.start, self.end) {
             (None, None) => file,

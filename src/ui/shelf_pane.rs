@@ -1,5 +1,6 @@
 //! The shelf as a table: a line a clip, a column a class, and what the labels say of it.
 
+use super::compare::Side;
 use super::intent::{Dialog, Intent};
 use super::shelf::{Row, Shelf};
 use super::state::State;
@@ -92,7 +93,7 @@ fn table(ui: &mut Ui, s: &State, shelf: &Shelf, out: &mut Vec<Intent>) {
             .column(Column::initial(110.0).at_least(50.0).clip(true).resizable(true))
             .column(Column::initial(120.0).at_least(50.0).clip(true).resizable(true))
             .columns(Column::initial(76.0).at_least(46.0).clip(true).resizable(true), classes.len())
-            .column(Column::exact(18.0));
+            .columns(Column::exact(18.0), 2);
         let head = |ui: &mut Ui, text: &str, tip: &str| {
             ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK)).on_hover_text(tip);
         };
@@ -104,6 +105,7 @@ fn table(ui: &mut Ui, s: &State, shelf: &Shelf, out: &mut Vec<Intent>) {
                 header.col(|ui| head(ui, class, &format!("p of {class}: its share among all classes")));
             }
             header.col(|_| {});
+            header.col(|_| {});
         });
         table.body(|body| {
             body.rows(LINE, shelf.rows().len(), |mut line| {
@@ -114,6 +116,13 @@ fn table(ui: &mut Ui, s: &State, shelf: &Shelf, out: &mut Vec<Intent>) {
                 for class in &classes {
                     line.col(|ui| cell(ui, row, class, out));
                 }
+                line.col(|ui| {
+                    let other = ui.add(egui::Button::new("B").frame(false));
+                    let other = other.accessible_name(format!("Compare with {}", row.name));
+                    if other.on_hover_text("Compare the clip on the stage (A) with it (B)").clicked() {
+                        out.push(Intent::Compare(Some(Side::Clip(row.place.clone()))));
+                    }
+                });
                 line.col(|ui| {
                     let remove = ui.add(egui::Button::new("×").frame(false));
                     let remove = remove.accessible_name(format!("Take {} off the shelf", row.name));

@@ -3,6 +3,7 @@
 //! A map belongs to a sampled frame. Over that very frame it is drawn in full; over another frame of the analysed
 //! window it is dimmed and named ("map of 1.230 s"); outside the window it is not drawn, and the caption says why.
 
+use super::compare::Compare;
 use super::drawn::Drawn;
 use super::icon::{self, Icon};
 use super::intent::Intent;
@@ -12,6 +13,7 @@ use super::pictures::{MapFrame, Pictures};
 use super::state::State;
 use super::{overlay, scope, theme};
 use crate::engine::Answer;
+use crate::model::folder::MotionScale;
 use crate::video::preprocess::CropRect;
 use crate::view::{Layer, Normalise};
 use egui::{
@@ -42,12 +44,14 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
         empty(ui, s, rect, out);
         return rect;
     }
-    // Of the original no probe is asked, and there is no sweep.
-    let probed = matches!(s.view.layer, Layer::Freeze | Layer::Likeness);
-    if s.view.beside && !probed && !s.moment && s.original().is_some() {
-        let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
-        for (r, whose) in split(rect, 2, aspect(s)).into_iter().zip([Whose::Original, Whose::Shown]) {
-            picture_of(ui, s, pictures, out, r, (layer, whose), None);
+    if let Some(pair) = Whose::pair(s) {
+        let layer =
+            if s.view.layer == Layer::Input && !s.is_comparing() { Layer::Motion } else { s.view.layer };
+        let rects = split(rect, 2, aspect(s));
+        let halves: Vec<(Rect, Whose)> = rects.into_iter().zip(pair).collect();
+        let pointed = halves.iter().find_map(|(r, whose)| whose.pointed(ui, s, *r));
+        for (r, whose) in halves {
+            picture_of(ui, s, pictures, out, r, (layer, whose), None, pointed);
         }
         return rect;
     }
@@ -225,7 +229,7 @@ fn four(chosen: Layer) -> [Layer; 4] {
 }
 
 fn aspect(s: &State) -> f32 {
-    s.playback.info.as_ref().map_or(1.0, |i| i.width.max(1) as f32 / i.height.max(1) as f32)
+    Whose::Shown.aspect(s)
 }
 
 /// Largest rectangle of that aspect inside `rect`, centred.
@@ -286,13 +290,31 @@ enum Whose {
     Shown,
     /// The same with nothing altered.
     Original,
+    /// The other side of a comparison.
+    Other,
 }
 
 impl Whose {
+    /// What stands side by side where two do. Of what stands beside no probe is asked, and it has no sweep.
+    fn pair(s: &State) -> Option<[Self; 2]> {
+        let layer = s.view.layer;
+        if s.moment {
+            return None;
+        }
+        if matches!(layer, Layer::Freeze | Layer::Likeness) {
+            return None;
+        }
+        if s.is_comparing() {
+            return Some([Self::Shown, Self::Other]);
+        }
+        (s.view.beside && s.original().is_some()).then_some([Self::Original, Self::Shown])
+    }
+
     fn answer(self, s: &State) -> Option<&Arc<Answer>> {
         match self {
             Self::Shown => s.shown.as_ref().map(|shown| &shown.answer),
             Self::Original => s.original(),
+            Self::Other => s.other(),
         }
     }
 
@@ -300,6 +322,7 @@ impl Whose {
         match self {
             Self::Shown => s.drawn(),
             Self::Original => s.original().and_then(|answer| s.drawn_of(answer)),
+            Self::Other => s.other_drawn(),
         }
     }
 
@@ -308,20 +331,60 @@ impl Whose {
         match self {
             Self::Shown => s.altered_words(),
             Self::Original => Some("original".to_owned()),
+            Self::Other => {
+                let what = s.other()?.question.altered()?;
+                Some(format!("altered: {what} (not retrained)"))
+            }
         }
+    }
+
+    /// What is altered, and which side it is.
+    fn badges(self, s: &State, painter: &egui::Painter, picture: Rect) {
+        if let Some(words) = self.words(s) {
+            altered_badge(painter, picture, &words, self == Self::Original);
+        }
+        if let Some(name) = s.side_name(self == Self::Other).filter(|_| s.is_comparing()) {
+            badge(painter, picture, Align2::LEFT_TOP, &name);
+        }
+    }
+
+    fn scale(self, s: &State) -> Option<&MotionScale> {
+        if self == Self::Other { s.other_scale() } else { s.motion_scale() }
+    }
+
+    fn aspect(self, s: &State) -> f32 {
+        let other = s.compare.as_ref().and_then(Compare::playback).filter(|_| self == Self::Other);
+        let info = other.unwrap_or(&s.playback).info.as_ref();
+        info.map_or(1.0, |i| i.width.max(1) as f32 / i.height.max(1) as f32)
+    }
+
+    fn frame(self, s: &State, rect: Rect) -> Rect {
+        letterbox(rect.with_max_y(rect.bottom() - CAPTION), self.aspect(s))
+    }
+
+    /// Where the pointer is in what the model saw, as parts of its width and height.
+    fn pointed(self, ui: &Ui, s: &State, rect: Rect) -> Option<Pos2> {
+        let frame = self.frame(s, rect);
+        let at = ui.ctx().pointer_hover_pos().filter(|_| ui.rect_contains_pointer(frame))?;
+        let crop = crop_rect(s.lens.picture(frame), self.drawn(s)?.crop);
+        crop.contains(at).then(|| ((at - crop.min) / crop.size()).to_pos2())
     }
 }
 
-/// The range of the colours: one for both where the original stands beside what is altered.
-fn range(s: &State, source: Quantity, drawn: &Drawn<'_>) -> Normalise {
-    let of = |drawn: &Drawn<'_>| {
+/// The range of the colours: one for both where two stand side by side.
+fn range(s: &State, source: Quantity, layer: Layer, whose: Whose, drawn: &Drawn<'_>) -> Normalise {
+    let of = |source: Quantity, whose: Whose, drawn: &Drawn<'_>| {
         let (reaching, t) = s.reaching(drawn);
-        source.range(&s.view, reaching, s.motion_scale(), t)
+        source.range(&s.view, reaching, whose.scale(s), t)
     };
-    let own = of(drawn);
-    let both = || Some((of(&Whose::Original.drawn(s)?), of(&Whose::Shown.drawn(s)?)));
-    match both().filter(|_| s.view.beside && !s.moment) {
-        Some((a, b)) => Normalise { lo: a.lo.min(b.lo), hi: a.hi.max(b.hi) },
+    let own = of(source, whose, drawn);
+    let beside = || {
+        let partner = Whose::pair(s)?.into_iter().find(|w| *w != whose)?;
+        let drawn = partner.drawn(s)?;
+        Some(of(Quantity::of(layer, &s.view, &drawn.maps)?, partner, &drawn))
+    };
+    match beside() {
+        Some(b) => Normalise { lo: own.lo.min(b.lo), hi: own.hi.max(b.hi) },
         None => own,
     }
 }
@@ -336,9 +399,12 @@ fn pane(
     layer: Layer,
     from: Option<f32>,
 ) {
-    picture_of(ui, s, pictures, out, rect, (layer, Whose::Shown), from);
+    let pointed = Whose::Shown.pointed(ui, s, rect);
+    picture_of(ui, s, pictures, out, rect, (layer, Whose::Shown), from, pointed);
 }
 
+/// `pointed`: the place that the pointer is at, here or in the picture beside it ([`Whose::pointed`]).
+#[expect(clippy::too_many_arguments, reason = "a picture is whose, what, where and how much of it")]
 fn picture_of(
     ui: &mut Ui,
     s: &State,
@@ -347,18 +413,20 @@ fn picture_of(
     rect: Rect,
     (layer, whose): (Layer, Whose),
     from: Option<f32>,
+    pointed: Option<Pos2>,
 ) {
-    let frame = letterbox(rect.with_max_y(rect.bottom() - CAPTION), aspect(s));
+    let frame = whose.frame(s, rect);
     let picture = s.lens.picture(frame);
     let hand = look_closer(ui, s, frame, (layer, whose), out);
     let painter = ui.painter_at(frame);
-    match pictures.video {
+    let other_clip = s.compare.as_ref().and_then(Compare::playback).filter(|_| whose == Whose::Other);
+    match if other_clip.is_some() { pictures.other() } else { pictures.video() } {
         Some(id) => {
             painter.image(id, picture, WHOLE, Color32::WHITE);
         }
         None => {
             painter.rect_filled(picture, CornerRadius::ZERO, Color32::BLACK);
-            if s.playback.shown.is_none() {
+            if other_clip.unwrap_or(&s.playback).shown.is_none() {
                 let text = "waiting for the first frame";
                 painter.text(picture.center(), Align2::CENTER_CENTER, text, theme::small(), theme::WEAK);
             }
@@ -367,8 +435,13 @@ fn picture_of(
     let strip = Rect::from_min_max(frame.left_bottom(), frame.right_bottom() + vec2(0.0, CAPTION));
     let strip = strip.intersect(rect);
     let Some((answer, drawn)) = whose.answer(s).zip(whose.drawn(s)) else {
-        let text = if layer == Layer::Input { "Input" } else { "no map yet" };
+        let problem = s.compare.as_ref().and_then(|c| c.problem.as_deref());
+        let text = match layer {
+            Layer::Input => "Input",
+            _ => problem.filter(|_| whose == Whose::Other).unwrap_or("no map yet"),
+        };
         caption_text(ui, strip, text, theme::WEAK);
+        whose.badges(s, &painter, frame);
         return;
     };
     let crop = crop_rect(picture, drawn.crop);
@@ -376,22 +449,22 @@ fn picture_of(
     if drawn.seen && drawn.moment.is_none() {
         if matches!(layer, Layer::Freeze | Layer::Likeness) {
             overlay::draw(ui, s, layer, (answer, drawn.t), crop, frame, strip);
+        }
+        // The other side is looked at and not altered.
+        if whose != Whose::Other {
             overlay::hand(ui, s, &hand, (crop, frame), drawn.t, out);
-            if let Some(words) = whose.words(s) {
-                altered_badge(&painter, frame, &words, whose == Whose::Original);
-            }
+        }
+        if matches!(layer, Layer::Freeze | Layer::Likeness) {
+            whose.badges(s, &painter, frame);
             return;
         }
-        overlay::hand(ui, s, &hand, (crop, frame), drawn.t, out);
     }
     let Some(source) = Quantity::of(layer, &s.view, &drawn.maps) else {
         caption_text(ui, strip, layer.name(), theme::TEXT);
-        if let Some(words) = whose.words(s) {
-            altered_badge(&painter, frame, &words, whose == Whose::Original);
-        }
+        whose.badges(s, &painter, frame);
         return;
     };
-    let range = range(s, source, &drawn);
+    let range = range(s, source, layer, whose, &drawn);
     let dim = if drawn.full { 1.0 } else { DIMMED };
     if drawn.seen {
         let map = MapFrame { quantity: source, range, t: drawn.t, tile: false };
@@ -407,13 +480,18 @@ fn picture_of(
         };
     }
     // Over the map, which would cover them.
-    if let Some(words) = whose.words(s) {
-        altered_badge(&painter, frame, &words, whose == Whose::Original);
-    }
+    whose.badges(s, &painter, frame);
     if layer == Layer::Motion && whose == Whose::Shown && s.is_still() {
-        badge(&painter, frame, "next to no motion");
+        badge(&painter, frame, Align2::CENTER_TOP, "next to no motion");
     }
-    let hover = hover(ui, &drawn, source, crop, frame);
+    let hover = pointed.and_then(|at| hover(ui, &drawn, source, (crop, frame), at));
+    if whose == Whose::Other
+        && let Some(hover) = &hover
+    {
+        let name = format!("On the other side {}", hover.text);
+        ui.interact(frame, ui.scope_id().with("linked"), Sense::hover())
+            .widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &name));
+    }
     let (about, colour) = drawn.words;
     let words = match whose.words(s) {
         Some(words) => (format!("{words}, {about}"), theme::ALTERED),
@@ -445,12 +523,12 @@ fn look_closer(
 ) -> egui::Response {
     let r = ui.interact(
         frame,
-        ui.scope_id().with(("picture", layer.name(), whose == Whose::Original)),
+        ui.scope_id().with(("picture", layer.name(), whose as usize)),
         Sense::CLICK | Sense::DRAG,
     );
     let closer = s.lens.zoom() > 1.0;
-    let original = if whose == Whose::Original { ", original" } else { "" };
-    let name = format!("Picture: {}{original}", layer.name());
+    let which = ["", ", original", ", other side"][whose as usize];
+    let name = format!("Picture: {}{which}", layer.name());
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Image, true, &name));
     let mut lens = s.lens;
     if let Some(at) = r.hover_pos() {
@@ -473,10 +551,10 @@ fn look_closer(
 }
 
 /// Words at the top of a picture that its map must not be read without.
-fn badge(painter: &egui::Painter, picture: Rect, text: &str) {
-    let galley = painter.layout_no_wrap(text.into(), theme::small(), theme::STRONG);
-    let at = pos2(picture.center().x, picture.top() + 6.0);
-    let back = Align2::CENTER_TOP.anchor_size(at, galley.size()).expand2(vec2(6.0, 2.0));
+fn badge(painter: &egui::Painter, picture: Rect, align: Align2, text: &str) {
+    let galley = painter.layout(text.into(), theme::small(), theme::STRONG, picture.width() - 24.0);
+    let at = align.pos_in_rect(&picture.shrink2(vec2(12.0, 6.0)));
+    let back = align.anchor_size(at, galley.size()).expand2(vec2(6.0, 2.0));
     painter.rect_filled(back, CornerRadius::same(3), Color32::from_black_alpha(190));
     painter.galley(back.min + vec2(6.0, 2.0), galley, theme::STRONG);
 }
@@ -526,8 +604,14 @@ struct Hover {
     value: Option<f32>,
 }
 
-fn hover(ui: &mut Ui, drawn: &Drawn<'_>, source: Quantity, crop: Rect, frame: Rect) -> Option<Hover> {
-    let p = ui.ctx().pointer_hover_pos().filter(|p| crop.contains(*p) && ui.rect_contains_pointer(frame))?;
+/// `at`: as parts of the crop.
+fn hover(
+    ui: &Ui,
+    drawn: &Drawn<'_>,
+    source: Quantity,
+    (crop, frame): (Rect, Rect),
+    at: Pos2,
+) -> Option<Hover> {
     if !drawn.seen {
         return None;
     }
@@ -537,8 +621,7 @@ fn hover(ui: &mut Ui, drawn: &Drawn<'_>, source: Quantity, crop: Rect, frame: Re
         return None;
     }
     let cell = |v: f32, n: usize| ((v * n as f32) as usize).min(n - 1);
-    let r = cell((p.y - crop.top()) / crop.height(), rows);
-    let c = cell((p.x - crop.left()) / crop.width(), cols);
+    let (r, c) = (cell(at.y, rows), cell(at.x, cols));
     let size = vec2(crop.width() / cols as f32, crop.height() / rows as f32);
     let patch = Rect::from_min_size(crop.min + vec2(c as f32 * size.x, r as f32 * size.y), size);
     let line = Stroke::new(1.0, Color32::WHITE);

@@ -3,6 +3,7 @@
 use super::ask::Asked;
 use super::beside::Beside;
 use super::bundled;
+use super::compare::Compare;
 use super::edit::History;
 use super::experiment_ask::Misplaced;
 use super::hold::Hold;
@@ -184,6 +185,8 @@ pub struct State {
     pub shown: Option<Shown>,
     /// What stands beside it.
     pub beside: Beside,
+    /// The other side, while a person compares.
+    pub compare: Option<Compare>,
     /// The scores with every gate at ½ are wanted beside the real ones.
     pub gate_worth: bool,
     /// What is asked beside the evidence.
@@ -359,12 +362,12 @@ impl State {
 
     /// The sampled frame that belongs to the displayed one.
     pub fn moment(&self) -> Option<Moment> {
-        self.moment_of(&self.shown.as_ref()?.answer)
+        self.moment_at(&self.shown.as_ref()?.answer, &self.playback)
     }
 
-    /// As [`State::moment`], among the frames of another answer.
-    pub fn moment_of(&self, answer: &Answer) -> Option<Moment> {
-        let shown = self.playback.shown.unwrap_or(self.playback.position);
+    /// As [`State::moment`], among the frames of another answer, and of what another player shows.
+    pub fn moment_at(&self, answer: &Answer, playback: &Playback) -> Option<Moment> {
+        let shown = playback.shown.unwrap_or(playback.position);
         let span = answer.question.clip.span;
         let moment = look::moment(&answer.frames, span, shown)?;
         // A span that follows the play head is always a little behind it; the newest map is still the one to show.

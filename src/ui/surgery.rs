@@ -5,7 +5,7 @@ use super::intent::Intent;
 use super::look::View;
 use super::probes::Brush;
 use super::state::State;
-use super::{scope, surgery_table, theme};
+use super::{difference_table, scope, theme};
 use crate::model::{GateClamp, Surgery};
 use crate::video::clip::{Freeze, Order};
 use crate::view::Layer;
@@ -269,7 +269,7 @@ fn changes(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     }
     match (s.original_scores(), s.scores()) {
         (Some(before), Some(after)) => {
-            surgery_table::show(ui, "altered", ("original", before), ("altered", after));
+            difference_table::show(ui, "altered", ("original", before), ("altered", after));
         }
         _ => weak(ui, "The original is being looked at."),
     }

@@ -186,13 +186,15 @@ fn begin(
     let ctx = cc.egui_ctx.clone();
     let wake = {
         let ctx = ctx.clone();
-        Arc::new(move || ctx.request_repaint())
+        Arc::new(move || ctx.request_repaint()) as crate::video::Wake
     };
     let gpu = cc.wgpu_render_state.clone();
     let shared = gpu.clone().map(|g| SharedGpu::new(g.instance, g.adapter, g.device, g.queue));
     let device = if restart.is_some() { DeviceChoice::Cpu } else { options.device };
-    let engine = Engine::spawn(device, shared.clone(), files::cache_folder(), wake);
-    let mut app = App::new(&ctx, gpu, Some(engine));
+    let for_engines = shared.clone();
+    let spawn = move || Engine::spawn(device, for_engines.clone(), files::cache_folder(), wake.clone());
+    let mut app = App::new(&ctx, gpu, Some(spawn()));
+    app.spawn_with(spawn);
     app.limit(options.memory);
     if let Some(shared) = shared {
         app.watch(shared);

@@ -79,7 +79,7 @@ fn prompts_that_are_tried_out_change_no_score() {
     let scores = bench.scored(id);
     let frames = bench.engine.vision_frames();
     let trial = Arc::new(prompts(&["blinking", "moving left"]));
-    bench.engine.try_prompts(trial.clone());
+    bench.engine.try_prompts(vec![trial.clone()]);
     let classes = bench.wait(|e| match e {
         Event::Scored(_) => panic!("nothing is scored"),
         Event::Tried { set, classes, .. } => Some((set.clone(), classes.clone())),

@@ -22,7 +22,7 @@ fn sweep() -> Arc<Sweep> {
 /// Spans in which "moving left" rises with time from 0 to 1.
 fn told(sweep: &Arc<Sweep>, spans: &[u32], revision: u64) -> Event {
     let share = |k: &u32| *k as f32 / (sweep.spans() - 1) as f32;
-    let point = Point { embedding: vec![1.0], motion: 0.1, bright: 0.25, gate: Some(0.4) };
+    let point = Point { embedding: [1.0].into(), motion: 0.1, bright: 0.25, gate: Some(0.4) };
     Event::Swept(Arc::new(Swept {
         sweep: sweep.clone(),
         revision,

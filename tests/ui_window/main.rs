@@ -1,6 +1,7 @@
 //! The window by its accessible names, as a person with a screen reader would use it.
 
 mod altered;
+mod comparing;
 mod support;
 
 mod lanes;

@@ -34,8 +34,15 @@ impl App {
             self.ask(question);
         }
         let (Some(engine), Some(source)) = (&self.engine, source) else { return };
-        if self.state.beside.asks(&wanted) {
-            engine.beside(wanted.into_iter().map(|question| (source.clone(), question)).collect());
+        let s = &mut self.state;
+        let shown = s.shown.as_ref().map(|shown| s.wanted_beside(&shown.answer.question)).unwrap_or_default();
+        let only = |list: &[(_, Question)]| list.iter().map(|(_, q)| q.clone()).collect::<Vec<_>>();
+        if s.beside.asks(&only(&wanted), &only(&shown)) {
+            let (own, other) = wanted.into_iter().partition(|(_, q)| q.model == probed.model);
+            engine.beside(own);
+            if let Some(engine) = self.rival.engine() {
+                engine.beside(other);
+            }
         }
         if self.state.probes.asks(&probed, &probes) {
             engine.probes(probes.into_iter().map(|probe| (source.clone(), probed.clone(), probe)).collect());

@@ -3,6 +3,7 @@
 
 use super::App;
 use crate::prompt::{Class, NameTable, PromptSet};
+use crate::ui::compare::Compare;
 use crate::ui::edit::{PromptEdit, StateId};
 use crate::ui::hold::{self, Hold};
 use crate::ui::import::{self, Import, Names};
@@ -26,8 +27,8 @@ impl App {
         s.revision += 1;
         let set = Arc::new(hold::held(s));
         s.log.note(s.history.state(), &set, s.history.present().follows_model());
-        if let Some(e) = &self.engine {
-            e.set_prompts(s.revision, set, None);
+        for engine in self.engine.iter().chain(self.rival.engine()) {
+            engine.set_prompts(s.revision, set.clone(), None);
         }
         self.ask_trial();
     }
@@ -66,11 +67,13 @@ impl App {
         self.ask_trial();
     }
 
-    /// Asks for the text side of the class that is tried out.
-    fn ask_trial(&self) {
-        let set = self.state.trial.set(self.state.prompts());
-        if let Some((engine, set)) = self.engine.as_ref().zip(set) {
-            engine.try_prompts(set);
+    /// Asks for the text sides of the class that is tried out and of the prompts that are compared with.
+    pub(super) fn ask_trial(&self) {
+        let s = &self.state;
+        let other = s.compare.as_ref().and_then(Compare::waits_for_texts);
+        let sets: Vec<_> = s.trial.set(s.prompts()).into_iter().chain(other).collect();
+        if let (Some(engine), false) = (&self.engine, sets.is_empty()) {
+            engine.try_prompts(sets);
         }
     }
 

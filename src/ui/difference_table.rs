@@ -1,7 +1,8 @@
-//! Two sets of scores beside each other: what each class had, what it has, and the change, largest change first.
+//! Two sets of scores beside each other: what each class has in one and in the other, and the change, classes that are in one
+//! alone first and then the largest change.
 
 use super::beside::pairs;
-use super::theme;
+use super::{elide, theme};
 use crate::score::{ClassScore, Scores};
 use egui::{Align2, Color32, Id, Rect, RichText, Sense, Ui, WidgetInfo, pos2, vec2};
 
@@ -86,13 +87,21 @@ pub fn show(
         }
     });
     let mut rows = pairs(before, after);
-    let size = |(b, a): &(&ClassScore, &ClassScore)| {
-        number.change(number.of(b), number.of(a)).map_or(-1.0, f32::abs)
+    let of = |c: Option<&ClassScore>| c.and_then(|c| number.of(c));
+    // What cannot be compared comes first: it is the largest difference that there is.
+    let size = |(b, a): &(Option<&ClassScore>, Option<&ClassScore>)| {
+        let alone = b.is_none() || a.is_none();
+        let change = number.change(of(*b), of(*a)).map_or(-1.0, f32::abs);
+        if alone { f32::INFINITY } else { change }
     };
     rows.sort_by(|x, y| size(y).total_cmp(&size(x)));
-    let width = ui.available_width();
+    // Not under the scroll bar.
+    let width = ui.available_width() - 10.0;
     // Three columns of numbers at the right; the name has the rest.
     let column = (width * 0.19).clamp(46.0, 90.0);
+    // Where that is too little for a name, the name has a line of its own.
+    let narrow = width - 3.0 * column < 110.0;
+    let row = if narrow { 1.8 * ROW } else { ROW };
     let x = |left: f32, place: f32| left + width - column * (3.0 - place) - 2.0;
     let text = |ui: &Ui, rect: Rect, place: f32, text: &str, colour: Color32| {
         let at = pos2(x(rect.left(), place), rect.center().y);
@@ -103,33 +112,43 @@ pub fn show(
         let at = pos2(x(head.left(), place), head.center().y);
         ui.painter().text(at, Align2::RIGHT_CENTER, name, theme::small(), theme::WEAK);
     }
-    let height = (ROW + 2.0) * rows.len().clamp(1, 12) as f32;
+    let height = (row + 2.0) * rows.len().clamp(1, 12) as f32;
     let area =
         egui::ScrollArea::vertical().id_salt(("changes", id)).max_height(height).auto_shrink([false, true]);
-    area.show_rows(ui, ROW, rows.len(), |ui, range| {
+    area.show_rows(ui, row, rows.len(), |ui, range| {
         for (b, a) in &rows[range] {
-            let (old, new) = (number.of(b), number.of(a));
+            let Some(class) = b.or(*a) else { continue };
+            let (old, new) = (of(*b), of(*a));
             let change = number.change(old, new);
-            let words = [number.text(old), number.text(new), number.change_text(change)];
-            let (rect, r) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
-            let name = rect.with_max_x(x(rect.left(), 0.4));
-            ui.painter().with_clip_rect(name.intersect(ui.clip_rect())).text(
-                rect.left_center(),
-                Align2::LEFT_CENTER,
-                &b.name,
-                theme::small(),
-                theme::TEXT,
-            );
+            let last = match (b, a) {
+                (Some(_), None) => format!("only {before_name}"),
+                (None, Some(_)) => format!("only {after_name}"),
+                _ => number.change_text(change),
+            };
+            let words = [number.text(old), number.text(new), last];
+            let (rect, r) = ui.allocate_exact_size(vec2(ui.available_width(), row), Sense::hover());
+            let (upper, lower) = rect.split_top_bottom_at_fraction(0.5);
+            let (names, numbers) = if narrow { (upper, lower) } else { (rect, rect) };
+            let room = if narrow { width } else { x(rect.left(), 0.0) - rect.left() };
+            let name = elide::middle(ui, &class.name, &theme::small(), room);
+            let left = names.left_center();
+            ui.painter().text(left, Align2::LEFT_CENTER, name, theme::small(), theme::TEXT);
             // Direction by sign and word; nothing is good or bad about it.
             let colour = match change {
                 Some(d) if d.abs() >= 5e-4 => theme::STRONG,
                 _ => theme::WEAK,
             };
             for (place, (word, colour)) in words.iter().zip([theme::WEAK, theme::TEXT, colour]).enumerate() {
-                text(ui, rect, place as f32 + 1.0, word, colour);
+                text(ui, numbers, place as f32 + 1.0, word, colour);
             }
-            let told =
-                format!("{} of {}: {} → {}, change {}", number.name(), b.name, words[0], words[1], words[2]);
+            let told = format!(
+                "{} of {}: {} → {}, change {}",
+                number.name(),
+                class.name,
+                words[0],
+                words[1],
+                words[2]
+            );
             r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &told));
             r.on_hover_text(&told);
         }
@@ -138,7 +157,9 @@ pub fn show(
 
 /// The largest change of any class's p, in shares.
 pub fn largest_change(before: &Scores, after: &Scores) -> f32 {
-    pairs(before, after).iter().map(|(b, a)| (a.p - b.p).abs()).fold(0.0, f32::max)
+    let change =
+        |(b, a): &(Option<&ClassScore>, Option<&ClassScore>)| Some((a.as_ref()?.p - b.as_ref()?.p).abs());
+    pairs(before, after).iter().filter_map(change).fold(0.0, f32::max)
 }
 
 #[cfg(test)]
@@ -159,9 +180,12 @@ mod tests {
     fn classes_are_paired_by_name_where_their_places_differ() {
         let (before, after) =
             (scores(&[("a", 0.7), ("b", 0.3)]), scores(&[("b", 0.6), ("c", 0.1), ("a", 0.3)]));
-        let found: Vec<(&str, f32, f32)> =
-            pairs(&before, &after).iter().map(|(b, a)| (&*b.name, b.p, a.p)).collect();
-        assert_eq!(found, [("a", 0.7, 0.3), ("b", 0.3, 0.6)]);
+        let of = |c: Option<&ClassScore>| c.map(|c| (c.name.clone(), c.p));
+        let found: Vec<_> = pairs(&before, &after).into_iter().map(|(b, a)| (of(b), of(a))).collect();
+        let class = |name: &str, p: f32| Some((name.to_owned(), p));
+        let want =
+            [(class("a", 0.7), class("a", 0.3)), (class("b", 0.3), class("b", 0.6)), (None, class("c", 0.1))];
+        assert_eq!(found, want);
         assert!((largest_change(&before, &after) - 0.4).abs() < 1e-6);
     }
 }
