@@ -39,10 +39,11 @@
 //! | `sample` | a second handle on the video; one clip ahead of the model | questions | pictures at the model's size |
 //! | `model` | every tensor, the weights, the device | clips, prompts, models | events that name their question |
 //! | jobs | one piece of file work each | – | its outcome |
+//! | `read-0`, … | one video each of the many of a command | paths | clips at the model's size |
 //!
 //! Imports run one way. [`video`], [`score`] and [`prompt`] know nothing of the engine; [`model`] knows Burn and neither video
 //! nor windows; [`session`] joins model, device and prompts and is the only forward path; [`engine`] joins session and
-//! video; [`experiment`] keeps what a question and its scores were;
+//! video; [`batch`] joins them for the many videos of a command; [`experiment`] keeps what a question and its scores were;
 //! [`train`] stands on session, [`eval`] on both; `ui` and [`cli`] are on top and never on each other.
 //! `unsafe` is in `video/decode/open.rs` and `files/map.rs` alone. Words: "window" is the one on the desktop, a stretch of time is a
 //! *span*, a *clip* is frames, the CLIP model is *the towers*.
