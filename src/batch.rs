@@ -192,6 +192,18 @@ fn clips(
     let times = source.frames(cancel)?;
     let mut reader = FrameReader::open(&source, cancel)?;
     for spec in (asked.cut)(&times) {
+        // Its nearest frame would be the last one, which nobody meant.
+        if spec.span.start > Pts(0) && spec.span.start >= times.end {
+            let (start, end) = (spec.span.start.secs(), times.end.secs());
+            let message = format!(
+                "{}: a stretch from {start} s was named, but the video ends at {end:.3} s",
+                asked.path.display()
+            );
+            if tell.send(Err(ReadFailure { spec: Some(spec), message })).is_err() {
+                return Err(VideoError::Cancelled);
+            }
+            continue;
+        }
         let read = clip(&source, &times, &mut reader, &spec, reading, cancel);
         let told = match read {
             Ok(clip) => tell.send(Ok(clip)),

@@ -143,7 +143,7 @@ fn tables_folders_of_files_and_lists_are_written() {
         run(&["in/*.mp4", "--format", "csv", "--class", "moving left steadily", "--class", "left, \"b\""]);
     let mut reader = csv::Reader::from_reader(table.as_bytes());
     let rows: Vec<csv::StringRecord> = reader.records().map(|r| r.unwrap()).collect();
-    assert!(rows.len() >= 6 && rows.iter().all(|r| &r[13] == ""), "{table}");
+    assert!(rows.len() >= 6 && rows.iter().all(|r| r[13].is_empty()), "{table}");
     let halves = [1, 2].map(|i| {
         run(&[
             "in",
@@ -170,6 +170,18 @@ fn tables_folders_of_files_and_lists_are_written() {
             assert!(file.extension().is_some_and(|e| e == format));
         }
     }
+
+    std::fs::write(
+        folder.join("late.csv"),
+        "path,label,start_s,end_s\nin/000.mp4,a,7,8\nin/000.mp4,a,0.1,0.3\n",
+    )
+    .unwrap();
+    let late = analyze(folder, &["--video-list", "late.csv"]);
+    assert_eq!(late.status.code(), Some(1), "a stretch after the end is no clip");
+    assert!(
+        String::from_utf8_lossy(&late.stderr).contains("from 7 s was named, but the video ends at 0.500 s")
+    );
+    assert_eq!(String::from_utf8(late.stdout).unwrap().lines().count(), 2);
 
     let mut child = command(folder, &["analyze", "--device", "cpu", "--video-list", "-"])
         .stdin(Stdio::piped())
