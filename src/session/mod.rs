@@ -8,6 +8,7 @@ pub mod freeze;
 pub mod maps;
 mod patch;
 mod scale;
+pub mod support;
 mod texts;
 
 pub use colours::Basis;
@@ -16,6 +17,7 @@ pub use freeze::FreezeMap;
 pub use maps::{Map, Maps};
 pub use patch::PatchFinding;
 pub use scale::Encode;
+pub use support::Support;
 pub use texts::{PromptNote, TextMeans};
 
 use crate::model::folder::MotionScale;
