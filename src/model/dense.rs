@@ -37,6 +37,9 @@ impl Reading {
     /// The patch tokens as CLIP leaves them.
     pub const CLIP: Self = Self { attending: Attending::Clip, whole: true };
 
+    /// The one whose maps are shown: of all, it points best (METHOD §9a).
+    pub const SHOWN: Self = Self { attending: Attending::Values, whole: false };
+
     /// Every reading.
     pub const ALL: [Self; 10] = {
         use Attending::{Clip, Correlated, Itself, Neighbours, Values};

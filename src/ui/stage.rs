@@ -43,7 +43,7 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
         return rect;
     }
     // Of the original no probe is asked, and there is no sweep.
-    let probed = matches!(s.view.layer, Layer::Freeze | Layer::Likeness);
+    let probed = matches!(s.view.layer, Layer::Freeze | Layer::Likeness | Layer::Support);
     if s.view.beside && !probed && !s.moment && s.original().is_some() {
         let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
         for (r, whose) in split(rect, 2, aspect(s)).into_iter().zip([Whose::Original, Whose::Shown]) {
@@ -374,7 +374,7 @@ fn picture_of(
     let crop = crop_rect(picture, drawn.crop);
     outside_crop(&painter, picture, crop);
     if drawn.seen && drawn.moment.is_none() {
-        if matches!(layer, Layer::Freeze | Layer::Likeness) {
+        if matches!(layer, Layer::Freeze | Layer::Likeness | Layer::Support) {
             overlay::draw(ui, s, layer, (answer, drawn.t), crop, frame, strip);
             overlay::hand(ui, s, &hand, (crop, frame), drawn.t, out);
             if let Some(words) = whose.words(s) {
