@@ -118,12 +118,19 @@ pub enum Layer {
     Freeze,
     /// Likeness to a patch that was clicked, or what it attends to; likewise.
     Likeness,
+    /// Where a prompt finds support; likewise.
+    Support,
 }
 
 impl Layer {
     /// Those whose numbers are in the evidence: a report has them all.
     pub const ALL: [Layer; 6] =
         [Layer::Input, Layer::Motion, Layer::Static, Layer::Gate, Layer::Evidence, Layer::Signed];
+
+    /// It is no part of the evidence, and asked for by itself.
+    pub fn is_probed(self) -> bool {
+        matches!(self, Layer::Freeze | Layer::Likeness | Layer::Support)
+    }
 
     /// On buttons.
     pub fn name(self) -> &'static str {
@@ -136,6 +143,7 @@ impl Layer {
             Layer::Signed => "Motion − static",
             Layer::Freeze => "Freeze",
             Layer::Likeness => "Patch",
+            Layer::Support => "Support",
         }
     }
 
@@ -168,6 +176,9 @@ impl Layer {
             Layer::Likeness => {
                 "Every patch's likeness to the one that was clicked, or what that one attends to."
             }
+            Layer::Support => {
+                "Which patches are like a prompt: the cosine of each with it, read from the last vision layer by v·v attention."
+            }
         }
     }
 
@@ -182,6 +193,7 @@ impl Layer {
             Layer::Signed => "signed",
             Layer::Freeze => "freeze",
             Layer::Likeness => "patch",
+            Layer::Support => "support",
         }
     }
 
@@ -196,13 +208,14 @@ impl Layer {
             Layer::Signed => "motion minus static, relative",
             Layer::Freeze => "change of a class's margin if nothing moved there",
             Layer::Likeness => "cosine of last-layer tokens, or attention",
+            Layer::Support => "cosine of patches with a prompt",
         }
     }
 
     /// The numbers behind the view; none for the picture itself and for the colours of the static stream.
     pub fn map(self, maps: &Maps) -> Option<&Map> {
         match self {
-            Layer::Input | Layer::Static | Layer::Freeze | Layer::Likeness => None,
+            Layer::Input | Layer::Static | Layer::Freeze | Layer::Likeness | Layer::Support => None,
             Layer::Motion => Some(&maps.motion),
             Layer::Gate => Some(&maps.gate),
             Layer::Evidence => Some(&maps.evidence),
@@ -219,7 +232,7 @@ impl Layer {
             Layer::Gate => Normalise { lo: 0.0, hi: 1.0 },
             Layer::Evidence => Normalise { lo: 0.0, ..over },
             Layer::Signed => over.symmetric(),
-            Layer::Input | Layer::Static | Layer::Freeze | Layer::Likeness => over,
+            Layer::Input | Layer::Static | Layer::Freeze | Layer::Likeness | Layer::Support => over,
         }
     }
 

@@ -4,6 +4,7 @@ use super::analyze::from_json;
 use super::{Casts, CliError, ModelArguments};
 use crate::data::cast::Cast;
 use crate::eval::exam::{self, Altered, FIRST_SEED, SynthReport};
+use crate::eval::pointing;
 use crate::files::write_atomic;
 use crate::metrics::Summary;
 use crate::model::Surgery;
@@ -171,6 +172,28 @@ fn table(report: &SynthReport) -> String {
     for (name, figure) in &report.figures {
         let (s, [lo, hi]) = (figure.over_seeds, figure.ci95);
         text += &format!("{name:<26} {:>8.3} {:>8.3}   {lo:.3} to {hi:.3}\n", s.mean, s.std);
+    }
+    text + &support(report)
+}
+
+/// How well the support maps of prompts point, a line a way.
+fn support(report: &SynthReport) -> String {
+    if report.support.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\nwhere prompts find support\n{:<52}", "the last layer's patches");
+    pointing::FIGURES.iter().for_each(|name| text += &format!(" {name:>18}"));
+    text.push('\n');
+    for way in &report.support {
+        let less = if way.less_common { ", less the common" } else { "" };
+        text += &format!("{:<52}", format!("{}{less}", way.reading.words()));
+        for name in pointing::FIGURES {
+            text += &way
+                .figures
+                .get(name)
+                .map_or_else(|| format!(" {:>18}", "–"), |f| format!(" {:>18.3}", f.over_seeds.mean));
+        }
+        text.push('\n');
     }
     text
 }

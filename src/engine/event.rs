@@ -6,7 +6,7 @@ use crate::device::DeviceInfo;
 use crate::model::folder::MotionScale;
 use crate::prompt::PromptSet;
 use crate::score::{ClassEmbedding, Scores};
-use crate::session::{Evidence, FreezeMap, ModelInfo, PatchFinding, PromptNote};
+use crate::session::{Evidence, FreezeMap, ModelInfo, PatchFinding, PromptNote, Support};
 use crate::video::Pts;
 use crate::video::preprocess::CropRect;
 use std::sync::Arc;
@@ -41,6 +41,7 @@ pub struct Scored {
 pub enum Finding {
     Freeze(FreezeMap),
     Patch(PatchFinding),
+    Support(Support),
 }
 
 /// What the engine tells. Every event wakes the window.

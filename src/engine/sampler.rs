@@ -2,6 +2,7 @@
 //! own, and makes them the size that the model takes, one clip ahead of the worker.
 
 use super::event::Event;
+use super::question::Probe;
 use super::queue::{ClipJob, Job, Loaded, NewFrame, Queue};
 use super::store::{Features, FrameKey};
 use crate::device::panic_message;
@@ -56,8 +57,8 @@ fn read(queue: &Queue, job: &Job, loaded: &Loaded, open: &mut Open) -> Result<Cl
 
     let mut known: HashMap<Pts, Features> = HashMap::new();
     let mut missing: Vec<Pts> = Vec::new();
-    // Of frames whose pixels are altered no tokens are held.
-    let as_filmed = job.question.surgery.frozen_pixels.is_empty();
+    // Of frames whose pixels are altered no tokens are held, and some probes need more than tokens.
+    let tokens_do = job.question.surgery.frozen_pixels.is_empty() && job.probe != Some(Probe::Support);
     {
         let mut store = queue.store();
         for pts in &frames {
@@ -67,7 +68,7 @@ fn read(queue: &Queue, job: &Job, loaded: &Loaded, open: &mut Open) -> Result<Cl
                 model: loaded.identity.clone(),
                 device: loaded.device.clone(),
             };
-            match store.frames.get(&key).filter(|_| as_filmed) {
+            match store.frames.get(&key).filter(|_| tokens_do) {
                 Some(features) => {
                     known.insert(*pts, features);
                 }

@@ -9,10 +9,11 @@ use super::sweep::{Swept, told_classes};
 use crate::device::{self, DeviceChoice, DeviceInfo, SharedGpu, panic_message};
 use crate::files::write_atomic;
 use crate::model::Surgery;
+use crate::model::dense::Reading;
 use crate::model::folder::MotionScale;
 use crate::prompt::PromptSet;
 use crate::score::{ClassEmbedding, Kept, Weighing, score_with};
-use crate::session::{Basis, FreezeMap, ModelSource, PromptNote, Session, WorkError};
+use crate::session::{Basis, FreezeMap, ModelSource, PromptNote, Session, Support, WorkError};
 use crate::video::Pts;
 use crate::video::SourceId;
 use burn::tensor::{Device, Tensor};
@@ -434,14 +435,11 @@ impl Worker {
 
     /// What is asked beside the evidence. Told as it is found.
     fn probe(&mut self, clip: ClipJob, probe: Probe) -> Result<(), WorkError> {
-        let job = clip.job.clone();
-        let (_, features, _) = self.tokens(clip)?;
-        let tokens: Vec<&[f32]> = features.iter().map(|f| &*f.tokens).collect();
-        let surgery = job.question.surgery.clone();
         self.tell_plain();
-        let x = self.running()?.session.clips(&tokens, tokens.len());
+        let (job, surgery) = (clip.job.clone(), clip.job.question.surgery.clone());
         match probe {
             Probe::Freeze => {
+                let x = self.tokens_of(clip)?;
                 // Blocks are a quarter of the work, and shown until the patches are done.
                 for side in [2, 1] {
                     let map = self.freeze_map(&job, &x, &surgery, side)?;
@@ -449,10 +447,47 @@ impl Worker {
                 }
             }
             Probe::Patch { frame, patch } => {
+                let x = self.tokens_of(clip)?;
                 let found = self.running()?.session.patch(&x, &surgery, frame, patch)?;
                 self.queue.found(&job, probe, Finding::Patch(found), true);
             }
+            Probe::Support => self.support(clip)?,
         }
+        Ok(())
+    }
+
+    /// The tokens of a clip as the model takes them, (1,T,n,D).
+    fn tokens_of(&mut self, clip: ClipJob) -> Result<Tensor<4>, WorkError> {
+        let (_, features, _) = self.tokens(clip)?;
+        let tokens: Vec<&[f32]> = features.iter().map(|f| &*f.tokens).collect();
+        Ok(self.running()?.session.clips(&tokens, tokens.len()))
+    }
+
+    /// The patches of a clip in CLIP's joint space; between batches prompts are heard.
+    fn support(&mut self, clip: ClipJob) -> Result<(), WorkError> {
+        let ClipJob { job, frames, new, .. } = pixels_frozen(clip, |frames, patches| {
+            self.running().map(|running| running.session.freeze_pixels(frames, patches))
+        })?;
+        let gpu = self.running()?.device.gpu;
+        let batch = self.running()?.session.vision_batch(gpu);
+        let mut patches: HashMap<Pts, Arc<[f32]>> = HashMap::new();
+        for batch in new.chunks(batch) {
+            let (done, total) = (patches.len(), new.len());
+            self.queue.emit(Event::Progress {
+                question: job.id,
+                stage: "support: vision tower",
+                done,
+                total,
+            });
+            self.look_up(&job)?;
+            let pixels: Vec<&[f32]> = batch.iter().map(|frame| &*frame.pixels).collect();
+            let read = self.running()?.session.read_patches(&pixels, &[Reading::SHOWN])?;
+            self.queue.count_vision_frames(batch.len());
+            patches.extend(batch.iter().map(|frame| frame.pts).zip(read.into_iter().flatten()));
+        }
+        let grid = self.running()?.session.info.grid;
+        let frames = frames.iter().filter_map(|pts| patches.get(pts).cloned()).collect();
+        self.queue.found(&job, Probe::Support, Finding::Support(Support { frames, grid }), true);
         Ok(())
     }
 

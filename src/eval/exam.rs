@@ -5,11 +5,14 @@
 //! 95% interval is that of the mean over all clips.
 
 use super::faithful;
+use super::pointing::{self, Way, Words};
+use super::truth::Truth;
 use crate::data::camera::Camera;
 use crate::data::cast::{Cast, Class, Scene};
 use crate::data::world;
 use crate::metrics::{Summary, auroc};
 use crate::model::Surgery;
+use crate::model::dense::Reading;
 use crate::model::folder::{MotionScale, Reach};
 use crate::model::head::HeadConfig;
 use crate::prompt::PromptSet;
@@ -55,6 +58,19 @@ pub struct SynthReport {
     pub altered: Option<String>,
     /// What the colours of the motion maps mean for this model; `--record` puts it into the model's card.
     pub scale: MotionScale,
+    /// How well the support maps of prompts point, by way; empty for a cast without things to name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub support: Vec<SupportFigures>,
+    #[serde(flatten)]
+    pub figures: BTreeMap<&'static str, Figure>,
+}
+
+/// The figures of one way to make support maps.
+#[derive(Clone, Debug, Serialize)]
+pub struct SupportFigures {
+    pub reading: Reading,
+    /// What is common to prompts is taken away.
+    pub less_common: bool,
     #[serde(flatten)]
     pub figures: BTreeMap<&'static str, Figure>,
 }
@@ -82,25 +98,32 @@ pub struct Clips {
 }
 
 /// Per-clip values of every figure, by seed.
-#[derive(Default)]
-struct Tally {
+struct Tally<K = &'static str> {
     /// figure -> one list a seed
-    values: BTreeMap<&'static str, Vec<Vec<f64>>>,
+    values: BTreeMap<K, Vec<Vec<f64>>>,
     seed: usize,
 }
 
+impl<K> Default for Tally<K> {
+    fn default() -> Self {
+        Self { values: BTreeMap::new(), seed: 0 }
+    }
+}
+
 impl Tally {
-    fn add(&mut self, name: &'static str, value: f64) {
+    fn right(&mut self, name: &'static str, right: bool) {
+        self.add(name, if right { 100.0 } else { 0.0 });
+    }
+}
+
+impl<K: Ord + Copy> Tally<K> {
+    fn add(&mut self, name: K, value: f64) {
         let lists = self.values.entry(name).or_default();
         lists.resize(lists.len().max(self.seed + 1), Vec::new());
         lists[self.seed].push(value);
     }
 
-    fn right(&mut self, name: &'static str, right: bool) {
-        self.add(name, if right { 100.0 } else { 0.0 });
-    }
-
-    fn figures(&self) -> BTreeMap<&'static str, Figure> {
+    fn figures(&self) -> BTreeMap<K, Figure> {
         let figure = |lists: &Vec<Vec<f64>>| {
             let means: Vec<f64> =
                 lists.iter().filter(|l| !l.is_empty()).map(|l| Summary::of(l).mean).collect();
@@ -114,56 +137,6 @@ impl Tally {
             }
         };
         self.values.iter().map(|(name, lists)| (*name, figure(lists))).collect()
-    }
-}
-
-/// What a map is held against: for each patch of the grid, what it shows over the whole clip.
-pub(super) struct Truth {
-    /// The mover covers more than 15% of the patch in the middle frame (T/2), the one whose map the window shows over it.
-    middle: Vec<bool>,
-    /// The mover covers more than 15% of the patch at some time.
-    pub swept: Vec<bool>,
-    /// The still distractor covers more than 30% and the mover never more than 2%.
-    distractor: Vec<bool>,
-}
-
-impl Truth {
-    fn of(scene: &Scene, frames: usize, size: usize, grid: usize) -> Self {
-        let cell = size / grid;
-        let coverage = |mask: &[f32]| -> Vec<f32> {
-            (0..grid * grid)
-                .map(|p| {
-                    let (row, col) = (p / grid * cell, p % grid * cell);
-                    let inside = (row..row + cell).flat_map(|y| (col..col + cell).map(move |x| y * size + x));
-                    inside.map(|i| mask[i]).sum::<f32>() / (cell * cell) as f32
-                })
-                .collect()
-        };
-        // As in METHOD's prototype: the coverage of all that the shape ever touches.
-        let mut union = vec![0.0f32; size * size];
-        for t in 0..frames {
-            union.iter_mut().zip(scene.mover_mask(t, frames, size)).for_each(|(u, m)| *u = u.max(m));
-        }
-        let middle = coverage(&scene.mover_mask(frames / 2, frames, size));
-        let mover = coverage(&union);
-        let still = scene.still_mask(0, frames, size).map_or(vec![0.0; grid * grid], |m| coverage(&m));
-        Self {
-            middle: middle.iter().map(|&m| m > 0.15).collect(),
-            swept: mover.iter().map(|&m| m > 0.15).collect(),
-            distractor: mover.iter().zip(&still).map(|(&m, &d)| d > 0.3 && m < 0.02).collect(),
-        }
-    }
-
-    /// AUROC of a map (frames × patches) for the patches that `positive` marks.
-    fn auroc(map: &[f32], positive: &[bool]) -> f64 {
-        auroc(map.iter().zip(positive.iter().cycle()).map(|(&v, &p)| (v, p)))
-    }
-
-    /// Mean over the patches that `which` marks; `None` where it marks none.
-    fn mean(map: &[f32], which: &[bool]) -> Option<f64> {
-        let chosen: Vec<f64> =
-            map.iter().zip(which.iter().cycle()).filter(|(_, w)| **w).map(|(v, _)| f64::from(*v)).collect();
-        (!chosen.is_empty()).then(|| Summary::of(&chosen).mean)
     }
 }
 
@@ -215,6 +188,7 @@ pub fn run(
         classes = session.plain_classes(&set, &classes);
     }
     let (vanilla_classes, _) = vanilla.classes(&set, &mut |_, _| true)?;
+    let words = Words::new(&mut vanilla, &set, &vanilla_classes)?;
     let exam = Exam {
         seen: (0..labels.len()).filter(|&c| !labels[c].is_unseen()).collect(),
         unseen: (0..labels.len()).filter(|&c| labels[c].is_unseen()).collect(),
@@ -227,19 +201,21 @@ pub fn run(
         },
         altered: altered.clone(),
         faithfulness: clips.faithfulness,
+        words,
         session,
         vanilla,
         labels,
         cast,
     };
     let mut tally = Tally::default();
+    let mut support: Tally<(Way, &'static str)> = Tally::default();
     let mut brightest = Brightest::default();
     let total = seeds.len() * per_class * exam.labels.len();
     let mut done = 0;
     for (i, &seed) in seeds.iter().enumerate() {
-        tally.seed = i;
+        (tally.seed, support.seed) = (i, i);
         for round in 0..per_class {
-            exam.round(seed, round, &mut tally, &mut brightest)?;
+            exam.round(seed, round, (&mut tally, &mut support), &mut brightest)?;
             done += exam.labels.len();
             report(done, total);
         }
@@ -256,8 +232,18 @@ pub fn run(
         clips_per_class: per_class,
         altered: altered.words(),
         scale,
+        support: by_way(support.figures()),
         figures: tally.figures(),
     })
+}
+
+fn by_way(figures: BTreeMap<(Way, &'static str), Figure>) -> Vec<SupportFigures> {
+    let mut ways: BTreeMap<Way, BTreeMap<&'static str, Figure>> = BTreeMap::new();
+    for ((way, name), figure) in figures {
+        ways.entry(way).or_default().insert(name, figure);
+    }
+    let of = |((reading, less_common), figures)| SupportFigures { reading, less_common, figures };
+    ways.into_iter().map(of).collect()
 }
 
 /// The motion maps of some clips, for the model's reference.
@@ -309,6 +295,7 @@ struct Exam {
     altered: Altered,
     weighing: Weighing,
     faithfulness: usize,
+    words: Words,
 }
 
 impl Exam {
@@ -317,7 +304,7 @@ impl Exam {
         &self,
         seed: u64,
         round: usize,
-        tally: &mut Tally,
+        (tally, support): (&mut Tally, &mut Tally<(Way, &'static str)>),
         brightest: &mut Brightest,
     ) -> Result<(), EvalError> {
         let session = &self.session;
@@ -381,8 +368,12 @@ impl Exam {
             let scene = &drawn[class].0;
             let truth = Truth::of(scene, frames, size, grid);
             let maps = self.maps(scene, [&clips[class], &filmed[class]], &truth, tally, brightest)?;
+            // Of the towers alone, and of the clip as it was filmed: no surgery touches it.
+            let pixels: Vec<&[f32]> = drawn[class].1.chunks_exact(3 * size * size).collect();
+            for (way, name, value) in pointing::figures(session, &self.words, class, scene, &pixels)? {
+                support.add((way, name), value);
+            }
             if round < self.faithfulness && session.info.head_trained {
-                let pixels: Vec<&[f32]> = drawn[class].1.chunks_exact(3 * size * size).collect();
                 let places =
                     self.altered.order.places(frames).map_err(|e| WorkError::Failed(e.to_string()))?;
                 let pixels: Vec<&[f32]> = places.into_iter().map(|place| pixels[place]).collect();

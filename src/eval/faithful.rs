@@ -1,7 +1,7 @@
 //! Does the freeze map say the truth? Held against where the mover is, against what freezing in its order does to the score, and
 //! against freezing the pixels themselves and encoding them again.
 
-use super::exam::Truth;
+use super::truth::Truth;
 use crate::metrics::auroc;
 use crate::model::Surgery;
 use crate::score::ClassEmbedding;

@@ -2,3 +2,5 @@
 
 pub mod exam;
 mod faithful;
+pub mod pointing;
+mod truth;

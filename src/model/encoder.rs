@@ -17,11 +17,11 @@ pub fn quick_gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 /// Multi-head self-attention.
 #[derive(Module, Debug)]
 pub struct SelfAttention {
-    q_proj: Linear,
-    k_proj: Linear,
-    v_proj: Linear,
-    out_proj: Linear,
-    heads: usize,
+    pub(super) q_proj: Linear,
+    pub(super) k_proj: Linear,
+    pub(super) v_proj: Linear,
+    pub(super) out_proj: Linear,
+    pub(super) heads: usize,
 }
 
 impl SelfAttention {
@@ -49,17 +49,17 @@ impl SelfAttention {
 /// fc2(quick_gelu(fc1 x)).
 #[derive(Module, Debug)]
 pub struct Mlp {
-    fc1: Linear,
-    fc2: Linear,
+    pub(super) fc1: Linear,
+    pub(super) fc2: Linear,
 }
 
 /// One pre-norm layer.
 #[derive(Module, Debug)]
 pub struct EncoderLayer {
-    self_attn: SelfAttention,
-    layer_norm1: LayerNorm,
-    mlp: Mlp,
-    layer_norm2: LayerNorm,
+    pub(super) self_attn: SelfAttention,
+    pub(super) layer_norm1: LayerNorm,
+    pub(super) mlp: Mlp,
+    pub(super) layer_norm2: LayerNorm,
 }
 
 impl EncoderLayer {
@@ -106,6 +106,12 @@ impl Encoder {
         let there = first.iter().fold(x, |x, layer| layer.forward(x, false));
         let last = rest.iter().fold(there.clone(), |x, layer| layer.forward(x, false));
         (there, last)
+    }
+
+    /// What goes into the last layer, and that layer; `None` where there is no layer.
+    pub fn up_to_the_last(&self, x: Tensor<3>) -> Option<(Tensor<3>, &EncoderLayer)> {
+        let (last, before) = self.layers.split_last()?;
+        Some((before.iter().fold(x, |x, layer| layer.forward(x, false)), last))
     }
 
     /// As [`Encoder::forward`], keeping the input and the output of every layer (for parity tests).

@@ -2,6 +2,7 @@
 //! `motionlens.json`. The embedded default is the same set of files, held in the binary.
 
 use super::config::{ClipConfig, ConfigFile};
+use super::dense::Reading;
 use super::head::{HeadConfig, MotionHead};
 use super::towers::Towers;
 use super::weights::{Weights, WeightsError, load_clip};
@@ -63,6 +64,34 @@ pub struct Card {
 pub struct MotionScale {
     pub motion: Reach,
     pub levels: Vec<Reach>,
+}
+
+/// How well the support maps that are shown ([`Reading::SHOWN`]) point, as `eval synth` measured it for a model. Percent where not
+/// AUROC.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pointing {
+    /// Frames in which the highest patch lies on the thing that the prompt names, and in which any patch would.
+    pub hits: f64,
+    pub chance: f64,
+    /// AUROC of the named thing's patches, and of the mover's where the prompt says how it moves.
+    pub auroc: f64,
+    pub motion_words: f64,
+}
+
+impl Pointing {
+    /// As a card's figures say it.
+    fn of(figures: &serde_json::Value) -> Option<Self> {
+        let shown = serde_json::to_value(Reading::SHOWN).ok()?;
+        let is_shown = |way: &&serde_json::Value| way["reading"] == shown && way["less_common"] == false;
+        let way = figures["support"].as_array()?.iter().find(is_shown)?;
+        let mean = |name: &str| way[name]["mean"].as_f64();
+        Some(Self {
+            hits: mean("pointing")?,
+            chance: mean("pointing_chance")?,
+            auroc: mean("auroc")?,
+            motion_words: mean("motion_words_auroc")?,
+        })
+    }
 }
 
 /// Where a scale begins to mean something, and where it ends.
@@ -137,6 +166,8 @@ pub struct Model {
     pub templates: Option<Templates>,
     /// What the colours of its motion maps mean, where the card says so.
     pub scale: Option<MotionScale>,
+    /// How well its support maps point, where the card says so.
+    pub pointing: Option<Pointing>,
 }
 
 impl ModelFiles {
@@ -267,6 +298,7 @@ impl ModelFiles {
             head_config: card.as_ref().map_or(untrained, |c| c.head.clone()),
             alpha: card.as_ref().map_or(0.0, |c| c.alpha),
             scale: card.as_ref().and_then(|c| c.scale.clone()),
+            pointing: card.as_ref().and_then(|c| Pointing::of(&c.figures)),
             templates: card.and_then(|c| c.templates),
             tau: logit_scale.exp().min(100.0),
             tokenizer: self.tokenizer,

@@ -3,6 +3,7 @@
 
 pub mod adapter;
 pub mod config;
+pub mod dense;
 pub mod encoder;
 pub mod folder;
 pub mod head;

@@ -1,6 +1,7 @@
 //! The CLIP vision tower (METHOD §1): a frame becomes n = N + 1 tokens of width D.
 
 use super::config::ClipConfig;
+use super::dense::Reading;
 use super::encoder::{Encoder, layer_norm};
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -129,6 +130,12 @@ impl VisionModel {
         let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [f * kept]), &x.device());
         let x = x.reshape([f * n, d]).select(0, rows).reshape([f, kept, d]);
         self.post_layernorm.forward(self.encoder.forward(x, false))
+    }
+
+    /// The last layer's tokens in each of these readings, after post_layernorm: `(F, n, D)` each.
+    pub fn read(&self, pixels: Tensor<4>, readings: &[Reading]) -> Vec<Tensor<3>> {
+        let Some((x, last)) = self.encoder.up_to_the_last(self.embed(pixels)) else { return Vec::new() };
+        readings.iter().map(|r| self.post_layernorm.forward(last.read(x.clone(), *r))).collect()
     }
 
     /// Every hidden state as Hugging Face counts them: the embeddings, then each layer's output, all `(F, n, D)`.

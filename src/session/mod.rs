@@ -8,6 +8,7 @@ pub mod freeze;
 pub mod maps;
 mod patch;
 mod scale;
+pub mod support;
 mod texts;
 
 pub use colours::Basis;
@@ -16,9 +17,10 @@ pub use freeze::FreezeMap;
 pub use maps::{Map, Maps};
 pub use patch::PatchFinding;
 pub use scale::Encode;
+pub use support::Support;
 pub use texts::{PromptNote, TextMeans};
 
-use crate::model::folder::MotionScale;
+use crate::model::folder::{MotionScale, Pointing};
 use crate::model::head::{HeadConfig, MotionHead};
 use crate::model::{ClipConfig, Model, ModelError, ModelFiles};
 use crate::prompt::{Templates, Tokenizer, TokenizerError};
@@ -71,6 +73,8 @@ pub struct ModelInfo {
     pub templates: Option<Templates>,
     /// What the colours of its motion maps mean, where the model folder says so; else the engine measures it.
     pub scale: Option<MotionScale>,
+    /// How well its support maps point, where the model folder says so.
+    pub pointing: Option<Pointing>,
 }
 
 /// Why a model cannot be used. Every message names the file.
@@ -275,5 +279,6 @@ fn info(model: &Model, embedded: bool, word_level: bool) -> ModelInfo {
         parameters: model.parameters(),
         templates: model.templates.clone(),
         scale: model.scale.clone(),
+        pointing: model.pointing,
     }
 }

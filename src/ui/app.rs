@@ -320,6 +320,15 @@ impl App {
                 }
             }
 
+            Intent::Where(at) => {
+                s.probes.prompt = at.and_then(|at| s.prompt_at(at));
+                match (s.probes.prompt, s.view.layer) {
+                    (Some(_), _) => s.view.layer = Layer::Support,
+                    (None, Layer::Support) => s.view.layer = Layer::Motion,
+                    _ => {}
+                }
+            }
+
             Intent::SetView(view) => s.view = view,
             Intent::Lanes(lanes) => s.lanes = lanes,
             Intent::Moment(on) => s.moment = on,

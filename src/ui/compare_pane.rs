@@ -168,7 +168,7 @@ fn notes(ui: &mut Ui, s: &State, compare: &Compare) {
             "The stage shows the moment, of which B has none; choose Clip above the classes for both pictures.",
         );
     }
-    if compare.has_maps() && matches!(s.view.layer, Layer::Freeze | Layer::Likeness) {
+    if compare.has_maps() && s.view.layer.is_probed() {
         warn("This layer is of A alone; choose another one above the stage for both pictures.");
     }
     if s.is_stale() {

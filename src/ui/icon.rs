@@ -21,6 +21,8 @@ pub enum Icon {
     Collapsed,
     Warning,
     Bulb,
+    /// A target: where.
+    Where,
     Check,
     Single,
     Wipe,
@@ -107,6 +109,10 @@ pub fn paint(painter: &egui::Painter, icon: Icon, c: Pos2, size: f32, colour: Co
             Shape::circle_stroke(at(0.0, -0.2), h * 0.65, stroke),
             line(vec![at(-0.3, 0.65), at(0.3, 0.65)]),
             line(vec![at(-0.2, 0.95), at(0.2, 0.95)]),
+        ]),
+        Icon::Where => painter.extend([
+            Shape::circle_stroke(at(0.0, 0.0), h * 0.75, stroke),
+            Shape::circle_filled(at(0.0, 0.0), h * 0.28, colour),
         ]),
         Icon::Single => painter.extend([frame(-0.9, -0.7, 0.9, 0.7)]),
         Icon::Wipe => painter.extend([

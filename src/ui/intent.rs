@@ -1,8 +1,8 @@
 //! Everything that a person can ask of the window. Panels, keys and tests all speak this, and so can a file: an intent says the
 //! same in JSON. What other threads bring back is an [`JobOutcome`](super::jobs::JobOutcome).
 
-use super::compare::{Align, Side};
-use super::edit::{PromptEdit, StateId};
+use super::compare::{self, Align};
+use super::edit::{PromptEdit, Side, StateId};
 use super::import::Names;
 use super::lanes::Lanes;
 use super::lens::Lens;
@@ -77,6 +77,8 @@ pub enum Intent {
     Brush(Option<Brush>),
     /// The patch that is asked about.
     Patch(Option<PatchAt>),
+    /// Where does that prompt (class, side, place in its list) find support? `None`: no prompt.
+    Where(Option<(usize, Side, usize)>),
     CancelWork,
 
     SetView(View),
@@ -110,7 +112,7 @@ pub enum Intent {
     ShelfLabel(Place, String),
 
     /// What stands on the other side of a comparison; `None`: nothing is compared any more.
-    Compare(Option<Side>),
+    Compare(Option<compare::Side>),
     /// Where the other side's play head stands.
     Align(Align),
 
@@ -159,7 +161,6 @@ pub enum Dialog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::edit::Side;
     use crate::ui::lanes::Measure;
     use crate::video::clip::Freeze;
 
@@ -179,6 +180,7 @@ mod tests {
             (Intent::Order(Order::Hand(vec![1, 0])), r#"{"order":{"hand":[1,0]}}"#),
             (Intent::Brush(Some(Brush::Pixels)), r#"{"brush":"pixels"}"#),
             (Intent::Patch(Some(PatchAt { frame: 2, patch: 9 })), r#"{"patch":{"frame":2,"patch":9}}"#),
+            (Intent::Where(Some((1, Side::Negative, 0))), r#"{"where":[1,"negative",0]}"#),
             (Intent::ResetAltered, r#""reset_altered""#),
             (Intent::GateWorth(true), r#"{"gate_worth":true}"#),
             (Intent::OpenModel(ModelSource::Embedded), r#"{"open_model":"embedded"}"#),

@@ -33,7 +33,7 @@ pub const LIST: [(&str, &str); 26] = [
     ("+ − 0", "closer, farther, the whole picture (also the wheel; drag moves it)"),
     ("V", "next overlay (with Shift the one before)"),
     ("R", "reset what is altered: frames as filmed, model as trained"),
-    ("Esc", "let go of the patch that was clicked, and of the brush"),
+    ("Esc", "let go of the patch that was clicked, of the prompt on the stage, and of the brush"),
     ("P", "pin the scores as the baseline"),
     ("S", "picture of the stage"),
     ("F", "full screen"),
@@ -93,6 +93,8 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
         on(Modifiers::NONE, Key::S, Intent::Snapshot);
         if s.probes.patch.is_some() {
             on(Modifiers::NONE, Key::Escape, Intent::Patch(None));
+        } else if s.probes.prompt.is_some() {
+            on(Modifiers::NONE, Key::Escape, Intent::Where(None));
         } else if s.probes.brush.is_some() {
             on(Modifiers::NONE, Key::Escape, Intent::Brush(None));
         }

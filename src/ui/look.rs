@@ -145,7 +145,7 @@ impl Quantity {
     /// The numbers that `layer` shows under `view`; `None` for the input, and for what this model has not.
     pub fn of(layer: Layer, view: &View, maps: &Maps) -> Option<Quantity> {
         Some(match layer {
-            Layer::Input | Layer::Freeze | Layer::Likeness => return None,
+            Layer::Input | Layer::Freeze | Layer::Likeness | Layer::Support => return None,
             Layer::Motion => match view.level.filter(|l| *l < maps.levels.len()) {
                 Some(l) => Quantity::Level(l),
                 None => Quantity::Motion,

@@ -9,8 +9,9 @@ use super::state::State;
 use super::theme;
 use crate::engine::Answer;
 use crate::model::Surgery;
+use crate::model::dense::Reading;
 use crate::view::{Colormap, Layer, Normalise};
-use egui::{Align2, CornerRadius, Pos2, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
+use egui::{Align2, CornerRadius, Pos2, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 
 /// Values over the patch grid of one frame.
 struct Overlay {
@@ -20,12 +21,15 @@ struct Overlay {
     colours: Colormap,
     /// What the numbers are.
     what: String,
+    /// What has to be known to read them.
+    explained: Option<String>,
 }
 
 /// What there is to draw, or why there is nothing.
 fn of(s: &State, layer: Layer, answer: &Answer, t: usize) -> Result<Overlay, String> {
     match layer {
         Layer::Freeze => freeze(s, answer),
+        Layer::Support => support(s, answer, t),
         _ => likeness(s, t),
     }
 }
@@ -48,7 +52,52 @@ fn freeze(s: &State, answer: &Answer) -> Result<Overlay, String> {
             "Δ margin if nothing moved there{coarse}; blue: the score of “{}” draws on it",
             s.freeze_class().unwrap_or_default()
         ),
+        explained: None,
     })
+}
+
+fn support(s: &State, answer: &Answer, t: usize) -> Result<Overlay, String> {
+    if s.probes.prompt.is_none() {
+        return Err("choose a prompt: “Where” beside it".to_owned());
+    }
+    let Some(prompt) = s.supported_prompt() else { return Err("the prompt is blank or gone".to_owned()) };
+    let waiting = || s.probe_progress().unwrap_or_else(|| "support: waiting".to_owned());
+    let Some(map) = s.support_map(answer) else { return Err(waiting()) };
+    Ok(Overlay {
+        grid: map.cols,
+        values: frame_or_empty(&map, t).to_vec(),
+        range: Normalise::over(&map.data),
+        colours: s.view.palette,
+        what: format!("cosine with “{prompt}”, {}; {}", Reading::SHOWN.words(), how_well(s)),
+        explained: Some(explained(s)),
+    })
+}
+
+/// How well support maps of this model point, in a few words.
+fn how_well(s: &State) -> String {
+    match s.model.as_ref().and_then(|m| m.pointing) {
+        Some(p) => format!("AUROC {:.2} on drawn shapes, {:.2} for words of motion", p.auroc, p.motion_words),
+        None => "how well it points is not known for this model".to_owned(),
+    }
+}
+
+/// The same in full.
+fn explained(s: &State) -> String {
+    let what = "Cosine of every patch with the prompt in CLIP's joint space. CLIP trains its class token alone; patches are read from \
+                the last vision layer with v·v attention and without its residual connection and MLP, which pointed best of ten \
+                readings. It shows what looks like the words, not what the score is made of.";
+    let measured = match s.model.as_ref().and_then(|m| m.pointing) {
+        Some(p) => format!(
+            "Measured for this model by eval synth: with words for things (“a red square”) the highest patch lies on the thing in \
+             {:.0}% of frames (any patch: {:.0}%), AUROC {:.2}. With words of motion AUROC {:.2} for what moves (0.50 is chance): a \
+             single frame does not show motion, so do not read these maps as where the motion is.",
+            p.hits, p.chance, p.auroc, p.motion_words
+        ),
+        None => "How well it points has not been measured for this model: motionlens eval synth does that where its words and \
+                 pictures are those of the drawn world."
+            .to_owned(),
+    };
+    format!("{what}\n\n{measured}")
 }
 
 fn likeness(s: &State, t: usize) -> Result<Overlay, String> {
@@ -68,6 +117,7 @@ fn likeness(s: &State, t: usize) -> Result<Overlay, String> {
                 range: Normalise { lo: 0.0, hi: map.range().1 },
                 colours: s.view.palette,
                 what: format!("attention of {named} to the static stream, block {} head {}", b + 1, h + 1),
+                explained: None,
             }
         }
         None => Overlay {
@@ -76,6 +126,7 @@ fn likeness(s: &State, t: usize) -> Result<Overlay, String> {
             range: Normalise { lo: found.similarity.range().0.min(0.0), hi: 1.0 },
             colours: s.view.palette,
             what: format!("cosine of each patch's token with that of {named}"),
+            explained: None,
         },
     })
 }
@@ -127,6 +178,11 @@ pub fn draw(
         over.rect_stroke(place(p), CornerRadius::ZERO, Stroke::new(1.0, theme::STRONG), StrokeKind::Inside);
         let x = bar.left() + bar.width() * overlay.range.unit(v);
         painter.vline(x, bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(2.0, theme::STRONG));
+    }
+    if let Some(explained) = &overlay.explained {
+        let r = ui.interact(strip, ui.scope_id().with(("caption", layer.name())), Sense::hover());
+        r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &overlay.what));
+        r.on_hover_text(explained);
     }
     let words = match value {
         Some((p, v)) => {

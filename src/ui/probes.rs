@@ -1,10 +1,12 @@
-//! What is asked beside the evidence while somebody looks at it: the freeze map, and a patch that was clicked. Each finding
+//! What is asked beside the evidence while somebody looks at it: the freeze map, a patch that was clicked, and where a prompt finds support. Each finding
 //! belongs to the question of what is shown; of another it is not drawn.
 
+use super::document::{ClassKey, PromptKey};
+use super::edit::Side;
 use super::state::State;
 use crate::engine::{Answer, Finding, Probe, Question, QuestionId};
 use crate::score::ClassEmbedding;
-use crate::session::{FreezeMap, PatchFinding};
+use crate::session::{FreezeMap, Map, PatchFinding};
 use crate::view::Layer;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -26,6 +28,21 @@ pub enum Brush {
     Tokens,
     /// The pixels, which are encoded again.
     Pixels,
+}
+
+/// A prompt, for as long as there is one in its place: it may be typed into meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PromptAt {
+    class: ClassKey,
+    side: Side,
+    which: Which,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Which {
+    Own(PromptKey),
+    /// From this template.
+    Filled(usize),
 }
 
 struct Found {
@@ -50,6 +67,8 @@ pub struct Probes {
     pub class: Option<String>,
     pub brush: Option<Brush>,
     pub patch: Option<PatchAt>,
+    /// The prompt whose support map is wanted.
+    pub prompt: Option<PromptAt>,
 }
 
 impl Probes {
@@ -106,7 +125,8 @@ impl State {
         let trained = self.model.as_ref().is_some_and(|m| m.head_trained);
         let freeze = (self.view.layer == Layer::Freeze && trained).then_some(Probe::Freeze);
         let patch = self.probes.patch.map(|at| Probe::Patch { frame: at.frame, patch: at.patch });
-        freeze.into_iter().chain(patch).collect()
+        let support = self.probes.prompt.map(|_| Probe::Support);
+        freeze.into_iter().chain(patch).chain(support).collect()
     }
 
     /// The freeze map of this answer, and whether it is as fine as it gets.
@@ -114,7 +134,7 @@ impl State {
         let found = self.probes.find(answer, Probe::Freeze)?;
         match &*found.finding {
             Finding::Freeze(map) => Some((map, found.whole)),
-            Finding::Patch(_) => None,
+            _ => None,
         }
     }
 
@@ -124,7 +144,7 @@ impl State {
         let probe = Probe::Patch { frame: at.frame, patch: at.patch };
         match &*self.probes.find(&self.shown.as_ref()?.answer, probe)?.finding {
             Finding::Patch(found) => Some((at, found)),
-            Finding::Freeze(_) => None,
+            _ => None,
         }
     }
 
@@ -145,6 +165,56 @@ impl State {
         let surgery = &answer.question.surgery;
         let classes = if surgery.no_joint_adapter { &self.probes.plain } else { &self.probes.classes };
         map.change(classes.iter().find(|c| c.name == name)?, !surgery.no_negatives)
+    }
+
+    /// The prompt in this place now.
+    pub fn prompt_at(&self, (c, side, i): (usize, Side, usize)) -> Option<PromptAt> {
+        let document = self.history.present();
+        let class = document.prompts.classes.get(c)?;
+        let which = match side.list(class) {
+            Some(_) => Which::Own(*document.prompt_keys(c)?.side(side).get(i)?),
+            None => {
+                side.prompts(&document.prompts, class).get(i)?;
+                Which::Filled(i)
+            }
+        };
+        Some(PromptAt { class: document.class_key(c)?, side, which })
+    }
+
+    /// The prompt whose support map is wanted: its class, its text, and its place among those of its side that are not blank.
+    /// `None` where it is gone or blank.
+    fn supported(&self) -> Option<(usize, String, usize)> {
+        let PromptAt { class: key, side, which } = self.probes.prompt?;
+        let document = self.history.present();
+        let c = (0..document.prompts.classes.len()).find(|c| document.class_key(*c) == Some(key))?;
+        let class = &document.prompts.classes[c];
+        let i = match which {
+            Which::Own(key) => document.prompt_keys(c)?.side(side).iter().position(|k| *k == key)?,
+            Which::Filled(i) => i,
+        };
+        let list = side.shown(&document.prompts, class);
+        let text = list.get(i).filter(|text| !text.trim().is_empty())?.clone();
+        let before = list[..i].iter().filter(|text| !text.trim().is_empty()).count();
+        Some((c, text, before))
+    }
+
+    /// The text of that prompt.
+    pub fn supported_prompt(&self) -> Option<String> {
+        self.supported().map(|(_, text, _)| text)
+    }
+
+    /// Its support map on this answer's frames, once the patches and the prompt are known.
+    pub fn support_map(&self, answer: &Answer) -> Option<Map> {
+        let Finding::Support(support) = &*self.probes.find(answer, Probe::Support)?.finding else {
+            return None;
+        };
+        let (c, _, i) = self.supported()?;
+        let class = self.probes.plain.get(c)?;
+        let prompt = match self.probes.prompt?.side {
+            Side::Positive => class.positive_prompts.get(i)?,
+            Side::Negative => &class.negative_prompts.get(i)?.1,
+        };
+        Some(support.map(prompt, None))
     }
 
     /// How far the work on a probe is, in words.

@@ -5,6 +5,7 @@ use super::class_card::menu;
 use super::document::PromptKey;
 use super::edit::{PromptEdit, Side};
 use super::field::{Left, Line, goes};
+use super::icon::{self, Icon};
 use super::intent::Intent;
 use super::state::State;
 use super::{elide, theme};
@@ -18,6 +19,8 @@ const COSINE: f32 = 42.0;
 const ADDS: f32 = 54.0;
 const SETS: f32 = 24.0;
 const MARK: f32 = 20.0;
+/// The button that lays the prompt's support map over the stage, with its gap.
+const WHERE: f32 = 22.0;
 
 pub fn show(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Intent>) {
     let document = s.history.present();
@@ -67,7 +70,7 @@ pub fn show(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Intent>)
             let row = Row { c, side, i, class: &class.name, text, number: number.flatten() };
             match keys.get(i).filter(|_| own) {
                 Some(key) => row.field(ui, s, *key, out),
-                None => row.filled(ui, s),
+                None => row.filled(ui, s, out),
             }
         }
     });
@@ -157,7 +160,7 @@ impl Row<'_> {
                 text: self.text,
                 hint: "write a prompt",
                 name: name.clone(),
-                width: (ui.available_width() - COSINE - ADDS - SETS - MARK - 20.0 - 20.0).max(60.0),
+                width: (ui.available_width() - COSINE - ADDS - SETS - MARK - WHERE - 20.0 - 20.0).max(60.0),
                 newest: s.history.newest() == Some(key.into()),
                 select: false,
             };
@@ -182,6 +185,7 @@ impl Row<'_> {
                 _ => {}
             }
             self.numbers(ui, note, s);
+            self.find(ui, s, out);
             menu(ui, format!("Menu of {name}"), |ui| {
                 for (what, e) in [
                     ("Move up", PromptEdit::MovePrompt(c, side, i, -1)),
@@ -198,12 +202,12 @@ impl Row<'_> {
     }
 
     /// A prompt from a template.
-    fn filled(&self, ui: &mut Ui, s: &State) {
+    fn filled(&self, ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         let note = s.notes.get(self.text);
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
             ui.label(RichText::new(self.side.sign()).font(theme::numbers()).color(colour(self.side)));
-            let width = (ui.available_width() - COSINE - ADDS - SETS - MARK - 16.0).max(60.0);
+            let width = (ui.available_width() - COSINE - ADDS - SETS - MARK - WHERE - 16.0).max(60.0);
             // One line, whatever is typed into the template.
             let font = egui::TextStyle::Body.resolve(ui.style());
             let shown = elide::middle(ui, self.text, &font, width);
@@ -215,7 +219,19 @@ impl Row<'_> {
                 r.on_hover_text(self.text);
             }
             self.numbers(ui, note, s);
+            self.find(ui, s, out);
         });
+    }
+
+    /// Lays the prompt's support map over the stage, or takes it away.
+    fn find(&self, ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+        let at = (self.c, self.side, self.i);
+        let on = s.probes.prompt.is_some() && s.prompt_at(at) == s.probes.prompt;
+        let tip = "Where does this prompt find support? Its map over the stage (Esc takes it away)";
+        let name = format!("Where: {}", self.name());
+        if icon::toggle(ui, Icon::Where, vec2(18.0, 16.0), on, name, tip).clicked() {
+            out.push(Intent::Where((!on).then_some(at)));
+        }
     }
 
     /// Cosine, what the prompt adds to p, the sign of the negative that sets s−, and a mark: each in a place of its own, full or empty.

@@ -298,10 +298,7 @@ impl Whose {
     /// What stands side by side where two do. Of what stands beside no probe is asked, and it has no sweep.
     fn pair(s: &State) -> Option<[Self; 2]> {
         let layer = s.view.layer;
-        if s.moment {
-            return None;
-        }
-        if matches!(layer, Layer::Freeze | Layer::Likeness) {
+        if s.moment || layer.is_probed() {
             return None;
         }
         if s.is_comparing() {
@@ -447,14 +444,14 @@ fn picture_of(
     let crop = crop_rect(picture, drawn.crop);
     outside_crop(&painter, picture, crop);
     if drawn.seen && drawn.moment.is_none() {
-        if matches!(layer, Layer::Freeze | Layer::Likeness) {
+        if layer.is_probed() {
             overlay::draw(ui, s, layer, (answer, drawn.t), crop, frame, strip);
         }
         // The other side is looked at and not altered.
         if whose != Whose::Other {
             overlay::hand(ui, s, &hand, (crop, frame), drawn.t, out);
         }
-        if matches!(layer, Layer::Freeze | Layer::Likeness) {
+        if layer.is_probed() {
             whose.badges(s, &painter, frame);
             return;
         }

@@ -6,7 +6,7 @@ use egui_kittest::kittest::Queryable;
 use motionlens::engine::{Answer, Event, Finding, Probe, Scored};
 use motionlens::model::{GateClamp, Surgery};
 use motionlens::score::ClassEmbedding;
-use motionlens::session::{FreezeMap, Map, PatchFinding};
+use motionlens::session::{FreezeMap, Map, PatchFinding, Support};
 use motionlens::ui::intent::Intent;
 use motionlens::ui::look::View;
 use motionlens::ui::pictures::Pictures;
@@ -343,6 +343,39 @@ fn a_clicked_patch_is_asked_about_and_escape_lets_go_of_it() {
     p.state_mut().window.run();
     assert_eq!(state(&p).probes.patch, None);
     assert_ne!(state(&p).view.layer, Layer::Likeness);
+}
+
+#[test]
+fn where_a_prompt_finds_support_is_asked_for_and_follows_its_edits_and_escape_lets_go_of_it() {
+    let mut h = analysed([1280.0, 800.0], false);
+    if let Some(closed) = h.query_by_label("Show prompts of moving left") {
+        closed.click();
+        h.run();
+    }
+    h.get_by_label("Where: Positive prompt 1 of moving left").click();
+    h.run();
+    assert_eq!(h.state().state().wanted_probes(), [Probe::Support]);
+    assert_eq!(h.state().state().view.layer, Layer::Support);
+    let answer = h.state().state().shown.as_ref().unwrap().answer.clone();
+    assert!(h.state().state().support_map(&answer).is_none(), "nothing has been read yet");
+    let frame: Arc<[f32]> = [[1.0, 0.0], [0.0, 1.0]].iter().cycle().take(64).flatten().copied().collect();
+    let support = Support { frames: vec![frame; 8], grid: 8 };
+    h.state_mut().show_finding(Probe::Support, Finding::Support(support));
+    let plain = |v: [f32; 2]| {
+        let mut classes = ClassEmbedding::clone(&classes()[0]);
+        classes.positive_prompts = vec![v.into(); 8];
+        Event::PlainTexts { revision: 0, classes: Arc::new(vec![classes]) }
+    };
+    for v in [[0.6, 0.8], [-0.8, 0.6]] {
+        h.state_mut().on_event(plain(v));
+        h.run();
+        let map = h.state().state().support_map(&answer).expect("a map");
+        assert_eq!(map.frame(3)[..2], v, "the map is of the prompt as it is now");
+    }
+    h.key_press(egui::Key::Escape);
+    h.run();
+    assert!(h.state().state().probes.prompt.is_none() && h.state().state().wanted_probes().is_empty());
+    assert_ne!(h.state().state().view.layer, Layer::Support);
 }
 
 #[test]

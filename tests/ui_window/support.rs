@@ -95,6 +95,7 @@ fn model_with(head_trained: bool) -> Event {
             identity: "small".into(),
             word_level: true,
             scale: Some(scale()),
+            pointing: None,
             head_trained,
             embedded: true,
             folder: None,
