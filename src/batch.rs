@@ -25,8 +25,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-/// The clips that are wanted of a video, once the times of its frames are known.
-pub type Cut = Box<dyn FnOnce(&FrameTimes) -> Vec<ClipSpec> + Send>;
+/// The clips that are wanted of a video, once the times of its frames are known; or why there can be none.
+pub type Cut = Box<dyn FnOnce(&FrameTimes) -> Result<Vec<ClipSpec>, String> + Send>;
 
 /// A video, and what is wanted of it.
 pub struct Asked {
@@ -190,20 +190,15 @@ fn clips(
     }
     let source = Source::open(&asked.path, Arc::new(|| {}));
     let times = source.frames(cancel)?;
-    let mut reader = FrameReader::open(&source, cancel)?;
-    for spec in (asked.cut)(&times) {
-        // Its nearest frame would be the last one, which nobody meant.
-        if spec.span.start > Pts(0) && spec.span.start >= times.end {
-            let (start, end) = (spec.span.start.secs(), times.end.secs());
-            let message = format!(
-                "{}: a stretch from {start} s was named, but the video ends at {end:.3} s",
-                asked.path.display()
-            );
-            if tell.send(Err(ReadFailure { spec: Some(spec), message })).is_err() {
-                return Err(VideoError::Cancelled);
-            }
-            continue;
+    let specs = match (asked.cut)(&times) {
+        Ok(specs) => specs,
+        Err(why) => {
+            let message = format!("{}: {why}", asked.path.display());
+            return tell.send(Err(ReadFailure { spec: None, message })).map_err(|_| VideoError::Cancelled);
         }
+    };
+    let mut reader = FrameReader::open(&source, cancel)?;
+    for spec in specs {
         let read = clip(&source, &times, &mut reader, &spec, reading, cancel);
         let told = match read {
             Ok(clip) => tell.send(Ok(clip)),

@@ -15,7 +15,7 @@ fn pixels(session: &Session, frames: usize) -> Vec<f32> {
 }
 
 #[test]
-fn as_clip_reads_it_the_last_layer_is_what_the_towers_give_and_every_other_reading_differs() {
+fn every_reading_gives_patches_of_unit_norm_and_none_is_what_clip_leaves_but_its_own() {
     let session = Session::load(&ModelSource::Embedded, &Device::flex(), &|_, _| ()).unwrap();
     let side = session.preprocess.size;
     let data: Vec<f32> = (0..2 * 3 * side * side).map(|i| (i as f32 * 0.37).sin()).collect();
@@ -56,7 +56,9 @@ fn as_clip_reads_it_a_support_map_is_the_likeness_of_the_patches() {
     let map = support.map(&prompt, None);
     let tokens: Vec<Arc<[f32]>> = session.encode_frames(&frames).unwrap();
     let x = session.clips(&tokens, 8);
-    for (frame, patch) in [(0, 0), (3, 7), (7, grid * grid - 1)] {
+    // Every patch of one frame, and the corners of the clip.
+    let some = (0..grid * grid).map(|patch| (3, patch)).chain([(0, 0), (7, grid * grid - 1)]);
+    for (frame, patch) in some {
         let found = session.patch(&x, &Surgery::default(), frame, patch).unwrap();
         let joint = found.joint.expect("the default model reads the last layer");
         let want: f32 = joint.iter().zip(&prompt).map(|(a, b)| a * b).sum();

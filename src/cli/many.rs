@@ -108,18 +108,28 @@ impl Many {
         let spans =
             self.span_s.map(|span| (Pts::from_secs(span), Pts::from_secs(self.hop_s.unwrap_or(span))));
         Box::new(move |times| {
+            // Its nearest frame would be the last one, which nobody meant.
+            if start > Pts(0) && start >= times.end {
+                let (start, end) = (start.secs(), times.end.secs());
+                return Err(format!("a stretch from {start} s was named, but the video ends at {end:.3} s"));
+            }
             let whole = Span::new(start, end.unwrap_or(times.end));
-            let spans = spans.map_or_else(|| vec![whole], |(span, hop)| slide(whole, span, hop));
-            spans
-                .into_iter()
-                .map(|span| ClipSpec { order: order.clone(), ..ClipSpec::segments(span) })
-                .collect()
+            let spans = match spans {
+                Some((span, hop)) => slide(Span::new(start, whole.end.min(times.end)), span, hop)
+                    .ok_or_else(|| format!("it gives more than {MOST} clips; choose a longer --hop-s"))?,
+                None => vec![whole],
+            };
+            let clip = |span| ClipSpec { order: order.clone(), ..ClipSpec::segments(span) };
+            Ok(spans.into_iter().map(clip).collect())
         })
     }
 }
 
-/// Spans one hop apart until one reaches the end, where it is cut off.
-fn slide(whole: Span, span: Pts, hop: Pts) -> Vec<Span> {
+/// Clips of one video at most: a file may say that it lasts for years.
+const MOST: usize = 1_000_000;
+
+/// Spans one hop apart until one reaches the end, where it is cut off; `None`: they are more than [`MOST`].
+fn slide(whole: Span, span: Pts, hop: Pts) -> Option<Vec<Span>> {
     let starts = (0..).map(|k| Pts(whole.start.0.saturating_add(hop.0.saturating_mul(k))));
     let mut spans = Vec::new();
     for start in starts {
@@ -128,10 +138,13 @@ fn slide(whole: Span, span: Pts, hop: Pts) -> Vec<Span> {
             spans.push(Span::new(start, end));
         }
         if end >= whole.end {
-            return spans;
+            return Some(spans);
+        }
+        if spans.len() >= MOST {
+            return None;
         }
     }
-    spans
+    None
 }
 
 /// Where the lines go.
@@ -475,7 +488,7 @@ mod tests {
     #[test]
     fn spans_cover_the_video_and_only_the_last_is_shorter() {
         let of = |end: i64, span: i64, hop: i64| -> Vec<(i64, i64)> {
-            let spans = slide(Span::new(Pts(0), Pts(end)), Pts(span), Pts(hop));
+            let spans = slide(Span::new(Pts(0), Pts(end)), Pts(span), Pts(hop)).unwrap();
             spans.iter().map(|s| (s.start.0, s.end.0)).collect()
         };
         assert_eq!(of(10, 4, 4), [(0, 4), (4, 8), (8, 10)]);
@@ -485,5 +498,7 @@ mod tests {
         // With a hop longer than the span what lies between is left out on purpose.
         assert_eq!(of(10, 2, 8), [(0, 2), (8, 10)]);
         assert_eq!(of(9, 2, 5), [(0, 2), (5, 7)]);
+        let years = Span::new(Pts(0), Pts(i64::MAX));
+        assert_eq!(slide(years, Pts::from_secs(0.01), Pts::from_secs(0.01)), None);
     }
 }

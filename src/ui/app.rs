@@ -322,6 +322,7 @@ impl App {
 
             Intent::Where(at) => {
                 s.probes.prompt = at.and_then(|at| s.prompt_at(at));
+                s.word_prompt();
                 match (s.probes.prompt, s.view.layer) {
                     (Some(_), _) => s.view.layer = Layer::Support,
                     (None, Layer::Support) => s.view.layer = Layer::Motion,
@@ -471,6 +472,7 @@ impl App {
             Event::Answered { answer, scored } => {
                 s.ended(answer.id);
                 s.beside.answered(&answer, scored.as_ref());
+                s.other_ended(answer.id, None);
                 if let Some(scored) = &scored {
                     s.shelf.take(scored);
                 }
@@ -489,7 +491,8 @@ impl App {
             Event::Failed { question, message } => {
                 s.ended(question);
                 let on_stage = s.asked.as_ref().is_some_and(|asked| asked.id() == question);
-                if s.shelf.fail(question, &message) && !on_stage {
+                let elsewhere = s.shelf.fail(question, &message) | s.other_ended(question, Some(&message));
+                if elsewhere && !on_stage {
                     return;
                 }
                 s.follow = false;
@@ -505,7 +508,7 @@ impl App {
             Event::Probed { id, question, probe, finding, whole } => {
                 s.probes.take(id, question, probe, finding, whole);
             }
-            Event::PlainTexts { classes, .. } => s.probes.plain = classes,
+            Event::PlainTexts { revision, classes } => s.take_plain(revision, classes),
             Event::Texts { notes, revision, model, classes } => {
                 s.encoding = None;
                 s.probes.classes = classes.clone();

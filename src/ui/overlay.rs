@@ -60,9 +60,11 @@ fn support(s: &State, answer: &Answer, t: usize) -> Result<Overlay, String> {
     if s.probes.prompt.is_none() {
         return Err("choose a prompt: “Where” beside it".to_owned());
     }
-    let Some(prompt) = s.supported_prompt() else { return Err("the prompt is blank or gone".to_owned()) };
+    if !s.has_supported() {
+        return Err("the prompt is blank or gone".to_owned());
+    }
     let waiting = || s.probe_progress().unwrap_or_else(|| "support: waiting".to_owned());
-    let Some(map) = s.support_map(answer) else { return Err(waiting()) };
+    let Some((prompt, map)) = s.support_map(answer) else { return Err(waiting()) };
     Ok(Overlay {
         grid: map.cols,
         values: frame_or_empty(&map, t).to_vec(),

@@ -1,5 +1,5 @@
-//! What is asked beside the evidence while somebody looks at it: the freeze map, a patch that was clicked, and where a prompt finds support. Each finding
-//! belongs to the question of what is shown; of another it is not drawn.
+//! What is asked beside the evidence while somebody looks at it: the freeze map, a patch that was clicked, and where a prompt finds
+//! support. Each finding belongs to the question of what is shown; of another it is not drawn.
 
 use super::document::{ClassKey, PromptKey};
 use super::edit::Side;
@@ -45,6 +45,16 @@ enum Which {
     Filled(usize),
 }
 
+/// The prompt on the stage as its map is of it: between an edit and its text side the words and the map are still those before.
+#[derive(Clone, Debug)]
+struct Worded {
+    at: PromptAt,
+    text: String,
+    /// In the joint space of the model of that identity, without DA_j (E).
+    vector: Arc<[f32]>,
+    model: String,
+}
+
 struct Found {
     question: Arc<Question>,
     probe: Probe,
@@ -63,12 +73,15 @@ pub struct Probes {
     /// The present classes, in the model's joint space and without DA_j.
     pub classes: Arc<Vec<ClassEmbedding>>,
     pub plain: Arc<Vec<ClassEmbedding>>,
+    /// The revision of the prompts that `plain` is of.
+    plain_revision: u64,
     /// The class whose margin the freeze map is of; `None`: the likeliest.
     pub class: Option<String>,
     pub brush: Option<Brush>,
     pub patch: Option<PatchAt>,
     /// The prompt whose support map is wanted.
     pub prompt: Option<PromptAt>,
+    worded: Option<Worded>,
 }
 
 impl Probes {
@@ -198,23 +211,40 @@ impl State {
         Some((c, text, before))
     }
 
-    /// The text of that prompt.
-    pub fn supported_prompt(&self) -> Option<String> {
-        self.supported().map(|(_, text, _)| text)
+    /// Takes the classes without DA_j.
+    pub fn take_plain(&mut self, revision: u64, classes: Arc<Vec<ClassEmbedding>>) {
+        (self.probes.plain, self.probes.plain_revision) = (classes, revision);
+        self.word_prompt();
     }
 
-    /// Its support map on this answer's frames, once the patches and the prompt are known.
-    pub fn support_map(&self, answer: &Answer) -> Option<Map> {
+    /// Lays hold of the prompt that is wanted as it is now, where its text side is that of the present prompts.
+    pub fn word_prompt(&mut self) {
+        if self.probes.plain_revision != self.revision {
+            return;
+        }
+        let worded = self.supported().and_then(|(c, text, i)| {
+            let (at, class) = (self.probes.prompt?, self.probes.plain.get(c)?);
+            let vector = match at.side {
+                Side::Positive => class.positive_prompts.get(i)?,
+                Side::Negative => &class.negative_prompts.get(i)?.1,
+            };
+            Some(Worded { at, text, vector: vector.clone(), model: self.model.as_ref()?.identity.clone() })
+        });
+        self.probes.worded = worded;
+    }
+
+    /// The prompt whose support map is wanted is there, and not blank.
+    pub fn has_supported(&self) -> bool {
+        self.supported().is_some()
+    }
+
+    /// The support map on this answer's frames with the text that it is of, once the patches and the prompt are known.
+    pub fn support_map(&self, answer: &Answer) -> Option<(&str, Map)> {
         let Finding::Support(support) = &*self.probes.find(answer, Probe::Support)?.finding else {
             return None;
         };
-        let (c, _, i) = self.supported()?;
-        let class = self.probes.plain.get(c)?;
-        let prompt = match self.probes.prompt?.side {
-            Side::Positive => class.positive_prompts.get(i)?,
-            Side::Negative => &class.negative_prompts.get(i)?.1,
-        };
-        Some(support.map(prompt, None))
+        let worded = self.probes.worded.as_ref().filter(|w| Some(w.at) == self.probes.prompt)?;
+        (worded.model == answer.question.model).then(|| (&*worded.text, support.map(&worded.vector, None)))
     }
 
     /// How far the work on a probe is, in words.

@@ -7,6 +7,7 @@ use motionlens::engine::{Answer, Event, Finding, Probe, Scored};
 use motionlens::model::{GateClamp, Surgery};
 use motionlens::score::ClassEmbedding;
 use motionlens::session::{FreezeMap, Map, PatchFinding, Support};
+use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::look::View;
 use motionlens::ui::pictures::Pictures;
@@ -361,17 +362,30 @@ fn where_a_prompt_finds_support_is_asked_for_and_follows_its_edits_and_escape_le
     let frame: Arc<[f32]> = [[1.0, 0.0], [0.0, 1.0]].iter().cycle().take(64).flatten().copied().collect();
     let support = Support { frames: vec![frame; 8], grid: 8 };
     h.state_mut().show_finding(Probe::Support, Finding::Support(support));
-    let plain = |v: [f32; 2]| {
+    let plain = |v: [f32; 2], revision: u64| {
         let mut classes = ClassEmbedding::clone(&classes()[0]);
         classes.positive_prompts = vec![v.into(); 8];
-        Event::PlainTexts { revision: 0, classes: Arc::new(vec![classes]) }
+        Event::PlainTexts { revision, classes: Arc::new(vec![classes]) }
     };
+    let now = h.state().state().revision;
     for v in [[0.6, 0.8], [-0.8, 0.6]] {
-        h.state_mut().on_event(plain(v));
+        h.state_mut().on_event(plain(v, now));
         h.run();
-        let map = h.state().state().support_map(&answer).expect("a map");
-        assert_eq!(map.frame(3)[..2], v, "the map is of the prompt as it is now");
+        let (text, map) = h.state().state().support_map(&answer).expect("a map");
+        assert_eq!(
+            (text, &map.frame(3)[..2]),
+            ("moving left", &v[..]),
+            "the map is of the prompt as it is now"
+        );
     }
+    // A class before it, whose text side has not come: words and map are still those of the prompt that was asked for.
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::MoveClass(0, 1)));
+    h.run();
+    assert_ne!(h.state().state().revision, now);
+    h.state_mut().on_event(plain([1.0, 0.0], now));
+    let (text, map) = h.state().state().support_map(&answer).expect("a map");
+    assert_eq!((text, &map.frame(3)[..2]), ("moving left", &[-0.8, 0.6][..]));
     h.key_press(egui::Key::Escape);
     h.run();
     assert!(h.state().state().probes.prompt.is_none() && h.state().state().wanted_probes().is_empty());

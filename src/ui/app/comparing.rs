@@ -3,7 +3,7 @@
 //! stands beside what is shown.
 
 use super::App;
-use crate::engine::{Engine, Event, Memory};
+use crate::engine::{Engine, Event, Memory, Question, QuestionId};
 use crate::prompt::PromptSet;
 use crate::score::ClassEmbedding;
 use crate::session::ModelSource;
@@ -39,6 +39,18 @@ impl Rival {
 }
 
 impl State {
+    /// The question of the clip on the other side has been answered, or why it cannot be; whether it was that one.
+    pub(super) fn other_ended(&mut self, question: QuestionId, problem: Option<&str>) -> bool {
+        let of =
+            |asked: &Question| self.other_question(asked).is_some_and(|(_, other)| other.id() == question);
+        let own = self.asked.as_ref().is_some_and(of);
+        let Some(compare) = self.compare.as_mut().filter(|c| own && c.playback().is_some()) else {
+            return false;
+        };
+        compare.problem = problem.map(str::to_owned);
+        true
+    }
+
     /// Takes the text side of the prompts that are compared with; whether it was theirs.
     pub(super) fn take_other_texts(
         &mut self,
@@ -202,8 +214,14 @@ impl App {
                 compare.problem = Some(message);
             }
             Event::Scale { scale: measured, .. } => *scale = Some(measured),
-            Event::Answered { answer, scored } => s.beside.answered(&answer, scored.as_ref()),
-            Event::Scored(scored) => s.beside.take(&scored),
+            Event::Answered { answer, scored } => {
+                compare.problem = None;
+                s.beside.answered(&answer, scored.as_ref());
+            }
+            Event::Scored(scored) => {
+                compare.problem = None;
+                s.beside.take(&scored);
+            }
             Event::Failed { message, .. } | Event::PromptsFailed { message, .. } => {
                 compare.problem = Some(message);
             }
