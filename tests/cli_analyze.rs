@@ -388,6 +388,15 @@ fn errors_name_the_file_and_exit_with_one() {
 }
 
 #[test]
+fn a_stretch_after_the_end_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let video = clip(dir.path());
+    for args in [&["--start-s", "7"][..], &["--start-s", "7", "--end-s", "8"]] {
+        assert_error(&analyze(&video, args), 1, "from 7 s was named, but the video ends at 1.000 s");
+    }
+}
+
+#[test]
 fn wrong_usage_exits_with_two() {
     for args in [
         &["analyze"][..],

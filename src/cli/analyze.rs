@@ -191,6 +191,7 @@ fn one(arguments: &Arguments, video: &Path) -> Result<Option<PathBuf>, CliError>
     let source = Source::open(video, Arc::new(|| {}));
     let times = source.frames(&cancel)?;
     let start = arguments.start.map_or(Pts(0), Pts::from_secs);
+    times.begins(start).map_err(|why| CliError::Engine(format!("{}: {why}", video.display())))?;
     let end = arguments.end.map_or(times.end, Pts::from_secs);
     let outcome = ask(Request {
         device: arguments.model.device,

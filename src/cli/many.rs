@@ -108,11 +108,7 @@ impl Many {
         let spans =
             self.span_s.map(|span| (Pts::from_secs(span), Pts::from_secs(self.hop_s.unwrap_or(span))));
         Box::new(move |times| {
-            // Its nearest frame would be the last one, which nobody meant.
-            if start > Pts(0) && start >= times.end {
-                let (start, end) = (start.secs(), times.end.secs());
-                return Err(format!("a stretch from {start} s was named, but the video ends at {end:.3} s"));
-            }
+            times.begins(start)?;
             let whole = Span::new(start, end.unwrap_or(times.end));
             let spans = match spans {
                 Some((span, hop)) => slide(Span::new(start, whole.end.min(times.end)), span, hop)

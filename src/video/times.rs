@@ -23,6 +23,16 @@ impl FrameTimes {
         Self { times, end, ..Self::default() }
     }
 
+    /// A stretch that a person names has to begin within the video: the frame nearest to what lies behind it is the last one,
+    /// which nobody means. The error says so.
+    pub fn begins(&self, start: Pts) -> Result<(), String> {
+        if start > Pts(0) && start >= self.end {
+            let (start, end) = (start.secs(), self.end.secs());
+            return Err(format!("a stretch from {start} s was named, but the video ends at {end:.3} s"));
+        }
+        Ok(())
+    }
+
     /// It is known that decoding cannot start after `from` to get to `to`.
     pub fn is_one_run(&self, from: Pts, to: Pts) -> bool {
         let next = self.keys.partition_point(|key| *key <= from);
