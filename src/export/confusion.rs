@@ -13,6 +13,8 @@ const MARGIN: u32 = 16;
 const NAMES: u32 = 300;
 const INK: [u8; 3] = [20; 3];
 const FAINT: [u8; 3] = [90; 3];
+/// The row of a class without clips.
+const NOTHING: [u8; 3] = [225; 3];
 const TEXT: f32 = 10.0;
 
 /// Characters of a name that fit beside its row.
@@ -48,7 +50,7 @@ fn draw(classes: &[String], counts: &[u32], caption: &[String]) -> RgbImage {
     let width = (2 * MARGIN + NAMES + matrix).max(720);
     let mut letters = Letters::default();
     let lines: Vec<&str> = caption.iter().map(String::as_str).chain([
-        "Rows: the class of a clip. Columns: the class that was said, by the numbers of the rows. Colour: the share of the row's clips, 0 to 100%.",
+        "Rows: the class of a clip. Columns: the class that was said, by the numbers of the rows. Colour: the share of the row's clips, 0 to 100%; grey: it has none.",
     ]).collect();
     let foot: u32 = lines.iter().map(|line| letters.height(line, 12.0, width - 2 * MARGIN) + 2).sum();
     let height = 2 * MARGIN + HEAD + matrix + 24 + foot;
@@ -72,7 +74,7 @@ fn draw(classes: &[String], counts: &[u32], caption: &[String]) -> RgbImage {
         let all: u32 = cells.iter().sum();
         for (column, cell) in cells.iter().enumerate() {
             let share = *cell as f32 / all.max(1) as f32;
-            let colour = Colormap::Viridis.color(share);
+            let colour = if all == 0 { NOTHING } else { Colormap::Viridis.color(share) };
             // A line of white between cells that are large enough to spare it.
             let inner = if side > 8 { side - 1 } else { side };
             let data = colour.repeat((inner * inner) as usize);
