@@ -295,14 +295,15 @@ enum Whose {
 }
 
 impl Whose {
-    /// What stands side by side where two do. Of what stands beside no probe is asked, and it has no sweep.
+    /// What stands side by side where two do. Of what stands beside no probe is asked, but for the likeness to a patch while two
+    /// sides are compared, and it has no sweep.
     fn pair(s: &State) -> Option<[Self; 2]> {
         let layer = s.view.layer;
+        if s.is_comparing() && (layer == Layer::Likeness || !layer.is_probed()) {
+            return Some([Self::Shown, Self::Other]);
+        }
         if s.moment || layer.is_probed() {
             return None;
-        }
-        if s.is_comparing() {
-            return Some([Self::Shown, Self::Other]);
         }
         (s.view.beside && s.original().is_some()).then_some([Self::Original, Self::Shown])
     }
@@ -343,6 +344,16 @@ impl Whose {
         if let Some(name) = s.side_name(self == Self::Other).filter(|_| s.is_comparing()) {
             badge(painter, picture, Align2::LEFT_TOP, &name);
         }
+    }
+
+    /// After the layer, in accessible names.
+    fn which(self) -> &'static str {
+        ["", ", original", ", other side"][self as usize]
+    }
+
+    /// The accessible name of a caption.
+    fn caption(self, layer: Layer, words: &str) -> String {
+        format!("Caption: {}{}: {words}", layer.name(), self.which())
     }
 
     fn scale(self, s: &State) -> Option<&MotionScale> {
@@ -445,11 +456,13 @@ fn picture_of(
     outside_crop(&painter, picture, crop);
     if drawn.seen && drawn.moment.is_none() {
         if layer.is_probed() {
-            overlay::draw(ui, s, layer, (answer, drawn.t), crop, frame, strip);
+            let place = overlay::Place { t: drawn.t, other: whose == Whose::Other, crop, frame };
+            overlay::draw(ui, s, layer, answer, place, strip);
         }
-        // The other side is looked at and not altered.
-        if whose != Whose::Other {
-            overlay::hand(ui, s, &hand, (crop, frame), drawn.t, out);
+        match whose {
+            // The other side is looked at and not altered.
+            Whose::Other => overlay::point(ui, s, &hand, (crop, frame), drawn.t, out),
+            _ => overlay::hand(ui, s, &hand, (crop, frame), drawn.t, out),
         }
         if layer.is_probed() {
             whose.badges(s, &painter, frame);
@@ -494,7 +507,7 @@ fn picture_of(
         Some(words) => (format!("{words}, {about}"), theme::ALTERED),
         None => (about, colour),
     };
-    caption(ui, s, strip, layer, (source, range), words, hover);
+    caption(ui, s, strip, (layer, whose), (source, range), words, hover);
 }
 
 /// What is altered, at the bottom of the picture on a ground that cannot be overlooked; of the original the word alone.
@@ -524,8 +537,7 @@ fn look_closer(
         Sense::CLICK | Sense::DRAG,
     );
     let closer = s.lens.zoom() > 1.0;
-    let which = ["", ", original", ", other side"][whose as usize];
-    let name = format!("Picture: {}{which}", layer.name());
+    let name = format!("Picture: {}{}", layer.name(), whose.which());
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Image, true, &name));
     let mut lens = s.lens;
     if let Some(at) = r.hover_pos() {
@@ -655,7 +667,7 @@ fn caption(
     ui: &Ui,
     s: &State,
     strip: Rect,
-    layer: Layer,
+    (layer, whose): (Layer, Whose),
     (source, scale): (Quantity, Normalise),
     (words, colour): (String, Color32),
     hover: Option<Hover>,
@@ -690,6 +702,13 @@ fn caption(
     // What does not fit is cut at the scale and not drawn over it.
     let room =
         painter.with_clip_rect(Rect::from_min_max(pos2(left, strip.top()), pos2(right, strip.bottom())));
+    let about = match source {
+        Quantity::Level(l) => format!("motion energy ‖d‖/‖X‖ of changes {}", s.level_name(l)),
+        _ => source.quantity(),
+    };
+    let r = ui.interact(strip, ui.scope_id().with(("caption", layer.name(), whose as usize)), Sense::hover());
+    r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, whose.caption(layer, &words)));
+    r.on_hover_text(format!("{words}\n{about}"));
     let hovered = hover.is_some();
     for (text, colour) in hover.map(|h| (h.text, theme::STRONG)).into_iter().chain([(words, colour)]) {
         let galley = lay(&text, colour);
@@ -697,10 +716,6 @@ fn caption(
         left += galley.size().x + 10.0;
         room.galley(at, galley, theme::TEXT);
     }
-    let about = match source {
-        Quantity::Level(l) => format!("motion energy ‖d‖/‖X‖ of changes {}", s.level_name(l)),
-        _ => source.quantity(),
-    };
     let about = lay(&about, theme::WEAK);
     if !hovered && left + about.size().x < right {
         put(right - about.size().x - 2.0, about);
