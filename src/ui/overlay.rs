@@ -4,7 +4,7 @@
 use super::intent::Intent;
 use super::look::{colours, frame_or_empty};
 use super::probes::{Brush, PatchAt};
-use super::stage::{gradient, number};
+use super::stage::{cut, gradient, number};
 use super::state::State;
 use super::theme;
 use crate::engine::Answer;
@@ -23,6 +23,12 @@ struct Overlay {
     what: String,
     /// What has to be known to read them.
     explained: Option<String>,
+}
+
+/// The scale of the layer on the stage, the colours on it, and what its numbers are; `None` where nothing is drawn.
+pub fn scale(s: &State, layer: Layer, answer: &Answer) -> Option<(Normalise, Colormap, String)> {
+    let overlay = of(s, layer, answer, 0).ok()?;
+    Some((overlay.range, overlay.colours, overlay.what))
 }
 
 /// What there is to draw, or why there is nothing.
@@ -164,13 +170,17 @@ pub fn draw(
         let at = vec2((p % overlay.grid) as f32 * cell.x, (p / overlay.grid) as f32 * cell.y);
         Rect::from_min_size(crop.min + at, cell)
     };
-    for (p, v) in overlay.values.iter().enumerate() {
+    let (signed, threshold) = (overlay.colours.is_signed(), s.view.threshold);
+    for (p, v) in
+        overlay.values.iter().enumerate().filter(|(_, v)| overlay.range.paints(**v, signed, threshold))
+    {
         let colour = table[(overlay.range.unit(*v) * 255.0).round() as usize];
         over.rect_filled(place(p), CornerRadius::ZERO, colour.gamma_multiply(s.view.opacity));
     }
     let bar = Rect::from_min_size(pos2(strip.right() - 132.0, strip.center().y - 4.5), vec2(70.0, 9.0));
     write(strip.right() - 2.0, Align2::RIGHT_CENTER, &number(overlay.range.hi), theme::TEXT);
     gradient(&painter, bar, table);
+    cut(&painter, bar, threshold, signed);
     let low = write(bar.left() - 5.0, Align2::RIGHT_CENTER, &number(overlay.range.lo), theme::TEXT);
     let hovered =
         ui.ctx().pointer_hover_pos().filter(|p| ui.rect_contains_pointer(frame) && crop.contains(*p));
