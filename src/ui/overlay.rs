@@ -4,7 +4,7 @@
 use super::intent::Intent;
 use super::look::{colours, frame_or_empty};
 use super::probes::{Brush, PatchAt};
-use super::stage::{gradient, number};
+use super::stage::{cut, gradient, number};
 use super::state::State;
 use super::theme;
 use crate::engine::Answer;
@@ -37,12 +37,18 @@ struct Overlay {
     explained: Option<String>,
 }
 
+/// The scale of the layer on the stage, the colours on it, and what its numbers are; `None` where nothing is drawn.
+pub fn scale(s: &State, layer: Layer, answer: &Answer) -> Option<(Normalise, Colormap, String)> {
+    let overlay = of(s, layer, answer, (0, false)).ok()?;
+    Some((overlay.range, overlay.colours, overlay.what))
+}
+
 /// What there is to draw, or why there is nothing.
-fn of(s: &State, layer: Layer, answer: &Answer, place: Place) -> Result<Overlay, String> {
+fn of(s: &State, layer: Layer, answer: &Answer, (t, other): (usize, bool)) -> Result<Overlay, String> {
     match layer {
         Layer::Freeze => freeze(s, answer),
-        Layer::Support => support(s, answer, place.t),
-        _ => likeness(s, answer, place),
+        Layer::Support => support(s, answer, t),
+        _ => likeness(s, answer, (t, other)),
     }
 }
 
@@ -114,7 +120,7 @@ fn explained(s: &State) -> String {
     format!("{what}\n\n{measured}")
 }
 
-fn likeness(s: &State, answer: &Answer, Place { t, other, .. }: Place) -> Result<Overlay, String> {
+fn likeness(s: &State, answer: &Answer, (t, other): (usize, bool)) -> Result<Overlay, String> {
     let map = s.likeness(other)?;
     let Some((at, found)) = s.patch_finding() else { return Err("patch: being looked at".to_owned()) };
     let comparing = s.is_comparing();
@@ -161,7 +167,7 @@ fn likeness(s: &State, answer: &Answer, Place { t, other, .. }: Place) -> Result
 
 /// Draws the layer over the crop of a picture, as far as that lies in `frame`, and its caption into `strip`.
 pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, strip: Rect) {
-    let Place { crop, frame, other, .. } = at;
+    let Place { t, other, crop, frame } = at;
     let painter = ui.painter_at(strip);
     let over = ui.painter_at(frame);
     let write = |x: f32, align: Align2, text: &str, colour| {
@@ -175,7 +181,7 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
         r.on_hover_text(tip);
     };
     let which = if other { ", other side" } else { "" };
-    let overlay = match of(s, layer, answer, at) {
+    let overlay = match of(s, layer, answer, (t, other)) {
         Ok(overlay) => overlay,
         Err(why) => {
             captioned(&format!("Caption: {}{which}: {why}", layer.name()), &why);
@@ -187,13 +193,17 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
     };
     let table = colours(overlay.colours);
     let place = |p: usize| place_of(p, crop, overlay.grid);
-    for (p, v) in overlay.values.iter().enumerate() {
+    let (signed, threshold) = (overlay.colours.is_signed(), s.view.threshold);
+    for (p, v) in
+        overlay.values.iter().enumerate().filter(|(_, v)| overlay.range.paints(**v, signed, threshold))
+    {
         let colour = table[(overlay.range.unit(*v) * 255.0).round() as usize];
         over.rect_filled(place(p), CornerRadius::ZERO, colour.gamma_multiply(s.view.opacity));
     }
     let bar = Rect::from_min_size(pos2(strip.right() - 132.0, strip.center().y - 4.5), vec2(70.0, 9.0));
     write(strip.right() - 2.0, Align2::RIGHT_CENTER, &number(overlay.range.hi), theme::TEXT);
     gradient(&painter, bar, table);
+    cut(&painter, bar, threshold, signed);
     let low = write(bar.left() - 5.0, Align2::RIGHT_CENTER, &number(overlay.range.lo), theme::TEXT);
     let hovered =
         ui.ctx().pointer_hover_pos().filter(|p| ui.rect_contains_pointer(frame) && crop.contains(*p));

@@ -128,6 +128,7 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
         .accessible_name("Colours")
         .on_hover_text("Colours of magnitudes; signed values are blue to red");
     ui.checkbox(&mut v.smooth, "Smooth").on_hover_text("Interpolate between patches");
+    threshold(ui, s, v);
     scale(ui, s, v);
     let shown = |l: Layer| v.layer == l || (v.arrangement == Arrangement::Grid && four(v.layer).contains(&l));
     let (motion, fixed, gate) = (shown(Layer::Motion), shown(Layer::Static), shown(Layer::Gate));
@@ -165,6 +166,45 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
         combo.response.accessible_name("Gate").on_hover_text("Block and head of the gate");
         ui.checkbox(&mut v.gate_stretch, "Stretch gate").on_hover_text("Off: fixed scale from 0 to 1");
     }
+}
+
+/// What is too little to be painted.
+fn threshold(ui: &mut Ui, s: &State, v: &mut View) {
+    let label = ui.label(RichText::new("Threshold").color(theme::WEAK));
+    let now = v.threshold;
+    let slider = egui::Slider::new(&mut v.threshold, 0.0..=1.0).step_by(0.01).show_value(false);
+    ui.add(slider).labelled_by(label.id).on_hover_ui(|ui| {
+        let what =
+            "What lies below this share of the scale is not painted; all the way to the left everything is";
+        let is =
+            if now > 0.0 { format!("\n{:.0}%{}", now * 100.0, cut_words(s, now)) } else { String::new() };
+        ui.label(format!("{what}.{is}"));
+    });
+    if v.threshold > 0.0 {
+        ui.label(RichText::new(format!("{:.0}%", v.threshold * 100.0)).font(theme::small()));
+    }
+}
+
+/// ": below 0.200, motion energy ‖M‖/‖X‖, relative": what a threshold cuts of the layer on the stage.
+fn cut_words(s: &State, threshold: f32) -> String {
+    let Some((shown, drawn)) = s.shown.as_ref().zip(s.drawn()) else { return String::new() };
+    let layer = s.view.layer;
+    let scale = match Quantity::of(layer, &s.view, &drawn.maps) {
+        Some(Quantity::StaticColours) => {
+            return " of other layers: the colours of the static stream have no scale and are painted whole"
+                .to_owned();
+        }
+        Some(source) => {
+            let range = range(s, source, layer, Whose::Shown, &drawn);
+            Some((range, source.colormap(s.view.palette), source.quantity()))
+        }
+        None if layer.is_probed() => overlay::scale(s, layer, &shown.answer),
+        None => None,
+    };
+    let Some((range, colours, what)) = scale else { return String::new() };
+    let value = number(range.at_share(threshold, colours.is_signed()));
+    let side = if colours.is_signed() { "nearer to 0 than" } else { "below" };
+    format!(": {side} {value} ({what})")
 }
 
 /// What the ends of the colours are.
@@ -688,7 +728,9 @@ fn caption(
         put(right, hi);
         let width = if narrow { 36.0 } else { 80.0 };
         let bar = Rect::from_min_size(pos2(right - 5.0 - width, middle - 4.5), vec2(width, 9.0));
-        gradient(&painter, bar, look::colours(source.colormap(s.view.palette)));
+        let colours = source.colormap(s.view.palette);
+        gradient(&painter, bar, look::colours(colours));
+        cut(&painter, bar, s.view.threshold, colours.is_signed());
         if let Some(v) = hover.as_ref().and_then(|h| h.value) {
             let x = bar.left() + bar.width() * scale.unit(v);
             painter.vline(x, bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(2.0, theme::STRONG));
@@ -719,6 +761,21 @@ fn caption(
     let about = lay(&about, theme::WEAK);
     if !hovered && left + about.size().x < right {
         put(right - about.size().x - 2.0, about);
+    }
+}
+
+/// Darkens what is not painted of a colour bar, with a line where that ends.
+pub fn cut(painter: &egui::Painter, bar: Rect, threshold: f32, signed: bool) {
+    if threshold <= 0.0 {
+        return;
+    }
+    let at = |share: f32| bar.left() + bar.width() * share;
+    let ends = if signed { [0.5 - threshold / 2.0, 0.5 + threshold / 2.0] } else { [0.0, threshold] };
+    let not_painted = Rect::from_x_y_ranges(at(ends[0])..=at(ends[1]), bar.y_range());
+    painter.rect_filled(not_painted, CornerRadius::ZERO, theme::STAGE);
+    painter.rect_stroke(bar, CornerRadius::ZERO, Stroke::new(1.0, theme::LINE), StrokeKind::Outside);
+    for share in ends.into_iter().filter(|share| *share > 0.0) {
+        painter.vline(at(share), bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(1.0, theme::TEXT));
     }
 }
 
