@@ -87,7 +87,7 @@ fn draw(classes: &[String], counts: &[u32], caption: &[String]) -> RgbImage {
         }
     }
     let mut y = top + matrix + 8;
-    let bar = view::legend(Colormap::Viridis, 160, 10);
+    let bar = view::legend(Colormap::Viridis, 0.0, 160, 10);
     paste(&mut out, &bar, (left, y));
     letters.write(&mut out, (left - 24, y - 1), "0%", TEXT, 60, FAINT);
     letters.write(&mut out, (left + 166, y - 1), "100%", TEXT, 60, FAINT);
