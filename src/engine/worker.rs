@@ -449,6 +449,11 @@ impl Worker {
                 let found = self.running()?.session.patch(&x, &surgery, frame, patch)?;
                 self.queue.found(&job, probe, Finding::Patch(found), true);
             }
+            Probe::Tokens => {
+                let x = self.tokens_of(clip)?;
+                let found = self.running()?.session.patch_tokens(&x)?;
+                self.queue.found(&job, probe, Finding::Tokens(found), true);
+            }
             Probe::Support => self.support(clip)?,
         }
         Ok(())
