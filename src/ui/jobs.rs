@@ -5,6 +5,7 @@
 use super::compare::Side;
 use super::experiment_ask::FoundClip;
 use super::intent::{Dialog, Intent};
+use super::lesson::Lesson;
 use super::shelf::{self, Labelled, Place};
 use crate::engine::QuestionId;
 use crate::experiment::Experiment;
@@ -38,6 +39,8 @@ pub enum JobOutcome {
     Clips(Result<Vec<Labelled>, String>),
     /// The prompts of a file have been read, to be compared with.
     OtherPrompts(PathBuf, Result<PromptSet, String>),
+    /// A lesson has been read.
+    LessonRead(Result<Lesson, String>),
     /// Whether the camera moves in the span of that question.
     Camera(QuestionId, Camera),
     /// Something is done: what to tell, good or bad.
@@ -188,6 +191,11 @@ impl Desk {
     /// Reads an experiment whose clip a person has found.
     pub fn read_experiment(&self, path: PathBuf, clip: Option<PathBuf>) {
         self.start("experiment", move || Some(experiment(path, clip)));
+    }
+
+    /// Reads a lesson.
+    pub fn read_lesson(&self, path: PathBuf) {
+        self.start("lesson", move || Some(JobOutcome::LessonRead(Lesson::read(&path))));
     }
 
     /// Looks for the clips that a path stands for.

@@ -22,6 +22,7 @@ pub fn show(ui: &mut Ui, s: &State, panes: &Panes, out: &mut Vec<Intent>) {
             if ui.button("Help").on_hover_text("What the keys do (?)").clicked() {
                 out.push(Intent::Help(!s.help));
             }
+            learn_menu(ui, s, out);
             panes_menu(ui, panes, out);
             work(ui, s, out);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
@@ -33,6 +34,21 @@ pub fn show(ui: &mut Ui, s: &State, panes: &Panes, out: &mut Vec<Intent>) {
             });
         });
     });
+}
+
+fn learn_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    let menu = ui.menu_button("Learn", |ui| {
+        ui.set_min_width(220.0);
+        for (i, lesson) in s.lessons.iter().enumerate() {
+            if ui.button(&lesson.title).clicked() {
+                out.push(Intent::Learn(Some(i)));
+                ui.close();
+            }
+        }
+    });
+    menu.response.on_hover_text(
+        "The first minute, and lessons on what the model does. A lesson of your own is dropped on the window",
+    );
 }
 
 fn panes_menu(ui: &mut Ui, panes: &Panes, out: &mut Vec<Intent>) {

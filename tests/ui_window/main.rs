@@ -5,6 +5,7 @@ mod comparing;
 mod support;
 
 mod lanes;
+mod lessons;
 mod live;
 mod panels;
 mod panes;
