@@ -135,10 +135,8 @@ pub(super) fn run(args: &BaseToNovelArgs) -> Result<(), CliError> {
 
     let examination = Examination::new(&session, &candidates, &data, &protocol, info.gpu);
     let stamp = examination.stamp(&args.root);
-    let mut settings = blake3::Hasher::new();
-    settings.update(examination.settings(&stamp, &info.name).as_bytes());
-    heads.iter().for_each(|head| drop(settings.update(head.as_bytes())));
-    let settings = settings.finalize().to_hex()[..16].to_owned();
+    let settings = format!("{} {}", examination.settings(&stamp, &info.name), heads.join(" "));
+    let settings = blake3::hash(settings.as_bytes()).to_hex()[..16].to_owned();
     // The answers of other heads are of no use, and are no loss: a file for each set of heads.
     let kept = args.out.join(format!("answers-{settings}.jsonl"));
     let (answers, undecodable) = examine(&examination, data.clips.len(), Some(&kept), &settings)?;
