@@ -563,3 +563,100 @@ pub fn damaged(data: &DataSet, root: &Path, answers: &[Option<Answers>]) -> Vec<
     let all = answers.iter().enumerate();
     faults(data, root, all.filter_map(|(i, given)| Some((i, given.as_ref()?.damaged.as_deref()?))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_count_the_classes_ahead() {
+        let shares = [Some(0.2), None, Some(0.5), Some(0.2), Some(0.1)];
+        let of = |right| rank(&shares, right);
+        assert_eq!(of(2), Said { best: Some(2), ahead: Some(0) });
+        // Of equal shares the first class is ahead; one that takes no part has no rank.
+        assert_eq!([of(0).ahead, of(3).ahead, of(4).ahead, of(1).ahead], [Some(1), Some(2), Some(3), None]);
+        assert_eq!(rank(&[Some(0.5), Some(0.5)], 1).best, Some(0));
+        assert_eq!(rank(&[None, None], 0), Said { best: None, ahead: None });
+    }
+
+    #[test]
+    fn views_lie_evenly_in_the_segments() {
+        let clip = Clip { path: "a".into(), start: None, end: Some(Pts(500)) };
+        assert_eq!(specs(&clip, Pts(900), 1), [ClipSpec::segments(Span::new(Pts(0), Pts(500)))]);
+        let rules: Vec<Rule> = specs(&clip, Pts(900), 4).iter().map(|s| s.rule).collect();
+        assert_eq!(rules, [125, 375, 625, 875].map(|thousandths| Rule::Shifted { thousandths }));
+    }
+
+    /// Seven classes in the first split, two in the second, one of which the first has not; three clips, of which the second is in
+    /// both, and one more that could not be decoded.
+    #[test]
+    fn figures_are_over_the_splits_and_classes_over_all_of_them() {
+        let names = |all: &[&str]| all.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        let clip = |name: &str| Clip { path: Path::new("/root").join(name), start: None, end: None };
+        let data = DataSet {
+            clips: ["a.mp4", "b.mp4", "c.mp4", "d.mp4"].map(clip).to_vec(),
+            splits: vec![
+                Present {
+                    number: 1,
+                    classes: names(&["a", "b", "c", "d", "e", "f", "g"]),
+                    clips: vec![(0, 0), (1, 1), (3, 2)],
+                    missing: vec![(6, "/root/g.mp4".into())],
+                },
+                Present {
+                    number: 2,
+                    classes: names(&["b", "z"]),
+                    clips: vec![(1, 0), (2, 1)],
+                    missing: Vec::new(),
+                },
+            ],
+        };
+        let said = |best, ahead| Said { best: Some(best), ahead: Some(ahead) };
+        let of = |said: Vec<[Said; 2]>, damaged: Option<&str>| {
+            let said = said.into_iter().map(Vec::from).collect();
+            Some(Answers { said, damaged: damaged.map(str::to_owned) })
+        };
+        let answers = [
+            of(vec![[said(0, 0), said(1, 1)]], None),
+            of(vec![[said(0, 5), said(1, 0)], [said(0, 0), said(0, 0)]], None),
+            of(vec![[said(0, 1), said(1, 0)]], Some("cut off")),
+            None,
+        ];
+        let session =
+            Session::load(&crate::session::ModelSource::Embedded, &burn::tensor::Device::flex(), &|_, _| ());
+        let session = session.unwrap();
+        let stamp = Stamp {
+            frames: 8,
+            views: 1,
+            preprocess: Preprocessing::Clip,
+            templates_digest: String::new(),
+            classes_digest: String::new(),
+            clips_digest: String::new(),
+            splits: vec![1, 2],
+            negatives: true,
+        };
+        let of =
+            Of { dataset: "k600", stamp, model: &session.info, device: "a test", root: Path::new("/root") };
+        let (report, confusion) = report(of, &data, &answers, &[(3, "no video".to_owned())]).unwrap();
+        let [first, second] = &report.splits[..] else { panic!("{:?}", report.splits) };
+        assert_eq!((first.clips, first.missing, first.undecodable), (2, 1, 1));
+        // Of the two one is right, and the other has five classes before it; vanilla CLIP has the other one right.
+        assert_eq!((first.top1, first.top5, first.vanilla_top1), (50.0, 50.0, 50.0));
+        assert_eq!((second.top1, second.top5, second.vanilla_top1), (50.0, 100.0, 100.0));
+        assert_eq!(report.top5, Figure { mean: 75.0, std: 25.0 });
+        assert_eq!(report.vanilla_top1, Figure { mean: 75.0, std: 25.0 });
+        let b = report.classes.iter().position(|c| c.name == "b").unwrap();
+        assert_eq!(
+            (report.classes.len(), report.classes[b].clips, report.classes[b].top1),
+            (8, 2, Some(50.0))
+        );
+        assert_eq!(report.classes[2], ClassReport { name: "c".to_owned(), clips: 0, top1: None });
+        assert_eq!(confusion.classes, ["a", "b", "c", "d", "e", "f", "g", "z"]);
+        assert_eq!((confusion.instead(b), confusion.instead(0)), (Some((0, 1)), None));
+        assert_eq!(confusion.instead(7), Some((b, 1)), "by the second split's numbers");
+        let fault = |clip: &str, error: &str| Fault { clip: clip.to_owned(), error: error.to_owned() };
+        assert_eq!(report.undecodable, [fault("d.mp4", "no video")]);
+        assert_eq!(report.damaged, [fault("c.mp4", "cut off")]);
+        let gone = Missing { split: 1, class: "g".to_owned(), clips: vec!["g.mp4".to_owned()] };
+        assert_eq!(report.missing, [gone]);
+    }
+}

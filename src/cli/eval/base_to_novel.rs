@@ -3,7 +3,9 @@
 use super::super::analyze::print;
 use super::super::train::{cache_folder, copy_clip, count, progress_bar, tell, weight};
 use super::super::{CliError, ModelArguments};
-use super::zero_shot::{all_decoded, examine, folder_is_there, read_templates, tell_missing, usual_names};
+use super::zero_shot::{
+    all_decoded, examine, folder_is_there, read_templates, tell_damaged, tell_missing, usual_names,
+};
 use crate::data::sets::{self, DataSet, Layout, Names, Part, Place};
 use crate::eval::base_to_novel::{self, Halves, Report, SeedReport, Stamp};
 use crate::eval::zero_shot::{self, Candidate, Examination, Figure, Preprocessing, Protocol};
@@ -184,6 +186,7 @@ pub(super) fn run(args: &BaseToNovelArgs) -> Result<(), CliError> {
         damaged: zero_shot::damaged(&data, &args.root, &answers),
         seeds,
     };
+    tell_damaged(&report.damaged);
     write(args, &report)?;
     all_decoded(report.undecodable.len(), data.clips.len())
 }

@@ -5,8 +5,8 @@ use super::super::{CliError, ModelArguments, train};
 use crate::data::sets::{self, DataSet, Layout, Names, Part, Place};
 use crate::eval::compare::{self, Difference};
 use crate::eval::zero_shot::{
-    self, Answers, Candidate, Confusion, Examination, Figure, Of, Preprocessing, Protocol, Report, Stamp,
-    Told,
+    self, Answers, Candidate, Confusion, Examination, Fault, Figure, Of, Preprocessing, Protocol, Report,
+    Stamp, Told,
 };
 use crate::export::{ExportError, confusion};
 use crate::files::write_atomic;
@@ -116,13 +116,28 @@ pub(super) fn run(args: &ZeroShotArgs) -> Result<(), CliError> {
         run_notes(&model, &texts.classes, &texts.notes).iter().for_each(|note| eprintln!("note: {note}"));
     }
     let examination = Examination::new(&session, &candidates, &data, &protocol, info.gpu);
-    let stamp = examination.stamp(&args.root);
+    // A table of clips lies in the folder that its paths are relative to.
+    let root = if args.root.is_file() { args.root.parent().unwrap_or(&args.root) } else { &args.root };
+    let stamp = examination.stamp(root);
     let settings = examination.settings(&stamp, &info.name);
     let (answers, undecodable) = examine(&examination, data.clips.len(), args.resume.as_deref(), &settings)?;
-    let of = Of { dataset: args.dataset.word(), stamp, model: &model, device: &info.name, root: &args.root };
+    let of = Of { dataset: args.dataset.word(), stamp, model: &model, device: &info.name, root };
     let (report, matrix) = zero_shot::report(of, &data, &answers, &undecodable).map_err(CliError::Engine)?;
+    tell_damaged(&report.damaged);
     write(args, &report, &matrix)?;
     all_decoded(report.undecodable.len(), data.clips.len())
+}
+
+/// Says which clips were looked at as far as they go.
+pub(super) fn tell_damaged(damaged: &[Fault]) {
+    const NAMED: usize = 10;
+    if !damaged.is_empty() {
+        eprintln!("note: {} clips were looked at as far as they go:", damaged.len());
+        damaged.iter().take(NAMED).for_each(|fault| eprintln!("  {}: {}", fault.clip, fault.error));
+        if damaged.len() > NAMED {
+            eprintln!("  … and the others that the JSON names");
+        }
+    }
 }
 
 /// That a file can be written there: it would be a pity to hear of it after hours.
