@@ -385,6 +385,7 @@ fn what_cannot_be_measured_is_said_before_anything_is_computed() {
     std::fs::create_dir_all(folder.join("empty")).unwrap();
     made.write("t.json", r#"{"positive": ["a video"], "negative": []}"#);
     std::fs::remove_file(folder.join("ucf/ucfTrainTestlist/testlist03.txt")).unwrap();
+    made.write("ucf/ucfTrainTestlist/testlist02.txt", "\r\n");
     made.write("gone.csv", "path,label\nnowhere.mp4,moving left steadily\n");
     let ucf = ["--dataset", "ucf101", "--root"];
     for (args, part) in [
@@ -396,6 +397,8 @@ fn what_cannot_be_measured_is_said_before_anything_is_computed() {
         (&[&ucf[..], &["ucf", "--splits", "1", "--frames", "12"]].concat(), "multiple of 8"),
         (&[&ucf[..], &["ucf", "--splits", "1", "--templates", "t.json"]].concat(), "\"a video\" has no {}"),
         (&[&ucf[..], &["ucf", "--splits", "1", "--json", "no/r.json"]].concat(), "no is no folder"),
+        (&[&ucf[..], &["ucf", "--splits", "1", "--confusion", "empty"]].concat(), "it is a folder"),
+        (&[&ucf[..], &["ucf", "--splits", "2"]].concat(), "its list names no clip"),
         (&[&ucf[..], &["ucf", "--labels", "t.json"]].concat(), "--list"),
         (&["--dataset", "folder", "--root", "empty"], "holds no videos"),
         (&["--dataset", "folder", "--root", "gone.csv"], "none of its 1 clips is there"),

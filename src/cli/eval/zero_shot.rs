@@ -142,14 +142,13 @@ pub(super) fn tell_damaged(damaged: &[Fault]) {
 
 /// That a file can be written there: it would be a pity to hear of it after hours.
 pub(super) fn folder_is_there(path: &Path) -> Result<(), CliError> {
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
-        None => Ok(()),
-        Some(folder) => Err(CliError::Missing(format!(
-            "{} is to be written, but {} is no folder",
-            path.display(),
-            folder.display()
-        ))),
-    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
+    let why = match folder {
+        Some(folder) => format!("but {} is no folder", folder.display()),
+        None if path.is_dir() => "but it is a folder".to_owned(),
+        None => return Ok(()),
+    };
+    Err(CliError::Missing(format!("{} is to be written, {why}", path.display())))
 }
 
 /// That nothing was left out; it is told at the end, when the figures are written.
@@ -224,14 +223,15 @@ pub(super) fn tell_missing(data: &DataSet) -> Result<(), CliError> {
     for split in &data.splits {
         let (there, missing) = (split.clips.len(), split.missing.len());
         if there == 0 {
-            let example = split
-                .missing
-                .first()
-                .map_or_else(String::new, |(_, p)| format!(", for example {}", p.display()));
-            return Err(CliError::Missing(format!(
-                "split {}: none of its {missing} clips is there{example}",
-                split.number
-            )));
+            let number = split.number;
+            let why = split.missing.first().map_or_else(
+                || format!("split {number}: its list names no clip"),
+                |(_, example)| {
+                    let example = example.display();
+                    format!("split {number}: none of its {missing} clips is there, for example {example}")
+                },
+            );
+            return Err(CliError::Missing(why));
         }
         if missing == 0 {
             continue;
