@@ -5,5 +5,5 @@ pub mod compare;
 pub mod exam;
 mod faithful;
 pub mod pointing;
-mod truth;
+pub mod truth;
 pub mod zero_shot;
