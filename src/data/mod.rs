@@ -8,5 +8,6 @@ pub mod draw;
 pub mod labelled;
 pub mod people;
 pub mod sets;
+pub mod truth_file;
 pub mod world;
 pub mod world_video;
