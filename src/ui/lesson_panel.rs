@@ -112,9 +112,9 @@ fn guess_of(
         for (i, (option, _)) in guess.options.iter().enumerate() {
             let chosen = guessed.is_some_and(|g| g.option == i);
             let mark = if right == Some(Some(i)) {
-                "✔ "
+                "so it is: "
             } else if chosen {
-                "• "
+                "you: "
             } else {
                 ""
             };
@@ -161,7 +161,7 @@ fn your_turn(
     met: bool,
     before: Option<&crate::score::Scores>,
 ) {
-    let (mark, colour) = if met { ("✔ done", theme::GOOD) } else { ("Your turn", theme::ACCENT) };
+    let (mark, colour) = if met { ("Done", theme::GOOD) } else { ("Your turn", theme::ACCENT) };
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new(mark).strong().color(colour));
         let now = RichText::new(format!("({})", condition.in_words(s, before))).font(theme::small());
