@@ -49,6 +49,13 @@ impl Letters {
         galley.size().y.ceil() as u32
     }
 
+    /// The width of `text` on one line, in pixels.
+    pub fn width(&mut self, text: &str, size: f32) -> u32 {
+        let font = FontId::new(size, FontFamily::Proportional);
+        let mut view = self.fonts.with_pixels_per_point(1.0);
+        view.layout_no_wrap(text.to_owned(), font, Color32::WHITE).size().x.ceil() as u32
+    }
+
     /// The height that [`Letters::write`] would give.
     pub fn height(&mut self, text: &str, size: f32, width: u32) -> u32 {
         self.write(&mut RgbImage { width: 0, height: 0, data: Vec::new() }, (0, 0), text, size, width, [0; 3])
