@@ -7,7 +7,7 @@ use crate::engine::Sweep;
 use crate::experiment::Experiment;
 use crate::export::figure::{self, Spec};
 use crate::export::json::{Record, Video};
-use crate::export::report::Report;
+use crate::export::report::{Contents, Report};
 use crate::export::{ExportError, arrays, lanes, overlay, table};
 use crate::files::write_atomic;
 use crate::model::Surgery;
@@ -54,7 +54,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
     /// Write a report into a new folder inside this one: index.html, a PNG per sampled frame and layer, a contact sheet, scores.json,
-    /// prompts.json
+    /// prompts.json, experiment.json; with --lanes or --lanes-csv the lanes too
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Write the experiment, which `replay` computes again and the window opens
@@ -323,7 +323,19 @@ fn one(arguments: &Arguments, video: &Path) -> Result<Option<PathBuf>, CliError>
     }
     let mut written = None;
     if let Some(folder) = &arguments.out {
-        let folder = report.write(folder)?;
+        let spec = outcome.lanes.as_ref().map(lanes::Spec::new);
+        let contents = Contents {
+            experiment: &experiment,
+            scores: Some(&outcome.scores),
+            // Surgery on the text side scores others.
+            texts: match &outcome.answer.question.surgery {
+                s if s.no_joint_adapter || s.no_negatives => &[],
+                _ => &outcome.embeddings,
+            },
+            lanes: outcome.lanes.as_ref().zip(spec.as_ref()),
+            stage: (arguments.layer, arguments.frame.unwrap_or(pictures.len() / 2)),
+        };
+        let folder = report.write(folder, &contents)?;
         eprintln!("The report is in {}", folder.display());
         written = Some(folder);
     }

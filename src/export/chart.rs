@@ -3,12 +3,13 @@
 use super::figure::{FAINT, INK};
 use super::letters::Letters;
 use crate::video::RgbImage;
+use egui::FontId;
 use vello_cpu::color::{AlphaColor, Srgb};
 use vello_cpu::kurbo::{BezPath, Circle, Point, Rect, Shape, Stroke};
 use vello_cpu::{Pixmap, RenderContext, Resources};
 
 const GRID: [u8; 3] = [225; 3];
-const SMALL: f32 = 12.0;
+const SMALL: FontId = FontId::proportional(12.0);
 
 /// A white picture that is drawn on; texts come over everything else.
 pub struct Canvas {
@@ -20,7 +21,7 @@ pub struct Canvas {
 struct Text {
     at: (u32, u32),
     text: String,
-    size: f32,
+    font: FontId,
     width: u32,
     colour: [u8; 3],
 }
@@ -55,14 +56,14 @@ impl Canvas {
     }
 
     /// Writes `text`, broken into lines of at most `width` pixels, and gives its height.
-    pub fn write(&mut self, at: (u32, u32), text: &str, size: f32, width: u32, colour: [u8; 3]) -> u32 {
-        self.texts.push(Text { at, text: text.to_owned(), size, width, colour });
-        self.letters.height(text, size, width)
+    pub fn write(&mut self, at: (u32, u32), text: &str, font: FontId, width: u32, colour: [u8; 3]) -> u32 {
+        self.texts.push(Text { at, text: text.to_owned(), font: font.clone(), width, colour });
+        self.letters.height(text, font, width)
     }
 
     /// The width of `text` on one line.
-    pub fn width(&mut self, text: &str, size: f32) -> u32 {
-        self.letters.width(text, size)
+    pub fn width(&mut self, text: &str, font: FontId) -> u32 {
+        self.letters.width(text, font)
     }
 
     /// A rectangle filled with a thin colour.
@@ -150,8 +151,8 @@ impl Canvas {
         // White lies under everything, so nothing of it is see-through.
         let data = pixels.data().iter().flat_map(|p| [p.r, p.g, p.b]).collect();
         let mut picture = RgbImage { width: u32::from(width), height: u32::from(height), data };
-        for t in &self.texts {
-            self.letters.write(&mut picture, t.at, &t.text, t.size, t.width, t.colour);
+        for t in self.texts {
+            self.letters.write(&mut picture, t.at, &t.text, t.font, t.width, t.colour);
         }
         picture
     }

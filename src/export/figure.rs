@@ -9,6 +9,7 @@ use crate::experiment::Experiment;
 use crate::files::write_atomic;
 use crate::video::RgbImage;
 use crate::view::{Colormap, Layer, Style, draw};
+use egui::FontId;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -17,8 +18,9 @@ const MARGIN: u32 = 16;
 const GAP: u32 = 4;
 /// Width of the column of names and colour bars.
 const LABELS: u32 = 190;
-const TEXT: f32 = 14.0;
-const SMALL: f32 = 12.0;
+const TEXT: FontId = FontId::proportional(14.0);
+const SMALL: FontId = FontId::proportional(12.0);
+const TINY: FontId = FontId::proportional(10.0);
 pub(super) const INK: [u8; 3] = [20; 3];
 pub(super) const FAINT: [u8; 3] = [90; 3];
 
@@ -100,11 +102,19 @@ pub(super) fn save(
         (EXPERIMENT, serde_json::to_string(&experiment).unwrap_or_default()),
     ];
     let mut lines = about;
-    lines.push(format!("made again by: {command}"));
+    lines.push(format!("{AGAIN}{command}"));
     let picture = compose(&lines);
     let bytes = encode(&picture, &texts)
         .map_err(|e| ExportError::Write { path: path.to_owned(), source: e.into() })?;
     write_atomic(path, &bytes).map_err(|source| ExportError::Write { path: path.to_owned(), source })
+}
+
+/// What stands before the command in a figure.
+const AGAIN: &str = "made again by: ";
+
+/// The letters of a line of the receipt: in others two hyphens look like a dash.
+pub(super) fn font_of(line: &str) -> FontId {
+    if line.starts_with(AGAIN) { FontId::monospace(11.0) } else { SMALL }
 }
 
 /// The command that makes the figure of this name again.
@@ -159,7 +169,7 @@ pub(super) fn compose(report: &Report<'_>, spec: &Spec, lines: &[String]) -> Rgb
     let text_width = width - 2 * MARGIN;
     let head = 20;
     let rows = spec.layers.len() as u32 * (cell_height.max(70) + GAP);
-    let foot: u32 = lines.iter().map(|line| letters.height(line, SMALL, text_width) + 2).sum();
+    let foot: u32 = lines.iter().map(|line| letters.height(line, font_of(line), text_width) + 2).sum();
     let height = 2 * MARGIN + head + rows + GAP + foot;
     let mut out = RgbImage { width, height, data: vec![255; 3 * width as usize * height as usize] };
     for (column, t) in frames.iter().enumerate() {
@@ -178,7 +188,7 @@ pub(super) fn compose(report: &Report<'_>, spec: &Spec, lines: &[String]) -> Rgb
     }
     y += GAP;
     for line in lines {
-        y += letters.write(&mut out, (MARGIN, y), line, SMALL, text_width, FAINT) + 2;
+        y += letters.write(&mut out, (MARGIN, y), line, font_of(line), text_width, FAINT) + 2;
     }
     out
 }
@@ -204,9 +214,9 @@ fn label(
         y += letters.write(out, (MARGIN + bar.width.saturating_sub(36), y), &hi, SMALL, width, INK);
     }
     if let Some(cut) = layer.cut(&report.answer.evidence.maps, style) {
-        y += letters.write(out, (MARGIN, y), &cut, 10.0, width, FAINT);
+        y += letters.write(out, (MARGIN, y), &cut, TINY, width, FAINT);
     }
-    letters.write(out, (MARGIN, y), layer.quantity(), 10.0, width, FAINT);
+    letters.write(out, (MARGIN, y), layer.quantity(), TINY, width, FAINT);
 }
 
 fn paste(out: &mut RgbImage, picture: &RgbImage, (x, y): (u32, u32)) {

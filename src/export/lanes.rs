@@ -1,7 +1,7 @@
 //! The lanes: what a sweep over a whole video has found, span by span, as a figure with its receipt and as a table.
 
 use super::chart::{Axes, Canvas, time};
-use super::figure::{FAINT, INK, receipt, save};
+use super::figure::{FAINT, INK, font_of, receipt, save};
 use super::report::Report;
 use super::{ExportError, table};
 use crate::engine::{Point, Sweep};
@@ -10,6 +10,7 @@ use crate::files::write_atomic;
 use crate::score::Scores;
 use crate::video::{Pts, RgbImage, Span};
 use crate::view::{LANE_COLOURS, Measure, lane_slots, motion_top};
+use egui::FontId;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
@@ -188,8 +189,9 @@ const WIDTH: u32 = 1200;
 /// Heights of the two plots.
 const SCORES: u32 = 300;
 const STREAMS: u32 = 110;
-const TEXT: f32 = 14.0;
-const SMALL: f32 = 12.0;
+const TITLE: FontId = FontId::proportional(16.0);
+const TEXT: FontId = FontId::proportional(14.0);
+const SMALL: FontId = FontId::proportional(12.0);
 /// With so few spans in view each is marked.
 const MARKED: usize = 48;
 /// Colours of classes on white, by their place in the prompt set.
@@ -234,7 +236,7 @@ pub(super) fn picture(report: &Report<'_>, (lanes, spec): (&Lanes, &Spec), lines
         let mut c = Canvas::new(WIDTH as u16, height);
         let name = Path::new(&report.record.video.path).file_name().unwrap_or_default().to_string_lossy();
         let mut at = MARGIN;
-        at += c.write((MARGIN, at), &format!("{name}: scores, motion and gate over time"), 16.0, width, INK)
+        at += c.write((MARGIN, at), &format!("{name}: scores, motion and gate over time"), TITLE, width, INK)
             + 6;
         at = legend(&mut c, report, spec, scores.iter().chain(&streams), at) + 6;
         at += c.write((MARGIN, at), spec.measure.explain(), SMALL, width, INK) + 4;
@@ -277,7 +279,7 @@ pub(super) fn picture(report: &Report<'_>, (lanes, spec): (&Lanes, &Spec), lines
         at += 22;
         at += c.write((MARGIN, at), "time in the video", SMALL, width, INK) + 8;
         for text in lines {
-            at += c.write((MARGIN, at), text, SMALL, width, FAINT) + 2;
+            at += c.write((MARGIN, at), text, font_of(text), width, FAINT) + 2;
         }
         (c, at + MARGIN)
     };

@@ -5,6 +5,7 @@ use crate::device::DeviceInfo;
 use crate::engine::Answer;
 use crate::experiment::Experiment;
 use crate::export::figure::{self, Spec};
+use crate::export::report::Contents;
 use crate::export::{ExportError, Form, arrays, json, lanes, overlay, report, table};
 use crate::files::write_atomic;
 use crate::prompt::PromptSet;
@@ -16,7 +17,7 @@ use crate::ui::messages::Kind;
 use crate::ui::record::Record;
 use crate::ui::state::Exporting;
 use crate::video::{Cancel, FrameReader, Pts, Source};
-use crate::view::Style;
+use crate::view::{Layer, Style};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,9 +43,22 @@ impl App {
     /// Writes the report of the present analysis on a thread.
     pub(super) fn report(&mut self, folder: PathBuf) {
         let Some(report) = self.analysis() else { return };
+        let s = &self.state;
+        let layer = if Layer::ALL.contains(&s.view.layer) { s.view.layer } else { Layer::Motion };
+        let stage = (layer, s.moment().map_or(0, |moment| moment.t));
+        let texts = s.texts().and_then(|_| s.texts.as_ref()).map(|texts| texts.classes.clone());
+        let swept = self.swept();
         self.desk.write("report", move || {
-            let written = report.with(&Cancel::default(), |report, _| {
-                let folder = report.write(&folder).map_err(|e| e.to_string())?;
+            let written = report.with(&Cancel::default(), |analysis, experiment| {
+                let lanes = swept.as_ref().map(Swept::found);
+                let contents = Contents {
+                    experiment,
+                    scores: (!report.edited).then_some(&report.scores),
+                    texts: texts.as_ref().map_or(&[], |texts| texts.as_slice()),
+                    lanes: lanes.as_ref().map(|(lanes, spec)| (lanes, spec)),
+                    stage,
+                };
+                let folder = analysis.write(&folder, &contents).map_err(|e| e.to_string())?;
                 Ok(format!("Report written to {}", folder.display()))
             });
             Some(JobOutcome::Told(written))
