@@ -219,7 +219,8 @@ fn label(
     letters.write(out, (MARGIN, y), layer.quantity(), TINY, width, FAINT);
 }
 
-fn paste(out: &mut RgbImage, picture: &RgbImage, (x, y): (u32, u32)) {
+/// Lays a picture over another with its left upper corner there; what does not fit is left out.
+pub(super) fn paste(out: &mut RgbImage, picture: &RgbImage, (x, y): (u32, u32)) {
     let wide = picture.width.min(out.width.saturating_sub(x)) as usize * 3;
     for row in 0..picture.height.min(out.height.saturating_sub(y)) {
         let from = row as usize * picture.width as usize * 3;
@@ -229,7 +230,7 @@ fn paste(out: &mut RgbImage, picture: &RgbImage, (x, y): (u32, u32)) {
 }
 
 /// PNG with texts (UTF-8) beside the picture.
-fn encode(picture: &RgbImage, texts: &[(&str, String)]) -> Result<Vec<u8>, png::EncodingError> {
+pub(super) fn encode(picture: &RgbImage, texts: &[(&str, String)]) -> Result<Vec<u8>, png::EncodingError> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, picture.width, picture.height);
     encoder.set_color(png::ColorType::Rgb);

@@ -1,8 +1,9 @@
 //! What leaves the program: the analysis as JSON, CSV and NPZ, figures with their receipt, the lanes as CSV, the clip with its maps as
-//! MP4, and a report folder. No window and no model needed: everything here works on plain data.
+//! MP4, and a report folder; the confusion matrix of an evaluation. No window and no model needed: everything here works on plain data.
 
 pub mod arrays;
 mod chart;
+pub mod confusion;
 pub mod figure;
 pub mod json;
 pub mod lanes;

@@ -19,7 +19,7 @@ impl App {
             self.state.messages.add(Kind::Problem, error.to_string());
             self.opening = None;
             self.state.opening = None;
-        } else if player.info().is_some()
+        } else if let Some(size) = player.info().map(|info| (info.width, info.height))
             && let Some((file, player)) = self.opening.take()
         {
             let s = &mut self.state;
@@ -38,6 +38,8 @@ impl App {
             s.moment_scored = None;
             s.whiskers = None;
             s.camera = None;
+            s.truth = None;
+            self.desk.read_truth(player.source().clone(), size);
             s.lanes.view = None;
             s.range = (None, None);
             s.lens = Lens::default();
