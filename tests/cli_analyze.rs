@@ -354,7 +354,7 @@ fn the_page_of_a_report_is_well_formed_whatever_it_is_of_and_needs_nothing_else(
     let words: String = document.descendants().filter_map(|n| n.text()).collect();
     assert!(
         words.contains("altered: ")
-            && words.contains(r#"{"no_attention":true"#)
+            && words.contains(r#""no_attention":true"#)
             && words.contains("\"reversed\"")
     );
 

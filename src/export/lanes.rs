@@ -255,13 +255,14 @@ pub(super) fn picture(report: &Report<'_>, (lanes, spec): (&Lanes, &Spec), lines
         c.frame(&upper);
         at += SCORES + 8;
         if !streams.is_empty() {
+            let above = if brightest > top { "; more is drawn at the top" } else { "" };
             let what = match (spec.motion, spec.gate) {
                 (true, true) => format!(
-                    "mean gate, 0 closed to 1 open (left), and {} (right; {top_words})",
+                    "mean gate, 0 closed to 1 open (left), and {} (right; {top_words}{above})",
                     motion_words()
                 ),
                 (true, false) => format!(
-                    "{}, as a part of the top (left) and as it is (right; {top_words})",
+                    "{}, as a part of the top (left) and as it is (right; {top_words}{above})",
                     motion_words()
                 ),
                 _ => "mean gate, 0 closed to 1 open".to_owned(),
