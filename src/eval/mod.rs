@@ -1,5 +1,6 @@
 //! Evaluation: the protocols that measure a model.
 
+pub mod base_to_novel;
 pub mod compare;
 pub mod exam;
 mod faithful;
