@@ -46,7 +46,7 @@ impl App {
         let s = &self.state;
         let layer = if Layer::ALL.contains(&s.view.layer) { s.view.layer } else { Layer::Motion };
         let stage = (layer, s.moment().map_or(0, |moment| moment.t));
-        let texts = s.texts().and_then(|_| s.texts.as_ref()).map(|texts| texts.classes.clone());
+        let texts = s.texts().and(s.texts.as_ref()).map(|texts| texts.classes.clone());
         let swept = self.swept();
         self.desk.write("report", move || {
             let written = report.with(&Cancel::default(), |analysis, experiment| {
