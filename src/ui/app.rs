@@ -124,6 +124,7 @@ impl App {
             around: scope::AROUND,
             anchor: Pts(0),
             order: Default::default(),
+            crop: Default::default(),
             surgery: Default::default(),
             scale: None,
             history: History::new(PromptSet::from_names(Vec::<String>::new())),
@@ -319,6 +320,7 @@ impl App {
                 }
             }
             Intent::Order(order) => s.order = order,
+            Intent::Crop(crop) => s.crop = crop,
             Intent::Surgery(surgery) => s.surgery = surgery,
             Intent::ResetAltered => (s.order, s.surgery) = Default::default(),
             Intent::GateWorth(on) => s.gate_worth = on,

@@ -37,7 +37,7 @@ pub use clip::{ClipError, ClipSpec, Freeze, Order, Rule, Span};
 pub use encode::Mp4Writer;
 pub use frame::Frame;
 pub use player::{Player, VideoInfo};
-pub use preprocess::Preprocess;
+pub use preprocess::{Crop, Preprocess};
 pub use reader::FrameReader;
 pub use source::{Source, SourceId};
 pub use times::FrameTimes;
