@@ -134,6 +134,10 @@ impl Learning {
                     if waits && !at_rest(s) {
                         break;
                     }
+                    // What was guessed before is about how things are now.
+                    if self.done && at_rest(s) {
+                        self.judge(s);
+                    }
                     self.scores = s.scores().cloned().map(Arc::new);
                     self.done = true;
                     self.place += 1;
