@@ -751,7 +751,7 @@ impl App {
                 .size_range(220.0..=480.0)
                 .show(ui, |ui| lesson_panel::show(ui, s, &mut self.markdown, &mut out));
         }
-        let width = ui.available_width();
+        let width = ctx.content_rect().width();
         let panel = egui::Panel::left("prompts")
             .frame(theme::panel_frame())
             .default_size(s.prompts_width.unwrap_or((width * 0.3).clamp(300.0, 440.0)))

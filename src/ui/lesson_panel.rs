@@ -11,6 +11,12 @@ use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 /// Width in points.
 pub const WIDTH: f32 = 300.0;
 
+/// What a lesson leaves of the window, in points.
+pub fn room(ctx: &egui::Context, s: &State) -> egui::Vec2 {
+    let taken = if s.learning.is_some() { WIDTH } else { 0.0 };
+    ctx.content_rect().size() - egui::vec2(taken, 0.0)
+}
+
 pub fn show(ui: &mut Ui, s: &State, cache: &mut CommonMarkCache, out: &mut Vec<Intent>) {
     let Some(learning) = &s.learning else { return };
     let (step, steps) = (learning.step, learning.lesson.steps.len());

@@ -4,7 +4,7 @@
 use super::intent::{Dialog, Intent};
 use super::panes::{Pane, Panes};
 use super::state::State;
-use super::{elide, theme};
+use super::{elide, lesson_panel, theme};
 use crate::export::Form;
 use crate::session::ModelSource;
 use egui::{Align, Color32, FontId, Layout, RichText, Ui};
@@ -23,7 +23,7 @@ pub fn show(ui: &mut Ui, s: &State, panes: &Panes, out: &mut Vec<Intent>) {
                 out.push(Intent::Help(!s.help));
             }
             learn_menu(ui, s, out);
-            panes_menu(ui, panes, out);
+            panes_menu(ui, s, panes, out);
             work(ui, s, out);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 ui.label(RichText::new("MotionLens").strong().size(15.0).color(theme::STRONG));
@@ -51,8 +51,8 @@ fn learn_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     );
 }
 
-fn panes_menu(ui: &mut Ui, panes: &Panes, out: &mut Vec<Intent>) {
-    let window = ui.ctx().content_rect().size();
+fn panes_menu(ui: &mut Ui, s: &State, panes: &Panes, out: &mut Vec<Intent>) {
+    let window = lesson_panel::room(ui.ctx(), s);
     let menu = ui.menu_button("Panes", |ui| {
         ui.set_min_width(200.0);
         for pane in Pane::ALL.into_iter().filter(|p| *p != Pane::Stage) {
