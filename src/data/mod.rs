@@ -1,11 +1,13 @@
-//! Where clips for training, evaluation and teaching come from: the procedural world (shapes; people, not trained on yet), and
-//! folders of real videos.
+//! Where clips for training, evaluation and teaching come from: the procedural world (shapes; people, not trained on yet), what a person
+//! draws in it, and folders of real videos.
 
 pub mod camera;
 pub mod captions;
 pub mod cast;
 pub mod draw;
+pub mod drawing;
 pub mod labelled;
 pub mod people;
+pub mod track;
 pub mod world;
 pub mod world_video;

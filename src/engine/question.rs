@@ -40,6 +40,12 @@ impl Question {
         Self { clip, surgery: Surgery::default(), ..self.clone() }
     }
 
+    /// Both are of films, and alike in all else.
+    pub fn is_drawn_like(&self, other: &Self) -> bool {
+        let films = self.source.is_film() && other.source.is_film();
+        films && Self { source: other.source.clone(), ..self.clone() } == *other
+    }
+
     /// What is altered, in words: "frames reversed, motion off"; `None` where nothing is.
     pub fn altered(&self) -> Option<String> {
         let words: Vec<String> = self.clip.order.words().into_iter().chain(self.surgery.words()).collect();

@@ -228,6 +228,8 @@ pub fn hand(
                 out.push(Intent::Surgery(surgery));
             }
         }
+        // A click puts the still thing of a drawing into its place.
+        (None, Some(_)) if s.easel.as_ref().is_some_and(|easel| easel.drawing().still.is_some()) => {}
         (None, Some(patch)) if r.clicked() => out.push(Intent::Patch(Some(PatchAt { frame: t, patch }))),
         _ => {}
     }

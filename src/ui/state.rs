@@ -4,6 +4,7 @@ use super::ask::Asked;
 use super::beside::Beside;
 use super::bundled;
 use super::compare::Compare;
+use super::easel::Easel;
 use super::edit::History;
 use super::experiment_ask::Misplaced;
 use super::hold::Hold;
@@ -193,6 +194,8 @@ pub struct State {
     pub probes: Probes,
     /// What was asked last.
     pub asked: Option<Question>,
+    /// What a person draws, while they do: it is on the stage in place of a clip.
+    pub easel: Option<Easel>,
     pub scope: Scope,
     pub range: (Option<Pts>, Option<Pts>),
     /// With [`Scope::Around`]: also while the video plays.
@@ -355,9 +358,12 @@ impl State {
         let Some(asked) = &self.asked else { return false };
         let given = &*answer.question;
         let same = || Question { clip: asked.clip.clone(), ..given.clone() } == *asked;
-        // While a slider is dragged or a brush drawn, every step on the way is worth seeing.
+        // While a slider is dragged, a brush or a motion drawn, every step on the way is worth seeing.
         let on_the_way = Question { surgery: asked.surgery.clone(), ..given.clone() } == *asked;
-        given == asked || on_the_way || (self.follow && self.scope == Scope::Around && same())
+        given == asked
+            || on_the_way
+            || given.is_drawn_like(asked)
+            || (self.follow && self.scope == Scope::Around && same())
     }
 
     /// The sampled frame that belongs to the displayed one.

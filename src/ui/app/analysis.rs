@@ -53,12 +53,14 @@ impl App {
         let s = &mut self.state;
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());
         let (Some(engine), Some(source)) = (&self.engine, source) else { return };
-        // A slider that is dragged and a brush follow the hand as a span follows the play head: there is always a result.
+        // A slider that is dragged, a brush and a drawing follow the hand as a span follows the play head: there is always a result.
         let by_hand = |a: &Question| {
             a.surgery != question.surgery
                 && Question { surgery: question.surgery.clone(), ..a.clone() } == question
         };
-        let follows = (s.follow && s.scope == Scope::Around) || s.asked.as_ref().is_some_and(by_hand);
+        let drawn = |a: &Question| a.is_drawn_like(&question);
+        let follows = (s.follow && s.scope == Scope::Around)
+            || s.asked.as_ref().is_some_and(|asked| by_hand(asked) || drawn(asked));
         let rank = if follows { Rank::Follow } else { Rank::Screen };
         let id = engine.ask(source, question.clone(), rank);
         s.asked = Some(question);
