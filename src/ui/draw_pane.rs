@@ -15,8 +15,8 @@ const PLACES: [[f32; 2]; 5] = [[50.0, 13.0], [50.0, 50.0], [13.0, 50.0], [13.0, 
 
 /// The button that begins it, which stands out.
 pub fn begin(ui: &mut Ui, out: &mut Vec<Intent>) {
-    let text = RichText::new("✏ Draw a motion").strong().color(theme::ON_ALTERED);
-    let button = ui.add(egui::Button::new(text).fill(theme::ACCENT)).accessible_name("Draw a motion");
+    let text = RichText::new("Draw a motion").strong().color(theme::ON_ALTERED);
+    let button = ui.add(egui::Button::new(text).fill(theme::ACCENT));
     let tip = "Drag a path over the picture: what you draw moves along it, and the scores answer at once (D)";
     if button.on_hover_text(tip).clicked() {
         out.push(Intent::Draw(Draw::Begin));
@@ -62,12 +62,12 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             return;
         };
         let mut drawing = easel.drawing().clone();
+        truth(ui, &drawing);
         path(ui, &mut drawing, out);
         mover(ui, &mut drawing);
         manner(ui, &mut drawing);
         still(ui, &mut drawing);
         ground(ui, &mut drawing);
-        truth(ui, easel.drawing());
         if drawing != *easel.drawing() {
             out.push(Intent::Draw(Draw::Change(drawing)));
         }
@@ -96,7 +96,7 @@ fn path(ui: &mut Ui, d: &mut Drawing, out: &mut Vec<Intent>) {
         }
     });
     ui.horizontal(|ui| {
-        let label = ui.label("Speed");
+        let label = ui.label("How fast");
         let slider = egui::Slider::new(&mut d.speed, SPEEDS).logarithmic(true).max_decimals(2).suffix("×");
         let tip = "1×: the whole path in the clip's 3.2 s. Faster, it arrives early and waits; slower, it does not get to the end";
         ui.add(slider).labelled_by(label.id).on_hover_text(tip);
@@ -128,6 +128,7 @@ fn object(ui: &mut Ui, object: &mut Object, whose: &str) {
         }
     });
     ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 3.0;
         for (i, (name, rgb)) in COLOURS.into_iter().enumerate() {
             let size = vec2(22.0, 22.0);
             let button = ui.add(egui::Button::new("").min_size(size).selected(object.colour == i));
@@ -202,8 +203,8 @@ fn ground(ui: &mut Ui, d: &mut Drawing) {
 }
 
 fn truth(ui: &mut Ui, d: &Drawing) {
-    heading(ui, "What it is");
-    ui.add(egui::Label::new(d.words()).wrap());
+    ui.add(egui::Label::new(RichText::new(d.words()).strong().color(theme::STRONG)).wrap())
+        .on_hover_text("What is true of the drawing; the model is not told");
     match d.motion() {
         Some(motion) if motion.is_unseen() => {
             weak(ui, "No clip, image or caption that the bundled model learned from shows or names this.");
@@ -250,20 +251,28 @@ pub fn on_stage(ui: &Ui, s: &State, r: &Response, picture: Rect, frame: Rect, ou
     if r.hovered() || r.dragged() {
         ui.ctx().set_cursor_icon(egui::CursorIcon::Crosshair);
     }
-    let pointer = ui.input(|i| i.pointer.clone());
-    let since = pointer.press_start_time().unwrap_or(0.0);
-    let now = ui.input(|i| i.time);
-    if let Some(at) = r.interact_pointer_pos().filter(|_| r.dragged()) {
-        let mut knot = |t: f64, p: Pos2| {
+    if r.dragged() {
+        let mut to = |t: f32, p: Pos2| {
             let [x, y] = from(p);
-            out.push(Intent::Draw(Draw::To(Knot { t: (t - since) as f32, x, y })));
+            out.push(Intent::Draw(Draw::To(Knot { t, x, y })));
         };
-        if easel.hand().is_empty()
-            && let Some(origin) = pointer.press_origin()
-        {
-            knot(since, origin);
-        }
-        knot(now, at);
+        ui.input(|i| {
+            let seconds = |t: f64| (t - i.pointer.press_start_time().unwrap_or(t)) as f32;
+            let last = easel.hand().last().map(|knot| knot.t);
+            if let (None, Some(origin)) = (last, i.pointer.press_origin()) {
+                to(0.0, origin);
+            }
+            // Of a slow frame every place that the hand has been at, as if they were evenly apart.
+            let moved = |event: &egui::Event| match event {
+                egui::Event::PointerMoved(p) => Some(*p),
+                _ => None,
+            };
+            let places: Vec<Pos2> = i.events.iter().filter_map(moved).collect();
+            let (from, now) = (last.unwrap_or(0.0), seconds(i.time));
+            for (n, place) in (1..).zip(&places) {
+                to(from + (now - from) * n as f32 / places.len() as f32, *place);
+            }
+        });
     }
     if r.drag_stopped() {
         out.push(Intent::Draw(Draw::Lift));

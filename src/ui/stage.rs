@@ -97,10 +97,6 @@ fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
                 v.arrangement = a;
             }
         }
-        if s.easel.is_none() && s.video.as_ref().is_some_and(|v| v.bundled) {
-            ui.separator();
-            draw_pane::begin(ui, out);
-        }
         if s.lens.zoom() > 1.0 {
             ui.separator();
             let button = ui.button(format!("{:.1}×", s.lens.zoom())).accessible_name("Whole picture");
@@ -109,7 +105,13 @@ fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             }
         }
     });
-    ui.horizontal_wrapped(|ui| look(ui, s, &mut v));
+    ui.horizontal_wrapped(|ui| {
+        if s.easel.is_none() && s.video.as_ref().is_some_and(|v| v.bundled) {
+            draw_pane::begin(ui, out);
+            ui.separator();
+        }
+        look(ui, s, &mut v);
+    });
     if v != s.view {
         out.push(Intent::SetView(v));
     }
