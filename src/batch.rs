@@ -45,6 +45,8 @@ pub struct ReadClip {
     /// Size of the displayed picture, and the part of it that the model sees.
     pub size: (u32, u32),
     pub crop: CropRect,
+    /// What is wrong with the file, in words, where it stops early or has holes.
+    pub damaged: Option<String>,
     /// PTS of the frames in the order in which the model sees them; they may repeat.
     pub frames: Vec<Pts>,
     /// What the vision tower takes of each of them, every frame once and in rising order.
@@ -240,6 +242,7 @@ fn clip(
         digest: if reading.digest { Some(source.digest(cancel)?) } else { None },
         size,
         crop: reading.preprocess.crop_rect(size.0, size.1),
+        damaged: times.damaged.clone(),
         frames,
         pixels,
     })

@@ -36,6 +36,11 @@ impl Colormap {
         }
     }
 
+    /// The colours of values on both sides of zero.
+    pub fn is_signed(self) -> bool {
+        self == Colormap::Diverging
+    }
+
     /// The colour at `x` in 0–1; values beyond are clamped, not-a-number is the middle.
     pub fn color(self, x: f32) -> [u8; 3] {
         let x = if x.is_nan() { 0.5 } else { f64::from(x.clamp(0.0, 1.0)) };
@@ -93,6 +98,21 @@ impl Normalise {
     pub fn symmetric(self) -> Self {
         let m = self.lo.abs().max(self.hi.abs());
         Self { lo: -m, hi: m }
+    }
+
+    /// The share of the scale that `v` reaches, 0–1: from the low end on, of `signed` values from zero, either way.
+    pub fn share(self, v: f32, signed: bool) -> f32 {
+        if signed { (2.0 * self.unit(v) - 1.0).abs() } else { self.unit(v) }
+    }
+
+    /// The value at that share: of `signed` values how far from zero.
+    pub fn at_share(self, share: f32, signed: bool) -> f32 {
+        if signed { share * self.hi } else { self.lo + share * (self.hi - self.lo) }
+    }
+
+    /// Whether `v` is painted where everything below that share of the scale is not; at 0 everything is.
+    pub fn paints(self, v: f32, signed: bool, threshold: f32) -> bool {
+        threshold <= 0.0 || self.share(v, signed) >= threshold
     }
 
     /// Where `v` lies in the range, 0–1; the middle where the range is a point.
@@ -236,6 +256,14 @@ impl Layer {
         }
     }
 
+    /// "not painted: below 0.200", where a threshold cuts something of this view.
+    pub fn cut(self, maps: &Maps, style: Style) -> Option<String> {
+        let map = self.map(maps).filter(|_| style.threshold > 0.0)?;
+        let signed = self.colormap(style.magnitudes).is_signed();
+        let value = self.normalise(map, style.motion).at_share(style.threshold, signed);
+        Some(format!("not painted: {} {value:.3}", if signed { "nearer to 0 than" } else { "below" }))
+    }
+
     /// The colours of this view, where magnitudes have those of `magnitudes`.
     pub fn colormap(self, magnitudes: Colormap) -> Colormap {
         if self == Layer::Signed { Colormap::Diverging } else { magnitudes }
@@ -250,13 +278,15 @@ pub struct Style {
     pub opacity: f32,
     /// Bilinear between patch centres; otherwise each patch is one flat square.
     pub smooth: bool,
+    /// What lies below this share of its scale, 0–1, is not painted; the colours of the static stream have no scale.
+    pub threshold: f32,
     /// The model's scale of motion, where it is known.
     pub motion: Option<Reach>,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Self { magnitudes: Colormap::Inferno, opacity: 0.6, smooth: true, motion: None }
+        Self { magnitudes: Colormap::Inferno, opacity: 0.6, smooth: true, threshold: 0.0, motion: None }
     }
 }
 
@@ -267,22 +297,34 @@ pub fn draw(view: Layer, answer: &Answer, t: usize, picture: &RgbImage, style: S
         (Layer::Static, _) => {
             let frames = maps.static_rgb.each_ref().map(|map| Grid::new(map, t, style.smooth));
             let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
-            lay(picture, crop, style.opacity, |x, y| frames.each_ref().map(|g| byte(g.at(x, y))))
+            lay(picture, crop, style.opacity, |x, y| Some(frames.each_ref().map(|g| byte(g.at(x, y)))))
         }
         (_, Some(map)) => {
             let (range, colors) = (view.normalise(map, style.motion), view.colormap(style.magnitudes));
             let grid = Grid::new(map, t, style.smooth);
-            lay(picture, crop, style.opacity, |x, y| colors.color(range.unit(grid.at(x, y))))
+            lay(picture, crop, style.opacity, |x, y| {
+                let v = grid.at(x, y);
+                range.paints(v, colors.is_signed(), style.threshold).then(|| colors.color(range.unit(v)))
+            })
         }
         (_, None) => picture.clone(),
     }
 }
 
-/// A horizontal strip of a colour map from 0 to 1, for a legend.
-pub fn legend(colors: Colormap, width: u32, height: u32) -> RgbImage {
+/// A horizontal strip of a colour map from 0 to 1, for a legend on white; what is below the threshold is hatched.
+pub fn legend(colors: Colormap, threshold: f32, width: u32, height: u32) -> RgbImage {
     let last = width.saturating_sub(1).max(1) as f32;
-    let row: Vec<u8> = (0..width).flat_map(|x| colors.color(x as f32 / last)).collect();
-    RgbImage { width, height, data: row.repeat(height as usize) }
+    let whole = Normalise { lo: 0.0, hi: 1.0 };
+    let pixel = |x: u32, y: u32| {
+        let at = x as f32 / last;
+        match whole.paints(at, colors.is_signed(), threshold) {
+            true => colors.color(at),
+            false if (x + y).is_multiple_of(4) => [150; 3],
+            false => [255; 3],
+        }
+    };
+    let data = (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(x, y))).collect();
+    RgbImage { width, height, data }
 }
 
 /// One frame of a map that can be asked anywhere in the crop.
@@ -322,9 +364,14 @@ impl<'a> Grid<'a> {
     }
 }
 
-/// Blends `color(x, y)`, with x and y in fractions of the crop, over the crop's part of the picture. A pixel
-/// belongs to the crop when its centre does.
-fn lay(picture: &RgbImage, crop: CropRect, opacity: f32, color: impl Fn(f32, f32) -> [u8; 3]) -> RgbImage {
+/// Blends `color(x, y)`, with x and y in fractions of the crop, over the crop's part of the picture; where it is `None`
+/// the picture stays as it is. A pixel belongs to the crop when its centre does.
+fn lay(
+    picture: &RgbImage,
+    crop: CropRect,
+    opacity: f32,
+    color: impl Fn(f32, f32) -> Option<[u8; 3]>,
+) -> RgbImage {
     let mut out = picture.clone();
     let (width, height) = (picture.width as usize, picture.height as usize);
     let fraction = |pixel: usize, size: usize, lo: f32, hi: f32| {
@@ -336,8 +383,8 @@ fn lay(picture: &RgbImage, crop: CropRect, opacity: f32, color: impl Fn(f32, f32
     for (y, row) in out.data.chunks_exact_mut(3 * width.max(1)).enumerate() {
         let Some(v) = fraction(y, height, crop.y0, crop.y1) else { continue };
         for (pixel, u) in row.chunks_exact_mut(3).zip(&columns) {
-            let Some(u) = *u else { continue };
-            for (p, c) in pixel.iter_mut().zip(color(u, v)) {
+            let Some(color) = u.and_then(|u| color(u, v)) else { continue };
+            for (p, c) in pixel.iter_mut().zip(color) {
                 *p = (f32::from(*p) * (1.0 - alpha) + f32::from(c) * alpha).round() as u8;
             }
         }
@@ -411,22 +458,48 @@ mod tests {
     #[test]
     fn only_the_crop_is_coloured() {
         let crop = CropRect { x0: 0.25, y0: 0.0, x1: 0.75, y1: 1.0 };
-        let out = lay(&gray(8, 2, 100), crop, 0.5, |_, _| [200, 0, 100]);
+        let out = lay(&gray(8, 2, 100), crop, 0.5, |_, _| Some([200, 0, 100]));
         for (x, pixel) in out.data.chunks_exact(3).take(8).enumerate() {
             let expected = if (2..6).contains(&x) { [150, 50, 100] } else { [100, 100, 100] };
             assert_eq!(pixel, expected, "column {x}");
         }
-        assert_eq!(lay(&gray(0, 0, 0), crop, 0.5, |_, _| [0; 3]).data.len(), 0);
+        assert_eq!(lay(&gray(0, 0, 0), crop, 0.5, |_, _| Some([0; 3])).data.len(), 0);
         let nowhere = CropRect { x0: 0.5, y0: 0.5, x1: 0.5, y1: 0.5 };
-        assert_eq!(lay(&gray(4, 4, 7), nowhere, 1.0, |_, _| [0; 3]), gray(4, 4, 7));
+        assert_eq!(lay(&gray(4, 4, 7), nowhere, 1.0, |_, _| Some([0; 3])), gray(4, 4, 7));
     }
 
     #[test]
     fn a_legend_runs_from_low_to_high() {
-        let strip = legend(Colormap::Viridis, 16, 2);
+        let strip = legend(Colormap::Viridis, 0.0, 16, 2);
         assert_eq!(strip.data.len(), 16 * 2 * 3);
         assert_eq!(strip.data[..3], Colormap::Viridis.color(0.0));
         assert_eq!(strip.data[45..48], Colormap::Viridis.color(1.0));
         assert_eq!(strip.data[..48], strip.data[48..]);
+        let cut = legend(Colormap::Viridis, 0.5, 16, 2);
+        assert_eq!(cut.data[24..48], strip.data[24..48], "the upper half is as before");
+        assert!(
+            cut.data[..24].chunks(3).all(|p| p[0] == p[1] && p[1] == p[2]),
+            "the lower half has no colour"
+        );
+    }
+
+    #[test]
+    fn a_threshold_is_a_share_of_the_scale_and_of_signed_values_a_distance_from_zero() {
+        let motion = Normalise { lo: 0.0, hi: 0.5 };
+        assert!(!motion.paints(0.19, false, 0.4) && motion.paints(0.21, false, 0.4));
+        assert!((motion.at_share(0.4, false) - 0.2).abs() < 1e-6);
+        assert!(motion.paints(f32::NAN, false, 0.0) && !motion.paints(f32::NAN, false, 0.01));
+        let signed = Normalise { lo: -2.0, hi: 2.0 };
+        for v in [-1.5, 1.5] {
+            assert!(signed.paints(v, true, 0.7) && !signed.paints(v, true, 0.8), "{v}");
+        }
+        assert_eq!(signed.at_share(0.25, true), 0.5);
+    }
+
+    #[test]
+    fn what_is_below_the_threshold_leaves_the_picture_as_it_is() {
+        let whole = CropRect { x0: 0.0, y0: 0.0, x1: 1.0, y1: 1.0 };
+        let out = lay(&gray(4, 1, 9), whole, 1.0, |x, _| (x > 0.5).then_some([200; 3]));
+        assert_eq!(out.data, [[9; 6], [200; 6]].concat());
     }
 }

@@ -1,4 +1,5 @@
-//! Where a prompt finds support: what reading the last vision layer in another way must not change, and what it gives.
+//! Where a prompt finds support: what reading the last vision layer in another way must not change, and what it gives. And the
+//! likeness of a patch to those of another clip.
 
 use burn::tensor::Device;
 use motionlens::data::cast::Cast;
@@ -65,6 +66,44 @@ fn as_clip_reads_it_a_support_map_is_the_likeness_of_the_patches() {
         let got = map.frame(frame)[patch];
         assert!((got - want).abs() < 1e-5, "frame {frame}, patch {patch}: {got} and {want}");
     }
+}
+
+#[test]
+fn a_patch_is_likened_to_another_clip_as_if_both_were_one() {
+    let session = Session::load(&ModelSource::Embedded, &Device::flex(), &|_, _| ()).unwrap();
+    let tokens = |class: usize| {
+        let scene = Cast::Shapes.classes()[class].scene(&mut rng(class as u64, 0));
+        let pixels = world_pixels(&scene.frames(8, 64), &session.preprocess);
+        session.encode_frames(&pixels.chunks_exact(3 * 64 * 64).collect::<Vec<_>>()).unwrap()
+    };
+    let (a, b) = (tokens(5), tokens(11));
+    let one = |a: &[Arc<[f32]>], frame: usize, patch: usize| {
+        session.patch(&session.clips(a, 8), &Surgery::default(), frame, patch).unwrap()
+    };
+    let likeness = |a: &[Arc<[f32]>], (frame, patch): (usize, usize), b: &[Arc<[f32]>]| {
+        let of_b = session.patch_tokens(&session.clips(b, 8)).unwrap();
+        of_b.map(&one(a, frame, patch).token, None)
+    };
+    let (frame, patch) = (3, 20);
+    let across = likeness(&a, (frame, patch), &b);
+    assert_eq!((across.frames, across.rows, across.cols), (8, session.info.grid, session.info.grid));
+    // A clip with that one frame of A among those of B: the likeness within it is what it has to be.
+    let mut mixed = b.clone();
+    mixed[0] = a[frame].clone();
+    let within = one(&mixed, 0, patch).similarity;
+    for t in 1..8 {
+        for (got, want) in across.frame(t).iter().zip(within.frame(t)) {
+            assert!((got - want).abs() < 1e-5, "frame {t}: {got} and {want}");
+        }
+    }
+    assert!(across.data.iter().all(|v| (-1.0001..=1.0001).contains(v)));
+    // To its own clip it is what the finding says; and what A is to B, B is to A.
+    let own = likeness(&a, (frame, patch), &a);
+    let found = one(&a, frame, patch).similarity;
+    assert!(own.data.iter().zip(&found.data).all(|(a, b)| (a - b).abs() < 1e-5));
+    assert!((own.frame(frame)[patch] - 1.0).abs() < 1e-5 && own.data != across.data);
+    let back = likeness(&b, (6, 41), &a);
+    assert!((across.frame(6)[41] - back.frame(frame)[patch]).abs() < 1e-5);
 }
 
 #[test]

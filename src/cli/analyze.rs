@@ -339,7 +339,7 @@ pub(super) fn run_notes(
         let more = if left_out.len() > 20 { ", …" } else { "" };
         let names = left_out[..left_out.len().min(20)].join(", ");
         notes.push(format!(
-                "left out of p, because the model knows none of their words: {names}{more} (--count-unknown counts them)"
+                "left out of p, because the model knows none of their words: {names}{more} (analyze --count-unknown counts them)"
             ));
     }
     let mut seen = HashSet::new();

@@ -1,5 +1,7 @@
 //! `motionlens eval`: measured figures of a model.
 
+mod zero_shot;
+
 use super::analyze::from_json;
 use super::{Casts, CliError, ModelArguments};
 use crate::data::cast::Cast;
@@ -27,6 +29,15 @@ pub struct EvalArgs {
 enum Protocol {
     /// Fresh clips of the procedural world: accuracy, maps against the truth, time surgery
     Synth(SynthArgs),
+    /// The field's protocol on real videos: top-1 and top-5 on every split of a data set, vanilla CLIP beside it
+    ZeroShot(Box<zero_shot::ZeroShotArgs>),
+    /// What the second report of `eval zero-shot --json` is better by, with its interval; only where the protocols are equal
+    Compare {
+        #[arg(value_name = "A.json")]
+        a: PathBuf,
+        #[arg(value_name = "B.json")]
+        b: PathBuf,
+    },
     /// Mean and standard deviation over reports of `eval synth --json`, such as those of several training seeds
     Mean {
         #[arg(required = true, value_name = "FILE")]
@@ -66,6 +77,8 @@ struct SynthArgs {
 pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     match &args.protocol {
         Protocol::Synth(args) => synth(args),
+        Protocol::ZeroShot(args) => zero_shot::run(args),
+        Protocol::Compare { a, b } => zero_shot::compare(a, b),
         Protocol::Mean { reports } => mean(reports),
     }
 }

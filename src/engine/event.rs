@@ -41,6 +41,7 @@ pub struct Scored {
 pub enum Finding {
     Freeze(FreezeMap),
     Patch(PatchFinding),
+    Tokens(Support),
     Support(Support),
 }
 

@@ -67,6 +67,8 @@ pub enum Probe {
     Freeze,
     /// One patch (row by row, from 0) of one of the frames.
     Patch { frame: usize, patch: usize },
+    /// The tokens of all patches, for their likeness to a patch of another clip.
+    Tokens,
     /// The patches of every frame in CLIP's joint space, for the support maps of prompts. The frames go through the vision tower
     /// again: what is held of them has not what this reads.
     Support,

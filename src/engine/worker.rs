@@ -27,9 +27,6 @@ use std::time::{Duration, Instant};
 /// Work on prompts that is longer than this says so, and makes way.
 const A_MOMENT: Duration = Duration::from_millis(150);
 
-/// On a CPU, frames that go through the vision tower at once where nobody waits for them: who comes meanwhile waits for so many.
-const FEW: usize = 2;
-
 /// The text side of the present prompts.
 struct Texts {
     set: Arc<PromptSet>,
@@ -393,7 +390,8 @@ impl Worker {
             }
         };
         let gpu = self.running()?.device.gpu;
-        let most = if job.rank == Rank::Background && !gpu { FEW } else { usize::MAX };
+        // On a CPU, what nobody waits for goes frame by frame: whoever comes meanwhile waits for one of them.
+        let most = if job.rank == Rank::Background && !gpu { 1 } else { usize::MAX };
         progress(&self.queue, "vision tower", 0, new.len());
         let mut done = 0;
         for batch in new.chunks(self.running()?.session.vision_batch(gpu).min(most)) {
@@ -450,6 +448,11 @@ impl Worker {
                 let x = self.tokens_of(clip)?;
                 let found = self.running()?.session.patch(&x, &surgery, frame, patch)?;
                 self.queue.found(&job, probe, Finding::Patch(found), true);
+            }
+            Probe::Tokens => {
+                let x = self.tokens_of(clip)?;
+                let found = self.running()?.session.patch_tokens(&x)?;
+                self.queue.found(&job, probe, Finding::Tokens(found), true);
             }
             Probe::Support => self.support(clip)?,
         }

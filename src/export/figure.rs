@@ -40,6 +40,9 @@ pub struct Spec {
     /// 0–1.
     pub opacity: f32,
     pub smooth: bool,
+    /// See [`Style::threshold`].
+    #[serde(default)]
+    pub threshold: f32,
 }
 
 impl Spec {
@@ -57,6 +60,7 @@ impl Spec {
             magnitudes: style.magnitudes,
             opacity: style.opacity,
             smooth: style.smooth,
+            threshold: style.threshold,
         }
     }
 }
@@ -120,8 +124,13 @@ fn winners(report: &Report<'_>) -> String {
 }
 
 fn compose(report: &Report<'_>, spec: &Spec, command: &str) -> RgbImage {
-    let style =
-        Style { magnitudes: spec.magnitudes, opacity: spec.opacity, smooth: spec.smooth, ..report.style };
+    let style = Style {
+        magnitudes: spec.magnitudes,
+        opacity: spec.opacity,
+        smooth: spec.smooth,
+        threshold: spec.threshold,
+        ..report.style
+    };
     let all: Vec<usize> = (0..report.pictures.len()).collect();
     let frames: Vec<usize> = if spec.frames.is_empty() { all } else { spec.frames.clone() };
     let frames: Vec<usize> = frames.into_iter().filter(|t| *t < report.pictures.len()).collect();
@@ -173,17 +182,21 @@ fn label(
     let mut y = top + letters.write(out, (MARGIN, top), layer.name(), TEXT, width, INK);
     if let Some(map) = layer.map(&report.answer.evidence.maps) {
         let range = layer.normalise(map, style.motion);
-        let bar = page::legend(layer, style.magnitudes);
+        let bar = page::legend(layer, style);
         paste(out, &bar, (MARGIN, y + 2));
         y += bar.height + 3;
         let (lo, hi) = (format!("{:.3}", range.lo), format!("{:.3}", range.hi));
         letters.write(out, (MARGIN, y), &lo, SMALL, width, INK);
         y += letters.write(out, (MARGIN + bar.width.saturating_sub(36), y), &hi, SMALL, width, INK);
     }
+    if let Some(cut) = layer.cut(&report.answer.evidence.maps, style) {
+        y += letters.write(out, (MARGIN, y), &cut, 10.0, width, FAINT);
+    }
     letters.write(out, (MARGIN, y), layer.quantity(), 10.0, width, FAINT);
 }
 
-fn paste(out: &mut RgbImage, picture: &RgbImage, (x, y): (u32, u32)) {
+/// Lays a picture over another with its left upper corner there; what does not fit is left out.
+pub(super) fn paste(out: &mut RgbImage, picture: &RgbImage, (x, y): (u32, u32)) {
     let wide = picture.width.min(out.width.saturating_sub(x)) as usize * 3;
     for row in 0..picture.height.min(out.height.saturating_sub(y)) {
         let from = row as usize * picture.width as usize * 3;
@@ -193,7 +206,7 @@ fn paste(out: &mut RgbImage, picture: &RgbImage, (x, y): (u32, u32)) {
 }
 
 /// PNG with texts (UTF-8) beside the picture.
-fn encode(picture: &RgbImage, texts: &[(&str, String)]) -> Result<Vec<u8>, png::EncodingError> {
+pub(super) fn encode(picture: &RgbImage, texts: &[(&str, String)]) -> Result<Vec<u8>, png::EncodingError> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, picture.width, picture.height);
     encoder.set_color(png::ColorType::Rgb);

@@ -1,7 +1,8 @@
 //! What leaves the program: the analysis as JSON, CSV and NPZ, a figure with its receipt, the clip with its maps as MP4, and
-//! a report folder. No window and no model needed: everything here works on plain data.
+//! a report folder; the confusion matrix of an evaluation. No window and no model needed: everything here works on plain data.
 
 pub mod arrays;
+pub mod confusion;
 pub mod figure;
 pub mod json;
 mod letters;

@@ -5,7 +5,7 @@ use super::ExportError;
 use super::json::{Class, Record};
 use crate::prompt::PromptSet;
 use crate::video::RgbImage;
-use crate::view::{self, Colormap, Layer, Normalise};
+use crate::view::{self, Layer, Normalise, Style};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use html_escape::encode_double_quoted_attribute as escape;
@@ -17,11 +17,13 @@ pub struct Row {
     pub layer: Layer,
     pub pictures: Vec<Vec<u8>>,
     pub scale: Option<Normalise>,
+    /// What a threshold leaves out, in words.
+    pub cut: Option<String>,
 }
 
 /// The strip of colours of a layer's legend.
-pub fn legend(layer: Layer, magnitudes: Colormap) -> RgbImage {
-    view::legend(layer.colormap(magnitudes), 160, 12)
+pub fn legend(layer: Layer, style: Style) -> RgbImage {
+    view::legend(layer.colormap(style.magnitudes), style.threshold, 160, 12)
 }
 
 /// The whole page. `legend` gives the PNG of a layer's strip of colours.
@@ -137,12 +139,13 @@ fn maps(
     let times: Vec<String> = record.frames.iter().map(|f| format!("{:.3} s", f.pts_s)).collect();
     times.iter().for_each(|time| out += &format!("<th>{time}</th>"));
     out += "</tr>\n";
-    for Row { layer, pictures, scale } in rows {
+    for Row { layer, pictures, scale, cut } in rows {
         let scale = match scale {
             Some(range) => {
                 let strip = STANDARD.encode(legend(*layer)?);
                 let (lo, hi) = (range.lo, range.hi);
-                format!("<br>{lo:.4} <img alt=\"\" src=\"data:image/png;base64,{strip}\"> {hi:.4}")
+                let cut = cut.as_ref().map_or_else(String::new, |cut| format!("<br>{cut}"));
+                format!("<br>{lo:.4} <img alt=\"\" src=\"data:image/png;base64,{strip}\"> {hi:.4}{cut}")
             }
             None => String::new(),
         };

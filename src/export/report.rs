@@ -80,11 +80,12 @@ impl Report<'_> {
             let pictures = cells.iter().map(|cell| png(cell, &path)).collect::<Result<_, _>>()?;
             let scale =
                 layer.map(&self.answer.evidence.maps).map(|map| layer.normalise(map, self.style.motion));
-            Ok(Row { layer: *layer, pictures, scale })
+            let cut = layer.cut(&self.answer.evidence.maps, self.style);
+            Ok(Row { layer: *layer, pictures, scale, cut })
         });
         let rows = rows.collect::<Result<Vec<_>, ExportError>>()?;
         let command = repeat::command(self.record, &self.answer.question, self.model, self.on_gpu);
-        let legend = |layer: Layer| png(&page::legend(layer, self.style.magnitudes), &path);
+        let legend = |layer: Layer| png(&page::legend(layer, self.style), &path);
         let page = page::page(self.record, self.prompts, &rows, &legend, &command)?;
         write_atomic(&path, page.as_bytes()).map_err(at(&path))?;
         Ok(folder)

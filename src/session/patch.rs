@@ -2,16 +2,19 @@
 //!
 //! Likeness to prompts is of the tower's last-layer tokens X: only they live where `visual_projection` leads into CLIP's joint space.
 
-use super::{Map, Session, WorkError, read};
+use super::{Map, Session, Support, WorkError, read};
 use crate::model::Surgery;
 use crate::score::normalise;
 use burn::tensor::Tensor;
+use std::sync::Arc;
 
 /// What is known of one patch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PatchFinding {
     /// Cosine of its token with every patch's token of every frame (T,√N,√N).
     pub similarity: Map,
+    /// Its token (D), unit norm: for its likeness to the patches of another clip by the same model.
+    pub token: Vec<f32>,
     /// Its token in CLIP's joint space (E), unit norm: its cosine with a prompt's embedding without DA_j is its likeness.
     /// `None` where the model's patch tokens are those of an earlier layer, which do not live there.
     pub joint: Option<Vec<f32>>,
@@ -40,6 +43,8 @@ impl Session {
         let patches = x.clone().narrow(2, 1, tokens - 1);
         let dots = (patches.clone() * own.clone()).sum_dim(3) / (size(patches) * size(own.clone()));
         let similarity = map(frames, read(dots)?);
+        let mut token = read(own.clone())?;
+        normalise(&mut token);
         let last = self.model.head_config.motion_layer.is_none_or(|l| l >= self.model.config.vision.layers);
         let joint = last.then(|| -> Result<_, WorkError> {
             let mut joint = read(self.model.towers.visual_projection.forward(own.reshape([1, width])))?;
@@ -56,6 +61,15 @@ impl Session {
                 attention.push(read(rows)?.chunks_exact(keys).map(head).collect());
             }
         }
-        Ok(PatchFinding { similarity, joint: joint.transpose()?, attention })
+        Ok(PatchFinding { similarity, token, joint: joint.transpose()?, attention })
+    }
+
+    /// The tokens of all patches of the clip `x (1,T,n,D)`, each of unit norm, without the class token.
+    pub fn patch_tokens(&self, x: &Tensor<4>) -> Result<Support, WorkError> {
+        let [_, _, tokens, width] = x.dims();
+        let mut rows = read(x.clone().narrow(2, 1, tokens - 1))?;
+        rows.chunks_exact_mut(width).for_each(normalise);
+        let frames = rows.chunks_exact((tokens - 1) * width).map(Arc::from).collect();
+        Ok(Support { frames, grid: self.info.grid })
     }
 }

@@ -9,17 +9,18 @@ use crate::score::normalise;
 use burn::tensor::{Tensor, TensorData};
 use std::sync::Arc;
 
-/// The patches of a clip in CLIP's joint space.
+/// The patches of a clip, each a vector of unit norm: in CLIP's joint space (E) for the maps of prompts, or the tokens themselves
+/// (D, [`Session::patch_tokens`]) for the likeness to one of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Support {
-    /// Of each frame (N,E), every row of unit norm.
+    /// Of each frame (N,E) or (N,D), every row of unit norm.
     pub frames: Vec<Arc<[f32]>>,
     /// Patches a side, √N.
     pub grid: usize,
 }
 
 impl Support {
-    /// The map of a prompt (E): its cosine with each patch. With `common`, what prompts have in common, that part of
+    /// The map of a prompt (E), or of a token (D): its cosine with each patch. With `common`, what prompts have in common, that part of
     /// it is taken away: CLIP's patches are like some words whatever they show.
     pub fn map(&self, prompt: &[f32], common: Option<&[f32]>) -> Map {
         let own: Vec<f32> = match common {

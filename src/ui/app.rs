@@ -213,7 +213,7 @@ impl App {
     /// Shows what a probe of what is shown has found, that nobody asked for (tests and benches).
     pub fn show_finding(&mut self, probe: Probe, finding: Finding) {
         let Some(question) = self.state.shown.as_ref().map(|s| s.answer.question.clone()) else { return };
-        self.state.probes.asks(&question, &[probe]);
+        self.state.probes.asks([(&*question, probe)].into_iter());
         self.state.probes.take(probe.id(&question), question, probe, Arc::new(finding), true);
     }
 
@@ -379,6 +379,7 @@ impl App {
                 if let Some(compare) = &mut s.compare {
                     compare.align = align;
                 }
+                self.let_go_of_other_patch();
             }
 
             Intent::Draw(draw) => self.draw_motion(draw),

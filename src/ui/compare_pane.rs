@@ -168,8 +168,11 @@ fn notes(ui: &mut Ui, s: &State, compare: &Compare) {
             "The stage shows the moment, of which B has none; choose Clip above the classes for both pictures.",
         );
     }
-    if compare.has_maps() && s.view.layer.is_probed() {
+    if compare.has_maps() && s.view.layer.is_probed() && s.view.layer != Layer::Likeness {
         warn("This layer is of A alone; choose another one above the stage for both pictures.");
+    }
+    if let Some(why) = s.no_likeness().filter(|_| s.probes.patch.is_some()) {
+        warn(&format!("The patch that was clicked has {why}."));
     }
     if s.is_stale() {
         warn("Something else is selected now; these are the scores of what was.");
@@ -221,6 +224,12 @@ fn notes(ui: &mut Ui, s: &State, compare: &Compare) {
             RichText::new("Without the joint adapter other prompts are not scored.")
                 .font(theme::small())
                 .color(theme::WARN),
+        );
+    }
+    if s.likens() {
+        weak(
+            ui,
+            "Click a patch of A or of B: its likeness to every patch of both, under “Patch” and on the stage.",
         );
     }
     if compare.playback().is_some() && s.view.layer == Layer::Static && !s.view.static_energy {

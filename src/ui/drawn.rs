@@ -94,7 +94,7 @@ impl State {
             (Place::Own, _) => ("map of this frame, from the span around it".to_owned(), theme::GOOD),
             (Place::Between, Some(to)) => {
                 let (a, b) = (at.from.pts.min(to.pts), at.from.pts.max(to.pts));
-                (format!("between the maps of {} and {}", clock(a), clock(b)), theme::GOOD)
+                (format!("interpolated between the maps of {} and {}", clock(a), clock(b)), theme::GOOD)
             }
             _ => (format!("map of {}, the nearest of the grid", clock(at.from.pts)), theme::WARN),
         };

@@ -185,7 +185,10 @@ mod tests {
             (Intent::Order(Order::Frozen(Freeze::Middle)), r#"{"order":{"frozen":"middle"}}"#),
             (Intent::Order(Order::Hand(vec![1, 0])), r#"{"order":{"hand":[1,0]}}"#),
             (Intent::Brush(Some(Brush::Pixels)), r#"{"brush":"pixels"}"#),
-            (Intent::Patch(Some(PatchAt { frame: 2, patch: 9 })), r#"{"patch":{"frame":2,"patch":9}}"#),
+            (
+                Intent::Patch(Some(PatchAt { frame: 2, patch: 9, other: false })),
+                r#"{"patch":{"frame":2,"patch":9}}"#,
+            ),
             (Intent::Where(Some((1, Side::Negative, 0))), r#"{"where":[1,"negative",0]}"#),
             (Intent::Draw(Draw::Begin), r#"{"draw":"begin"}"#),
             (Intent::Draw(Draw::Ready(Ready::ThereAndBack)), r#"{"draw":{"ready":"there_and_back"}}"#),

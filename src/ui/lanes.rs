@@ -273,7 +273,8 @@ fn progress(ui: &mut Ui, record: &Record, lanes: &mut Lanes) {
     }
     let (text, tip) = progress_words(p, lanes.running);
     let colour = if p.full || p.failed > 0 { theme::WARN } else { theme::WEAK };
-    ui.label(RichText::new(text).font(theme::small()).color(colour)).on_hover_text(tip);
+    let text = RichText::new(text).font(theme::small()).color(colour);
+    ui.add(egui::Label::new(text).extend()).on_hover_text(tip);
 }
 
 fn progress_words(p: Progress, running: bool) -> (String, &'static str) {

@@ -75,6 +75,8 @@ pub struct View {
     pub palette: Colormap,
     /// Interpolate between patches.
     pub smooth: bool,
+    /// What lies below this share of its scale, 0–1, is not painted on the stage; 0: off.
+    pub threshold: f32,
     pub scale: Scale,
     /// The static stream as energy and not as colours.
     pub static_energy: bool,
@@ -98,6 +100,7 @@ impl View {
         let within = |v: f32, low: f32, high: f32| if v.is_finite() { v.clamp(low, high) } else { low };
         self.opacity = within(self.opacity, 0.0, 1.0);
         self.wipe = within(self.wipe, 0.0, 1.0);
+        self.threshold = within(self.threshold, 0.0, 1.0);
         if let Scale::Locked(hi) = &mut self.scale {
             *hi = within(*hi, 1e-4, 10.0);
         }
@@ -116,6 +119,7 @@ impl Default for View {
             opacity: 0.6,
             palette: Colormap::default(),
             smooth: true,
+            threshold: 0.0,
             scale: Scale::Model,
             static_energy: false,
             level: None,
@@ -266,7 +270,7 @@ pub fn colours(map: Colormap) -> &'static [Color32; 256] {
 }
 
 /// The picture of one frame of a source. `fine` interpolates the numbers (not the colours) between patch centres;
-/// otherwise one pixel a patch.
+/// otherwise one pixel a patch. What lies below `threshold`, a share of the range, is transparent.
 pub fn picture(
     source: Quantity,
     palette: Colormap,
@@ -274,6 +278,7 @@ pub fn picture(
     maps: &Maps,
     t: usize,
     fine: bool,
+    threshold: f32,
 ) -> ColorImage {
     let (rows, cols) = source.grid(maps);
     if rows == 0 || cols == 0 {
@@ -290,8 +295,13 @@ pub fn picture(
     match source.map(maps) {
         Some(map) => {
             let grid = Grid::new(map, t, fine);
-            let table = colours(source.colormap(palette));
-            each(&|x, y| table[(range.unit(grid.at(x, y)) * 255.0).round() as usize])
+            let colormap = source.colormap(palette);
+            let table = colours(colormap);
+            each(&|x, y| {
+                let v = grid.at(x, y);
+                let painted = range.paints(v, colormap.is_signed(), threshold);
+                if painted { table[(range.unit(v) * 255.0).round() as usize] } else { Color32::TRANSPARENT }
+            })
         }
         None => {
             let grids = maps.static_rgb.each_ref().map(|map| Grid::new(map, t, fine));
@@ -330,7 +340,13 @@ mod tests {
 
     #[test]
     fn a_view_of_a_file_can_be_shown() {
-        let odd = View { opacity: 9.0, wipe: -1e30, scale: Scale::Locked(f32::NAN), ..View::default() };
+        let odd = View {
+            opacity: 9.0,
+            wipe: -1e30,
+            threshold: f32::NAN,
+            scale: Scale::Locked(f32::NAN),
+            ..View::default()
+        };
         let shown = View { opacity: 1.0, wipe: 0.0, scale: Scale::Locked(1e-4), ..View::default() };
         assert_eq!(odd.within_bounds(), shown);
         assert_eq!(View::default().within_bounds(), View::default());

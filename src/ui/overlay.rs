@@ -4,7 +4,7 @@
 use super::intent::Intent;
 use super::look::{colours, frame_or_empty};
 use super::probes::{Brush, PatchAt};
-use super::stage::{gradient, number};
+use super::stage::{cut, gradient, number};
 use super::state::State;
 use super::theme;
 use crate::engine::Answer;
@@ -12,6 +12,18 @@ use crate::model::Surgery;
 use crate::model::dense::Reading;
 use crate::view::{Colormap, Layer, Normalise};
 use egui::{Align2, CornerRadius, Pos2, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
+
+/// Which picture an overlay lies on, and where.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// The place of the sampled frame.
+    pub t: usize,
+    /// It is of the other side of a comparison.
+    pub other: bool,
+    /// What the model saw, and as much of the picture as is seen.
+    pub crop: Rect,
+    pub frame: Rect,
+}
 
 /// Values over the patch grid of one frame.
 struct Overlay {
@@ -25,12 +37,18 @@ struct Overlay {
     explained: Option<String>,
 }
 
+/// The scale of the layer on the stage, the colours on it, and what its numbers are; `None` where nothing is drawn.
+pub fn scale(s: &State, layer: Layer, answer: &Answer) -> Option<(Normalise, Colormap, String)> {
+    let overlay = of(s, layer, answer, (0, false)).ok()?;
+    Some((overlay.range, overlay.colours, overlay.what))
+}
+
 /// What there is to draw, or why there is nothing.
-fn of(s: &State, layer: Layer, answer: &Answer, t: usize) -> Result<Overlay, String> {
+fn of(s: &State, layer: Layer, answer: &Answer, (t, other): (usize, bool)) -> Result<Overlay, String> {
     match layer {
         Layer::Freeze => freeze(s, answer),
         Layer::Support => support(s, answer, t),
-        _ => likeness(s, t),
+        _ => likeness(s, answer, (t, other)),
     }
 }
 
@@ -102,56 +120,71 @@ fn explained(s: &State) -> String {
     format!("{what}\n\n{measured}")
 }
 
-fn likeness(s: &State, t: usize) -> Result<Overlay, String> {
-    let Some((at, found)) = s.patch_finding() else {
-        let waiting = s.probes.patch.is_some();
-        return Err(if waiting { "patch: being looked at" } else { "click a patch" }.to_owned());
-    };
-    let named = format!("frame {}, patch {}", at.frame + 1, at.patch + 1);
+fn likeness(s: &State, answer: &Answer, (t, other): (usize, bool)) -> Result<Overlay, String> {
+    let map = s.likeness(other)?;
+    let Some((at, found)) = s.patch_finding() else { return Err("patch: being looked at".to_owned()) };
+    let comparing = s.is_comparing();
+    let whose = if comparing { format!("{}'s ", at.side()) } else { String::new() };
+    let named = format!("{whose}frame {}, patch {}", at.frame + 1, at.patch + 1);
     let attention = s.view.attention.and_then(|(b, h)| Some(((b, h), found.attention.get(b)?.get(h)?)));
-    Ok(match attention {
-        Some(((b, h), map)) => {
-            let frames = s.shown.as_ref().map_or(1, |shown| shown.answer.frames.len());
-            let step = t * map.frames / frames.max(1);
-            Overlay {
-                grid: map.cols,
-                values: frame_or_empty(map, step).to_vec(),
-                range: Normalise { lo: 0.0, hi: map.range().1 },
-                colours: s.view.palette,
-                what: format!("attention of {named} to the static stream, block {} head {}", b + 1, h + 1),
-                explained: None,
-            }
+    if let Some(((b, h), map)) = attention {
+        if at.other != other {
+            let own = at.side();
+            return Err(format!(
+                "attention of {named} stays within {own}; choose “Similar patches” for both"
+            ));
         }
-        None => Overlay {
-            grid: found.similarity.cols,
-            values: frame_or_empty(&found.similarity, t).to_vec(),
-            range: Normalise { lo: found.similarity.range().0.min(0.0), hi: 1.0 },
+        let step = t * map.frames / answer.frames.len().max(1);
+        return Ok(Overlay {
+            grid: map.cols,
+            values: frame_or_empty(map, step).to_vec(),
+            range: Normalise { lo: 0.0, hi: map.range().1 },
             colours: s.view.palette,
-            what: format!("cosine of each patch's token with that of {named}"),
+            what: format!("attention of {named} to the static stream, block {} head {}", b + 1, h + 1),
             explained: None,
-        },
+        });
+    }
+    // One scale for both sides, as far as both are known.
+    let lowest = [false, true].iter().filter_map(|side| s.likeness(*side).ok()).map(|map| map.range().0);
+    let range = Normalise { lo: lowest.fold(0.0, f32::min), hi: 1.0 };
+    let what = format!("cosine of each patch's token with that of {named}");
+    let both = s.likens().then(|| {
+        format!(
+            "{what}. One scale for A and B, from {} to {}; the same model made the tokens of both.",
+            number(range.lo),
+            number(range.hi)
+        )
+    });
+    Ok(Overlay {
+        grid: map.cols,
+        values: frame_or_empty(map, t).to_vec(),
+        range,
+        colours: s.view.palette,
+        what: if both.is_some() { format!("cosine with {named}; one scale for A and B") } else { what },
+        explained: both,
     })
 }
 
 /// Draws the layer over the crop of a picture, as far as that lies in `frame`, and its caption into `strip`.
-pub fn draw(
-    ui: &mut Ui,
-    s: &State,
-    layer: Layer,
-    (answer, t): (&Answer, usize),
-    crop: Rect,
-    frame: Rect,
-    strip: Rect,
-) {
+pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, strip: Rect) {
+    let Place { t, other, crop, frame } = at;
     let painter = ui.painter_at(strip);
     let over = ui.painter_at(frame);
     let write = |x: f32, align: Align2, text: &str, colour| {
         painter.text(pos2(x, strip.center().y), align, text, theme::small(), colour)
     };
     let name = write(strip.left() + 2.0, Align2::LEFT_CENTER, layer.name(), theme::STRONG);
-    let overlay = match of(s, layer, answer, t) {
+    // What is cut for want of room is in the tooltip.
+    let captioned = |name: &str, tip: &str| {
+        let r = ui.interact(strip, ui.scope_id().with(("caption", layer.name(), other)), Sense::hover());
+        r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, name));
+        r.on_hover_text(tip);
+    };
+    let which = if other { ", other side" } else { "" };
+    let overlay = match of(s, layer, answer, (t, other)) {
         Ok(overlay) => overlay,
         Err(why) => {
+            captioned(&format!("Caption: {}{which}: {why}", layer.name()), &why);
             let room = painter.with_clip_rect(strip.with_min_x(name.right() + 8.0));
             let at = pos2(name.right() + 8.0, strip.center().y);
             room.text(at, Align2::LEFT_CENTER, why, theme::small(), theme::WARN);
@@ -159,18 +192,18 @@ pub fn draw(
         }
     };
     let table = colours(overlay.colours);
-    let cell = vec2(crop.width(), crop.height()) / overlay.grid.max(1) as f32;
-    let place = |p: usize| {
-        let at = vec2((p % overlay.grid) as f32 * cell.x, (p / overlay.grid) as f32 * cell.y);
-        Rect::from_min_size(crop.min + at, cell)
-    };
-    for (p, v) in overlay.values.iter().enumerate() {
+    let place = |p: usize| place_of(p, crop, overlay.grid);
+    let (signed, threshold) = (overlay.colours.is_signed(), s.view.threshold);
+    for (p, v) in
+        overlay.values.iter().enumerate().filter(|(_, v)| overlay.range.paints(**v, signed, threshold))
+    {
         let colour = table[(overlay.range.unit(*v) * 255.0).round() as usize];
         over.rect_filled(place(p), CornerRadius::ZERO, colour.gamma_multiply(s.view.opacity));
     }
     let bar = Rect::from_min_size(pos2(strip.right() - 132.0, strip.center().y - 4.5), vec2(70.0, 9.0));
     write(strip.right() - 2.0, Align2::RIGHT_CENTER, &number(overlay.range.hi), theme::TEXT);
     gradient(&painter, bar, table);
+    cut(&painter, bar, threshold, signed);
     let low = write(bar.left() - 5.0, Align2::RIGHT_CENTER, &number(overlay.range.lo), theme::TEXT);
     let hovered =
         ui.ctx().pointer_hover_pos().filter(|p| ui.rect_contains_pointer(frame) && crop.contains(*p));
@@ -181,11 +214,10 @@ pub fn draw(
         let x = bar.left() + bar.width() * overlay.range.unit(v);
         painter.vline(x, bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(2.0, theme::STRONG));
     }
-    if let Some(explained) = &overlay.explained {
-        let r = ui.interact(strip, ui.scope_id().with(("caption", layer.name())), Sense::hover());
-        r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &overlay.what));
-        r.on_hover_text(explained);
-    }
+    captioned(
+        &format!("Caption: {}{which}: {}", layer.name(), overlay.what),
+        overlay.explained.as_ref().unwrap_or(&overlay.what),
+    );
     let words = match value {
         Some((p, v)) => {
             format!("row {}, column {}: {}", p / overlay.grid + 1, p % overlay.grid + 1, number(v))
@@ -219,6 +251,7 @@ pub fn hand(
 ) {
     let Some(grid) = s.model.as_ref().map(|m| m.grid) else { return };
     marks(ui, s, crop, frame, grid);
+    mark_patch(ui, s, (crop, frame), grid, false);
     let at = r.interact_pointer_pos().and_then(|p| patch_at(p, crop, grid));
     match (s.probes.brush, at) {
         (Some(brush), Some(patch)) if r.dragged() || r.clicked() => {
@@ -230,11 +263,30 @@ pub fn hand(
         }
         // A click puts the still thing of a drawing into its place.
         (None, Some(_)) if s.easel.as_ref().is_some_and(|easel| easel.drawing().still.is_some()) => {}
-        (None, Some(patch)) if r.clicked() => out.push(Intent::Patch(Some(PatchAt { frame: t, patch }))),
+        (None, Some(patch)) if r.clicked() => {
+            out.push(Intent::Patch(Some(PatchAt { frame: t, patch, other: false })));
+        }
         _ => {}
     }
     if s.probes.brush.is_some() && r.hovered() {
         ui.ctx().set_cursor_icon(egui::CursorIcon::Crosshair);
+    }
+}
+
+/// Takes a click on the other side of a comparison, whose patches can be asked about where the same model saw them.
+pub fn point(
+    ui: &Ui,
+    s: &State,
+    r: &egui::Response,
+    (crop, frame): (Rect, Rect),
+    t: usize,
+    out: &mut Vec<Intent>,
+) {
+    let Some(grid) = s.model.as_ref().map(|m| m.grid).filter(|_| s.likens()) else { return };
+    mark_patch(ui, s, (crop, frame), grid, true);
+    let at = r.interact_pointer_pos().and_then(|p| patch_at(p, crop, grid));
+    if let Some(patch) = at.filter(|_| r.clicked() && s.probes.brush.is_none()) {
+        out.push(Intent::Patch(Some(PatchAt { frame: t, patch, other: true })));
     }
 }
 
@@ -252,30 +304,33 @@ fn painted(surgery: &Surgery, brush: Brush, patch: u16, erase: bool) -> Surgery 
     new
 }
 
-/// Hatched one way where tokens are frozen, the other way where pixels are; a frame around the patch that was clicked.
+fn place_of(p: usize, crop: Rect, grid: usize) -> Rect {
+    let cell = vec2(crop.width(), crop.height()) / grid.max(1) as f32;
+    let at = vec2((p % grid.max(1)) as f32 * cell.x, (p / grid.max(1)) as f32 * cell.y);
+    Rect::from_min_size(crop.min + at, cell)
+}
+
+/// A frame around the patch that was clicked, on the side that it is of.
+fn mark_patch(ui: &Ui, s: &State, (crop, frame): (Rect, Rect), grid: usize, other: bool) {
+    if let Some(at) = s.probes.patch.filter(|at| at.other == other) {
+        let (rect, line) = (place_of(at.patch, crop, grid), Stroke::new(2.0, theme::WARN));
+        ui.painter_at(frame).rect_stroke(rect, CornerRadius::ZERO, line, StrokeKind::Inside);
+    }
+}
+
+/// Hatched one way where tokens are frozen, the other way where pixels are.
 fn marks(ui: &Ui, s: &State, crop: Rect, frame: Rect, grid: usize) {
     let painter = ui.painter_at(frame);
-    let cell = vec2(crop.width(), crop.height()) / grid.max(1) as f32;
-    let place = |p: usize| {
-        Rect::from_min_size(crop.min + vec2((p % grid) as f32 * cell.x, (p / grid) as f32 * cell.y), cell)
-    };
+    let place = |p: &u16| place_of(usize::from(*p), crop, grid);
     let line = Stroke::new(1.5, theme::POSITIVE);
-    for p in s.surgery.frozen.iter().map(|p| place(usize::from(*p))) {
+    for p in s.surgery.frozen.iter().map(place) {
         painter.line_segment([p.left_bottom(), p.right_top()], line);
         painter.rect_stroke(p, CornerRadius::ZERO, Stroke::new(1.0, theme::POSITIVE), StrokeKind::Inside);
     }
     let line = Stroke::new(1.5, theme::NEGATIVE);
-    for p in s.surgery.frozen_pixels.iter().map(|p| place(usize::from(*p))) {
+    for p in s.surgery.frozen_pixels.iter().map(place) {
         painter.line_segment([p.left_top(), p.right_bottom()], line);
         painter.rect_stroke(p, CornerRadius::ZERO, Stroke::new(1.0, theme::NEGATIVE), StrokeKind::Inside);
-    }
-    if let Some(at) = s.probes.patch {
-        painter.rect_stroke(
-            place(at.patch),
-            CornerRadius::ZERO,
-            Stroke::new(2.0, theme::WARN),
-            StrokeKind::Inside,
-        );
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::intent::Intent;
 use super::look::View;
+use super::probes::{PatchAt, side};
 use super::state::State;
 use super::theme;
 use crate::view::Layer;
@@ -11,18 +12,15 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let Some(at) = s.probes.patch else {
         weak(
             ui,
-            "Click a patch on the stage: its likeness to every other patch and to each prompt, and what its motion attends to.",
+            "Click a patch on the stage: its likeness to every other patch and to each prompt, and what its motion attends to. While two \
+             clips are compared a patch of either can be clicked, and is likened to those of both.",
         );
         return;
     };
     let grid = s.model.as_ref().map_or(1, |m| m.grid).max(1);
     ui.horizontal(|ui| {
-        let text = format!(
-            "Row {}, column {} of sampled frame {}",
-            at.patch / grid + 1,
-            at.patch % grid + 1,
-            at.frame + 1
-        );
+        let whose = if s.is_comparing() { format!(" of {}", at.side()) } else { String::new() };
+        let text = format!("{}{whose}", place(at.frame, at.patch, grid));
         ui.label(RichText::new(text).strong().color(theme::STRONG));
         if ui.small_button("Clear").on_hover_text("No patch (Esc)").clicked() {
             out.push(Intent::Patch(None));
@@ -41,7 +39,12 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
                 view = View { layer: Layer::Likeness, attention: which, ..view };
             }
         };
-        choose(ui, None, "Similar patches", "Cosine of last-layer tokens, in every sampled frame");
+        choose(
+            ui,
+            None,
+            "Similar patches",
+            "Cosine of last-layer tokens, in every sampled frame; of both clips where two are compared",
+        );
         for (b, heads) in found.attention.iter().enumerate() {
             for h in 0..heads.len() {
                 let tip = format!(
@@ -56,6 +59,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     if view != s.view {
         out.push(Intent::SetView(view));
     }
+    across(ui, s, at);
     if found.attention.is_empty() {
         weak(ui, "There is no attention to the static stream to show.");
     }
@@ -111,6 +115,28 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             }
         },
     );
+}
+
+fn place(frame: usize, patch: usize, grid: usize) -> String {
+    format!("Row {}, column {} of sampled frame {}", patch / grid + 1, patch % grid + 1, frame + 1)
+}
+
+/// What of the other side of a comparison is most like the patch.
+fn across(ui: &mut Ui, s: &State, at: PatchAt) {
+    if !s.is_comparing() {
+        return;
+    }
+    let name = side(!at.other);
+    let map = match s.likeness(!at.other) {
+        Ok(map) => map,
+        Err(why) => return weak(ui, &format!("Other side: {why}.")),
+    };
+    let best = map.data.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+    if let Some((i, cosine)) = best {
+        let (patches, grid) = ((map.rows * map.cols).max(1), map.cols.max(1));
+        let place = place(i / patches, i % patches, grid);
+        weak(ui, &format!("Most alike in {name}, cosine {cosine:+.3}: {place}."));
+    }
 }
 
 fn weak(ui: &mut Ui, text: &str) {

@@ -23,6 +23,8 @@ struct Key {
     /// The bits of both ends.
     range: [u32; 2],
     smooth: bool,
+    /// Its bits.
+    threshold: u32,
     tile: bool,
 }
 
@@ -33,7 +35,8 @@ impl Key {
     fn new(view: &View, frame: MapFrame) -> Self {
         let MapFrame { quantity, range, t, tile } = frame;
         let range = [range.lo.to_bits(), range.hi.to_bits()];
-        Self { answer: 0, quantity, t, palette: view.palette, range, smooth: view.smooth, tile }
+        let threshold = frame.threshold(view).to_bits();
+        Self { answer: 0, quantity, t, palette: view.palette, range, smooth: view.smooth, threshold, tile }
     }
 }
 
@@ -47,6 +50,13 @@ pub struct MapFrame {
     pub t: usize,
     /// For the filmstrip: one pixel a patch, sampled linearly.
     pub tile: bool,
+}
+
+impl MapFrame {
+    /// The filmstrip shows the whole map, also under a threshold.
+    fn threshold(self, view: &View) -> f32 {
+        if self.tile { 0.0 } else { view.threshold }
+    }
 }
 
 /// Kept map textures; two answers of 32 frames in six views fit.
@@ -165,7 +175,10 @@ impl Pictures {
     ) -> TextureId {
         let key = (at, Key::new(view, frame));
         let options = if view.smooth { TextureOptions::LINEAR } else { TextureOptions::NEAREST };
-        let image = || look::picture(frame.quantity, view.palette, frame.range, maps, frame.t, view.smooth);
+        let threshold = frame.threshold(view);
+        let image = || {
+            look::picture(frame.quantity, view.palette, frame.range, maps, frame.t, view.smooth, threshold)
+        };
         let (made, texture) = self
             .moments
             .entry(frame.quantity)
@@ -193,8 +206,8 @@ impl Pictures {
         let made = &mut self.made;
         let texture = self.maps.entry(key).or_insert_with(|| {
             *made += 1;
-            let image =
-                look::picture(quantity, view.palette, range, &answer.evidence.maps, t, view.smooth && !tile);
+            let (maps, fine) = (&answer.evidence.maps, view.smooth && !tile);
+            let image = look::picture(quantity, view.palette, range, maps, t, fine, frame.threshold(view));
             let options = if view.smooth { TextureOptions::LINEAR } else { TextureOptions::NEAREST };
             ctx.load_texture("map", image, options)
         });

@@ -1,5 +1,6 @@
 //! What is asked beside the evidence while somebody looks at it: the freeze map, a patch that was clicked, and where a prompt finds
-//! support. Each finding belongs to the question of what is shown; of another it is not drawn.
+//! support. Each finding belongs to the question of what is shown; of another it is not drawn. While two clips are compared a patch
+//! is of one of them, and of the other the tokens are asked for that it is likened to.
 
 use super::document::{ClassKey, PromptKey};
 use super::edit::Side;
@@ -18,6 +19,25 @@ pub struct PatchAt {
     pub frame: usize,
     /// Row by row, from 0.
     pub patch: usize,
+    /// It is of the clip on the other side of a comparison.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub other: bool,
+}
+
+impl PatchAt {
+    fn probe(self) -> Probe {
+        Probe::Patch { frame: self.frame, patch: self.patch }
+    }
+
+    /// "A" or "B".
+    pub fn side(self) -> &'static str {
+        side(self.other)
+    }
+}
+
+/// The name of a side of a comparison.
+pub fn side(other: bool) -> &'static str {
+    if other { "B" } else { "A" }
 }
 
 /// What the brush freezes.
@@ -62,12 +82,22 @@ struct Found {
     whole: bool,
 }
 
+/// The likeness of a patch of one clip to those of another.
+struct Across {
+    /// Of the patch.
+    from: Arc<Question>,
+    /// Of the other clip.
+    to: Arc<Question>,
+    map: Map,
+}
+
 /// See the module.
 #[derive(Default)]
 pub struct Probes {
     /// What was asked for last.
     asked: Vec<QuestionId>,
     found: Vec<Found>,
+    across: Option<Across>,
     /// Work on one of them: what, how much is done, of how much.
     progress: Option<(&'static str, usize, usize)>,
     /// The present classes, in the model's joint space and without DA_j.
@@ -86,15 +116,33 @@ pub struct Probes {
 
 impl Probes {
     /// Whether something else is wanted than was asked for last; from now on it counts as asked for.
-    pub fn asks(&mut self, question: &Question, wanted: &[Probe]) -> bool {
-        let ids: Vec<QuestionId> = wanted.iter().map(|probe| probe.id(question)).collect();
+    pub fn asks<'a>(&mut self, wanted: impl Iterator<Item = (&'a Question, Probe)>) -> bool {
+        let ids: Vec<QuestionId> = wanted.map(|(question, probe)| probe.id(question)).collect();
         if ids == self.asked {
             return false;
         }
         self.found.retain(|found| ids.contains(&found.probe.id(&found.question)));
+        self.liken();
         self.progress = None;
         self.asked = ids;
         true
+    }
+
+    /// Likens the patch to those of the other clip, once, where both are known.
+    fn liken(&mut self) {
+        let patch = self.found.iter().find_map(|f| match &*f.finding {
+            Finding::Patch(found) => Some((&f.question, &found.token)),
+            _ => None,
+        });
+        let tokens = self.found.iter().find_map(|f| match &*f.finding {
+            Finding::Tokens(tokens) => Some((&f.question, tokens)),
+            _ => None,
+        });
+        self.across = patch.zip(tokens).map(|((from, token), (to, tokens))| Across {
+            from: from.clone(),
+            to: to.clone(),
+            map: tokens.map(token, None),
+        });
     }
 
     /// Asks anew at the next opportunity.
@@ -125,6 +173,7 @@ impl Probes {
         }
         self.found.retain(|found| found.probe.id(&found.question) != id);
         self.found.push(Found { question, probe, finding, whole });
+        self.liken();
     }
 
     fn find(&self, answer: &Answer, probe: Probe) -> Option<&Found> {
@@ -133,13 +182,62 @@ impl Probes {
 }
 
 impl State {
-    /// What is to be asked of `question` beside its evidence.
+    /// What is to be asked beside the evidence of what is on show.
     pub fn wanted_probes(&self) -> Vec<Probe> {
         let trained = self.model.as_ref().is_some_and(|m| m.head_trained);
         let freeze = (self.view.layer == Layer::Freeze && trained).then_some(Probe::Freeze);
-        let patch = self.probes.patch.map(|at| Probe::Patch { frame: at.frame, patch: at.patch });
+        let patch = match self.probes.patch {
+            Some(at) if at.other => self.likens().then_some(Probe::Tokens),
+            at => at.map(PatchAt::probe),
+        };
         let support = self.probes.prompt.map(|_| Probe::Support);
         freeze.into_iter().chain(patch).chain(support).collect()
+    }
+
+    /// What is to be asked of the clip on the other side.
+    pub fn wanted_of_other(&self) -> Option<Probe> {
+        let at = self.probes.patch.filter(|_| self.likens())?;
+        Some(if at.other { at.probe() } else { Probe::Tokens })
+    }
+
+    /// A patch of either side can be likened to those of the other: both are clips seen by one model.
+    pub fn likens(&self) -> bool {
+        self.is_comparing() && self.compare.as_ref().is_some_and(|c| c.playback().is_some())
+    }
+
+    /// Why no patch can be likened to those of the other side; `None`: it can, or there is no other side with patches.
+    pub fn no_likeness(&self) -> Option<&'static str> {
+        let other = self.compare.as_ref().filter(|_| self.is_comparing())?.model()?;
+        Some(match self.model.as_ref().is_some_and(|own| own.identity == other.identity) {
+            true => "no likeness to B: it is the same model on the same clip, its patches are those of A",
+            false => {
+                "no likeness to B: it is another model, and its tokens live in a space of their own, in which a cosine with those of A \
+                 means nothing"
+            }
+        })
+    }
+
+    /// The likeness of the patch that was clicked to every patch of the clip of that side: its cosine with their tokens. Or why
+    /// there is none.
+    pub fn likeness(&self, other: bool) -> Result<&Map, String> {
+        let Some(at) = self.probes.patch else { return Err("click a patch".to_owned()) };
+        if let Some(why) = self.no_likeness().filter(|_| other) {
+            return Err(why.to_owned());
+        }
+        let waiting = || "patch: being looked at".to_owned();
+        let (_, found) = self.patch_finding().ok_or_else(waiting)?;
+        if at.other == other {
+            return Ok(&found.similarity);
+        }
+        let question = |other| self.answer_of(other).map(|answer| &*answer.question);
+        let across = self.probes.across.as_ref();
+        let across =
+            across.filter(|a| Some(&*a.from) == question(at.other) && Some(&*a.to) == question(other));
+        across.map(|a| &a.map).ok_or_else(waiting)
+    }
+
+    fn answer_of(&self, other: bool) -> Option<&Arc<Answer>> {
+        if other { self.other() } else { self.shown.as_ref().map(|shown| &shown.answer) }
     }
 
     /// The freeze map of this answer, and whether it is as fine as it gets.
@@ -154,8 +252,7 @@ impl State {
     /// What is known of the patch that was clicked.
     pub fn patch_finding(&self) -> Option<(PatchAt, &PatchFinding)> {
         let at = self.probes.patch?;
-        let probe = Probe::Patch { frame: at.frame, patch: at.patch };
-        match &*self.probes.find(&self.shown.as_ref()?.answer, probe)?.finding {
+        match &*self.probes.find(self.answer_of(at.other)?, at.probe())?.finding {
             Finding::Patch(found) => Some((at, found)),
             _ => None,
         }

@@ -135,6 +135,7 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
         .accessible_name("Colours")
         .on_hover_text("Colours of magnitudes; signed values are blue to red");
     ui.checkbox(&mut v.smooth, "Smooth").on_hover_text("Interpolate between patches");
+    threshold(ui, s, v);
     scale(ui, s, v);
     let shown = |l: Layer| v.layer == l || (v.arrangement == Arrangement::Grid && four(v.layer).contains(&l));
     let (motion, fixed, gate) = (shown(Layer::Motion), shown(Layer::Static), shown(Layer::Gate));
@@ -172,6 +173,45 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
         combo.response.accessible_name("Gate").on_hover_text("Block and head of the gate");
         ui.checkbox(&mut v.gate_stretch, "Stretch gate").on_hover_text("Off: fixed scale from 0 to 1");
     }
+}
+
+/// What is too little to be painted.
+fn threshold(ui: &mut Ui, s: &State, v: &mut View) {
+    let label = ui.label(RichText::new("Threshold").color(theme::WEAK));
+    let now = v.threshold;
+    let slider = egui::Slider::new(&mut v.threshold, 0.0..=1.0).step_by(0.01).show_value(false);
+    ui.add(slider).labelled_by(label.id).on_hover_ui(|ui| {
+        let what =
+            "What lies below this share of the scale is not painted; all the way to the left everything is";
+        let is =
+            if now > 0.0 { format!("\n{:.0}%{}", now * 100.0, cut_words(s, now)) } else { String::new() };
+        ui.label(format!("{what}.{is}"));
+    });
+    if v.threshold > 0.0 {
+        ui.label(RichText::new(format!("{:.0}%", v.threshold * 100.0)).font(theme::small()));
+    }
+}
+
+/// ": below 0.200, motion energy ‖M‖/‖X‖, relative": what a threshold cuts of the layer on the stage.
+fn cut_words(s: &State, threshold: f32) -> String {
+    let Some((shown, drawn)) = s.shown.as_ref().zip(s.drawn()) else { return String::new() };
+    let layer = s.view.layer;
+    let scale = match Quantity::of(layer, &s.view, &drawn.maps) {
+        Some(Quantity::StaticColours) => {
+            return " of other layers: the colours of the static stream have no scale and are painted whole"
+                .to_owned();
+        }
+        Some(source) => {
+            let range = range(s, source, layer, Whose::Shown, &drawn);
+            Some((range, source.colormap(s.view.palette), source.quantity()))
+        }
+        None if layer.is_probed() => overlay::scale(s, layer, &shown.answer),
+        None => None,
+    };
+    let Some((range, colours, what)) = scale else { return String::new() };
+    let value = number(range.at_share(threshold, colours.is_signed()));
+    let side = if colours.is_signed() { "nearer to 0 than" } else { "below" };
+    format!(": {side} {value} ({what})")
 }
 
 /// What the ends of the colours are.
@@ -303,14 +343,15 @@ enum Whose {
 }
 
 impl Whose {
-    /// What stands side by side where two do. Of what stands beside no probe is asked, and it has no sweep.
+    /// What stands side by side where two do. Of what stands beside no probe is asked, but for the likeness to a patch while two
+    /// sides are compared, and it has no sweep.
     fn pair(s: &State) -> Option<[Self; 2]> {
         let layer = s.view.layer;
+        if s.is_comparing() && (layer == Layer::Likeness || !layer.is_probed()) {
+            return Some([Self::Shown, Self::Other]);
+        }
         if s.moment || layer.is_probed() {
             return None;
-        }
-        if s.is_comparing() {
-            return Some([Self::Shown, Self::Other]);
         }
         (s.view.beside && s.original().is_some()).then_some([Self::Original, Self::Shown])
     }
@@ -351,6 +392,16 @@ impl Whose {
         if let Some(name) = s.side_name(self == Self::Other).filter(|_| s.is_comparing()) {
             badge(painter, picture, Align2::LEFT_TOP, &name);
         }
+    }
+
+    /// After the layer, in accessible names.
+    fn which(self) -> &'static str {
+        ["", ", original", ", other side"][self as usize]
+    }
+
+    /// The accessible name of a caption.
+    fn caption(self, layer: Layer, words: &str) -> String {
+        format!("Caption: {}{}: {words}", layer.name(), self.which())
     }
 
     fn scale(self, s: &State) -> Option<&MotionScale> {
@@ -474,11 +525,13 @@ fn layer_of(
     outside_crop(&painter, picture, crop);
     if drawn.seen && drawn.moment.is_none() {
         if layer.is_probed() {
-            overlay::draw(ui, s, layer, (answer, drawn.t), crop, frame, strip);
+            let place = overlay::Place { t: drawn.t, other: whose == Whose::Other, crop, frame };
+            overlay::draw(ui, s, layer, answer, place, strip);
         }
-        // The other side is looked at and not altered.
-        if whose != Whose::Other {
-            overlay::hand(ui, s, hand, (crop, frame), drawn.t, out);
+        match whose {
+            // The other side is looked at and not altered.
+            Whose::Other => overlay::point(ui, s, hand, (crop, frame), drawn.t, out),
+            _ => overlay::hand(ui, s, hand, (crop, frame), drawn.t, out),
         }
         if layer.is_probed() {
             whose.badges(s, &painter, frame);
@@ -523,7 +576,7 @@ fn layer_of(
         Some(words) => (format!("{words}, {about}"), theme::ALTERED),
         None => (about, colour),
     };
-    caption(ui, s, strip, layer, (source, range), words, hover);
+    caption(ui, s, strip, (layer, whose), (source, range), words, hover);
 }
 
 /// What is altered, at the bottom of the picture on a ground that cannot be overlooked; of the original the word alone.
@@ -553,8 +606,7 @@ fn look_closer(
         Sense::CLICK | Sense::DRAG,
     );
     let closer = s.lens.zoom() > 1.0;
-    let which = ["", ", original", ", other side"][whose as usize];
-    let name = format!("Picture: {}{which}", layer.name());
+    let name = format!("Picture: {}{}", layer.name(), whose.which());
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Image, true, &name));
     let mut lens = s.lens;
     if let Some(at) = r.hover_pos() {
@@ -684,7 +736,7 @@ fn caption(
     ui: &Ui,
     s: &State,
     strip: Rect,
-    layer: Layer,
+    (layer, whose): (Layer, Whose),
     (source, scale): (Quantity, Normalise),
     (words, colour): (String, Color32),
     hover: Option<Hover>,
@@ -705,7 +757,9 @@ fn caption(
         put(right, hi);
         let width = if narrow { 36.0 } else { 80.0 };
         let bar = Rect::from_min_size(pos2(right - 5.0 - width, middle - 4.5), vec2(width, 9.0));
-        gradient(&painter, bar, look::colours(source.colormap(s.view.palette)));
+        let colours = source.colormap(s.view.palette);
+        gradient(&painter, bar, look::colours(colours));
+        cut(&painter, bar, s.view.threshold, colours.is_signed());
         if let Some(v) = hover.as_ref().and_then(|h| h.value) {
             let x = bar.left() + bar.width() * scale.unit(v);
             painter.vline(x, bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(2.0, theme::STRONG));
@@ -719,6 +773,13 @@ fn caption(
     // What does not fit is cut at the scale and not drawn over it.
     let room =
         painter.with_clip_rect(Rect::from_min_max(pos2(left, strip.top()), pos2(right, strip.bottom())));
+    let about = match source {
+        Quantity::Level(l) => format!("motion energy ‖d‖/‖X‖ of changes {}", s.level_name(l)),
+        _ => source.quantity(),
+    };
+    let r = ui.interact(strip, ui.scope_id().with(("caption", layer.name(), whose as usize)), Sense::hover());
+    r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, whose.caption(layer, &words)));
+    r.on_hover_text(format!("{words}\n{about}"));
     let hovered = hover.is_some();
     for (text, colour) in hover.map(|h| (h.text, theme::STRONG)).into_iter().chain([(words, colour)]) {
         let galley = lay(&text, colour);
@@ -726,13 +787,24 @@ fn caption(
         left += galley.size().x + 10.0;
         room.galley(at, galley, theme::TEXT);
     }
-    let about = match source {
-        Quantity::Level(l) => format!("motion energy ‖d‖/‖X‖ of changes {}", s.level_name(l)),
-        _ => source.quantity(),
-    };
     let about = lay(&about, theme::WEAK);
     if !hovered && left + about.size().x < right {
         put(right - about.size().x - 2.0, about);
+    }
+}
+
+/// Darkens what is not painted of a colour bar, with a line where that ends.
+pub fn cut(painter: &egui::Painter, bar: Rect, threshold: f32, signed: bool) {
+    if threshold <= 0.0 {
+        return;
+    }
+    let at = |share: f32| bar.left() + bar.width() * share;
+    let ends = if signed { [0.5 - threshold / 2.0, 0.5 + threshold / 2.0] } else { [0.0, threshold] };
+    let not_painted = Rect::from_x_y_ranges(at(ends[0])..=at(ends[1]), bar.y_range());
+    painter.rect_filled(not_painted, CornerRadius::ZERO, theme::STAGE);
+    painter.rect_stroke(bar, CornerRadius::ZERO, Stroke::new(1.0, theme::LINE), StrokeKind::Outside);
+    for share in ends.into_iter().filter(|share| *share > 0.0) {
+        painter.vline(at(share), bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(1.0, theme::TEXT));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Resizing with antialiasing exactly as Pillow does it, because the models were trained on its output: a separable
 //! filter widened by the reduction, rows first, then columns, with weights of 22 fractional bits and rounding to
-//! bytes after each direction. (fast_image_resize differs by up to 3/255 in a quarter of the values.)
+//! bytes after each direction. (fast_image_resize differs by up to 3/255 in a quarter of the values.) One filter is not
+//! widened: OpenCV's, for the models that were trained on its output.
 
 use super::RgbImage;
 use rayon::prelude::*;
@@ -14,12 +15,14 @@ pub enum Filter {
     Bilinear,
     /// Cubic convolution with a = −½.
     Bicubic,
+    /// Between the two nearest, whatever the reduction: without antialiasing, as OpenCV's INTER_LINEAR.
+    Nearby,
 }
 
 impl Filter {
     fn support(self) -> f64 {
         match self {
-            Self::Bilinear => 1.0,
+            Self::Bilinear | Self::Nearby => 1.0,
             Self::Bicubic => 2.0,
         }
     }
@@ -27,7 +30,7 @@ impl Filter {
     fn weight(self, x: f64) -> f64 {
         let x = x.abs();
         match self {
-            Self::Bilinear => (1.0 - x).max(0.0),
+            Self::Bilinear | Self::Nearby => (1.0 - x).max(0.0),
             Self::Bicubic if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
             Self::Bicubic if x < 2.0 => ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0,
             Self::Bicubic => 0.0,
@@ -43,7 +46,7 @@ struct Window {
 
 fn windows(input: usize, output: usize, filter: Filter) -> Vec<Window> {
     let scale = input as f64 / output as f64;
-    let widening = scale.max(1.0);
+    let widening = if filter == Filter::Nearby { 1.0 } else { scale.max(1.0) };
     let reach = filter.support() * widening;
     let window = |i: usize| {
         let center = (i as f64 + 0.5) * scale;

@@ -328,8 +328,12 @@ fn a_clicked_patch_is_asked_about_and_escape_lets_go_of_it() {
     let probe = Probe::Patch { frame: at.frame, patch: at.patch };
     assert_eq!(h.state().state().wanted_probes(), [probe]);
     let map = |frames: usize| Map { frames, rows: 8, cols: 8, data: vec![0.5; 64 * frames] };
-    let found =
-        PatchFinding { similarity: map(8), joint: Some(vec![0.6, 0.8]), attention: vec![vec![map(1); 4]; 2] };
+    let found = PatchFinding {
+        similarity: map(8),
+        token: vec![1.0, 0.0],
+        joint: Some(vec![0.6, 0.8]),
+        attention: vec![vec![map(1); 4]; 2],
+    };
     h.state_mut().show_finding(probe, Finding::Patch(found));
     h.state_mut().on_event(Event::PlainTexts { revision: 0, classes: classes() });
     let mut p = pane(h, |ui, s, _, out| patch::show(ui, s, out));
@@ -397,5 +401,6 @@ fn new_layers_are_kept_by_their_names() {
     let view = View { layer: Layer::Freeze, attention: Some((0, 1)), beside: false, ..View::default() };
     let json = serde_json::to_string(&view).unwrap();
     assert_eq!(serde_json::from_str::<View>(&json).unwrap(), view);
-    assert_eq!(PatchAt { frame: 1, patch: 2 }, serde_json::from_str(r#"{"frame":1,"patch":2}"#).unwrap());
+    let patch = PatchAt { frame: 1, patch: 2, other: false };
+    assert_eq!(patch, serde_json::from_str(r#"{"frame":1,"patch":2}"#).unwrap());
 }

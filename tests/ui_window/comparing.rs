@@ -13,6 +13,7 @@ use motionlens::ui::shelf::Place;
 use motionlens::ui::state::State;
 use motionlens::video::encode::Mp4Writer;
 use motionlens::video::{Pts, RgbImage};
+use motionlens::view::Layer;
 use std::path::{Path, PathBuf};
 
 fn apply(h: &mut Window, intent: Intent) {
@@ -150,6 +151,61 @@ fn both_maps_have_one_scale_and_the_pointer_marks_the_same_patch_in_both() {
 }
 
 #[test]
+fn a_patch_of_either_clip_is_likened_to_every_patch_of_both() {
+    let clips = clips();
+    let mut h = ready(clips[0].clone());
+    compare_with_clip(&mut h, &clips[1]);
+    apply(&mut h, Intent::Pause);
+    apply(&mut h, Intent::Pane(Pane::Patch, true));
+    h.run_steps(2);
+    let likened = |s: &State| s.likeness(false).is_ok() && s.likeness(true).is_ok();
+    h.get_by_label("Picture: Motion").click();
+    h.run_steps(2);
+    wait(&mut h, "the likeness to both", likened);
+    h.run_steps(2);
+    h.get_by_label_contains(" of A");
+    h.get_by_label_contains("Most alike in B, cosine ");
+    h.get_by_label("Similar patches").click();
+    h.run_steps(3);
+    h.get_by_label_contains("Caption: Patch: cosine with A's frame ");
+    h.get_by_label_contains("Caption: Patch, other side: cosine with A's frame ");
+    assert_eq!(h.query_all_by_label_contains("; one scale for A and B").count(), 2);
+    let s = h.state().state();
+    let at = s.probes.patch.unwrap();
+    assert!(!at.other);
+    let (own, across) = (s.likeness(false).unwrap().clone(), s.likeness(true).unwrap().clone());
+    assert!((own.frame(at.frame)[at.patch] - 1.0).abs() < 1e-4);
+    assert!(across.data.iter().all(|v| (-1.001..=1.001).contains(v)) && across.data != own.data);
+
+    // What heads attend to stays within the clip, and that is said.
+    h.get_by_label("1·1").click();
+    h.run_steps(3);
+    h.get_by_label_contains("Caption: Patch: attention of A's frame ");
+    h.get_by_label_contains("stays within A; choose “Similar patches” for both");
+    h.get_by_label("Similar patches").click();
+    h.run_steps(3);
+
+    // The other way round: the same two patches are as much alike.
+    h.get_by_label("Picture: Patch, other side").click();
+    h.run_steps(2);
+    wait(&mut h, "the likeness of a patch of B", |s| s.probes.patch.is_some_and(|at| at.other) && likened(s));
+    h.run_steps(2);
+    h.get_by_label_contains(" of B");
+    h.get_by_label_contains("Most alike in A, cosine ");
+    h.get_by_label_contains("Caption: Patch: cosine with B's frame ");
+    let s = h.state().state();
+    let b = s.probes.patch.unwrap();
+    let back = s.likeness(false).unwrap();
+    assert!((back.frame(at.frame)[at.patch] - across.frame(b.frame)[b.patch]).abs() < 1e-4);
+    assert!((s.likeness(true).unwrap().frame(b.frame)[b.patch] - 1.0).abs() < 1e-4);
+
+    // With B its patch goes.
+    apply(&mut h, Intent::Compare(None));
+    let s = h.state().state();
+    assert!(s.probes.patch.is_none() && s.view.layer == Layer::Motion);
+}
+
+#[test]
 fn an_earlier_state_of_the_prompts_is_compared_and_classes_of_one_side_are_said() {
     let mut h = ready(clips().swap_remove(0));
     let first = h.state().state().log.present().unwrap();
@@ -191,6 +247,20 @@ fn another_model_answers_beside_the_first_and_is_given_back() {
     h.run_steps(3);
     h.get_by_label_contains("of weights (");
     h.get_by_label_contains("Two models: cosines are turned into shares");
+    // A patch of A is likened to no token of another model, and the panes say why.
+    apply(&mut h, Intent::Pause);
+    apply(&mut h, Intent::Pane(Pane::Patch, true));
+    h.get_by_label("Picture: Motion").click();
+    h.run_steps(2);
+    wait(&mut h, "the patch", |s| s.likeness(false).is_ok());
+    h.get_by_label("Similar patches").click();
+    h.run_steps(3);
+    h.get_by_label_contains("Other side: no likeness to B: it is another model");
+    h.get_by_label_contains("Caption: Patch, other side: no likeness to B: it is another model");
+    let at = h.state().state().probes.patch;
+    h.get_by_label("Picture: Patch, other side").click();
+    h.run_steps(3);
+    assert_eq!(h.state().state().probes.patch, at, "a patch of another model is not asked about");
     let name = s_name(&h);
     apply(&mut h, Intent::Edit(PromptEdit::RenameClass(0, format!("{name} again"))));
     let renamed =

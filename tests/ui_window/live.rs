@@ -6,8 +6,9 @@ use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::messages::Kind;
 use motionlens::ui::panes::Pane;
-use motionlens::ui::state::State;
+use motionlens::ui::state::{State, clock};
 use motionlens::ui::window::{WindowOptions, start};
+use motionlens::video::Pts;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -476,6 +477,63 @@ fn the_scores_of_the_moment_go_with_the_play_head_and_are_those_of_its_span() {
     h.get_by_label("Clip").click();
     h.step();
     assert_eq!(h.state().state().scores().cloned(), of_clip);
+}
+
+#[test]
+fn between_two_frames_of_the_grid_the_caption_says_that_the_map_is_interpolated_and_on_one_it_does_not() {
+    let mut h = open(clip(), false);
+    let done = |s: &State| s.record.as_ref().is_some_and(|r| r.progress.done == r.progress.total);
+    wait(&mut h, "the sweep", |s| scored(s) && done(s));
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Intent::Pause);
+    h.get_by_label("Moment").click();
+    h.step();
+    // The frames of the grid, found without asking the record: those that are shown at the middle of each step.
+    let s = h.state().state();
+    let sweep = s.record.as_ref().unwrap().sweep.clone();
+    let times = s.playback.info.as_ref().unwrap().frames.clone().unwrap();
+    let steps = (s.playback.duration().0 / sweep.step().0) as u32;
+    let grid: Vec<Pts> =
+        (0..steps).map(|step| times.nth(times.place(sweep.middle_of_step(step)).unwrap()).unwrap()).collect();
+    assert!(grid.len() > 10 && grid.windows(2).all(|w| w[0] < w[1]), "{grid:?}");
+    let go = |h: &mut Window, at: Pts| {
+        h.state_mut().apply(&ctx, Intent::Seek(at));
+        wait(h, "the frame", |s| !s.playback.seeking && s.playback.shown == Some(at));
+        h.run_steps(2);
+    };
+    for k in [0, 9, steps as usize - 2] {
+        let (here, next) = (grid[k], grid[k + 1]);
+        let between = times.nth(times.place(here).unwrap() + 1).unwrap();
+        assert!(here < between && between < next);
+        go(&mut h, here);
+        h.get_by_label("Caption: Motion: map of this frame, from the span around it");
+        assert_eq!(h.query_all_by_label_contains("interpolated").count(), 0);
+        go(&mut h, between);
+        let (a, b) = (clock(here), clock(next));
+        h.get_by_label(&format!("Caption: Motion: interpolated between the maps of {a} and {b}"));
+        assert_eq!(h.query_all_by_label_contains("map of this frame").count(), 0);
+    }
+    // While it plays the caption is that of the frame on show.
+    let (mut on, mut off) = (0, 0);
+    while on == 0 || off < 5 {
+        let s = h.state().state();
+        if !s.playback.playing || s.playback.shown >= grid.last().copied() {
+            h.state_mut().apply(&ctx, Intent::Pause);
+            go(&mut h, grid[0]);
+            h.state_mut().apply(&ctx, Intent::TogglePlay);
+        }
+        let before = h.state().state().playback.shown;
+        wait(&mut h, "another frame", |s| s.playback.shown != before);
+        let shown = h.state().state().playback.shown.unwrap();
+        let interpolated = h.query_all_by_label_contains("interpolated between").count() == 1;
+        if grid.contains(&shown) {
+            on += 1;
+            assert!(!interpolated, "{shown:?}");
+        } else if shown < grid[grid.len() - 1] {
+            off += 1;
+            assert!(interpolated, "{shown:?}");
+        }
+    }
 }
 
 #[test]

@@ -48,6 +48,37 @@ fn the_scale_is_chosen_and_locked_by_hand() {
 }
 
 #[test]
+fn a_threshold_is_set_by_its_slider_and_says_where_it_cuts_in_the_map_s_unit() {
+    use egui::accesskit::Role;
+    let mut h = analysed(SIZE, false);
+    let made = h.state().pictures().made;
+    let slider = |h: &Window| h.get_by_role_and_label(Role::Slider, "Threshold").rect();
+    let at = slider(&h).left_center() + egui::vec2(slider(&h).width() * 0.4, 0.0);
+    h.drag_at(at);
+    h.run_steps(2);
+    h.drop_at(at);
+    h.run_steps(3);
+    let threshold = h.state().state().view.threshold;
+    assert!((0.3..0.5).contains(&threshold), "{threshold}");
+    assert!(h.state().pictures().made > made, "the map is drawn anew");
+    // The model's scale ends at 0.5.
+    let value = motionlens::ui::stage::number(0.5 * threshold);
+    h.hover_at(at);
+    for _ in 0..40 {
+        h.step();
+    }
+    h.get_by_label_contains(&format!("below {value} (motion energy"));
+    // With arrows as well, and off at the left end.
+    h.get_by_role_and_label(Role::Slider, "Threshold").focus();
+    h.run();
+    for _ in 0..60 {
+        h.key_press(egui::Key::ArrowLeft);
+        h.run();
+    }
+    assert_eq!(h.state().state().view.threshold, 0.0);
+}
+
+#[test]
 fn the_chosen_layer_is_seen_in_the_two_by_two_view() {
     let mut h = analysed(SIZE, false);
     h.key_press(egui::Key::Num4);

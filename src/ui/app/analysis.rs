@@ -20,7 +20,9 @@ impl App {
         let Some(question) = self.state.question() else { return };
         let source = self.state.video.as_ref().and_then(|v| v.source.clone());
         let (wanted, probes) = (self.state.wanted_beside(&question), self.state.wanted_probes());
-        // A patch is one of these frames.
+        let of_other = self.state.wanted_of_other();
+        let of_other = of_other.and_then(|probe| Some((self.state.other_question(&question)?, probe)));
+        // A patch is one of these frames, and the clip of the other side goes with this one.
         if self
             .state
             .asked
@@ -44,8 +46,11 @@ impl App {
                 engine.beside(other);
             }
         }
-        if self.state.probes.asks(&probed, &probes) {
-            engine.probes(probes.into_iter().map(|probe| (source.clone(), probed.clone(), probe)).collect());
+        let own = probes.into_iter().map(|probe| (source.clone(), probed.clone(), probe));
+        let probes: Vec<_> =
+            own.chain(of_other.map(|((source, question), probe)| (source, question, probe))).collect();
+        if self.state.probes.asks(probes.iter().map(|(_, question, probe)| (question, *probe))) {
+            engine.probes(probes);
         }
     }
 

@@ -13,6 +13,7 @@ use crate::ui::messages::Kind;
 use crate::ui::panes::Pane;
 use crate::ui::state::{Loading, Playback, State};
 use crate::video::{Player, Pts, Source};
+use crate::view::Layer;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -112,6 +113,7 @@ impl App {
     /// and at the end of the program.
     fn end_compare(&mut self) {
         self.state.compare = None;
+        self.let_go_of_other_patch();
         self.pictures.show_other(None);
         let Rival { engine, .. } = std::mem::take(&mut self.rival);
         if let Some(engine) = engine {
@@ -119,6 +121,14 @@ impl App {
                 drop(engine);
                 None
             });
+        }
+    }
+
+    /// Lets go of a patch of the other side, whose clip is going to be another.
+    pub(super) fn let_go_of_other_patch(&mut self) {
+        let s = &mut self.state;
+        if s.probes.patch.take_if(|at| at.other).is_some() && s.view.layer == Layer::Likeness {
+            s.view.layer = Layer::Motion;
         }
     }
 

@@ -112,6 +112,7 @@ impl App {
                 magnitudes: s.view.palette,
                 opacity: s.view.opacity,
                 smooth: s.view.smooth,
+                threshold: s.view.threshold,
                 motion: s.motion_scale().map(|scale| scale.motion),
             },
         })

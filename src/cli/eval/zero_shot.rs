@@ -1,0 +1,430 @@
+//! `motionlens eval zero-shot` and `eval compare`.
+
+use super::super::analyze::{print, run_notes};
+use super::super::{CliError, ModelArguments, train};
+use crate::data::sets::{self, DataSet, Layout, Names, Place};
+use crate::eval::compare::{self, Difference};
+use crate::eval::zero_shot::{
+    self, Answers, Confusion, Examination, Figure, Of, Preprocessing, Protocol, Report, Stamp, Told,
+};
+use crate::export::{ExportError, confusion};
+use crate::files::write_atomic;
+use crate::prompt::Templates;
+use crate::session::Session;
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub(super) struct ZeroShotArgs {
+    #[command(flatten)]
+    model: ModelArguments,
+    /// The layout of the data set
+    #[arg(long, value_enum)]
+    dataset: Layout,
+    /// The folder of the data set, as it is handed out; of --dataset folder also a CSV path,label[,start_s,end_s]
+    #[arg(long, value_name = "DIR")]
+    root: PathBuf,
+    /// The splits, such as 1 or 1,3; all: every one that the data set has
+    #[arg(long, value_name = "N,…", default_value = "all", value_parser = splits)]
+    splits: Splits,
+    /// Frames a clip [default: the model's own, 8 for a stock CLIP]
+    #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    frames: Option<usize>,
+    /// How often each clip is looked at, at other frames each time; the shares are averaged
+    #[arg(long, default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100))]
+    views: usize,
+    /// How frames become what the model sees
+    #[arg(long, value_enum, default_value = "clip")]
+    preprocess: Preprocessing,
+    /// Prompt templates as JSON {"positive": [..], "negative": [..]}, {} standing for the class [default: the model's own]
+    #[arg(long, value_name = "FILE")]
+    templates: Option<PathBuf>,
+    /// Leave the negative prompts out of the scores
+    #[arg(long)]
+    no_negatives: bool,
+    /// Names in one word, such as ApplyEyeMakeup, as several words or as they are [default: split for ucf101, else keep]
+    #[arg(long, value_enum)]
+    names: Option<Names>,
+    /// Names of the classes: a CSV id,name or a name a line. For --list one for all lists or one each; for k600 the classes of a split,
+    /// one file a split; may be repeated
+    #[arg(long, value_name = "FILE")]
+    labels: Vec<PathBuf>,
+    /// A list of clips as ViFi-CLIP and its kin have them, a path under --root and the number of its class a line, in place of the
+    /// data set's own lists; repeated, a split each
+    #[arg(long, value_name = "FILE", requires = "labels")]
+    list: Vec<PathBuf>,
+    /// For k600, the word in the column split of the clips that are tested [default: the only one beside train]
+    #[arg(long, value_name = "WORD")]
+    subset: Option<String>,
+    /// Write the report as JSON; - is the standard output
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the confusion matrix as PNG
+    #[arg(long, value_name = "FILE")]
+    confusion: Option<PathBuf>,
+    /// Keep in this file what is done; a run that was stopped goes on with it
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+}
+
+/// Numbers of splits; empty: all.
+#[derive(Clone, Debug)]
+struct Splits(Vec<usize>);
+
+fn splits(text: &str) -> Result<Splits, String> {
+    if text.trim() == "all" {
+        return Ok(Splits(Vec::new()));
+    }
+    let number = |n: &str| n.trim().parse::<usize>().ok().filter(|n| *n > 0);
+    let mut numbers: Vec<usize> =
+        text.split(',').map(number).collect::<Option<_>>().ok_or("all, or numbers such as 1,3 are needed")?;
+    numbers.sort_unstable();
+    numbers.dedup();
+    Ok(Splits(numbers))
+}
+
+/// Measures, and prints the figures.
+pub(super) fn run(args: &ZeroShotArgs) -> Result<(), CliError> {
+    for path in [&args.json, &args.confusion, &args.resume].into_iter().flatten() {
+        // It would be a pity to hear of it after hours.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            return Err(CliError::Missing(format!(
+                "{} is to be written, but {} is no folder",
+                path.display(),
+                folder.display()
+            )));
+        }
+    }
+    let templates = args.templates.as_deref().map(read_templates).transpose()?;
+    let data = data(args)?;
+    let (device, info) = crate::device::open(args.model.device, None)?;
+    let mut session = Session::load(&args.model.source(), &device, &|_, _| ())
+        .map_err(|e| CliError::Engine(e.to_string()))?;
+    let model = session.info.clone();
+    let protocol = Protocol {
+        frames: args.frames.unwrap_or(model.frames),
+        views: args.views,
+        preprocess: args.preprocess,
+        templates: templates.or_else(|| model.templates.clone()).unwrap_or_default(),
+        negatives: !args.no_negatives,
+    };
+    if model.head_trained && protocol.frames != model.frames {
+        eprintln!("note: the motion head was trained with {} frames a clip", model.frames);
+    }
+    let examination = Examination::new(&mut session, &data, &protocol, info.gpu).map_err(CliError::Usage)?;
+    if let Some(texts) = examination.texts() {
+        run_notes(&model, &texts.classes, &texts.notes).iter().for_each(|note| eprintln!("note: {note}"));
+    }
+    let stamp = examination.stamp(&args.root);
+    let mut answers = vec![None; data.clips.len()];
+    let mut kept = match &args.resume {
+        Some(path) => Some(open_kept(path, &examination.settings(&stamp, &info.name), &mut answers)?),
+        None => None,
+    };
+    let bar = train::progress_bar(data.clips.len(), "clips");
+    let undecodable = examination
+        .run(&mut answers, &mut |told| {
+            match told {
+                Told::Done(done) => bar.set_position(done as u64),
+                Told::Undecodable(_, why) => bar.suspend(|| eprintln!("undecodable: {why}")),
+                Told::Answers(clip, given) => {
+                    if let Some((file, path)) = &mut kept {
+                        keep(file, clip, given)
+                            .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+                    }
+                }
+            }
+            Ok(())
+        })
+        .map_err(CliError::Engine)?;
+    bar.finish_and_clear();
+    let of = Of { dataset: args.dataset.word(), stamp, model: &model, device: &info.name, root: &args.root };
+    let (report, matrix) = zero_shot::report(of, &data, &answers, &undecodable).map_err(CliError::Engine)?;
+    write(args, &report, &matrix)?;
+    match report.undecodable.len() {
+        0 => Ok(()),
+        some => Err(CliError::Engine(format!(
+            "{some} of {} clips could not be decoded and are in no figure",
+            data.clips.len()
+        ))),
+    }
+}
+
+/// The clips that there are; what is missing is told.
+fn data(args: &ZeroShotArgs) -> Result<DataSet, CliError> {
+    let usual = if args.dataset == Layout::Ucf101 { Names::Split } else { Names::Keep };
+    let place = Place {
+        layout: args.dataset,
+        root: &args.root,
+        labels: &args.labels,
+        lists: &args.list,
+        subset: args.subset.as_deref(),
+        names: args.names.unwrap_or(usual),
+    };
+    let splits = sets::read(&place, &args.splits.0).map_err(|e| CliError::Missing(e.to_string()))?;
+    let data = DataSet::of(splits);
+    for split in &data.splits {
+        let (there, missing) = (split.clips.len(), split.missing.len());
+        if there == 0 {
+            let example = split
+                .missing
+                .first()
+                .map_or_else(String::new, |(_, p)| format!(", for example {}", p.display()));
+            return Err(CliError::Missing(format!(
+                "split {}: none of its {missing} clips is there{example}",
+                split.number
+            )));
+        }
+        if missing == 0 {
+            continue;
+        }
+        eprintln!(
+            "split {}: {missing} of {} clips are missing and in no figure:",
+            split.number,
+            there + missing
+        );
+        for (class, name) in split.classes.iter().enumerate() {
+            let of_class = split.missing.iter().filter(|(c, _)| *c == class).count();
+            if of_class > 0 {
+                eprintln!("  {name}: {of_class}");
+            }
+        }
+    }
+    let empty = |split: &sets::Present| {
+        let listed = |class: usize| {
+            split.clips.iter().map(|c| c.1).chain(split.missing.iter().map(|c| c.0)).any(|c| c == class)
+        };
+        let names = split
+            .classes
+            .iter()
+            .enumerate()
+            .filter(|(class, _)| !listed(*class))
+            .map(|(_, name)| name.clone());
+        names.collect::<Vec<_>>()
+    };
+    for split in &data.splits {
+        let names = empty(split);
+        if !names.is_empty() {
+            eprintln!(
+                "note: split {}: no clip is listed of {}; they compete all the same",
+                split.number,
+                names.join(", ")
+            );
+        }
+    }
+    Ok(data)
+}
+
+fn read_templates(path: &Path) -> Result<Templates, CliError> {
+    let fail = |why: String| CliError::Missing(format!("cannot read {}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let templates: Templates = serde_json::from_str(text)
+        .map_err(|e| fail(format!("{{\"positive\": [..], \"negative\": [..]}} is expected; {e}")))?;
+    let mut all = templates.positive.iter().chain(&templates.negative);
+    if let Some(fixed) = all.find(|template| !template.contains("{}")) {
+        return Err(fail(format!("\"{fixed}\" has no {{}} and would say the same of every class")));
+    }
+    if templates.positive.is_empty() {
+        return Err(fail("it has no positive template".to_owned()));
+    }
+    Ok(templates)
+}
+
+/// The first line of a file of `--resume`.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    settings: String,
+}
+
+/// A line of it.
+#[derive(Serialize, Deserialize)]
+struct KeptLine {
+    clip: usize,
+    #[serde(flatten)]
+    answers: Answers,
+}
+
+/// Opens the file, takes over what an earlier run has left there, and cuts off a line that was not finished.
+fn open_kept<'a>(
+    path: &'a Path,
+    settings: &str,
+    answers: &mut [Option<Answers>],
+) -> Result<(File, &'a Path), CliError> {
+    let fail = |e: std::io::Error| CliError::Engine(format!("cannot open {}: {e}", path.display()));
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(fail)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(fail)?;
+    let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |last| last + 1);
+    file.set_len(whole as u64).map_err(fail)?;
+    let mut lines = bytes[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty());
+    let Some(header) = lines.next() else {
+        let header = Header { settings: settings.to_owned() };
+        line(&mut file, &header).map_err(fail)?;
+        return Ok((file, path));
+    };
+    if !serde_json::from_slice::<Header>(header).is_ok_and(|header| header.settings == settings) {
+        return Err(CliError::Usage(format!(
+            "{} is of another run (other clips, classes, templates, frames, model or device); name another file",
+            path.display()
+        )));
+    }
+    let mut taken = 0;
+    for KeptLine { clip, answers: given } in lines.filter_map(|line| serde_json::from_slice(line).ok()) {
+        if let Some(place) = answers.get_mut(clip) {
+            taken += usize::from(place.is_none());
+            *place = Some(given);
+        }
+    }
+    eprintln!("{taken} of {} clips are done already", answers.len());
+    Ok((file, path))
+}
+
+fn keep(file: &mut File, clip: usize, answers: &Answers) -> std::io::Result<()> {
+    line(file, &KeptLine { clip, answers: answers.clone() })
+}
+
+fn line(file: &mut File, value: &impl Serialize) -> std::io::Result<()> {
+    let mut json = serde_json::to_vec(value)?;
+    json.push(b'\n');
+    file.write_all(&json)
+}
+
+fn write(args: &ZeroShotArgs, report: &Report, matrix: &Confusion) -> Result<(), CliError> {
+    let mut json = serde_json::to_vec_pretty(report).map_err(|e| CliError::Engine(e.to_string()))?;
+    json.push(b'\n');
+    match &args.json {
+        Some(path) if path.as_os_str() == "-" => print(&json)?,
+        Some(path) => {
+            print(table(report, matrix).as_bytes())?;
+            write_atomic(path, &json).map_err(|source| ExportError::Write { path: path.clone(), source })?;
+        }
+        None => print(table(report, matrix).as_bytes())?,
+    }
+    if let Some(path) = &args.confusion {
+        confusion::write(&matrix.classes, &matrix.counts, &caption(report), path)?;
+        eprintln!("The confusion matrix is in {}", path.display());
+    }
+    Ok(())
+}
+
+/// What the figures are of, in lines.
+fn caption(report: &Report) -> Vec<String> {
+    let Stamp { frames, views, negatives, ref splits, .. } = report.protocol;
+    let p = &report.protocol;
+    let numbers: Vec<String> = splits.iter().map(usize::to_string).collect();
+    let views = if views == 1 { "1 view".to_owned() } else { format!("{views} views") };
+    vec![
+        format!("{}, split {}, zero-shot", report.dataset, numbers.join(", ")),
+        format!(
+            "{} ({} head, digest {}), negatives {}, on {}",
+            report.model.name,
+            report.model.head,
+            report.model.digest,
+            if negatives { format!("on (alpha {})", report.model.alpha) } else { "off".to_owned() },
+            report.device
+        ),
+        format!(
+            "{frames} frames, {views}, {} preprocessing; templates {}, classes {}, clips {}",
+            format!("{:?}", p.preprocess).to_lowercase(),
+            p.templates_digest,
+            p.classes_digest,
+            p.clips_digest
+        ),
+    ]
+}
+
+fn table(report: &Report, matrix: &Confusion) -> String {
+    let mut text = caption(report).join("\n");
+    text += "\n\n                clips  missing  undecodable   top-1   top-5   vanilla CLIP top-1\n";
+    for s in &report.splits {
+        text += &format!(
+            "split {:<8} {:>7} {:>8} {:>12} {:>6.1}% {:>6.1}% {:>20.1}%\n",
+            s.split, s.clips, s.missing, s.undecodable, s.top1, s.top5, s.vanilla_top1
+        );
+    }
+    let figure = |f: Figure| format!("{:.1} ± {:.1}%", f.mean, f.std);
+    text += &format!(
+        "\ntop-1 {}, top-5 {}; vanilla CLIP top-1 {} (mean ± population standard deviation over {} split{})\n",
+        figure(report.top1),
+        figure(report.top5),
+        figure(report.vanilla_top1),
+        report.splits.len(),
+        if report.splits.len() == 1 { "" } else { "s" }
+    );
+    let width = report.classes.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).clamp(5, 60);
+    text += &format!("\n{:width$}   clips    top-1   said instead most often\n", "class");
+    for (i, class) in report.classes.iter().enumerate() {
+        let top1 = class.top1.map_or_else(|| "–".to_owned(), |v| format!("{v:.1}%"));
+        let instead = matrix
+            .instead(i)
+            .map_or_else(String::new, |(other, times)| format!("{} ({times})", report.classes[other].name));
+        text += format!("{:width$} {:>7} {top1:>8}   {instead}", class.name, class.clips).trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// Prints what B is better by than A.
+pub(super) fn compare(a: &Path, b: &Path) -> Result<(), CliError> {
+    let (first, second) = (read_report(a)?, read_report(b)?);
+    let differing = compare::differing(&first, &second);
+    if !differing.is_empty() {
+        return Err(CliError::Differs(format!(
+            "{} and {} are not of the same protocol and cannot be compared; {}",
+            a.display(),
+            b.display(),
+            differing.join("; ")
+        )));
+    }
+    let mut text = String::new();
+    for (name, path, report) in [("A", a, &first), ("B", b, &second)] {
+        let m = &report.model;
+        text += &format!(
+            "{name}: {} ({} head, alpha {}, digest {}), {}\n",
+            m.name,
+            m.head,
+            m.alpha,
+            m.digest,
+            path.display()
+        );
+    }
+    text += "\nB less A in points, with the 95% interval    A       B\n";
+    type Accuracy = fn(&zero_shot::SplitReport) -> f64;
+    let accuracies: [(&str, Accuracy); 3] =
+        [("top-1", |s| s.top1), ("top-5", |s| s.top5), ("vanilla CLIP top-1", |s| s.vanilla_top1)];
+    for (name, of) in accuracies {
+        let (splits, mean) = compare::difference(&first.splits, &second.splits, of);
+        text += &format!("{name}\n");
+        for ((d, s), t) in splits.iter().zip(&first.splits).zip(&second.splits) {
+            text += &row(&format!("split {}", s.split), d, of(s), of(t));
+        }
+        let mean_of =
+            |all: &[zero_shot::SplitReport]| all.iter().map(of).sum::<f64>() / all.len().max(1) as f64;
+        text += &row("mean", &mean, mean_of(&first.splits), mean_of(&second.splits));
+    }
+    text += "\nNewcombe's interval of two independent shares, from the counts of each split; that of the mean is the mean of its ends. \
+             Both are of the same clips, so a paired interval would be narrower.\n";
+    print(text.as_bytes())
+}
+
+fn row(name: &str, d: &Difference, a: f64, b: f64) -> String {
+    format!("  {name:<10} {:>+7.2}  ({:+.2} to {:+.2})   {a:>10.2}% {b:>6.2}%\n", d.points, d.low, d.high)
+}
+
+fn read_report(path: &Path) -> Result<Report, CliError> {
+    let fail = |why: String| CliError::Missing(format!("cannot read {}: {why}", path.display()));
+    let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
+    let report: Report = serde_json::from_slice(&bytes)
+        .map_err(|e| fail(format!("it is no report of eval zero-shot --json ({e})")))?;
+    let usable = |s: &zero_shot::SplitReport| s.clips > 0 && (0.0..=100.0).contains(&s.top1);
+    match report.splits.iter().all(usable) && report.splits.len() == report.protocol.splits.len() {
+        true => Ok(report),
+        false => Err(fail("its splits have no clips, or accuracies that are none".to_owned())),
+    }
+}

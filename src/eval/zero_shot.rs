@@ -1,0 +1,547 @@
+//! `eval zero-shot`: how often a model names the class of real clips that it was not trained on, by the field's protocol (METHOD §9):
+//! every split of a data set in its own label space, top-1 and top-5, mean and population standard deviation over the splits. Vanilla
+//! CLIP (mean pooling, positive prompts only) answers the same clips beside it, from the same tokens.
+//!
+//! A clip is encoded once, however many splits it is in. One that cannot be decoded is left out of every figure, as one that is
+//! missing is; both are counted and named in the report.
+
+use crate::batch::{Asked, Clips, ReadClip, Reading, Step, TextSide};
+use crate::data::sets::{Clip, DataSet};
+use crate::device::{self, guarded};
+use crate::metrics::Summary;
+use crate::model::Surgery;
+use crate::model::head::{HeadConfig, MotionHead};
+use crate::prompt::{PromptSet, Templates};
+use crate::session::{ModelInfo, Session, WorkError};
+use crate::video::clip::Rule;
+use crate::video::{ClipSpec, Preprocess, Pts, Span};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// How frames become what the vision tower takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Preprocessing {
+    /// As the model's folder says: CLIP's
+    Clip,
+    /// As in ViFi-CLIP, X-CLIP and TC-CLIP: a larger resize, bilinear, and ImageNet's mean and deviation
+    Videox,
+}
+
+/// How clips are looked at and asked about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Protocol {
+    /// T.
+    pub frames: usize,
+    /// How often each clip is looked at, each time at other frames; the shares are averaged.
+    pub views: usize,
+    pub preprocess: Preprocessing,
+    pub templates: Templates,
+    /// The negative prompts take part.
+    pub negatives: bool,
+}
+
+/// The protocol as a report says it: figures can be compared where all of it is equal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stamp {
+    pub frames: usize,
+    pub views: usize,
+    pub preprocess: Preprocessing,
+    /// BLAKE3 (16 hex digits) of the templates, of the label spaces, and of which clips there are.
+    pub templates_digest: String,
+    pub classes_digest: String,
+    pub clips_digest: String,
+    /// The numbers of the splits.
+    pub splits: Vec<usize>,
+    pub negatives: bool,
+}
+
+/// What was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    pub name: String,
+    /// BLAKE3 of the weights.
+    pub digest: String,
+    /// "trained" or "untrained".
+    pub head: String,
+    /// The weight of the negative prompts, the model's own.
+    pub alpha: f32,
+}
+
+/// Mean and population standard deviation over the splits, in percent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    pub mean: f64,
+    pub std: f64,
+}
+
+/// One split; accuracies in percent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SplitReport {
+    pub split: usize,
+    /// The clips that the accuracies are of.
+    pub clips: usize,
+    /// Clips of the lists that are not there, and clips that could not be decoded. No accuracy counts them.
+    pub missing: usize,
+    pub undecodable: usize,
+    pub top1: f64,
+    pub top5: f64,
+    pub vanilla_top1: f64,
+}
+
+/// One class, over all splits that have it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassReport {
+    pub name: String,
+    pub clips: usize,
+    /// In percent; absent without clips.
+    pub top1: Option<f64>,
+}
+
+/// The clips of a class that a split's lists name and that are not there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Missing {
+    pub split: usize,
+    pub class: String,
+    pub clips: Vec<String>,
+}
+
+/// A clip with which something is wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fault {
+    pub clip: String,
+    pub error: String,
+}
+
+/// The result of `eval zero-shot --json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub dataset: String,
+    pub protocol: Stamp,
+    pub model: Measured,
+    pub device: String,
+    pub splits: Vec<SplitReport>,
+    pub top1: Figure,
+    pub top5: Figure,
+    pub vanilla_top1: Figure,
+    pub classes: Vec<ClassReport>,
+    pub missing: Vec<Missing>,
+    pub undecodable: Vec<Fault>,
+    /// Clips that were looked at as far as they go: they stop early or have holes.
+    pub damaged: Vec<Fault>,
+}
+
+/// How often which class was said of which: row by row the clip's class, column by column the answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Confusion {
+    pub classes: Vec<String>,
+    pub counts: Vec<u32>,
+}
+
+impl Confusion {
+    /// What is said most often of a class in place of it, and how often.
+    pub fn instead(&self, class: usize) -> Option<(usize, u32)> {
+        let row = self.counts.chunks(self.classes.len().max(1)).nth(class)?;
+        let others = row.iter().copied().enumerate().filter(|(said, count)| *said != class && *count > 0);
+        others.rev().max_by_key(|(_, count)| *count)
+    }
+}
+
+/// What was answered about a clip in one split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// The class with the largest share; absent where the model knows no class at all.
+    pub best: Option<usize>,
+    /// How many classes have a larger share than the right one; absent where that takes no part.
+    pub ahead: Option<usize>,
+    /// Vanilla CLIP's answer.
+    pub vanilla: Option<usize>,
+}
+
+/// The answers about one clip.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answers {
+    /// In the order of [`DataSet::splits`], of those that it is in.
+    pub said: Vec<Said>,
+    /// What is wrong with the file where it was looked at as far as it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<String>,
+}
+
+/// The class with the largest share, the first of equal ones; and how many have a larger share than `right`.
+fn rank(shares: &[Option<f64>], right: usize) -> (Option<usize>, Option<usize>) {
+    let taking = || shares.iter().enumerate().filter_map(|(class, share)| Some((class, (*share)?)));
+    let best = taking().rev().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(class, _)| class);
+    let own = shares.get(right).copied().flatten();
+    // Of equal shares the first class wins, here as there.
+    let ahead = own.map(|own| taking().filter(|(c, s)| *s > own || (*s == own && *c < right)).count());
+    (best, ahead)
+}
+
+/// The share of every class, averaged over the views; absent for a class that takes no part. In double precision: what is far behind
+/// still has an order, which `Scores::p` has lost.
+fn shares(texts: &TextSide, views: &[Vec<f32>]) -> Vec<Option<f64>> {
+    let mut sum: Vec<Option<f64>> = vec![None; texts.classes.len()];
+    for embedding in views {
+        let logits: Vec<Option<f64>> =
+            texts.score(embedding).classes.iter().map(|c| c.logit.map(f64::from)).collect();
+        let largest = logits.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
+        let weights = || logits.iter().map(|z| z.map(|z| (z - largest).exp()));
+        let whole: f64 = weights().flatten().sum::<f64>() * views.len() as f64;
+        for (sum, weight) in sum.iter_mut().zip(weights()) {
+            *sum = weight.map(|w| sum.unwrap_or(0.0) + w / whole);
+        }
+    }
+    sum
+}
+
+/// The views of a clip: with one the middles of the segments (METHOD §1), else as many places in each segment, evenly spread.
+fn specs(clip: &Clip, end: Pts, views: usize) -> Vec<ClipSpec> {
+    let span = Span::new(clip.start.unwrap_or(Pts(0)), clip.end.unwrap_or(end));
+    let shifted = |view: usize| {
+        let thousandths = ((2 * view + 1) * 500 / views) as u16;
+        ClipSpec { rule: Rule::Shifted { thousandths }, ..ClipSpec::segments(span) }
+    };
+    if views == 1 { vec![ClipSpec::segments(span)] } else { (0..views).map(shifted).collect() }
+}
+
+/// The texts of one split, for the model and for vanilla CLIP.
+struct Sides {
+    own: TextSide,
+    vanilla: TextSide,
+}
+
+/// A model that is ready to be examined.
+pub struct Examination<'a> {
+    session: &'a Session,
+    data: &'a DataSet,
+    protocol: &'a Protocol,
+    gpu: bool,
+    sides: Vec<Sides>,
+    /// Vanilla CLIP's mean pooling.
+    untrained: MotionHead,
+    preprocess: Preprocess,
+    /// Of each clip: the splits that it is in, and its class there.
+    places: Vec<Vec<(usize, usize)>>,
+}
+
+/// What [`Examination::run`] tells while it works.
+pub enum Told<'a> {
+    /// So many clips are dealt with.
+    Done(usize),
+    /// The answers about a clip, by its place in [`DataSet::clips`].
+    Answers(usize, &'a Answers),
+    /// A clip could not be decoded.
+    Undecodable(usize, &'a str),
+}
+
+impl<'a> Examination<'a> {
+    /// Encodes the classes of every split. `gpu`: the session's device is one.
+    ///
+    /// # Errors
+    /// The model does not take so many frames, or the text tower failed; in words.
+    pub fn new(
+        session: &'a mut Session,
+        data: &'a DataSet,
+        protocol: &'a Protocol,
+        gpu: bool,
+    ) -> Result<Self, String> {
+        let levels = session.model().head_config.levels;
+        let part = 1 << levels;
+        if protocol.frames == 0 || protocol.frames > 1024 || !protocol.frames.is_multiple_of(part) {
+            return Err(format!(
+                "{} frames a clip: this model halves time {levels} times, so it takes a multiple of {part}, at most 1024",
+                protocol.frames
+            ));
+        }
+        let plain = Surgery { no_joint_adapter: true, no_negatives: true, ..Surgery::default() };
+        let own = Surgery { no_negatives: !protocol.negatives, ..Surgery::default() };
+        let mut sides = Vec::with_capacity(data.splits.len());
+        for split in &data.splits {
+            let set =
+                PromptSet { templates: protocol.templates.clone(), ..PromptSet::from_names(&split.classes) };
+            sides.push(Sides {
+                own: TextSide::new(session, &set, None, &own)?,
+                vanilla: TextSide::new(session, &set, Some(0.0), &plain)?,
+            });
+        }
+        let config = session.config();
+        let untrained = HeadConfig {
+            frames: protocol.frames,
+            levels,
+            ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
+        };
+        let mut places = vec![Vec::new(); data.clips.len()];
+        for (split, present) in data.splits.iter().enumerate() {
+            for (clip, class) in &present.clips {
+                places[*clip].push((split, *class));
+            }
+        }
+        Ok(Self {
+            untrained: untrained.init(session.device()),
+            preprocess: match protocol.preprocess {
+                Preprocessing::Clip => session.preprocess,
+                Preprocessing::Videox => Preprocess::videox(session.preprocess.size),
+            },
+            session,
+            data,
+            protocol,
+            gpu,
+            sides,
+            places,
+        })
+    }
+
+    /// The texts of the first split.
+    pub fn texts(&self) -> Option<&TextSide> {
+        self.sides.first().map(|sides| &sides.own)
+    }
+
+    /// Looks at every clip that has no answer yet in `answers`, one place a clip.
+    ///
+    /// # Errors
+    /// The run cannot go on: no thread can be started, the GPU was lost, the model failed, or `report` wants no more; in words.
+    pub fn run(
+        &self,
+        answers: &mut [Option<Answers>],
+        report: &mut dyn FnMut(Told<'_>) -> Result<(), String>,
+    ) -> Result<Vec<(usize, String)>, String> {
+        let open: Vec<usize> = (0..self.data.clips.len()).filter(|i| answers[*i].is_none()).collect();
+        let views = self.protocol.views;
+        let asked = open.iter().map(|i| {
+            let clip = self.data.clips[*i].clone();
+            let path = clip.path.clone();
+            let cut = Box::new(move |times: &crate::video::times::FrameTimes| {
+                times.begins(clip.start.unwrap_or(Pts(0)))?;
+                Ok(specs(&clip, times.end, views))
+            });
+            Asked { path, cut }
+        });
+        let reading = Reading { frames: self.protocol.frames, preprocess: self.preprocess, digest: false };
+        let clips = Clips::read(asked, reading).map_err(|e| format!("a thread cannot be started: {e}"))?;
+        let mut undecodable = Vec::new();
+        let (mut seen, mut failure) = (Seen::default(), None);
+        let before = answers.len() - open.len();
+        for step in clips {
+            match step {
+                Step::Clip(_, clip) if failure.is_none() => self.look(&clip, &mut seen)?,
+                Step::Clip(..) => {}
+                Step::Failed(_, why) => failure = failure.or(Some(why.message)),
+                Step::Done(place) => {
+                    let (clip, seen) = (open[place], std::mem::take(&mut seen));
+                    match failure.take() {
+                        Some(why) => {
+                            report(Told::Undecodable(clip, &why))?;
+                            undecodable.push((clip, why));
+                        }
+                        None => {
+                            let given = self.answers(clip, seen);
+                            report(Told::Answers(clip, &given))?;
+                            answers[clip] = Some(given);
+                        }
+                    }
+                    report(Told::Done(before + place + 1))?;
+                }
+            }
+        }
+        Ok(undecodable)
+    }
+
+    /// Adds one view of a clip to what was seen of it.
+    fn look(&self, clip: &ReadClip, seen: &mut Seen) -> Result<(), String> {
+        let as_it_is = Surgery::default();
+        let looked = clip.tokens(self.session, self.gpu, &as_it_is).and_then(|tokens| {
+            guarded(|| {
+                let x = self.session.clips(&tokens, tokens.len());
+                let own = self.session.embed(x.clone(), &as_it_is)?;
+                Ok::<_, WorkError>((own, self.session.embed_by(&self.untrained, x, &as_it_is)?))
+            })
+        });
+        let (own, vanilla) = looked.map_err(|why| match device::lost(None).filter(|_| self.gpu) {
+            Some(lost) => format!("the GPU was lost ({lost}); go on with --resume, or with --device cpu"),
+            None => why,
+        })?;
+        let finite = |v: &[Vec<f32>]| v.iter().flatten().all(|x| x.is_finite());
+        if own.is_empty() || !finite(&own) || !finite(&vanilla) {
+            return Err("the motion head gave values that are not finite (NaN or infinity)".to_owned());
+        }
+        seen.own.extend(own);
+        seen.vanilla.extend(vanilla);
+        seen.damaged.clone_from(&clip.damaged);
+        Ok(())
+    }
+
+    fn answers(&self, clip: usize, seen: Seen) -> Answers {
+        let said = |(split, class): &(usize, usize)| {
+            let sides = &self.sides[*split];
+            let (best, ahead) = rank(&shares(&sides.own, &seen.own), *class);
+            let (vanilla, _) = rank(&shares(&sides.vanilla, &seen.vanilla), *class);
+            Said { best, ahead, vanilla }
+        };
+        Answers { said: self.places[clip].iter().map(said).collect(), damaged: seen.damaged }
+    }
+
+    /// What everything that changes an answer comes to, for a run that goes on with an earlier one's.
+    pub fn settings(&self, stamp: &Stamp, device: &str) -> String {
+        let model = &self.session.info.identity;
+        let all = serde_json::json!([model, self.session.info.alpha, device, stamp, self.protocol.templates]);
+        blake3::hash(all.to_string().as_bytes()).to_hex()[..16].to_owned()
+    }
+
+    /// The protocol as the report says it.
+    pub fn stamp(&self, root: &Path) -> Stamp {
+        let Protocol { frames, views, preprocess, negatives, ref templates } = *self.protocol;
+        let templates = serde_json::json!(templates).to_string();
+        Stamp {
+            frames,
+            views,
+            preprocess,
+            templates_digest: blake3::hash(templates.as_bytes()).to_hex()[..16].to_owned(),
+            classes_digest: self.data.classes_digest(),
+            clips_digest: self.data.clips_digest(root),
+            splits: self.data.splits.iter().map(|s| s.number).collect(),
+            negatives,
+        }
+    }
+}
+
+/// What was seen of a clip.
+#[derive(Default)]
+struct Seen {
+    /// f (E) of each view.
+    own: Vec<Vec<f32>>,
+    vanilla: Vec<Vec<f32>>,
+    damaged: Option<String>,
+}
+
+/// Who was measured, by what, on what.
+pub struct Of<'a> {
+    pub dataset: &'a str,
+    pub stamp: Stamp,
+    pub model: &'a ModelInfo,
+    pub device: &'a str,
+    pub root: &'a Path,
+}
+
+/// The report on what was answered; a clip without answers is undecodable.
+///
+/// # Errors
+/// A split has no clip that could be decoded.
+pub fn report(
+    of: Of<'_>,
+    data: &DataSet,
+    answers: &[Option<Answers>],
+    undecodable: &[(usize, String)],
+) -> Result<(Report, Confusion), String> {
+    let mut confusion = Confusion::default();
+    // Classes of all splits by their names: each split has its own label space.
+    let mut named: HashMap<&str, usize> = HashMap::new();
+    for name in data.splits.iter().flat_map(|s| &s.classes) {
+        named.entry(name).or_insert_with(|| {
+            confusion.classes.push(name.clone());
+            confusion.classes.len() - 1
+        });
+    }
+    let count = confusion.classes.len();
+    confusion.counts = vec![0; count * count];
+    let (mut clips_of, mut right_of) = (vec![0_usize; count], vec![0_usize; count]);
+    // How many answers of each clip have been taken.
+    let mut taken = vec![0; data.clips.len()];
+    let mut splits = Vec::new();
+    for split in &data.splits {
+        let place = |class: usize| named[split.classes[class].as_str()];
+        let mut told = SplitReport {
+            split: split.number,
+            clips: 0,
+            missing: split.missing.len(),
+            undecodable: 0,
+            top1: 0.0,
+            top5: 0.0,
+            vanilla_top1: 0.0,
+        };
+        for (clip, class) in &split.clips {
+            let Some(said) = answers[*clip].as_ref().and_then(|all| all.said.get(taken[*clip])) else {
+                told.undecodable += 1;
+                continue;
+            };
+            taken[*clip] += 1;
+            let row = place(*class);
+            told.clips += 1;
+            clips_of[row] += 1;
+            if let Some(best) = said.best {
+                confusion.counts[row * count + place(best)] += 1;
+            }
+            let is = |right: bool| if right { 1.0 } else { 0.0 };
+            told.top1 += is(said.best == Some(*class));
+            told.top5 += is(said.ahead.is_some_and(|ahead| ahead < 5));
+            told.vanilla_top1 += is(said.vanilla == Some(*class));
+            right_of[row] += usize::from(said.best == Some(*class));
+        }
+        if told.clips == 0 {
+            return Err(format!("split {}: none of its clips could be decoded", split.number));
+        }
+        for share in [&mut told.top1, &mut told.top5, &mut told.vanilla_top1] {
+            *share *= 100.0 / told.clips as f64;
+        }
+        splits.push(told);
+    }
+    let over = |of: fn(&SplitReport) -> f64| {
+        let Summary { mean, std, .. } = Summary::of(&splits.iter().map(of).collect::<Vec<_>>());
+        Figure { mean, std }
+    };
+    let shown = |path: &PathBuf| path.strip_prefix(of.root).unwrap_or(path).display().to_string();
+    let info = of.model;
+    let classes = confusion.classes.iter().zip(clips_of.iter().zip(&right_of));
+    let report = Report {
+        dataset: of.dataset.to_owned(),
+        protocol: of.stamp,
+        model: Measured {
+            name: info.name.clone(),
+            digest: info.digest.clone(),
+            head: if info.head_trained { "trained" } else { "untrained" }.to_owned(),
+            alpha: info.alpha,
+        },
+        device: of.device.to_owned(),
+        top1: over(|s| s.top1),
+        top5: over(|s| s.top5),
+        vanilla_top1: over(|s| s.vanilla_top1),
+        classes: classes
+            .map(|(name, (clips, right))| ClassReport {
+                name: name.clone(),
+                clips: *clips,
+                top1: (*clips > 0).then(|| 100.0 * *right as f64 / *clips as f64),
+            })
+            .collect(),
+        missing: missing(data, &shown),
+        undecodable: undecodable
+            .iter()
+            .map(|(clip, error)| Fault { clip: shown(&data.clips[*clip].path), error: error.clone() })
+            .collect(),
+        damaged: data
+            .clips
+            .iter()
+            .zip(answers)
+            .filter_map(|(clip, given)| {
+                Some(Fault { clip: shown(&clip.path), error: given.as_ref()?.damaged.clone()? })
+            })
+            .collect(),
+        splits,
+    };
+    Ok((report, confusion))
+}
+
+/// What is not there, by split and class.
+fn missing(data: &DataSet, shown: &dyn Fn(&PathBuf) -> String) -> Vec<Missing> {
+    let mut all = Vec::new();
+    for split in &data.splits {
+        for (class, name) in split.classes.iter().enumerate() {
+            let clips: Vec<String> =
+                split.missing.iter().filter(|(c, _)| *c == class).map(|(_, path)| shown(path)).collect();
+            if !clips.is_empty() {
+                all.push(Missing { split: split.number, class: name.clone(), clips });
+            }
+        }
+    }
+    all
+}
