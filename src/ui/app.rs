@@ -690,9 +690,10 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self) {
-        let held = self.former.take().and_then(|former| former.player);
-        let opening = self.opening.take().map(|(_, player)| player);
-        let players = [self.player.take(), opening, held].into_iter().flatten();
+        let held = self.former.take().map(|former| (former.player, former.opening));
+        let (former, held) = held.unwrap_or_default();
+        let opening = [self.opening.take(), held].into_iter().flatten().map(|(_, player)| player);
+        let players = self.player.take().into_iter().chain(former).chain(opening);
         for player in players {
             player.close(CLOSING);
         }

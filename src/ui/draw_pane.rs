@@ -244,6 +244,11 @@ pub fn on_stage(ui: &Ui, s: &State, r: &Response, picture: Rect, frame: Rect, ou
         line(easel.drawing().track.knots(), theme::ACCENT.gamma_multiply(0.8));
     } else {
         line(easel.hand(), theme::STRONG);
+        if let Some(at) = easel.hand().last() {
+            let radius = easel.drawing().radius / SIDE * picture.width();
+            let (_, rgb) = COLOURS[easel.drawing().mover.colour];
+            painter.circle_filled(to([at.x, at.y]), radius, colour(rgb).gamma_multiply(0.4));
+        }
     }
     if s.probes.brush.is_some() {
         return;

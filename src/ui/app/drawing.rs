@@ -1,6 +1,6 @@
 //! Drawing a motion: the clip that was open is held meanwhile, and comes back as it was.
 
-use super::App;
+use super::{App, experiment};
 use crate::data::drawing::DrawnFilm;
 use crate::data::world_video;
 use crate::ui::easel::{Draw, Easel};
@@ -23,6 +23,9 @@ const NAME: &str = "drawn motion";
 pub(super) struct Former {
     pub(super) video: Option<VideoFile>,
     pub(super) player: Option<Player>,
+    /// What was being opened.
+    pub(super) opening: Option<(VideoFile, Player)>,
+    experiment: Option<experiment::Opening>,
     playing: bool,
     scope: Scope,
     range: (Option<Pts>, Option<Pts>),
@@ -74,6 +77,8 @@ impl App {
         self.former = Some(Former {
             video: s.video.take(),
             player,
+            opening: self.opening.take(),
+            experiment: self.experiment.take(),
             playing,
             scope: s.scope,
             range: s.range,
@@ -83,10 +88,7 @@ impl App {
             lens: s.lens,
             pane: self.panes.is_open(Pane::Draw, window),
         });
-        // What was being opened beside it is given up.
-        self.opening = None;
         s.opening = None;
-        self.experiment = None;
         s.follow = false;
         s.moment = false;
         s.probes.brush = None;
@@ -117,6 +119,8 @@ impl App {
         self.scope_on_open = false;
         self.play_on_open = false;
         let s = &mut self.state;
+        s.opening = former.opening.as_ref().map(|(file, _)| file.name.clone());
+        (self.opening, self.experiment) = (former.opening, former.experiment);
         s.scope = former.scope;
         s.range = former.range;
         s.anchor = former.anchor;

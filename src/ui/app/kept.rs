@@ -132,7 +132,10 @@ impl App {
         let s = &self.state;
         let size = ctx.input(|i| i.viewport().inner_rect).map(|r| r.size() * ctx.zoom_factor());
         // A drawing is in no file: the clip behind it is what comes back.
-        let clip = self.former.as_ref().map_or(&s.video, |former| &former.video).as_ref();
+        let clip = match &self.former {
+            Some(former) => former.video.as_ref().or(former.opening.as_ref().map(|(file, _)| file)),
+            None => s.video.as_ref(),
+        };
         let path = |p: &std::path::PathBuf| p.to_str().is_some().then(|| p.clone());
         Kept {
             recent: s.recent.clone(),
