@@ -1,4 +1,4 @@
-//! `eval zero-shot` on miniature data sets in the layouts in which the real ones are handed out: accuracies computed by hand, what is
+//! `eval zero-shot` and `eval base-to-novel` on miniature data sets in the layouts in which the real ones are handed out: accuracies computed by hand, what is
 //! missing and what cannot be decoded, and the same answers as `analyze` gives about the same clips.
 
 use serde_json::{Value, json};
@@ -385,6 +385,7 @@ fn what_cannot_be_measured_is_said_before_anything_is_computed() {
     std::fs::create_dir_all(folder.join("empty")).unwrap();
     made.write("t.json", r#"{"positive": ["a video"], "negative": []}"#);
     std::fs::remove_file(folder.join("ucf/ucfTrainTestlist/testlist03.txt")).unwrap();
+    made.write("ucf/ucfTrainTestlist/testlist02.txt", "\r\n");
     made.write("gone.csv", "path,label\nnowhere.mp4,moving left steadily\n");
     let ucf = ["--dataset", "ucf101", "--root"];
     for (args, part) in [
@@ -396,6 +397,8 @@ fn what_cannot_be_measured_is_said_before_anything_is_computed() {
         (&[&ucf[..], &["ucf", "--splits", "1", "--frames", "12"]].concat(), "multiple of 8"),
         (&[&ucf[..], &["ucf", "--splits", "1", "--templates", "t.json"]].concat(), "\"a video\" has no {}"),
         (&[&ucf[..], &["ucf", "--splits", "1", "--json", "no/r.json"]].concat(), "no is no folder"),
+        (&[&ucf[..], &["ucf", "--splits", "1", "--confusion", "empty"]].concat(), "it is a folder"),
+        (&[&ucf[..], &["ucf", "--splits", "2"]].concat(), "its list names no clip"),
         (&[&ucf[..], &["ucf", "--labels", "t.json"]].concat(), "--list"),
         (&["--dataset", "folder", "--root", "empty"], "holds no videos"),
         (&["--dataset", "folder", "--root", "gone.csv"], "none of its 1 clips is there"),
@@ -408,5 +411,137 @@ fn what_cannot_be_measured_is_said_before_anything_is_computed() {
         assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
         assert!(said.contains(part) && !said.contains("panicked"), "{args:?}: {said}");
         assert!(output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn heads_on_shots_are_measured_on_both_halves() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    let made = Made::new(folder);
+    // Base: the classes with three clips for training. What is called down in the test moves up, once.
+    let name = |way: &str| format!("Moving{}{}Steadily", way[..1].to_uppercase(), &way[1..]);
+    let (mut train, mut test, mut index) = (String::new(), String::new(), String::new());
+    for (i, (way, count)) in [("down", 2), ("left", 3), ("right", 3), ("up", 2)].into_iter().enumerate() {
+        let class = name(way);
+        index += &format!("{} {class}\n", i + 1);
+        for clip in 0..count {
+            made.put(way, clip % 2, &format!("ucf/UCF-101/{class}/train{clip}.avi"));
+            train += &format!("{class}/train{clip}.avi {}\n", i + 1);
+        }
+        made.put(way, 0, &format!("ucf/UCF-101/{class}/test0.avi"));
+        made.put(if way == "down" { "up" } else { way }, 1, &format!("ucf/UCF-101/{class}/test1.avi"));
+        test += &format!("{class}/test0.avi\n{class}/test1.avi\n{class}/gone.avi\n");
+    }
+    made.write("ucf/ucfTrainTestlist/classInd.txt", &index);
+    made.write("ucf/ucfTrainTestlist/trainlist01.txt", &train);
+    made.write("ucf/ucfTrainTestlist/testlist01.txt", &test);
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/model");
+    let model = model.to_str().unwrap();
+    let command = [
+        "eval",
+        "base-to-novel",
+        "--device",
+        "cpu",
+        "--dataset",
+        "ucf101",
+        "--root",
+        "ucf",
+        "--model",
+        model,
+        "--out",
+        "heads",
+        "--cache",
+        "features",
+        "--shots",
+        "2",
+        "--seeds",
+        "2",
+        "--epochs",
+        "3",
+        "--json",
+        "r.json",
+    ];
+    let read = || serde_json::from_slice::<Value>(&std::fs::read(folder.join("r.json")).unwrap()).unwrap();
+    let output = motionlens(folder, &command);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("harmonic mean"));
+    let got = read();
+    let classes = |half: usize| got["halves"][half]["classes"].clone();
+    assert_eq!(classes(0), json!(["Moving Left Steadily", "Moving Right Steadily"]));
+    assert_eq!(classes(1), json!(["Moving Down Steadily", "Moving Up Steadily"]));
+    for half in [0, 1] {
+        let half = &got["halves"][half];
+        assert_eq!(
+            (&half["clips"], &half["missing"], &half["undecodable"]),
+            (&json!(4), &json!(2), &json!(0))
+        );
+    }
+
+    // Each head on each half is what `eval zero-shot` says of it; the means are over the seeds.
+    made.write("base.csv", "id,name\n0,MovingLeftSteadily\n1,MovingRightSteadily\n");
+    made.write("novel.csv", "id,name\n0,MovingDownSteadily\n1,MovingUpSteadily\n");
+    let lines = |a: &str, b: &str| {
+        let of = |way: &str, id: u32| {
+            let class = name(way);
+            format!("{class}/test0.avi {id}\n{class}/test1.avi {id}\n")
+        };
+        of(a, 0) + &of(b, 1)
+    };
+    made.write("base.txt", &lines("left", "right"));
+    made.write("novel.txt", &lines("down", "up"));
+    let mut reached = Vec::new();
+    for (seed, place) in [("heads/seed-1", 0), ("heads/seed-2", 1)] {
+        let half = |half: &str| {
+            let (labels, list) = (format!("{half}.csv"), format!("{half}.txt"));
+            report(
+                folder,
+                &[
+                    "--dataset",
+                    "ucf101",
+                    "--root",
+                    "ucf/UCF-101",
+                    "--labels",
+                    &labels,
+                    "--list",
+                    &list,
+                    "--model",
+                    seed,
+                ],
+            )
+        };
+        let (base, novel) = (half("base"), half("novel"));
+        let figure = |r: &Value, key: &str| r[key]["mean"].as_f64().unwrap();
+        let (b, n) = (figure(&base, "top1"), figure(&novel, "top1"));
+        let told = &got["seeds"][place];
+        near(&told["base"], b);
+        near(&told["novel"], n);
+        let hm = if b + n > 0.0 { 2.0 * b * n / (b + n) } else { 0.0 };
+        near(&told["hm"], hm);
+        assert_eq!(told["trained_on"], 4);
+        near(&got["vanilla"]["base"], figure(&base, "vanilla_top1"));
+        near(&got["vanilla"]["novel"], figure(&novel, "vanilla_top1"));
+        reached.push([b, n, hm]);
+    }
+    for (i, key) in ["base", "novel", "hm"].into_iter().enumerate() {
+        let (first, second) = (reached[0][i], reached[1][i]);
+        near(&got[key]["mean"], (first + second) / 2.0);
+        near(&got[key]["std"], (first - second).abs() / 2.0);
+    }
+
+    // Again: nothing is trained or encoded anew, and the figures are the same.
+    let again = motionlens(folder, &command);
+    assert!(again.status.success(), "{}", stderr(&again));
+    assert!(stderr(&again).contains("8 of 8 clips are done already"), "{}", stderr(&again));
+    assert_eq!(read(), got);
+    for (args, part) in [
+        (&["--dataset", "folder", "--root", "ucf", "--model", model][..], "k400, hmdb51, ucf101 or ssv2"),
+        (&["--dataset", "ucf101", "--root", "ucf"], "--model"),
+        (&["--dataset", "hmdb51", "--root", "ucf", "--model", model], "testTrainMulti_7030_splits"),
+    ] {
+        let all = [&["eval", "base-to-novel", "--out", "no"], args].concat();
+        let output = motionlens(folder, &all);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(part), "{args:?}: {}", stderr(&output));
     }
 }

@@ -1,5 +1,6 @@
 //! `motionlens eval`: measured figures of a model.
 
+mod base_to_novel;
 mod zero_shot;
 
 use super::analyze::from_json;
@@ -31,6 +32,8 @@ enum Protocol {
     Synth(SynthArgs),
     /// The field's protocol on real videos: top-1 and top-5 on every split of a data set, vanilla CLIP beside it
     ZeroShot(Box<zero_shot::ZeroShotArgs>),
+    /// Heads on a few clips of half of the classes; both halves measured, each in its own label space
+    BaseToNovel(Box<base_to_novel::BaseToNovelArgs>),
     /// What the second report of `eval zero-shot --json` is better by, with its interval; only where the protocols are equal
     Compare {
         #[arg(value_name = "A.json")]
@@ -78,6 +81,7 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     match &args.protocol {
         Protocol::Synth(args) => synth(args),
         Protocol::ZeroShot(args) => zero_shot::run(args),
+        Protocol::BaseToNovel(args) => base_to_novel::run(args),
         Protocol::Compare { a, b } => zero_shot::compare(a, b),
         Protocol::Mean { reports } => mean(reports),
     }

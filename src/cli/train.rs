@@ -132,7 +132,7 @@ struct HeadArgs {
 }
 
 /// A number of things that cannot be too few or absurdly many.
-fn count(least: u64, most: u64) -> RangedU64ValueParser<usize> {
+pub(super) fn count(least: u64, most: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(least..=most)
 }
 
@@ -143,7 +143,7 @@ fn learning_rate(text: &str) -> Result<f64, String> {
     }
 }
 
-fn weight(text: &str) -> Result<f32, String> {
+pub(super) fn weight(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(v) if (0.0..=100.0).contains(&v) => Ok(v),
         _ => Err("a number from 0 to 100 is needed".to_owned()),
@@ -220,53 +220,54 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
 
     copy_clip(&args.model, &args.out)?;
     let bar = progress_bar(source.clips(), "clips");
-    let selection = train::stage2::train(
-        &settings,
-        &mut session,
-        &source,
-        &cache,
-        &args.out,
-        &mut |report| match report {
-            Report::Size { folder, bytes } => bar.suspend(|| {
-                eprintln!("features: up to {} in {}", train::in_words(bytes), folder.display());
-            }),
-            Report::Features { done, total } => {
-                bar.set_length(total as u64);
-                bar.set_position(done as u64);
-                bar.set_message("features of the frozen tower");
-            }
-            Report::Skipped { reason } => bar.suspend(|| eprintln!("skipped: {reason}")),
-            Report::Clips { usable, skipped } => {
-                if skipped > 0 {
-                    bar.suspend(|| eprintln!("{usable} clips, {skipped} skipped"));
-                }
-            }
-            Report::Step { step, steps, loss } => {
-                if bar.length() != Some(steps as u64) {
-                    bar.set_length(steps as u64);
-                    bar.reset_eta();
-                }
-                bar.set_position(step as u64);
-                bar.set_message(format!("training, loss {loss:.3}"));
-            }
-            Report::Epoch(epoch) => bar.suspend(|| {
-                let held = epoch.validation.and_then(|v| v.accuracy.zip(Some(v.alpha))).map_or(
-                    String::new(),
-                    |(a, alpha)| {
-                        format!(
-                            ", held-out classes {:.1}% among themselves, {:.1}% among all \
-                             (trained ones {:.1}%), at alpha {alpha}",
-                            a.own_space, a.held_of_all, a.trained_of_all
-                        )
-                    },
-                );
-                eprintln!("epoch {}: mean loss {:.4}{held}", epoch.epoch, epoch.loss);
-            }),
-        },
-    )?;
+    let selection =
+        train::stage2::train(&settings, &mut session, &source, &cache, &args.out, &mut |report| {
+            tell(&bar, report)
+        })?;
     bar.finish();
     println!("epoch {}, alpha {}: {}", selection.epoch, selection.alpha, args.out.display());
     Ok(())
+}
+
+/// Shows how a head's training goes on.
+pub(super) fn tell(bar: &ProgressBar, report: Report<'_>) {
+    match report {
+        Report::Size { folder, bytes } => bar.suspend(|| {
+            eprintln!("features: up to {} in {}", train::in_words(bytes), folder.display());
+        }),
+        Report::Features { done, total } => {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+            bar.set_message("features of the frozen tower");
+        }
+        Report::Skipped { reason } => bar.suspend(|| eprintln!("skipped: {reason}")),
+        Report::Clips { usable, skipped } => {
+            if skipped > 0 {
+                bar.suspend(|| eprintln!("{usable} clips, {skipped} skipped"));
+            }
+        }
+        Report::Step { step, steps, loss } => {
+            if bar.length() != Some(steps as u64) {
+                bar.set_length(steps as u64);
+                bar.reset_eta();
+            }
+            bar.set_position(step as u64);
+            bar.set_message(format!("training, loss {loss:.3}"));
+        }
+        Report::Epoch(epoch) => bar.suspend(|| {
+            let held = epoch.validation.and_then(|v| v.accuracy.zip(Some(v.alpha))).map_or(
+                String::new(),
+                |(a, alpha)| {
+                    format!(
+                        ", held-out classes {:.1}% among themselves, {:.1}% among all \
+                         (trained ones {:.1}%), at alpha {alpha}",
+                        a.own_space, a.held_of_all, a.trained_of_all
+                    )
+                },
+            );
+            eprintln!("epoch {}: mean loss {:.4}{held}", epoch.epoch, epoch.loss);
+        }),
+    }
 }
 
 /// The names of the classes that are held out, where that leaves something to choose between and to train on.
@@ -340,7 +341,7 @@ fn settings(
 }
 
 /// The CLIP's own files, so that `out` is a model folder of its own.
-fn copy_clip(from: &Path, out: &Path) -> Result<(), CliError> {
+pub(super) fn copy_clip(from: &Path, out: &Path) -> Result<(), CliError> {
     let fail = |file: &str, e: std::io::Error| {
         CliError::Engine(format!("cannot copy {} to {}: {e}", from.join(file).display(), out.display()))
     };
@@ -353,7 +354,7 @@ fn copy_clip(from: &Path, out: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-fn cache_folder() -> Option<PathBuf> {
+pub(super) fn cache_folder() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "motionlens").map(|dirs| dirs.cache_dir().join("features"))
 }
 

@@ -10,5 +10,6 @@ pub mod labelled;
 pub mod people;
 pub mod sets;
 pub mod track;
+pub mod truth_file;
 pub mod world;
 pub mod world_video;

@@ -1,8 +1,9 @@
 //! Evaluation: the protocols that measure a model.
 
+pub mod base_to_novel;
 pub mod compare;
 pub mod exam;
 mod faithful;
 pub mod pointing;
-mod truth;
+pub mod truth;
 pub mod zero_shot;

@@ -6,7 +6,7 @@
 //! missing is; both are counted and named in the report.
 
 use crate::batch::{Asked, Clips, ReadClip, Reading, Step, TextSide};
-use crate::data::sets::{Clip, DataSet};
+use crate::data::sets::{Clip, DataSet, Present};
 use crate::device::{self, guarded};
 use crate::metrics::Summary;
 use crate::model::Surgery;
@@ -17,7 +17,7 @@ use crate::video::clip::Rule;
 use crate::video::{ClipSpec, Preprocess, Pts, Span};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// How frames become what the vision tower takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -148,35 +148,33 @@ impl Confusion {
     }
 }
 
-/// What was answered about a clip in one split.
+/// What one candidate answered about a clip in one split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     /// The class with the largest share; absent where the model knows no class at all.
     pub best: Option<usize>,
     /// How many classes have a larger share than the right one; absent where that takes no part.
     pub ahead: Option<usize>,
-    /// Vanilla CLIP's answer.
-    pub vanilla: Option<usize>,
 }
 
 /// The answers about one clip.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answers {
-    /// In the order of [`DataSet::splits`], of those that it is in.
-    pub said: Vec<Said>,
+    /// In the order of [`DataSet::splits`], of those that it is in, an answer of each candidate.
+    pub said: Vec<Vec<Said>>,
     /// What is wrong with the file where it was looked at as far as it goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damaged: Option<String>,
 }
 
 /// The class with the largest share, the first of equal ones; and how many have a larger share than `right`.
-fn rank(shares: &[Option<f64>], right: usize) -> (Option<usize>, Option<usize>) {
+fn rank(shares: &[Option<f64>], right: usize) -> Said {
     let taking = || shares.iter().enumerate().filter_map(|(class, share)| Some((class, (*share)?)));
     let best = taking().rev().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(class, _)| class);
     let own = shares.get(right).copied().flatten();
     // Of equal shares the first class wins, here as there.
     let ahead = own.map(|own| taking().filter(|(c, s)| *s > own || (*s == own && *c < right)).count());
-    (best, ahead)
+    Said { best, ahead }
 }
 
 /// The share of every class, averaged over the views; absent for a class that takes no part. In double precision: what is far behind
@@ -206,21 +204,78 @@ fn specs(clip: &Clip, end: Pts, views: usize) -> Vec<ClipSpec> {
     if views == 1 { vec![ClipSpec::segments(span)] } else { (0..views).map(shifted).collect() }
 }
 
-/// The texts of one split, for the model and for vanilla CLIP.
-struct Sides {
-    own: TextSide,
-    vanilla: TextSide,
+/// Who is examined: a motion head on the session's towers, and the texts of every split as it takes them.
+pub struct Candidate {
+    head: MotionHead,
+    pub texts: Vec<TextSide>,
 }
 
-/// A model that is ready to be examined.
+impl Candidate {
+    /// The model as it is, with its negative prompts where the protocol has them.
+    ///
+    /// # Errors
+    /// The text tower failed, in words.
+    pub fn of(session: &mut Session, data: &DataSet, protocol: &Protocol) -> Result<Self, String> {
+        let surgery = Surgery { no_negatives: !protocol.negatives, ..Surgery::default() };
+        let texts = texts(session, data, protocol, None, &surgery)?;
+        Ok(Self { head: session.model().head.clone(), texts })
+    }
+
+    /// Vanilla CLIP: the mean over time of the towers' embeddings, positive prompts only.
+    ///
+    /// # Errors
+    /// The text tower failed, in words.
+    pub fn vanilla(session: &mut Session, data: &DataSet, protocol: &Protocol) -> Result<Self, String> {
+        let plain = Surgery { no_joint_adapter: true, no_negatives: true, ..Surgery::default() };
+        let texts = texts(session, data, protocol, Some(0.0), &plain)?;
+        let (config, levels) = (session.config(), session.model().head_config.levels);
+        let untrained = HeadConfig {
+            frames: protocol.frames,
+            levels,
+            ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
+        };
+        Ok(Self { head: untrained.init(session.device()), texts })
+    }
+}
+
+/// The texts of every split.
+fn texts(
+    session: &mut Session,
+    data: &DataSet,
+    protocol: &Protocol,
+    alpha: Option<f32>,
+    surgery: &Surgery,
+) -> Result<Vec<TextSide>, String> {
+    let text = |split: &Present| {
+        let templates = protocol.templates.clone();
+        let set = PromptSet { templates, ..PromptSet::from_names(&split.classes) };
+        TextSide::new(session, &set, alpha, surgery)
+    };
+    data.splits.iter().map(text).collect()
+}
+
+/// That a model takes so many frames a clip.
+///
+/// # Errors
+/// In words, where it does not.
+pub fn takes(session: &Session, frames: usize) -> Result<(), String> {
+    let levels = session.model().head_config.levels;
+    let part = 1 << levels;
+    if (1..=1024).contains(&frames) && frames.is_multiple_of(part) {
+        return Ok(());
+    }
+    Err(format!(
+        "{frames} frames a clip: this model halves time {levels} times, so it takes a multiple of {part}, at most 1024"
+    ))
+}
+
+/// Candidates on the same towers, and what they are examined on.
 pub struct Examination<'a> {
     session: &'a Session,
     data: &'a DataSet,
     protocol: &'a Protocol,
     gpu: bool,
-    sides: Vec<Sides>,
-    /// Vanilla CLIP's mean pooling.
-    untrained: MotionHead,
+    candidates: &'a [Candidate],
     preprocess: Preprocess,
     /// Of each clip: the splits that it is in, and its class there.
     places: Vec<Vec<(usize, usize)>>,
@@ -237,65 +292,25 @@ pub enum Told<'a> {
 }
 
 impl<'a> Examination<'a> {
-    /// Encodes the classes of every split. `gpu`: the session's device is one.
-    ///
-    /// # Errors
-    /// The model does not take so many frames, or the text tower failed; in words.
+    /// `gpu`: the session's device is one.
     pub fn new(
-        session: &'a mut Session,
+        session: &'a Session,
+        candidates: &'a [Candidate],
         data: &'a DataSet,
         protocol: &'a Protocol,
         gpu: bool,
-    ) -> Result<Self, String> {
-        let levels = session.model().head_config.levels;
-        let part = 1 << levels;
-        if protocol.frames == 0 || protocol.frames > 1024 || !protocol.frames.is_multiple_of(part) {
-            return Err(format!(
-                "{} frames a clip: this model halves time {levels} times, so it takes a multiple of {part}, at most 1024",
-                protocol.frames
-            ));
-        }
-        let plain = Surgery { no_joint_adapter: true, no_negatives: true, ..Surgery::default() };
-        let own = Surgery { no_negatives: !protocol.negatives, ..Surgery::default() };
-        let mut sides = Vec::with_capacity(data.splits.len());
-        for split in &data.splits {
-            let set =
-                PromptSet { templates: protocol.templates.clone(), ..PromptSet::from_names(&split.classes) };
-            sides.push(Sides {
-                own: TextSide::new(session, &set, None, &own)?,
-                vanilla: TextSide::new(session, &set, Some(0.0), &plain)?,
-            });
-        }
-        let config = session.config();
-        let untrained = HeadConfig {
-            frames: protocol.frames,
-            levels,
-            ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
-        };
+    ) -> Self {
         let mut places = vec![Vec::new(); data.clips.len()];
         for (split, present) in data.splits.iter().enumerate() {
             for (clip, class) in &present.clips {
                 places[*clip].push((split, *class));
             }
         }
-        Ok(Self {
-            untrained: untrained.init(session.device()),
-            preprocess: match protocol.preprocess {
-                Preprocessing::Clip => session.preprocess,
-                Preprocessing::Videox => Preprocess::videox(session.preprocess.size),
-            },
-            session,
-            data,
-            protocol,
-            gpu,
-            sides,
-            places,
-        })
-    }
-
-    /// The texts of the first split.
-    pub fn texts(&self) -> Option<&TextSide> {
-        self.sides.first().map(|sides| &sides.own)
+        let preprocess = match protocol.preprocess {
+            Preprocessing::Clip => session.preprocess,
+            Preprocessing::Videox => Preprocess::videox(session.preprocess.size),
+        };
+        Self { session, data, protocol, gpu, candidates, preprocess, places }
     }
 
     /// Looks at every clip that has no answer yet in `answers`, one place a clip.
@@ -354,30 +369,27 @@ impl<'a> Examination<'a> {
         let looked = clip.tokens(self.session, self.gpu, &as_it_is).and_then(|tokens| {
             guarded(|| {
                 let x = self.session.clips(&tokens, tokens.len());
-                let own = self.session.embed(x.clone(), &as_it_is)?;
-                Ok::<_, WorkError>((own, self.session.embed_by(&self.untrained, x, &as_it_is)?))
+                let by = |c: &Candidate| self.session.embed_by(&c.head, x.clone(), &as_it_is);
+                self.candidates.iter().map(by).collect::<Result<Vec<_>, WorkError>>()
             })
         });
-        let (own, vanilla) = looked.map_err(|why| match device::lost(None).filter(|_| self.gpu) {
+        let embeddings = looked.map_err(|why| match device::lost(None).filter(|_| self.gpu) {
             Some(lost) => format!("the GPU was lost ({lost}); go on with --resume, or with --device cpu"),
             None => why,
         })?;
-        let finite = |v: &[Vec<f32>]| v.iter().flatten().all(|x| x.is_finite());
-        if own.is_empty() || !finite(&own) || !finite(&vanilla) {
+        if embeddings.iter().flatten().flatten().any(|x| !x.is_finite()) {
             return Err("the motion head gave values that are not finite (NaN or infinity)".to_owned());
         }
-        seen.own.extend(own);
-        seen.vanilla.extend(vanilla);
+        seen.views.resize(self.candidates.len(), Vec::new());
+        seen.views.iter_mut().zip(embeddings).for_each(|(views, f)| views.extend(f));
         seen.damaged.clone_from(&clip.damaged);
         Ok(())
     }
 
     fn answers(&self, clip: usize, seen: Seen) -> Answers {
         let said = |(split, class): &(usize, usize)| {
-            let sides = &self.sides[*split];
-            let (best, ahead) = rank(&shares(&sides.own, &seen.own), *class);
-            let (vanilla, _) = rank(&shares(&sides.vanilla, &seen.vanilla), *class);
-            Said { best, ahead, vanilla }
+            let of = self.candidates.iter().zip(&seen.views);
+            of.map(|(candidate, views)| rank(&shares(&candidate.texts[*split], views), *class)).collect()
         };
         Answers { said: self.places[clip].iter().map(said).collect(), damaged: seen.damaged }
     }
@@ -409,9 +421,8 @@ impl<'a> Examination<'a> {
 /// What was seen of a clip.
 #[derive(Default)]
 struct Seen {
-    /// f (E) of each view.
-    own: Vec<Vec<f32>>,
-    vanilla: Vec<Vec<f32>>,
+    /// f (E) of each view, by candidate.
+    views: Vec<Vec<Vec<f32>>>,
     damaged: Option<String>,
 }
 
@@ -424,7 +435,7 @@ pub struct Of<'a> {
     pub root: &'a Path,
 }
 
-/// The report on what was answered; a clip without answers is undecodable.
+/// The report on what the first of two candidates answered, vanilla CLIP being the second; a clip without answers is undecodable.
 ///
 /// # Errors
 /// A split has no clip that could be decoded.
@@ -461,7 +472,9 @@ pub fn report(
             vanilla_top1: 0.0,
         };
         for (clip, class) in &split.clips {
-            let Some(said) = answers[*clip].as_ref().and_then(|all| all.said.get(taken[*clip])) else {
+            let Some([said, vanilla]) =
+                answers[*clip].as_ref().and_then(|all| all.said.get(taken[*clip])).map(Vec::as_slice)
+            else {
                 told.undecodable += 1;
                 continue;
             };
@@ -475,7 +488,7 @@ pub fn report(
             let is = |right: bool| if right { 1.0 } else { 0.0 };
             told.top1 += is(said.best == Some(*class));
             told.top5 += is(said.ahead.is_some_and(|ahead| ahead < 5));
-            told.vanilla_top1 += is(said.vanilla == Some(*class));
+            told.vanilla_top1 += is(vanilla.best == Some(*class));
             right_of[row] += usize::from(said.best == Some(*class));
         }
         if told.clips == 0 {
@@ -490,7 +503,6 @@ pub fn report(
         let Summary { mean, std, .. } = Summary::of(&splits.iter().map(of).collect::<Vec<_>>());
         Figure { mean, std }
     };
-    let shown = |path: &PathBuf| path.strip_prefix(of.root).unwrap_or(path).display().to_string();
     let info = of.model;
     let classes = confusion.classes.iter().zip(clips_of.iter().zip(&right_of));
     let report = Report {
@@ -513,35 +525,138 @@ pub fn report(
                 top1: (*clips > 0).then(|| 100.0 * *right as f64 / *clips as f64),
             })
             .collect(),
-        missing: missing(data, &shown),
-        undecodable: undecodable
-            .iter()
-            .map(|(clip, error)| Fault { clip: shown(&data.clips[*clip].path), error: error.clone() })
-            .collect(),
-        damaged: data
-            .clips
-            .iter()
-            .zip(answers)
-            .filter_map(|(clip, given)| {
-                Some(Fault { clip: shown(&clip.path), error: given.as_ref()?.damaged.clone()? })
-            })
-            .collect(),
+        missing: missing(data, of.root),
+        undecodable: faults(data, of.root, undecodable.iter().map(|(i, why)| (*i, why.as_str()))),
+        damaged: damaged(data, of.root, answers),
         splits,
     };
     Ok((report, confusion))
 }
 
+/// A path as a report has it.
+fn shown(path: &Path, root: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).display().to_string()
+}
+
 /// What is not there, by split and class.
-fn missing(data: &DataSet, shown: &dyn Fn(&PathBuf) -> String) -> Vec<Missing> {
+pub fn missing(data: &DataSet, root: &Path) -> Vec<Missing> {
     let mut all = Vec::new();
     for split in &data.splits {
         for (class, name) in split.classes.iter().enumerate() {
-            let clips: Vec<String> =
-                split.missing.iter().filter(|(c, _)| *c == class).map(|(_, path)| shown(path)).collect();
+            let of_class = split.missing.iter().filter(|(c, _)| *c == class);
+            let clips: Vec<String> = of_class.map(|(_, path)| shown(path, root)).collect();
             if !clips.is_empty() {
                 all.push(Missing { split: split.number, class: name.clone(), clips });
             }
         }
     }
     all
+}
+
+/// Clips by their places, and what is wrong with them.
+pub fn faults<'a>(data: &DataSet, root: &Path, all: impl Iterator<Item = (usize, &'a str)>) -> Vec<Fault> {
+    all.map(|(i, why)| Fault { clip: shown(&data.clips[i].path, root), error: why.to_owned() }).collect()
+}
+
+/// The clips that were looked at as far as they go.
+pub fn damaged(data: &DataSet, root: &Path, answers: &[Option<Answers>]) -> Vec<Fault> {
+    let all = answers.iter().enumerate();
+    faults(data, root, all.filter_map(|(i, given)| Some((i, given.as_ref()?.damaged.as_deref()?))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_count_the_classes_ahead() {
+        let shares = [Some(0.2), None, Some(0.5), Some(0.2), Some(0.1)];
+        let of = |right| rank(&shares, right);
+        assert_eq!(of(2), Said { best: Some(2), ahead: Some(0) });
+        // Of equal shares the first class is ahead; one that takes no part has no rank.
+        assert_eq!([of(0).ahead, of(3).ahead, of(4).ahead, of(1).ahead], [Some(1), Some(2), Some(3), None]);
+        assert_eq!(rank(&[Some(0.5), Some(0.5)], 1).best, Some(0));
+        assert_eq!(rank(&[None, None], 0), Said { best: None, ahead: None });
+    }
+
+    #[test]
+    fn views_lie_evenly_in_the_segments() {
+        let clip = Clip { path: "a".into(), start: None, end: Some(Pts(500)) };
+        assert_eq!(specs(&clip, Pts(900), 1), [ClipSpec::segments(Span::new(Pts(0), Pts(500)))]);
+        let rules: Vec<Rule> = specs(&clip, Pts(900), 4).iter().map(|s| s.rule).collect();
+        assert_eq!(rules, [125, 375, 625, 875].map(|thousandths| Rule::Shifted { thousandths }));
+    }
+
+    /// Seven classes in the first split, two in the second, one of which the first has not; three clips, of which the second is in
+    /// both, and one more that could not be decoded.
+    #[test]
+    fn figures_are_over_the_splits_and_classes_over_all_of_them() {
+        let names = |all: &[&str]| all.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        let clip = |name: &str| Clip { path: Path::new("/root").join(name), start: None, end: None };
+        let data = DataSet {
+            clips: ["a.mp4", "b.mp4", "c.mp4", "d.mp4"].map(clip).to_vec(),
+            splits: vec![
+                Present {
+                    number: 1,
+                    classes: names(&["a", "b", "c", "d", "e", "f", "g"]),
+                    clips: vec![(0, 0), (1, 1), (3, 2)],
+                    missing: vec![(6, "/root/g.mp4".into())],
+                },
+                Present {
+                    number: 2,
+                    classes: names(&["b", "z"]),
+                    clips: vec![(1, 0), (2, 1)],
+                    missing: Vec::new(),
+                },
+            ],
+        };
+        let said = |best, ahead| Said { best: Some(best), ahead: Some(ahead) };
+        let of = |said: Vec<[Said; 2]>, damaged: Option<&str>| {
+            let said = said.into_iter().map(Vec::from).collect();
+            Some(Answers { said, damaged: damaged.map(str::to_owned) })
+        };
+        let answers = [
+            of(vec![[said(0, 0), said(1, 1)]], None),
+            of(vec![[said(0, 5), said(1, 0)], [said(0, 0), said(0, 0)]], None),
+            of(vec![[said(0, 1), said(1, 0)]], Some("cut off")),
+            None,
+        ];
+        let session =
+            Session::load(&crate::session::ModelSource::Embedded, &burn::tensor::Device::flex(), &|_, _| ());
+        let session = session.unwrap();
+        let stamp = Stamp {
+            frames: 8,
+            views: 1,
+            preprocess: Preprocessing::Clip,
+            templates_digest: String::new(),
+            classes_digest: String::new(),
+            clips_digest: String::new(),
+            splits: vec![1, 2],
+            negatives: true,
+        };
+        let of =
+            Of { dataset: "k600", stamp, model: &session.info, device: "a test", root: Path::new("/root") };
+        let (report, confusion) = report(of, &data, &answers, &[(3, "no video".to_owned())]).unwrap();
+        let [first, second] = &report.splits[..] else { panic!("{:?}", report.splits) };
+        assert_eq!((first.clips, first.missing, first.undecodable), (2, 1, 1));
+        // Of the two one is right, and the other has five classes before it; vanilla CLIP has the other one right.
+        assert_eq!((first.top1, first.top5, first.vanilla_top1), (50.0, 50.0, 50.0));
+        assert_eq!((second.top1, second.top5, second.vanilla_top1), (50.0, 100.0, 100.0));
+        assert_eq!(report.top5, Figure { mean: 75.0, std: 25.0 });
+        assert_eq!(report.vanilla_top1, Figure { mean: 75.0, std: 25.0 });
+        let b = report.classes.iter().position(|c| c.name == "b").unwrap();
+        assert_eq!(
+            (report.classes.len(), report.classes[b].clips, report.classes[b].top1),
+            (8, 2, Some(50.0))
+        );
+        assert_eq!(report.classes[2], ClassReport { name: "c".to_owned(), clips: 0, top1: None });
+        assert_eq!(confusion.classes, ["a", "b", "c", "d", "e", "f", "g", "z"]);
+        assert_eq!((confusion.instead(b), confusion.instead(0)), (Some((0, 1)), None));
+        assert_eq!(confusion.instead(7), Some((b, 1)), "by the second split's numbers");
+        let fault = |clip: &str, error: &str| Fault { clip: clip.to_owned(), error: error.to_owned() };
+        assert_eq!(report.undecodable, [fault("d.mp4", "no video")]);
+        assert_eq!(report.damaged, [fault("c.mp4", "cut off")]);
+        let gone = Missing { split: 1, class: "g".to_owned(), clips: vec!["g.mp4".to_owned()] };
+        assert_eq!(report.missing, [gone]);
+    }
 }

@@ -32,6 +32,7 @@ use super::scope::{self, Scope};
 use super::shelf::{self, Shelf};
 use super::state::{Loading, Playback, Shown, State, Texts, VideoFile};
 use super::trial::Trial;
+use super::truth::Known;
 use super::whiskers::Whiskers;
 use super::{bundled, experiment_ask, import, keys, messages, prompt_panel, theme, topbar, transport};
 use crate::data::drawing::Drawing;
@@ -144,6 +145,7 @@ impl App {
             moment_scored: None,
             whiskers: None,
             camera: None,
+            truth: None,
             lens: Lens::default(),
             sort_by_score: false,
             messages: Messages::default(),
@@ -444,6 +446,14 @@ impl App {
             JobOutcome::Clips(Err(why)) => s.messages.add(Kind::Problem, why),
             JobOutcome::OtherPrompts(path, set) => self.take_other_prompts(&path, set),
             JobOutcome::Camera(question, camera) => s.camera = Some((question, camera)),
+            JobOutcome::Truth(of, truth) => {
+                let open = s.video.as_ref().and_then(|v| v.source.as_ref());
+                match truth {
+                    _ if open.is_none_or(|source| *source.id() != of) => {}
+                    Ok(file) => s.truth = Some(Known::new(file)),
+                    Err(why) => s.messages.add(Kind::Problem, why),
+                }
+            }
             JobOutcome::Told(Ok(text)) => s.messages.add(Kind::Done, text),
             JobOutcome::Told(Err(text)) => s.messages.add(Kind::Problem, text),
         }
@@ -620,6 +630,7 @@ impl App {
         self.keep_sweeping(now);
         self.ask_shelf();
         self.watch_answers();
+        self.state.judge_by_truth();
         self.look_for_camera();
         let s = &self.state;
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());

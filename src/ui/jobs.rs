@@ -7,6 +7,8 @@ use super::easel::Draw;
 use super::experiment_ask::FoundClip;
 use super::intent::{Dialog, Intent};
 use super::shelf::{self, Labelled, Place};
+use super::truth;
+use crate::data::truth_file::TruthFile;
 use crate::engine::QuestionId;
 use crate::experiment::Experiment;
 use crate::prompt::{NameTable, PromptSet};
@@ -41,6 +43,8 @@ pub enum JobOutcome {
     OtherPrompts(PathBuf, Result<PromptSet, String>),
     /// Whether the camera moves in the span of that question.
     Camera(QuestionId, Camera),
+    /// The truth beside the video of that source has been read, or why it cannot be used.
+    Truth(SourceId, Result<Arc<TruthFile>, String>),
     /// Something is done: what to tell, good or bad.
     Told(Result<String, String>),
 }
@@ -194,6 +198,14 @@ impl Desk {
     /// Looks for the clips that a path stands for.
     pub fn find_clips(&self, path: PathBuf) {
         self.start("shelf", move || Some(JobOutcome::Clips(shelf::clips_of(&path))));
+    }
+
+    /// Looks for the truth beside a video whose pictures are of this size.
+    pub fn read_truth(&self, source: Arc<Source>, size: (u32, u32)) {
+        self.start("truth", move || {
+            let read = truth::read(&source, size).transpose()?;
+            Some(JobOutcome::Truth(source.id().clone(), read))
+        });
     }
 
     /// Writes a prompt file.

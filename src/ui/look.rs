@@ -88,6 +88,8 @@ pub struct View {
     pub gate_stretch: bool,
     /// Position of the wipe, 0–1.
     pub wipe: f32,
+    /// What is true of the clip is outlined, where that is known.
+    pub truth: bool,
     /// Where something is altered, the stage shows the map of the original beside it.
     pub beside: bool,
     /// Of a patch that was clicked: block and head of its attention; `None`: the similar patches.
@@ -126,6 +128,7 @@ impl Default for View {
             gate: None,
             gate_stretch: false,
             wipe: 0.5,
+            truth: false,
             beside: true,
             attention: None,
         }

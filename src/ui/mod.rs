@@ -62,6 +62,7 @@ pub mod thumbnails;
 pub mod topbar;
 pub mod transport;
 pub mod trial;
+pub mod truth;
 pub mod video_paint;
 pub mod whiskers;
 pub mod window;

@@ -7,6 +7,7 @@ use super::probes::{Brush, PatchAt};
 use super::stage::{cut, gradient, number};
 use super::state::State;
 use super::theme;
+use super::truth;
 use crate::engine::Answer;
 use crate::model::Surgery;
 use crate::model::dense::Reading;
@@ -31,6 +32,8 @@ struct Overlay {
     values: Vec<f32>,
     range: Normalise,
     colours: Colormap,
+    /// What is held against the truth, where the clip has one: frames × patches, or patches alone.
+    whole: Option<Vec<f32>>,
     /// What the numbers are.
     what: String,
     /// What has to be known to read them.
@@ -64,6 +67,8 @@ fn freeze(s: &State, answer: &Answer) -> Result<Overlay, String> {
     Ok(Overlay {
         grid: map.grid,
         range: Normalise::over(&values).symmetric(),
+        // What falls when a patch is frozen was carried by it.
+        whole: Some(values.iter().map(|v| -v).collect()),
         values,
         colours: Colormap::Diverging,
         what: format!(
@@ -87,6 +92,7 @@ fn support(s: &State, answer: &Answer, t: usize) -> Result<Overlay, String> {
         grid: map.cols,
         values: frame_or_empty(&map, t).to_vec(),
         range: Normalise::over(&map.data),
+        whole: Some(map.data),
         colours: s.view.palette,
         what: format!("cosine with “{prompt}”, {}; {}", Reading::SHOWN.words(), how_well(s)),
         explained: Some(explained(s)),
@@ -139,6 +145,7 @@ fn likeness(s: &State, answer: &Answer, (t, other): (usize, bool)) -> Result<Ove
             grid: map.cols,
             values: frame_or_empty(map, step).to_vec(),
             range: Normalise { lo: 0.0, hi: map.range().1 },
+            whole: None,
             colours: s.view.palette,
             what: format!("attention of {named} to the static stream, block {} head {}", b + 1, h + 1),
             explained: None,
@@ -159,6 +166,7 @@ fn likeness(s: &State, answer: &Answer, (t, other): (usize, bool)) -> Result<Ove
         grid: map.cols,
         values: frame_or_empty(map, t).to_vec(),
         range,
+        whole: Some(map.data.clone()),
         colours: s.view.palette,
         what: if both.is_some() { format!("cosine with {named}; one scale for A and B") } else { what },
         explained: both,
@@ -205,6 +213,17 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
     gradient(&painter, bar, table);
     cut(&painter, bar, threshold, signed);
     let low = write(bar.left() - 5.0, Align2::RIGHT_CENTER, &number(overlay.range.lo), theme::TEXT);
+    captioned(
+        &format!("Caption: {}{which}: {}", layer.name(), overlay.what),
+        overlay.explained.as_ref().unwrap_or(&overlay.what),
+    );
+    let auroc = overlay.whole.as_ref().and_then(|map| s.mover_auroc(answer, map));
+    let right = match auroc {
+        Some(auroc) => {
+            truth::write_auroc(ui, auroc, (layer.name(), usize::from(other)), strip, low.left() - 10.0)
+        }
+        None => low.left(),
+    };
     let hovered =
         ui.ctx().pointer_hover_pos().filter(|p| ui.rect_contains_pointer(frame) && crop.contains(*p));
     let hovered = hovered.and_then(|p| patch_at(p, crop, overlay.grid));
@@ -214,17 +233,13 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
         let x = bar.left() + bar.width() * overlay.range.unit(v);
         painter.vline(x, bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(2.0, theme::STRONG));
     }
-    captioned(
-        &format!("Caption: {}{which}: {}", layer.name(), overlay.what),
-        overlay.explained.as_ref().unwrap_or(&overlay.what),
-    );
     let words = match value {
         Some((p, v)) => {
             format!("row {}, column {}: {}", p / overlay.grid + 1, p % overlay.grid + 1, number(v))
         }
         None => overlay.what,
     };
-    let room = Rect::from_x_y_ranges(name.right() + 8.0..=low.left() - 6.0, strip.y_range());
+    let room = Rect::from_x_y_ranges(name.right() + 8.0..=right - 6.0, strip.y_range());
     let at = pos2(room.left(), room.center().y);
     painter.with_clip_rect(room).text(at, Align2::LEFT_CENTER, words, theme::small(), theme::TEXT);
 }

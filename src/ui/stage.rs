@@ -11,7 +11,7 @@ use super::lens::Lens;
 use super::look::{self, Arrangement, PALETTES, Quantity, Scale, View};
 use super::pictures::{MapFrame, Pictures};
 use super::state::State;
-use super::{draw_pane, overlay, scope, theme};
+use super::{draw_pane, overlay, scope, theme, truth};
 use crate::engine::Answer;
 use crate::model::folder::MotionScale;
 use crate::video::preprocess::CropRect;
@@ -136,6 +136,11 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
         .on_hover_text("Colours of magnitudes; signed values are blue to red");
     ui.checkbox(&mut v.smooth, "Smooth").on_hover_text("Interpolate between patches");
     threshold(ui, s, v);
+    if s.truth.is_some() {
+        ui.checkbox(&mut v.truth, "Truth").on_hover_text(
+            "Outlines the mover and the distractor in the frame on show, by the JSON that lies beside the clip",
+        );
+    }
     scale(ui, s, v);
     let shown = |l: Layer| v.layer == l || (v.arrangement == Arrangement::Grid && four(v.layer).contains(&l));
     let (motion, fixed, gate) = (shown(Layer::Motion), shown(Layer::Static), shown(Layer::Gate));
@@ -459,9 +464,32 @@ fn pane(
     picture_of(ui, s, pictures, out, rect, (layer, Whose::Shown), from, pointed);
 }
 
-/// `pointed`: the place that the pointer is at, here or in the picture beside it ([`Whose::pointed`]).
+/// Draws the picture with its map, and over it the truth where it is wanted. `pointed`: the place that the pointer is at, here or in
+/// the picture beside it ([`Whose::pointed`]).
 #[expect(clippy::too_many_arguments, reason = "a picture is whose, what, where and how much of it")]
 fn picture_of(
+    ui: &mut Ui,
+    s: &State,
+    pictures: &mut Pictures,
+    out: &mut Vec<Intent>,
+    rect: Rect,
+    (layer, whose): (Layer, Whose),
+    from: Option<f32>,
+    pointed: Option<Pos2>,
+) {
+    map_over(ui, s, pictures, out, rect, (layer, whose), from, pointed);
+    let other_clip = whose == Whose::Other && s.compare.as_ref().is_some_and(|c| c.playback().is_some());
+    if let Some(known) = s.truth.as_ref().filter(|_| s.view.truth && !other_clip) {
+        let frame = whose.frame(s, rect);
+        let at = s.playback.shown.unwrap_or(s.playback.position);
+        let id = (layer.name(), whose as usize);
+        truth::outline(ui, &known.file, at, (s.lens.picture(frame), frame), id);
+    }
+}
+
+/// The picture with its map and its caption.
+#[expect(clippy::too_many_arguments, reason = "a picture is whose, what, where and how much of it")]
+fn map_over(
     ui: &mut Ui,
     s: &State,
     pictures: &mut Pictures,
@@ -576,7 +604,10 @@ fn layer_of(
         Some(words) => (format!("{words}, {about}"), theme::ALTERED),
         None => (about, colour),
     };
-    caption(ui, s, strip, (layer, whose), (source, range), words, hover);
+    // The figure is of the whole clip, and so of no moment.
+    let whole = source.map(&answer.evidence.maps).filter(|_| drawn.moment.is_none());
+    let auroc = whole.and_then(|map| s.mover_auroc(answer, &map.data));
+    caption(ui, s, strip, (layer, whose), (source, range, auroc), words, hover);
 }
 
 /// What is altered, at the bottom of the picture on a ground that cannot be overlooked; of the original the word alone.
@@ -731,13 +762,13 @@ fn caption_text(ui: &Ui, strip: Rect, text: &str, colour: Color32) {
 }
 
 /// Which map this is and whose at the left, the scale at the right, what the numbers are between them where there
-/// is room; the hovered value comes before whose map it is.
+/// is room; the hovered value comes before whose map it is. Beside the scale how well the map tells the mover, where that is known.
 fn caption(
     ui: &Ui,
     s: &State,
     strip: Rect,
     (layer, whose): (Layer, Whose),
-    (source, scale): (Quantity, Normalise),
+    (source, scale, auroc): (Quantity, Normalise, Option<f64>),
     (words, colour): (String, Color32),
     hover: Option<Hover>,
 ) {
@@ -749,6 +780,13 @@ fn caption(
         painter.galley(at, galley, theme::TEXT);
         end
     };
+    let about = match source {
+        Quantity::Level(l) => format!("motion energy ‖d‖/‖X‖ of changes {}", s.level_name(l)),
+        _ => source.quantity(),
+    };
+    let r = ui.interact(strip, ui.scope_id().with(("caption", layer.name(), whose as usize)), Sense::hover());
+    r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, whose.caption(layer, &words)));
+    r.on_hover_text(format!("{words}\n{about}"));
     let narrow = strip.width() < 380.0;
     let mut right = strip.right() - 2.0;
     if source != Quantity::StaticColours {
@@ -768,18 +806,14 @@ fn caption(
         right = bar.left() - 5.0 - lo.size().x;
         put(right, lo);
         right -= 8.0;
+        if let Some(auroc) = auroc {
+            right = truth::write_auroc(ui, auroc, (layer.name(), whose as usize), strip, right - 2.0) - 8.0;
+        }
     }
     let mut left = put(strip.left() + 2.0, lay(layer.name(), theme::STRONG)) + 8.0;
     // What does not fit is cut at the scale and not drawn over it.
     let room =
         painter.with_clip_rect(Rect::from_min_max(pos2(left, strip.top()), pos2(right, strip.bottom())));
-    let about = match source {
-        Quantity::Level(l) => format!("motion energy ‖d‖/‖X‖ of changes {}", s.level_name(l)),
-        _ => source.quantity(),
-    };
-    let r = ui.interact(strip, ui.scope_id().with(("caption", layer.name(), whose as usize)), Sense::hover());
-    r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, whose.caption(layer, &words)));
-    r.on_hover_text(format!("{words}\n{about}"));
     let hovered = hover.is_some();
     for (text, colour) in hover.map(|h| (h.text, theme::STRONG)).into_iter().chain([(words, colour)]) {
         let galley = lay(&text, colour);

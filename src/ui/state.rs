@@ -20,6 +20,7 @@ use super::record::Record;
 use super::scope::Scope;
 use super::shelf::Shelf;
 use super::trial::Trial;
+use super::truth::Known;
 use super::whiskers::Whiskers;
 use crate::device::DeviceInfo;
 use crate::engine::{Answer, Question, QuestionId, Scored};
@@ -246,6 +247,8 @@ pub struct State {
     pub whiskers: Option<Whiskers>,
     /// Whether the camera moves in what was shown under that question.
     pub camera: Option<(QuestionId, Camera)>,
+    /// What is known to be true of the open video, where it is a synthetic one.
+    pub truth: Option<Known>,
     /// What part of the picture the stage shows.
     pub lens: Lens,
     pub sort_by_score: bool,

@@ -567,3 +567,69 @@ fn a_bundled_clip_is_known_by_a_relative_path_as_well() {
     wait(&mut h, "the clip", |s| s.video.is_some());
     assert!(h.state().state().video.as_ref().is_some_and(|v| v.bundled));
 }
+
+/// The bundled clip in a folder of its own, with this beside it.
+fn beside(truth: Option<&[u8]>) -> (tempfile::TempDir, Window) {
+    let dir = tempfile::tempdir().unwrap();
+    let video = dir.path().join("a.mp4");
+    std::fs::copy(clip(), &video).unwrap();
+    if let Some(truth) = truth {
+        std::fs::write(video.with_extension("json"), truth).unwrap();
+    }
+    let mut h = open(video, false);
+    wait(&mut h, "scores", scored);
+    (dir, h)
+}
+
+#[test]
+fn where_the_truth_is_known_the_mover_is_outlined_and_the_map_is_judged_by_it() {
+    use motionlens::view::Layer;
+    let truth = std::fs::read(clip().with_extension("json")).unwrap();
+    let (_dir, mut h) = beside(Some(&truth));
+    wait(&mut h, "the truth", |s| s.truth.is_some());
+    h.step();
+    // "AUROC .97 for the mover".
+    let told = |h: &Window, auroc: f64| {
+        h.get_by_label(&format!("AUROC {} for the mover", format!("{auroc:.2}").trim_start_matches('0')));
+    };
+    let of = |h: &Window, map: fn(&motionlens::session::Maps) -> &motionlens::session::Map| {
+        let s = h.state().state();
+        let answer = &s.shown.as_ref().unwrap().answer;
+        s.mover_auroc(answer, &map(&answer.evidence.maps).data).unwrap()
+    };
+    let motion = of(&h, |m| &m.motion);
+    assert!(motion > 0.9, "{motion}");
+    told(&h, motion);
+    h.get_by_label("Evidence").click();
+    h.run_steps(2);
+    told(&h, of(&h, |m| &m.evidence));
+    assert_eq!(h.query_all_by_label("mover").count(), 0, "not before it is wanted");
+    h.get_by_label("Truth").click();
+    h.run_steps(2);
+    let at = h.get_by_label("mover").rect().center();
+    assert!(h.state().state().stage_rect.contains(at));
+    // Also over the picture alone.
+    h.get_by_label(Layer::Input.name()).click();
+    h.run_steps(2);
+    h.get_by_label("mover");
+    assert_eq!(h.query_all_by_label_contains("for the mover").count(), 0, "the picture is no map");
+}
+
+#[test]
+fn without_a_truth_nothing_is_said_of_it_and_a_broken_one_is_told() {
+    let nothing = |h: &Window| {
+        assert_eq!(h.query_all_by_label("Truth").count(), 0);
+        assert_eq!(h.query_all_by_label_contains("AUROC").count(), 0);
+    };
+    let (_dir, h) = beside(None);
+    nothing(&h);
+    let (_dir, h) = beside(Some(br#"{"version":1,"classes":[]}"#));
+    nothing(&h);
+    assert!(!told(h.state().state(), Kind::Problem, "truth"));
+    let (_dir, mut h) =
+        beside(Some(br#"{"version":1,"class":"moving left","size":320,"frames":[{"pts_s":0,"mask":[7]}]}"#));
+    wait(&mut h, "the message", |s| {
+        told(s, Kind::Problem, "a.json, the truth beside the clip, cannot be used: a mask has 7 pixels")
+    });
+    nothing(&h);
+}

@@ -2,10 +2,11 @@
 
 use super::super::analyze::{print, run_notes};
 use super::super::{CliError, ModelArguments, train};
-use crate::data::sets::{self, DataSet, Layout, Names, Place};
+use crate::data::sets::{self, DataSet, Layout, Names, Part, Place};
 use crate::eval::compare::{self, Difference};
 use crate::eval::zero_shot::{
-    self, Answers, Confusion, Examination, Figure, Of, Preprocessing, Protocol, Report, Stamp, Told,
+    self, Answers, Candidate, Confusion, Examination, Fault, Figure, Of, Preprocessing, Protocol, Report,
+    Stamp, Told,
 };
 use crate::export::{ExportError, confusion};
 use crate::files::write_atomic;
@@ -90,15 +91,7 @@ fn splits(text: &str) -> Result<Splits, String> {
 /// Measures, and prints the figures.
 pub(super) fn run(args: &ZeroShotArgs) -> Result<(), CliError> {
     for path in [&args.json, &args.confusion, &args.resume].into_iter().flatten() {
-        // It would be a pity to hear of it after hours.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            return Err(CliError::Missing(format!(
-                "{} is to be written, but {} is no folder",
-                path.display(),
-                folder.display()
-            )));
-        }
+        folder_is_there(path)?;
     }
     let templates = args.templates.as_deref().map(read_templates).transpose()?;
     let data = data(args)?;
@@ -116,17 +109,71 @@ pub(super) fn run(args: &ZeroShotArgs) -> Result<(), CliError> {
     if model.head_trained && protocol.frames != model.frames {
         eprintln!("note: the motion head was trained with {} frames a clip", model.frames);
     }
-    let examination = Examination::new(&mut session, &data, &protocol, info.gpu).map_err(CliError::Usage)?;
-    if let Some(texts) = examination.texts() {
+    zero_shot::takes(&session, protocol.frames).map_err(CliError::Usage)?;
+    let candidates = [Candidate::of, Candidate::vanilla].map(|of| of(&mut session, &data, &protocol));
+    let candidates = candidates.into_iter().collect::<Result<Vec<_>, _>>().map_err(CliError::Engine)?;
+    if let Some(texts) = candidates[0].texts.first() {
         run_notes(&model, &texts.classes, &texts.notes).iter().for_each(|note| eprintln!("note: {note}"));
     }
-    let stamp = examination.stamp(&args.root);
-    let mut answers = vec![None; data.clips.len()];
-    let mut kept = match &args.resume {
-        Some(path) => Some(open_kept(path, &examination.settings(&stamp, &info.name), &mut answers)?),
-        None => None,
+    let examination = Examination::new(&session, &candidates, &data, &protocol, info.gpu);
+    // A table of clips lies in the folder that its paths are relative to.
+    let root = if args.root.is_file() { args.root.parent().unwrap_or(&args.root) } else { &args.root };
+    let stamp = examination.stamp(root);
+    let settings = examination.settings(&stamp, &info.name);
+    let (answers, undecodable) = examine(&examination, data.clips.len(), args.resume.as_deref(), &settings)?;
+    let of = Of { dataset: args.dataset.word(), stamp, model: &model, device: &info.name, root };
+    let (report, matrix) = zero_shot::report(of, &data, &answers, &undecodable).map_err(CliError::Engine)?;
+    tell_damaged(&report.damaged);
+    write(args, &report, &matrix)?;
+    all_decoded(report.undecodable.len(), data.clips.len())
+}
+
+/// Says which clips were looked at as far as they go.
+pub(super) fn tell_damaged(damaged: &[Fault]) {
+    const NAMED: usize = 10;
+    if !damaged.is_empty() {
+        eprintln!("note: {} clips were looked at as far as they go:", damaged.len());
+        damaged.iter().take(NAMED).for_each(|fault| eprintln!("  {}: {}", fault.clip, fault.error));
+        if damaged.len() > NAMED {
+            eprintln!("  … and the others that the JSON names");
+        }
+    }
+}
+
+/// That a file can be written there: it would be a pity to hear of it after hours.
+pub(super) fn folder_is_there(path: &Path) -> Result<(), CliError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
+    let why = match folder {
+        Some(folder) => format!("but {} is no folder", folder.display()),
+        None if path.is_dir() => "but it is a folder".to_owned(),
+        None => return Ok(()),
     };
-    let bar = train::progress_bar(data.clips.len(), "clips");
+    Err(CliError::Missing(format!("{} is to be written, {why}", path.display())))
+}
+
+/// That nothing was left out; it is told at the end, when the figures are written.
+pub(super) fn all_decoded(undecodable: usize, of: usize) -> Result<(), CliError> {
+    match undecodable {
+        0 => Ok(()),
+        some => {
+            Err(CliError::Engine(format!("{some} of {of} clips could not be decoded and are in no figure")))
+        }
+    }
+}
+
+/// The answers about each clip, and what could not be decoded.
+type Examined = (Vec<Option<Answers>>, Vec<(usize, String)>);
+
+/// Runs the examination with a bar; `resume`: the file in which it keeps what is done.
+pub(super) fn examine(
+    examination: &Examination<'_>,
+    clips: usize,
+    resume: Option<&Path>,
+    settings: &str,
+) -> Result<Examined, CliError> {
+    let mut answers = vec![None; clips];
+    let mut kept = resume.map(|path| open_kept(path, settings, &mut answers)).transpose()?;
+    let bar = train::progress_bar(clips, "clips");
     let undecodable = examination
         .run(&mut answers, &mut |told| {
             match told {
@@ -143,42 +190,48 @@ pub(super) fn run(args: &ZeroShotArgs) -> Result<(), CliError> {
         })
         .map_err(CliError::Engine)?;
     bar.finish_and_clear();
-    let of = Of { dataset: args.dataset.word(), stamp, model: &model, device: &info.name, root: &args.root };
-    let (report, matrix) = zero_shot::report(of, &data, &answers, &undecodable).map_err(CliError::Engine)?;
-    write(args, &report, &matrix)?;
-    match report.undecodable.len() {
-        0 => Ok(()),
-        some => Err(CliError::Engine(format!(
-            "{some} of {} clips could not be decoded and are in no figure",
-            data.clips.len()
-        ))),
-    }
+    Ok((answers, undecodable))
 }
 
 /// The clips that there are; what is missing is told.
 fn data(args: &ZeroShotArgs) -> Result<DataSet, CliError> {
-    let usual = if args.dataset == Layout::Ucf101 { Names::Split } else { Names::Keep };
     let place = Place {
         layout: args.dataset,
         root: &args.root,
         labels: &args.labels,
         lists: &args.list,
         subset: args.subset.as_deref(),
-        names: args.names.unwrap_or(usual),
+        names: args.names.unwrap_or_else(|| usual_names(args.dataset)),
+        part: Part::Test,
     };
     let splits = sets::read(&place, &args.splits.0).map_err(|e| CliError::Missing(e.to_string()))?;
     let data = DataSet::of(splits);
+    tell_missing(&data)?;
+    Ok(data)
+}
+
+/// What becomes of names in one word unless that is said.
+pub(super) fn usual_names(layout: Layout) -> Names {
+    if layout == Layout::Ucf101 { Names::Split } else { Names::Keep }
+}
+
+/// Says what is missing.
+///
+/// # Errors
+/// All of a split is.
+pub(super) fn tell_missing(data: &DataSet) -> Result<(), CliError> {
     for split in &data.splits {
         let (there, missing) = (split.clips.len(), split.missing.len());
         if there == 0 {
-            let example = split
-                .missing
-                .first()
-                .map_or_else(String::new, |(_, p)| format!(", for example {}", p.display()));
-            return Err(CliError::Missing(format!(
-                "split {}: none of its {missing} clips is there{example}",
-                split.number
-            )));
+            let number = split.number;
+            let why = split.missing.first().map_or_else(
+                || format!("split {number}: its list names no clip"),
+                |(_, example)| {
+                    let example = example.display();
+                    format!("split {number}: none of its {missing} clips is there, for example {example}")
+                },
+            );
+            return Err(CliError::Missing(why));
         }
         if missing == 0 {
             continue;
@@ -217,10 +270,10 @@ fn data(args: &ZeroShotArgs) -> Result<DataSet, CliError> {
             );
         }
     }
-    Ok(data)
+    Ok(())
 }
 
-fn read_templates(path: &Path) -> Result<Templates, CliError> {
+pub(super) fn read_templates(path: &Path) -> Result<Templates, CliError> {
     let fail = |why: String| CliError::Missing(format!("cannot read {}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);

@@ -2,13 +2,13 @@
 //! clip: its name, and 1 for training, 2 for testing, 0 for neither.
 
 use super::list_text::{self, wrong};
-use super::{SetError, Split};
+use super::{Part, SetError, Split};
 use crate::data::labelled::{LabelledClip, LabelledClips};
 use std::path::{Path, PathBuf};
 
 const LISTS: &str = "testTrainMulti_7030_splits";
 
-pub fn read(root: &Path, wanted: &[usize]) -> Result<Vec<Split>, SetError> {
+pub fn read(root: &Path, part: Part, wanted: &[usize]) -> Result<Vec<Split>, SetError> {
     let lists = root.join(LISTS);
     if !lists.is_dir() {
         let why = format!(
@@ -23,10 +23,10 @@ pub fn read(root: &Path, wanted: &[usize]) -> Result<Vec<Split>, SetError> {
         names.push(entry.map_err(fail)?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
-    wanted.iter().map(|number| split(root, &lists, &names, *number)).collect()
+    wanted.iter().map(|number| split(root, part, &lists, &names, *number)).collect()
 }
 
-fn split(root: &Path, lists: &Path, names: &[String], number: usize) -> Result<Split, SetError> {
+fn split(root: &Path, part: Part, lists: &Path, names: &[String], number: usize) -> Result<Split, SetError> {
     let ending = format!("_test_split{number}.txt");
     let classes: Vec<&str> = names.iter().filter_map(|name| name.strip_suffix(ending.as_str())).collect();
     if classes.is_empty() {
@@ -44,7 +44,7 @@ fn split(root: &Path, lists: &Path, names: &[String], number: usize) -> Result<S
             let Some((name, use_of)) = use_of else {
                 return Err(wrong(&list, line, "the name of a clip and 0, 1 or 2 are expected"));
             };
-            if use_of == 2 {
+            if use_of == if part == Part::Train { 1 } else { 2 } {
                 clips.push(LabelledClip {
                     path: videos.join(class).join(name),
                     label,
@@ -55,7 +55,7 @@ fn split(root: &Path, lists: &Path, names: &[String], number: usize) -> Result<S
         }
     }
     let classes = classes.into_iter().map(str::to_owned).collect();
-    Ok(Split { number, test: LabelledClips { classes, clips } })
+    Ok(Split { number, clips: LabelledClips { classes, clips } })
 }
 
 /// The folder of the classes' folders: the root, or what the archive is called.
@@ -83,13 +83,15 @@ mod tests {
                 ("testTrainMulti_7030_splits/wave_test_split2.txt", "w2.avi 2\n"),
             ],
         );
-        let splits = read(root, &[1, 2]).unwrap();
-        assert_eq!(splits[0].test.classes, ["brush_hair", "wave"]);
+        let splits = read(root, Part::Test, &[1, 2]).unwrap();
+        assert_eq!(splits[0].clips.classes, ["brush_hair", "wave"]);
         assert_eq!(told(&splits[0], root), ["brush_hair: brush_hair/a #1.avi", "wave: wave/w1.avi"]);
         assert_eq!(told(&splits[1], root), ["wave: wave/w2.avi"]);
-        assert!(read(root, &[3]).unwrap_err().to_string().contains("_test_split3.txt"));
+        let train = read(root, Part::Train, &[1]).unwrap();
+        assert_eq!(told(&train[0], root), ["wave: wave/w2.avi"]);
+        assert!(read(root, Part::Test, &[3]).unwrap_err().to_string().contains("_test_split3.txt"));
         files(root, &[("testTrainMulti_7030_splits/wave_test_split2.txt", "w2.avi 2\nw3.avi 3\n")]);
-        assert!(read(root, &[2]).unwrap_err().to_string().contains("line 2"));
-        assert!(read(&root.join("brush_hair"), &[1]).unwrap_err().to_string().contains("--root"));
+        assert!(read(root, Part::Test, &[2]).unwrap_err().to_string().contains("line 2"));
+        assert!(read(&root.join("brush_hair"), Part::Test, &[1]).unwrap_err().to_string().contains("--root"));
     }
 }

@@ -1,8 +1,8 @@
 //! Kinetics: CSV files `label,youtube_id,time_start,time_end,split` in the root or its folder `annotations`, videos at
 //! `<split>/<label>/<id>_<start>_<end>.mp4` (times in seconds, six digits), and a list of classes a split of the protocol: ER-ZSAR's
-//! three times 160 of the classes that Kinetics-400 has not.
+//! three times 160 of the classes that Kinetics-400 has not. Of Kinetics-400 all classes that stand in the files.
 
-use super::{Place, SetError, Split, lists};
+use super::{Layout, Part, Place, SetError, Split, lists};
 use crate::data::labelled::{LabelledClip, LabelledClips};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -18,13 +18,20 @@ struct Row {
 
 pub fn read(place: &Place<'_>, wanted: &[usize]) -> Result<Vec<Split>, SetError> {
     let rows = rows(place.root)?;
-    let subset = subset(&rows, place.subset)?;
+    let subset = match place.part {
+        Part::Train => "train".to_owned(),
+        Part::Test => subset(&rows, place.subset)?,
+    };
     let split = |number: usize| {
-        let list = match place.labels.get(number - 1) {
-            Some(named) => named.clone(),
-            None => class_list(place.root, number)?,
+        let (list, classes) = if place.layout == Layout::K400 {
+            let all: BTreeSet<String> = rows.iter().map(|row| row.label.clone()).collect();
+            (place.root.to_owned(), all.into_iter().collect::<Vec<_>>())
+        } else {
+            let named = place.labels.get(number - 1).cloned();
+            let list = named.map_or_else(|| class_list(place.root, number), Ok)?;
+            let classes = lists::labels(&list)?.into_values().collect();
+            (list, classes)
         };
-        let classes: Vec<String> = lists::labels(&list)?.into_values().collect();
         let places: HashMap<&str, usize> = classes.iter().enumerate().map(|(i, c)| (c.as_str(), i)).collect();
         let of_split = |row: &Row| {
             let label = *places.get(row.label.as_str()).filter(|_| row.subset == subset)?;
@@ -40,7 +47,7 @@ pub fn read(place: &Place<'_>, wanted: &[usize]) -> Result<Vec<Split>, SetError>
             );
             return Err(SetError::Layout(why));
         }
-        Ok(Split { number, test: LabelledClips { classes, clips } })
+        Ok(Split { number, clips: LabelledClips { classes, clips } })
     };
     wanted.iter().map(|number| split(*number)).collect()
 }
@@ -145,7 +152,7 @@ fn subset(rows: &[Row], named: Option<&str>) -> Result<String, SetError> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{files, place, told};
-    use super::super::{Layout, Place};
+    use super::super::{Layout, Part, Place};
 
     #[test]
     fn the_official_tables_are_read() {
@@ -168,7 +175,7 @@ mod tests {
         );
         let all = place(Layout::K600, root);
         let splits = super::read(&all, &[1, 2]).unwrap();
-        assert_eq!(splits[0].test.classes, ["cooking, eating", "acting in play"]);
+        assert_eq!(splits[0].clips.classes, ["cooking, eating", "acting in play"]);
         assert_eq!(
             told(&splits[0], root),
             [
@@ -177,6 +184,11 @@ mod tests {
             ]
         );
         assert_eq!(told(&splits[1], root), ["other: test/other/d_000001_000002.mp4"]);
+        // Of Kinetics-400 every class that the files have; of "other" no clip is for training.
+        let k400 = Place { layout: Layout::K400, ..all };
+        assert_eq!(super::read(&k400, &[1]).unwrap()[0].clips.classes.len(), 3);
+        let train = super::read(&Place { part: Part::Train, ..k400 }, &[1]).unwrap_err().to_string();
+        assert!(train.contains("\"train\""), "{train}");
         let message = |place: &Place<'_>, number| super::read(place, &[number]).unwrap_err().to_string();
         assert!(message(&all, 3).contains("--labels"));
         assert!(

@@ -58,7 +58,7 @@ pub fn read(place: &Place<'_>, wanted: &[usize]) -> Result<Vec<Split>, SetError>
             };
             clips.push(LabelledClip { path: place.root.join(path), label, start: None, end: None });
         }
-        Ok(Split { number, test: LabelledClips { classes: names.into_values().collect(), clips } })
+        Ok(Split { number, clips: LabelledClips { classes: names.into_values().collect(), clips } })
     };
     wanted.iter().map(|number| split(*number)).collect()
 }
@@ -85,7 +85,7 @@ mod tests {
         let lists = [root.join("val1.txt"), root.join("val2.txt")];
         let all = Place { labels: &labels, lists: &lists, ..place(Layout::Folder, root) };
         let splits = super::read(&all, &[1, 2]).unwrap();
-        assert_eq!(splits[0].test.classes, ["jumping rope", "salsa, or tango"]);
+        assert_eq!(splits[0].clips.classes, ["jumping rope", "salsa, or tango"]);
         assert_eq!(told(&splits[0], root), ["salsa, or tango: a b.mp4", "jumping rope: c.mp4"]);
         assert_eq!(told(&splits[1], root), ["jumping rope: c.mp4"]);
         for (list, said) in [("c.mp4\n", "line 1"), ("c.mp4 2\nd.mp4 3\n", "no class 3")] {

@@ -25,6 +25,8 @@ pub enum Layout {
     Hmdb51,
     /// Kinetics-600: CSV files, <split>/<label>/<id>_<start>_<end>.mp4, and the class lists of the splits
     K600,
+    /// Kinetics-400: CSV files and <split>/<label>/<id>_<start>_<end>.mp4, all classes
+    K400,
     /// Something-Something v2: labels/*.json and <id>.webm
     Ssv2,
     /// One folder a class, or a CSV path,label[,start_s,end_s]
@@ -38,6 +40,7 @@ impl Layout {
             Self::Ucf101 => "ucf101",
             Self::Hmdb51 => "hmdb51",
             Self::K600 => "k600",
+            Self::K400 => "k400",
             Self::Ssv2 => "ssv2",
             Self::Folder => "folder",
         }
@@ -57,6 +60,13 @@ pub enum SetError {
     Labelled(#[from] labelled::LabelledError),
 }
 
+/// What the clips of a split are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Train,
+    Test,
+}
+
 /// Where a data set is, and which part of it is meant.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
@@ -69,14 +79,15 @@ pub struct Place<'a> {
     /// The word of the clips meant in Kinetics' column `split`; `None`: what the files leave no choice about.
     pub subset: Option<&'a str>,
     pub names: Names,
+    pub part: Part,
 }
 
-/// A split as its lists have it: the label space, and the clips to be tested, whether they are there or not.
+/// A split as its lists have it: the label space, and its clips for the part that was asked for, whether they are there or not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Split {
     /// From 1.
     pub number: usize,
-    pub test: LabelledClips,
+    pub clips: LabelledClips,
 }
 
 /// The numbers of the splits that a data set has.
@@ -90,7 +101,7 @@ fn numbers(place: &Place<'_>) -> usize {
                 place.labels.len()
             }
         }
-        (0, Layout::Ssv2 | Layout::Folder) => 1,
+        (0, Layout::K400 | Layout::Ssv2 | Layout::Folder) => 1,
         (lists, _) => lists,
     }
 }
@@ -112,6 +123,9 @@ pub fn read(place: &Place<'_>, wanted: &[usize]) -> Result<Vec<Split>, SetError>
             "--labels says what the numbers in a --list mean; name a --list too".to_owned(),
         ));
     }
+    if place.part == Part::Train && (place.layout == Layout::Folder || !place.lists.is_empty()) {
+        return Err(SetError::Layout("it does not say which clips are for training".to_owned()));
+    }
     let numbers: Vec<usize> = (1..=numbers(place)).collect();
     let wanted = if wanted.is_empty() { &numbers[..] } else { wanted };
     if let Some(absent) = wanted.iter().find(|n| !numbers.contains(n)) {
@@ -123,15 +137,15 @@ pub fn read(place: &Place<'_>, wanted: &[usize]) -> Result<Vec<Split>, SetError>
     }
     let mut splits = match (place.lists.is_empty(), place.layout) {
         (false, _) => lists::read(place, wanted)?,
-        (true, Layout::Ucf101) => ucf101::read(place.root, wanted)?,
-        (true, Layout::Hmdb51) => hmdb51::read(place.root, wanted)?,
-        (true, Layout::K600) => kinetics::read(place, wanted)?,
-        (true, Layout::Ssv2) => vec![Split { number: 1, test: ssv2::read(place.root)? }],
-        (true, Layout::Folder) => vec![Split { number: 1, test: labelled::read(place.root)? }],
+        (true, Layout::Ucf101) => ucf101::read(place.root, place.part, wanted)?,
+        (true, Layout::Hmdb51) => hmdb51::read(place.root, place.part, wanted)?,
+        (true, Layout::K600 | Layout::K400) => kinetics::read(place, wanted)?,
+        (true, Layout::Ssv2) => vec![Split { number: 1, clips: ssv2::read(place.root, place.part)? }],
+        (true, Layout::Folder) => vec![Split { number: 1, clips: labelled::read(place.root)? }],
     };
     for split in &mut splits {
         let mut first: HashMap<String, String> = HashMap::new();
-        for name in &mut split.test.classes {
+        for name in &mut split.clips.classes {
             let shown = class_name(name, place.names);
             if let Some(other) = first.insert(shown.clone(), name.clone()) {
                 let why = format!(
@@ -177,10 +191,10 @@ impl DataSet {
     pub fn of(splits: Vec<Split>) -> Self {
         let mut all = Self::default();
         let mut places: HashMap<Clip, usize> = HashMap::new();
-        for Split { number, test } in splits {
+        for Split { number, clips: listed } in splits {
             let mut present =
-                Present { number, classes: test.classes, clips: Vec::new(), missing: Vec::new() };
-            for clip in test.clips {
+                Present { number, classes: listed.classes, clips: Vec::new(), missing: Vec::new() };
+            for clip in listed.clips {
                 let label = clip.label;
                 let clip = Clip { path: clip.path, start: clip.start, end: clip.end };
                 if !clip.path.is_file() {
@@ -243,15 +257,15 @@ mod tests {
     }
 
     pub fn place(layout: Layout, root: &Path) -> Place<'_> {
-        Place { layout, root, labels: &[], lists: &[], subset: None, names: Names::Keep }
+        Place { layout, root, labels: &[], lists: &[], subset: None, names: Names::Keep, part: Part::Test }
     }
 
     /// What a split tests, as `class: path under the root`.
     pub fn told(split: &Split, root: &Path) -> Vec<String> {
         let one = |c: &LabelledClip| {
-            format!("{}: {}", split.test.classes[c.label], c.path.strip_prefix(root).unwrap().display())
+            format!("{}: {}", split.clips.classes[c.label], c.path.strip_prefix(root).unwrap().display())
         };
-        split.test.clips.iter().map(one).collect()
+        split.clips.clips.iter().map(one).collect()
     }
 
     #[test]
@@ -262,7 +276,7 @@ mod tests {
             |path: &str, label| LabelledClip { path: dir.path().join(path), label, start: None, end: None };
         let split = |number, clips| Split {
             number,
-            test: LabelledClips { classes: vec!["a".into(), "b".into()], clips },
+            clips: LabelledClips { classes: vec!["a".into(), "b".into()], clips },
         };
         let data = DataSet::of(vec![
             split(1, vec![clip("a/1.mp4", 0), clip("b/1.mp4", 1), clip("b/9.mp4", 1)]),

@@ -1,7 +1,7 @@
-//! Something-Something v2: in `labels` the classes (`labels.json`, name to number) and the clips to be tested (`validation.json`), and the
-//! videos as `<id>.webm`. A clip's class is its template without the brackets.
+//! Something-Something v2: in `labels` the classes (`labels.json`, name to number) and the clips to be tested (`validation.json`) and to
+//! train on (`train.json`), and the videos as `<id>.webm`. A clip's class is its template without the brackets.
 
-use super::{SetError, list_text};
+use super::{Part, SetError, list_text};
 use crate::data::labelled::{LabelledClip, LabelledClips};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
@@ -28,7 +28,7 @@ fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, SetError> {
     serde_json::from_str(&list_text::read(path)?).map_err(fail)
 }
 
-pub fn read(root: &Path) -> Result<LabelledClips, SetError> {
+pub fn read(root: &Path, part: Part) -> Result<LabelledClips, SetError> {
     let labels = file(root, "labels.json")?;
     let mut numbered = BTreeMap::new();
     for (name, number) in json::<BTreeMap<String, String>>(&labels)? {
@@ -42,7 +42,7 @@ pub fn read(root: &Path) -> Result<LabelledClips, SetError> {
     let classes: Vec<String> = numbered.into_values().collect();
     let places: HashMap<&str, usize> =
         classes.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
-    let list = file(root, "validation.json")?;
+    let list = file(root, if part == Part::Train { "train.json" } else { "validation.json" })?;
     let fail = |reason: String| SetError::Read { path: list.clone(), reason };
     let folders = ["", "20bn-something-something-v2", "videos"].map(|name| root.join(name));
     let mut clips = Vec::new();
@@ -84,8 +84,8 @@ mod tests {
                 ("20bn-something-something-v2/7.webm", ""),
             ],
         );
-        let split = Split { number: 1, test: read(root).unwrap() };
-        assert_eq!(split.test.classes, ["Moving something up", "Holding something next to something"]);
+        let split = Split { number: 1, clips: read(root, Part::Test).unwrap() };
+        assert_eq!(split.clips.classes, ["Moving something up", "Holding something next to something"]);
         assert_eq!(
             told(&split, root),
             [
@@ -94,10 +94,10 @@ mod tests {
             ]
         );
         files(root, &[("labels/validation.json", r#"[{"id": "7"}]"#)]);
-        assert!(read(root).unwrap_err().to_string().contains("clip 7"));
+        assert!(read(root, Part::Test).unwrap_err().to_string().contains("clip 7"));
         files(root, &[("labels/validation.json", "[")]);
-        assert!(read(root).unwrap_err().to_string().contains("validation.json"));
+        assert!(read(root, Part::Test).unwrap_err().to_string().contains("validation.json"));
         std::fs::remove_file(root.join("labels/labels.json")).unwrap();
-        assert!(read(root).unwrap_err().to_string().contains("--root"));
+        assert!(read(root, Part::Test).unwrap_err().to_string().contains("--root"));
     }
 }

@@ -2,12 +2,12 @@
 //! of the splits (`testlist01.txt`, "ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01.avi").
 
 use super::list_text::{self, wrong};
-use super::{SetError, Split};
+use super::{Part, SetError, Split};
 use crate::data::labelled::{LabelledClip, LabelledClips};
 use std::collections::HashMap;
 use std::path::Path;
 
-pub fn read(root: &Path, wanted: &[usize]) -> Result<Vec<Split>, SetError> {
+pub fn read(root: &Path, part: Part, wanted: &[usize]) -> Result<Vec<Split>, SetError> {
     let (videos, lists) = (root.join("UCF-101"), root.join("ucfTrainTestlist"));
     for folder in [&videos, &lists] {
         if !folder.is_dir() {
@@ -33,7 +33,8 @@ pub fn read(root: &Path, wanted: &[usize]) -> Result<Vec<Split>, SetError> {
         classes.push(name.to_owned());
     }
     let split = |number: usize| {
-        let list = lists.join(format!("testlist{number:02}.txt"));
+        let word = if part == Part::Train { "trainlist" } else { "testlist" };
+        let list = lists.join(format!("{word}{number:02}.txt"));
         let mut clips = Vec::new();
         for (line, text) in list_text::lines(&list_text::read(&list)?) {
             let (path, said) = list_text::with_number(text);
@@ -46,7 +47,7 @@ pub fn read(root: &Path, wanted: &[usize]) -> Result<Vec<Split>, SetError> {
             }
             clips.push(LabelledClip { path: videos.join(path), label, start: None, end: None });
         }
-        Ok(Split { number, test: LabelledClips { classes: classes.clone(), clips } })
+        Ok(Split { number, clips: LabelledClips { classes: classes.clone(), clips } })
     };
     wanted.iter().map(|number| split(*number)).collect()
 }
@@ -72,19 +73,24 @@ mod tests {
                 ("ucfTrainTestlist/testlist02.txt", "YoYo/v_YoYo_g02_c01.avi 2\n"),
             ],
         );
-        let splits = read(root, &[1, 2]).unwrap();
-        assert_eq!(splits[0].test.classes, ["ApplyEyeMakeup", "YoYo"]);
+        let splits = read(root, Part::Test, &[1, 2]).unwrap();
+        assert_eq!(splits[0].clips.classes, ["ApplyEyeMakeup", "YoYo"]);
         assert_eq!(
             told(&splits[0], root),
             ["YoYo: UCF-101/YoYo/v_YoYo_g01_c01.avi", "ApplyEyeMakeup: UCF-101/ApplyEyeMakeup/v_x.avi"]
         );
         assert_eq!(told(&splits[1], root), ["YoYo: UCF-101/YoYo/v_YoYo_g02_c01.avi"]);
-        assert!(read(root, &[3]).unwrap_err().to_string().contains("testlist03.txt"));
+        files(root, &[("ucfTrainTestlist/trainlist01.txt", "YoYo/v_YoYo_g08_c01.avi 2\r\n")]);
+        assert_eq!(
+            told(&read(root, Part::Train, &[1]).unwrap()[0], root),
+            ["YoYo: UCF-101/YoYo/v_YoYo_g08_c01.avi"]
+        );
+        assert!(read(root, Part::Test, &[3]).unwrap_err().to_string().contains("testlist03.txt"));
         for (list, said) in [("Juggling/a.avi\n", "line 1"), ("YoYo/a.avi 2\nYoYo/a.avi 1\n", "line 2")] {
             files(root, &[("ucfTrainTestlist/testlist02.txt", list)]);
-            let message = read(root, &[2]).unwrap_err().to_string();
+            let message = read(root, Part::Test, &[2]).unwrap_err().to_string();
             assert!(message.contains(said), "{message}");
         }
-        assert!(read(&root.join("UCF-101"), &[1]).unwrap_err().to_string().contains("--root"));
+        assert!(read(&root.join("UCF-101"), Part::Test, &[1]).unwrap_err().to_string().contains("--root"));
     }
 }

@@ -42,6 +42,9 @@ impl App {
         s.range = (None, None);
         s.lens = Lens::default();
         self.forget_what_was_shown();
+        if let Some(info) = player.info().filter(|_| !player.source().id().is_film()) {
+            self.desk.read_truth(player.source().clone(), (info.width, info.height));
+        }
         self.player = Some(player);
         self.reported = None;
         self.scope_on_open = true;
@@ -58,6 +61,7 @@ impl App {
         s.moment_scored = None;
         s.whiskers = None;
         s.camera = None;
+        s.truth = None;
         s.lanes.view = None;
         if let Some(e) = &self.engine {
             e.cancel();
