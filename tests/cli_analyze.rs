@@ -608,3 +608,86 @@ fn the_examination_takes_the_same_surgery() {
         "motion carries the result"
     );
 }
+
+#[test]
+fn the_crop_of_one_video_is_that_of_many_and_of_the_experiment() {
+    use motionlens::video::{Mp4Writer, RgbImage};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tall.mp4");
+    let mut writer = Mp4Writer::create(&path, 64, 128, 16.0, 12).unwrap();
+    for frame in 0..16u32 {
+        let pixel = |i: u32| {
+            let (x, y) = (i % 64, i / 64);
+            if (20..40).contains(&x) && (4 + frame..30 + frame).contains(&y) {
+                [220, 40, 30]
+            } else {
+                [40, (y * 2) as u8, 90]
+            }
+        };
+        writer
+            .push(&RgbImage { width: 64, height: 128, data: (0..64 * 128).flat_map(pixel).collect() })
+            .unwrap();
+    }
+    writer.finish().unwrap();
+    let one = |args: &[&str]| {
+        let mut all = vec!["--class", "moving down", "--class", "moving up", "--embeddings", "--json", "-"];
+        all.extend(args);
+        json(&analyze(&path, &all))
+    };
+    let plain = one(&[]);
+    assert!(plain["scope"].get("crop").is_none());
+    for same in ["centre", "0.5"] {
+        assert_eq!(one(&["--crop", same])["video_embedding"], plain["video_embedding"], "{same}");
+    }
+    let mut seen = vec![plain["video_embedding"].clone()];
+    for (crop, words) in
+        [("letterbox", "letterboxed"), ("0", "crop moved 100% up"), ("0.9", "crop moved 80% down")]
+    {
+        let experiment = dir.path().join(format!("{crop}.json"));
+        let output = analyze(
+            &path,
+            &[
+                "--class",
+                "moving down",
+                "--class",
+                "moving up",
+                "--embeddings",
+                "--json",
+                "-",
+                "--crop",
+                crop,
+                "--experiment",
+                experiment.to_str().unwrap(),
+            ],
+        );
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(&format!("8 frames, {words}")), "{said}");
+        let told = json(&output);
+        assert_eq!(told["scope"]["crop"], crop);
+        assert!(!seen.contains(&told["video_embedding"]), "{crop}: other pixels, other numbers");
+        seen.push(told["video_embedding"].clone());
+        let many = json(&analyze(
+            &path,
+            &[
+                "--class",
+                "moving down",
+                "--class",
+                "moving up",
+                "--embeddings",
+                "--format",
+                "jsonl",
+                "--crop",
+                crop,
+            ],
+        ));
+        for key in ["scope", "classes", "video_embedding"] {
+            assert_eq!(many[key], told[key], "{crop} {key}");
+        }
+        let again = motionlens(&["replay", experiment.to_str().unwrap()]);
+        assert_eq!(again.status.code(), Some(0), "{}", String::from_utf8_lossy(&again.stderr));
+        assert!(String::from_utf8_lossy(&again.stdout).starts_with("the same numbers, to the last bit"));
+    }
+    let bad = analyze(&path, &["--crop", "left"]);
+    assert_eq!(bad.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&bad.stderr).contains("letterbox"), "it says what there is");
+}

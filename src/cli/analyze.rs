@@ -14,7 +14,7 @@ use crate::prompt::{PromptSet, PromptSetError};
 use crate::score::ClassEmbedding;
 use crate::session::{ModelInfo, PromptNote};
 use crate::video::clip::Order;
-use crate::video::{Cancel, ClipSpec, FrameReader, Pts, RgbImage, Source, Span};
+use crate::video::{Cancel, ClipSpec, Crop, FrameReader, Pts, RgbImage, Source, Span};
 use crate::view::{Layer, Style};
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
@@ -46,6 +46,10 @@ pub(super) struct Arguments {
     /// The order in which the model sees the frames: reversed, shuffled:SEED, frozen:first|middle|last, half_rate, hand:0,2,1,…
     #[arg(long, value_name = "ORDER", conflicts_with = "clip")]
     pub(super) order: Option<Order>,
+    /// What the model sees of a picture that is not square: centre, letterbox (all of it), or a number from 0 (left or upper end)
+    /// to 1 (right or lower end) [default: centre]
+    #[arg(long, value_name = "CROP", conflicts_with = "clip")]
+    pub(super) crop: Option<Crop>,
     /// What is altered inside the model as JSON, such as '{"no_motion":true}': what a report's command says where something is
     #[arg(long, value_name = "JSON", value_parser = from_json::<Surgery>)]
     pub(super) surgery: Option<Surgery>,
@@ -122,6 +126,7 @@ impl Arguments {
             end: None,
             clip: None,
             order: None,
+            crop: None,
             surgery: None,
             json: None,
             out: None,
@@ -199,6 +204,7 @@ fn one(arguments: &Arguments, video: &Path) -> Result<Option<PathBuf>, CliError>
         video: &source,
         clip: arguments.clip.clone().unwrap_or_else(|| ClipSpec {
             order: arguments.order.clone().unwrap_or_default(),
+            crop: arguments.crop.unwrap_or_default(),
             ..ClipSpec::segments(Span::new(start, end))
         }),
         surgery: arguments.surgery.clone().unwrap_or_default(),

@@ -48,11 +48,7 @@ impl Sweep {
         let steps = (end.0 / step.0).clamp(frames, i64::from(u32::MAX / 2)) as u32;
         let hop = ((hop.0 + step.0 / 2) / step.0).clamp(1, frames) as u32;
         let mut sweep = Self { first: question, step, hop, steps };
-        let clip = ClipSpec {
-            span: sweep.span(0),
-            rule: Rule::Grid { step },
-            order: sweep.first.clip.order.clone(),
-        };
+        let clip = ClipSpec { span: sweep.span(0), rule: Rule::Grid { step }, ..sweep.first.clip.clone() };
         sweep.first.clip = clip;
         sweep
     }

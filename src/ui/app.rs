@@ -122,6 +122,7 @@ impl App {
             around: scope::AROUND,
             anchor: Pts(0),
             order: Default::default(),
+            crop: Default::default(),
             surgery: Default::default(),
             scale: None,
             history: History::new(PromptSet::from_names(Vec::<String>::new())),
@@ -315,6 +316,7 @@ impl App {
                 }
             }
             Intent::Order(order) => s.order = order,
+            Intent::Crop(crop) => s.crop = crop,
             Intent::Surgery(surgery) => s.surgery = surgery,
             Intent::ResetAltered => (s.order, s.surgery) = Default::default(),
             Intent::GateWorth(on) => s.gate_worth = on,

@@ -15,8 +15,8 @@ use super::shelf::Place;
 use crate::export::Form;
 use crate::model::Surgery;
 use crate::session::ModelSource;
-use crate::video::Pts;
 use crate::video::clip::Order;
+use crate::video::{Crop, Pts};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -66,6 +66,8 @@ pub enum Intent {
     AskAgain,
     /// In which order the model sees the frames.
     Order(Order),
+    /// What the model sees of pictures that are not square.
+    Crop(Crop),
     /// What is altered inside the model.
     Surgery(Surgery),
     /// Frames as they were filmed, and the model as it is.
@@ -184,6 +186,8 @@ mod tests {
             (Intent::Scope(Scope::Around), r#"{"scope":"around"}"#),
             (Intent::Order(Order::Frozen(Freeze::Middle)), r#"{"order":{"frozen":"middle"}}"#),
             (Intent::Order(Order::Hand(vec![1, 0])), r#"{"order":{"hand":[1,0]}}"#),
+            (Intent::Crop(Crop::Letterbox), r#"{"crop":"letterbox"}"#),
+            (Intent::Crop(Crop::at(0.3)), r#"{"crop":{"moved":{"thousandths":300}}}"#),
             (Intent::Brush(Some(Brush::Pixels)), r#"{"brush":"pixels"}"#),
             (
                 Intent::Patch(Some(PatchAt { frame: 2, patch: 9, other: false })),

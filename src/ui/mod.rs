@@ -14,6 +14,7 @@ pub mod class_card;
 pub mod class_list;
 pub mod compare;
 pub mod compare_pane;
+pub mod crop;
 pub mod difference_table;
 pub mod document;
 pub mod draw_pane;

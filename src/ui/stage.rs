@@ -11,7 +11,7 @@ use super::lens::Lens;
 use super::look::{self, Arrangement, PALETTES, Quantity, Scale, View};
 use super::pictures::{MapFrame, Pictures};
 use super::state::State;
-use super::{draw_pane, overlay, scope, theme, truth};
+use super::{crop, draw_pane, overlay, scope, theme, truth};
 use crate::engine::Answer;
 use crate::model::folder::MotionScale;
 use crate::video::preprocess::CropRect;
@@ -111,6 +111,7 @@ fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             ui.separator();
         }
         look(ui, s, &mut v);
+        crop::choose(ui, s, out);
     });
     if v != s.view {
         out.push(Intent::SetView(v));
@@ -478,6 +479,10 @@ fn picture_of(
     pointed: Option<Pos2>,
 ) {
     map_over(ui, s, pictures, out, rect, (layer, whose), from, pointed);
+    if whose == Whose::Shown {
+        let frame = whose.frame(s, rect);
+        crop::grips(ui, s, (s.lens.picture(frame), frame), layer.name(), out);
+    }
     let other_clip = whose == Whose::Other && s.compare.as_ref().is_some_and(|c| c.playback().is_some());
     if let Some(known) = s.truth.as_ref().filter(|_| s.view.truth && !other_clip) {
         let frame = whose.frame(s, rect);
@@ -668,7 +673,8 @@ fn badge(painter: &egui::Painter, picture: Rect, align: Align2, text: &str) {
     painter.galley(back.min + vec2(6.0, 2.0), galley, theme::STRONG);
 }
 
-fn crop_rect(picture: Rect, c: CropRect) -> Rect {
+/// The crop on a picture that lies there.
+pub fn crop_rect(picture: Rect, c: CropRect) -> Rect {
     let at = |x: f32, y: f32| picture.min + vec2(x * picture.width(), y * picture.height());
     Rect::from_min_max(at(c.x0, c.y0), at(c.x1, c.y1))
 }

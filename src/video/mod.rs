@@ -40,7 +40,7 @@ pub use encode::Mp4Writer;
 pub use film::Film;
 pub use frame::Frame;
 pub use player::{Player, VideoInfo};
-pub use preprocess::Preprocess;
+pub use preprocess::{Crop, Preprocess};
 pub use reader::FrameReader;
 pub use source::{Source, SourceId};
 pub use times::FrameTimes;

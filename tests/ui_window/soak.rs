@@ -18,7 +18,7 @@ use motionlens::ui::edit::{History, PromptEdit};
 use motionlens::ui::intent::Intent;
 use motionlens::ui::scope::Scope;
 use motionlens::video::encode::Mp4Writer;
-use motionlens::video::{Order, Pts, RgbImage};
+use motionlens::video::{Crop, Order, Pts, RgbImage};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
@@ -83,7 +83,7 @@ impl Soak {
     /// One random thing that a person can do.
     fn act(&mut self, rng: &mut ChaCha8Rng, videos: &[PathBuf], stock: &Path) {
         let at = |rng: &mut ChaCha8Rng| Pts::from_secs(rng.random_range(0.0..3.0));
-        let command = match rng.random_range(0..18) {
+        let command = match rng.random_range(0..19) {
             0 => Intent::OpenVideo(videos[rng.random_range(0..videos.len())].clone()),
             1 => Intent::OpenModel(match rng.random_range(0..3) {
                 0 => ModelSource::Folder(stock.to_owned()),
@@ -112,7 +112,12 @@ impl Soak {
                 2 => Surgery { frozen: vec![rng.random_range(0..64)], ..Surgery::default() },
                 _ => Surgery::default(),
             }),
-            12 | 13 => Intent::Draw(match rng.random_range(0..6) {
+            12 => Intent::Crop(match rng.random_range(0..3) {
+                0 => Crop::Letterbox,
+                1 => Crop::at(rng.random_range(0.0..1.0)),
+                _ => Crop::Centre,
+            }),
+            13 | 14 => Intent::Draw(match rng.random_range(0..6) {
                 0 => Draw::Begin,
                 1 => Draw::Done,
                 2 => Draw::Undo,

@@ -138,6 +138,7 @@ impl App {
         s.anchor = a.anchor;
         s.follow = false;
         s.order = experiment.scope.order.clone();
+        s.crop = experiment.scope.crop;
         s.surgery = experiment.surgery.clone();
         self.rested_at = (a.position, std::time::Instant::now());
         self.ask_again();
