@@ -168,7 +168,7 @@ fn likeness(s: &State, answer: &Answer, (t, other): (usize, bool)) -> Result<Ove
         range,
         whole: Some(map.data.clone()),
         colours: s.view.palette,
-        what: if both.is_some() { format!("cosine with {named}; one scale for A and B") } else { what },
+        what: if both.is_some() { format!("one scale for A and B: cosine with {named}") } else { what },
         explained: both,
     })
 }

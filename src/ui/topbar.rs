@@ -205,6 +205,7 @@ fn export_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             "Scores as JSON and a PNG of every map",
             Intent::Ask(Dialog::Report),
         );
+        let swept = s.record.as_ref().is_some_and(|r| !r.is_empty());
         for form in Form::ALL {
             let (text, tip) = match form {
                 Form::Figure => (
@@ -215,6 +216,14 @@ fn export_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
                     "Figure of the filmstrip…",
                     "PNG of every sampled frame under every layer, with the same receipt",
                 ),
+                Form::Lanes => (
+                    "Figure of the lanes…",
+                    "PNG of the scores, motion and gate over time as the lanes show them, with the same receipt",
+                ),
+                Form::LanesCsv => (
+                    "CSV of the lanes…",
+                    "Every span that has been looked at: start and end, each class's p, margin and cosine, none, motion and gate",
+                ),
                 Form::Video => ("Video with this layer…", "MP4 of the analysed span"),
                 Form::Csv => ("CSV…", "Scores, and the maps in a second file beside it"),
                 Form::Json => ("JSON…", "Scores and maps, as analyze --json writes them"),
@@ -222,7 +231,7 @@ fn export_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             };
             item(
                 ui,
-                s.scores().is_some() && s.exporting.is_none(),
+                s.scores().is_some() && s.exporting.is_none() && (swept || !form.is_of_lanes()),
                 text,
                 tip,
                 Intent::Ask(Dialog::Export(form)),
