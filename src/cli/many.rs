@@ -162,6 +162,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         (arguments.csv.is_some(), "--csv"),
         (arguments.npz.is_some(), "--npz"),
         (arguments.figure.is_some(), "--figure"),
+        (arguments.lanes.is_some(), "--lanes"),
+        (arguments.lanes_csv.is_some(), "--lanes-csv"),
         (arguments.video_out.is_some(), "--video-out"),
         (arguments.clip.is_some(), "--clip"),
         (arguments.start.is_some(), "--start-s"),

@@ -2,6 +2,7 @@
 
 use egui_kittest::kittest::Queryable;
 use motionlens::device::DeviceChoice;
+use motionlens::export::Form;
 use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::messages::Kind;
@@ -534,6 +535,48 @@ fn between_two_frames_of_the_grid_the_caption_says_that_the_map_is_interpolated_
             assert!(interpolated, "{shown:?}");
         }
     }
+}
+
+#[test]
+fn the_lanes_are_written_as_a_table_and_as_a_figure_that_makes_itself_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (figure, table) = (dir.path().join("l.png"), dir.path().join("l.csv"));
+    let mut h = open(clip(), false);
+    let ctx = h.ctx.clone();
+    let done = |s: &State| {
+        s.record.as_ref().is_some_and(|r| r.progress.done == r.progress.total && r.revision == s.revision)
+    };
+    wait(&mut h, "the sweep", |s| scored(s) && done(s));
+    h.state_mut().apply(&ctx, Intent::Pause);
+    h.state_mut().apply(&ctx, Intent::Seek(Pts::from_secs(1.0)));
+    wait(&mut h, "the place", |s| !s.playback.seeking && s.playback.position.secs() > 0.9);
+    for (form, path) in [(Form::Lanes, &figure), (Form::LanesCsv, &table)] {
+        h.state_mut().apply(&ctx, Intent::Export(form, path.clone()));
+        wait(&mut h, "the file", |s| s.exporting.is_none());
+        assert!(path.is_file(), "{form:?}");
+    }
+    assert_eq!(std::fs::read_to_string(&table).unwrap().lines().count(), 1 + 17);
+    // By the command, which knows nothing of the window.
+    let again = std::process::Command::new(env!("CARGO_BIN_EXE_motionlens"))
+        .current_dir(dir.path())
+        .args(["replay", "l.png", "--figure", "again.png"])
+        .output()
+        .unwrap();
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    let read = |name: &str| image::open(dir.path().join(name)).unwrap().to_rgb8();
+    let (first, second) = (read("l.png"), read("again.png"));
+    assert_eq!(first.dimensions(), second.dimensions());
+    let same = first.pixels().zip(second.pixels()).filter(|(a, b)| a == b).count();
+    assert!(same as f64 > 0.99 * f64::from(first.width() * first.height()), "{same}");
+    if let Some(folder) = std::env::var_os("MOTIONLENS_SHOTS") {
+        std::fs::copy(&figure, Path::new(&folder).join("lanes-figure.png")).unwrap();
+    }
+    // While the lanes are of other prompts nothing is written.
+    let rename = PromptEdit::RenameClass(0, "moving up".into());
+    h.state_mut().apply(&ctx, Intent::Edit(rename));
+    h.state_mut().apply(&ctx, Intent::Export(Form::Lanes, dir.path().join("stale.png")));
+    assert!(told(h.state().state(), Kind::Problem, "no lanes of these prompts yet"));
+    assert!(!dir.path().join("stale.png").exists());
 }
 
 #[test]
