@@ -40,10 +40,12 @@ impl Question {
         Self { clip, surgery: Surgery::default(), ..self.clone() }
     }
 
-    /// It differs from `other` at most in what a person drags or paints, step by step: the surgery and the crop.
+    /// It differs from `other` at most in what a person drags, paints or draws, step by step: the surgery, the crop, and a film.
     pub fn is_but_by_hand(&self, other: &Self) -> bool {
+        let films = self.source.is_film() && other.source.is_film();
+        let source = if films { other.source.clone() } else { self.source.clone() };
         let clip = ClipSpec { crop: other.clip.crop, ..self.clip.clone() };
-        Self { clip, surgery: other.surgery.clone(), ..self.clone() } == *other
+        Self { source, clip, surgery: other.surgery.clone(), ..self.clone() } == *other
     }
 
     /// What is altered, in words: "frames reversed, motion off"; `None` where nothing is.

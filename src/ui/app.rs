@@ -3,6 +3,7 @@
 
 mod analysis;
 mod comparing;
+mod drawing;
 mod experiment;
 mod kept;
 mod loss;
@@ -38,6 +39,7 @@ use super::whiskers::Whiskers;
 use super::{
     bundled, experiment_ask, import, keys, lesson_panel, messages, prompt_panel, theme, topbar, transport,
 };
+use crate::data::drawing::Drawing;
 use crate::engine::{Answer, Engine, Event, Finding, Memory, Probe, Question, Scored, Sweep};
 use crate::prompt::PromptSet;
 use crate::video::{Player, Pts, VideoInfo, Wake};
@@ -88,6 +90,9 @@ pub struct App {
     rival: comparing::Rival,
     /// An experiment that is being put on show.
     experiment: Option<experiment::Opening>,
+    /// The clip that comes back when a person has drawn, and what was drawn last.
+    former: Option<drawing::Former>,
+    drawn_last: Drawing,
     gpus: loss::Gpus,
     /// What the engine was told last of the sweep, and of the answers that it is to watch.
     sweeping: sweeping::Told,
@@ -120,6 +125,7 @@ impl App {
             asked: None,
             scope: Scope::default(),
             range: (None, None),
+            easel: None,
             follow: false,
             around: scope::AROUND,
             anchor: Pts(0),
@@ -186,6 +192,8 @@ impl App {
             spawn: None,
             rival: comparing::Rival::default(),
             experiment: None,
+            former: None,
+            drawn_last: Drawing::default(),
             gpus: loss::Gpus::default(),
             sweeping: sweeping::Told::default(),
             memory: Memory::default(),
@@ -389,6 +397,8 @@ impl App {
                 }
                 self.let_go_of_other_patch();
             }
+
+            Intent::Draw(draw) => self.draw_motion(draw),
 
             Intent::Snapshot => self.snapshot(ctx),
             Intent::Report(folder) => self.report(folder),
@@ -636,7 +646,7 @@ impl App {
         }
         self.poll_compare(ctx, now);
         self.ask_when_changed(now);
-        self.keep_sweeping();
+        self.keep_sweeping(now);
         self.ask_shelf();
         self.watch_answers();
         self.state.judge_by_truth();
@@ -646,6 +656,7 @@ impl App {
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());
         if let (Some(source), Some(shown)) = (source, &s.shown)
             && !(s.follow && s.playback.playing)
+            && s.easel.as_ref().is_none_or(|easel| easel.unrest(now).is_none())
         {
             self.pictures.thumbnails.want(&self.desk, source, &shown.answer.frames);
         }
@@ -710,7 +721,10 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self) {
-        let players = self.player.take().into_iter().chain(self.opening.take().map(|(_, player)| player));
+        let held = self.former.take().map(|former| (former.player, former.opening));
+        let (former, held) = held.unwrap_or_default();
+        let opening = [self.opening.take(), held].into_iter().flatten().map(|(_, player)| player);
+        let players = self.player.take().into_iter().chain(former).chain(opening);
         for player in players {
             player.close(CLOSING);
         }

@@ -2,6 +2,7 @@
 //! same in JSON. What other threads bring back is an [`JobOutcome`](super::jobs::JobOutcome).
 
 use super::compare::{self, Align};
+use super::easel::Draw;
 use super::edit::{PromptEdit, Side, StateId};
 use super::import::Names;
 use super::lanes::Lanes;
@@ -119,6 +120,9 @@ pub enum Intent {
     /// Where the other side's play head stands.
     Align(Align),
 
+    /// Draws a motion.
+    Draw(Draw),
+
     /// Writes a PNG of the stage.
     Snapshot,
     /// Writes the report folder of the present analysis.
@@ -155,6 +159,7 @@ pub enum Dialog {
     Model,
     LoadPrompts,
     SavePrompts,
+    SaveDrawing,
     Report,
     Export(Form),
     OpenExperiment,
@@ -170,6 +175,7 @@ pub enum Dialog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::drawing::Ready;
     use crate::ui::lanes::Measure;
     use crate::video::clip::Freeze;
 
@@ -195,6 +201,8 @@ mod tests {
                 r#"{"patch":{"frame":2,"patch":9}}"#,
             ),
             (Intent::Where(Some((1, Side::Negative, 0))), r#"{"where":[1,"negative",0]}"#),
+            (Intent::Draw(Draw::Begin), r#"{"draw":"begin"}"#),
+            (Intent::Draw(Draw::Ready(Ready::ThereAndBack)), r#"{"draw":{"ready":"there_and_back"}}"#),
             (Intent::ResetAltered, r#""reset_altered""#),
             (Intent::GateWorth(true), r#"{"gate_worth":true}"#),
             (Intent::OpenModel(ModelSource::Embedded), r#"{"open_model":"embedded"}"#),

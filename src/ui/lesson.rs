@@ -359,6 +359,7 @@ fn within(intent: Intent, folder: &Path) -> Result<Intent, String> {
         | Intent::Report(_)
         | Intent::Export(..)
         | Intent::SaveExperiment(_)
+        | Intent::SaveDrawing
         | Intent::FindClip(_)
         | Intent::OpenMisplaced(_)
         | Intent::Learn(_)

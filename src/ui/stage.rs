@@ -11,7 +11,7 @@ use super::lens::Lens;
 use super::look::{self, Arrangement, PALETTES, Quantity, Scale, View};
 use super::pictures::{MapFrame, Pictures};
 use super::state::State;
-use super::{crop, overlay, scope, theme, truth};
+use super::{crop, draw_pane, overlay, scope, theme, truth};
 use crate::engine::Answer;
 use crate::model::folder::MotionScale;
 use crate::video::preprocess::CropRect;
@@ -32,6 +32,7 @@ const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
 pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) -> Rect {
     egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin::symmetric(8, 5)).show(ui, |ui| {
         ui.set_width(ui.available_width());
+        draw_pane::banner(ui, s, out);
         scope::altered_banner(ui, s, out);
         toolbar(ui, s, out);
     });
@@ -105,6 +106,10 @@ fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         }
     });
     ui.horizontal_wrapped(|ui| {
+        if s.easel.is_none() && s.video.as_ref().is_some_and(|v| v.bundled) {
+            draw_pane::begin(ui, out);
+            ui.separator();
+        }
         look(ui, s, &mut v);
         crop::choose(ui, s, out);
     });
@@ -258,6 +263,7 @@ fn empty(ui: &mut Ui, s: &State, rect: Rect, out: &mut Vec<Intent>) {
             ui.label(RichText::new("Open a video to begin").size(18.0).color(theme::STRONG));
             ui.label(RichText::new("Drop a file here, press Ctrl+O, or pick one.").color(theme::WEAK));
             ui.add_space(8.0);
+            draw_pane::begin(ui, out);
             if ui.button("Open a video…").clicked() {
                 out.push(Intent::Ask(super::intent::Dialog::Video));
             }
@@ -501,6 +507,27 @@ fn map_over(
     let frame = whose.frame(s, rect);
     let picture = s.lens.picture(frame);
     let hand = look_closer(ui, s, frame, (layer, whose), out);
+    layer_of(ui, s, pictures, out, rect, (layer, whose), from, pointed, &hand);
+    if whose == Whose::Shown {
+        draw_pane::on_stage(ui, s, &hand, picture, frame, out);
+    }
+}
+
+/// The picture with its map and caption; `hand` is what a person does on it.
+#[expect(clippy::too_many_arguments, reason = "a picture is whose, what, where and how much of it")]
+fn layer_of(
+    ui: &mut Ui,
+    s: &State,
+    pictures: &mut Pictures,
+    out: &mut Vec<Intent>,
+    rect: Rect,
+    (layer, whose): (Layer, Whose),
+    from: Option<f32>,
+    pointed: Option<Pos2>,
+    hand: &egui::Response,
+) {
+    let frame = whose.frame(s, rect);
+    let picture = s.lens.picture(frame);
     let painter = ui.painter_at(frame);
     let other_clip = s.compare.as_ref().and_then(Compare::playback).filter(|_| whose == Whose::Other);
     match if other_clip.is_some() { pictures.other() } else { pictures.video() } {
@@ -536,8 +563,8 @@ fn map_over(
         }
         match whose {
             // The other side is looked at and not altered.
-            Whose::Other => overlay::point(ui, s, &hand, (crop, frame), drawn.t, out),
-            _ => overlay::hand(ui, s, &hand, (crop, frame), drawn.t, out),
+            Whose::Other => overlay::point(ui, s, hand, (crop, frame), drawn.t, out),
+            _ => overlay::hand(ui, s, hand, (crop, frame), drawn.t, out),
         }
         if layer.is_probed() {
             whose.badges(s, &painter, frame);
@@ -585,7 +612,7 @@ fn map_over(
     // The figure is of the whole clip, and so of no moment.
     let whole = source.map(&answer.evidence.maps).filter(|_| drawn.moment.is_none());
     let auroc = whole.and_then(|map| s.mover_auroc(answer, &map.data));
-    caption(ui, s, strip, (layer, whose), (source, range, auroc), words, hover);
+    caption(ui, s, (strip, frame), (layer, whose), (source, range, auroc), words, hover);
 }
 
 /// What is altered, at the bottom of the picture on a ground that cannot be overlooked; of the original the word alone.
@@ -625,7 +652,7 @@ fn look_closer(
             lens = lens.zoomed(factor, frame, at);
         }
     }
-    if closer && r.dragged() && s.probes.brush.is_none() {
+    if closer && r.dragged() && s.probes.brush.is_none() && s.easel.is_none() {
         lens = lens.moved(frame, r.drag_delta());
     }
     if r.double_clicked() {
@@ -745,7 +772,7 @@ fn caption_text(ui: &Ui, strip: Rect, text: &str, colour: Color32) {
 fn caption(
     ui: &Ui,
     s: &State,
-    strip: Rect,
+    (strip, frame): (Rect, Rect),
     (layer, whose): (Layer, Whose),
     (source, scale, auroc): (Quantity, Normalise, Option<f64>),
     (words, colour): (String, Color32),
@@ -766,6 +793,7 @@ fn caption(
     let r = ui.interact(strip, ui.scope_id().with(("caption", layer.name(), whose as usize)), Sense::hover());
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, whose.caption(layer, &words)));
     r.on_hover_text(format!("{words}\n{about}"));
+    let mut left = put(strip.left() + 2.0, lay(layer.name(), theme::STRONG)) + 8.0;
     let narrow = strip.width() < 380.0;
     let mut right = strip.right() - 2.0;
     if source != Quantity::StaticColours {
@@ -786,10 +814,10 @@ fn caption(
         put(right, lo);
         right -= 8.0;
         if let Some(auroc) = auroc {
-            right = truth::write_auroc(ui, auroc, (layer.name(), whose as usize), strip, right - 2.0) - 8.0;
+            let room = Rect::from_x_y_ranges(left..=right - 2.0, strip.y_range());
+            right = truth::write_auroc(ui, auroc, (layer.name(), whose as usize), frame, room) - 8.0;
         }
     }
-    let mut left = put(strip.left() + 2.0, lay(layer.name(), theme::STRONG)) + 8.0;
     // What does not fit is cut at the scale and not drawn over it.
     let room =
         painter.with_clip_rect(Rect::from_min_max(pos2(left, strip.top()), pos2(right, strip.bottom())));

@@ -4,6 +4,7 @@ use super::ask::Asked;
 use super::beside::Beside;
 use super::bundled;
 use super::compare::Compare;
+use super::easel::Easel;
 use super::edit::History;
 use super::experiment_ask::Misplaced;
 use super::hold::Hold;
@@ -201,6 +202,8 @@ pub struct State {
     pub probes: Probes,
     /// What was asked last.
     pub asked: Option<Question>,
+    /// What a person draws, while they do: it is on the stage in place of a clip.
+    pub easel: Option<Easel>,
     pub scope: Scope,
     pub range: (Option<Pts>, Option<Pts>),
     /// With [`Scope::Around`]: also while the video plays.
@@ -372,7 +375,7 @@ impl State {
         let Some(asked) = &self.asked else { return false };
         let given = &*answer.question;
         let same = || Question { clip: asked.clip.clone(), ..given.clone() } == *asked;
-        // While a slider or the crop is dragged or a brush drawn, every step on the way is worth seeing.
+        // While a slider or the crop is dragged or a brush or a motion drawn, every step on the way is worth seeing.
         given.is_but_by_hand(asked) || (self.follow && self.scope == Scope::Around && same())
     }
 

@@ -1,6 +1,7 @@
 //! The bar on top: what is open, which model runs where, what is being worked on, and the way to files and help. It is one
 //! line at every size, so that nothing below it moves: where names are long, they share the room and keep both ends.
 
+use super::easel::Draw;
 use super::intent::{Dialog, Intent};
 use super::panes::{Pane, Panes};
 use super::state::State;
@@ -140,6 +141,8 @@ fn open_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             }
         };
         item(ui, "Video…", "Open a video or picture (Ctrl+O)", Intent::Ask(Dialog::Video));
+        let tip = "A path that you drag, and what goes along it (D)";
+        item(ui, "Draw a motion…", tip, Intent::Draw(Draw::Begin));
         if !s.bundled.is_empty() {
             ui.menu_button("Bundled clips", |ui| {
                 for clip in &s.bundled {

@@ -59,7 +59,7 @@ impl App {
         let s = &mut self.state;
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());
         let (Some(engine), Some(source)) = (&self.engine, source) else { return };
-        // What is dragged and painted follows the hand as a span follows the play head: there is always a result.
+        // What is dragged, painted and drawn follows the hand as a span follows the play head: there is always a result.
         let by_hand = |a: &Question| *a != question && a.is_but_by_hand(&question);
         let follows = (s.follow && s.scope == Scope::Around) || s.asked.as_ref().is_some_and(by_hand);
         let rank = if follows { Rank::Follow } else { Rank::Screen };

@@ -40,6 +40,9 @@ pub(super) struct Opening {
 impl App {
     /// Writes what is on show as an experiment, on a thread.
     pub(super) fn save_experiment(&mut self, path: PathBuf) {
+        if self.is_in_no_file() {
+            return;
+        }
         let s = &mut self.state;
         let source = s.video.as_ref().and_then(|v| v.source.clone());
         let (Some(source), Some(shown), Some(scores)) = (source, &s.shown, s.scores_of_shown()) else {

@@ -42,6 +42,9 @@ impl App {
 
     /// Writes the report of the present analysis on a thread.
     pub(super) fn report(&mut self, folder: PathBuf) {
+        if self.is_in_no_file() {
+            return;
+        }
         let Some(report) = self.analysis() else { return };
         let s = &self.state;
         let layer = if Layer::ALL.contains(&s.view.layer) { s.view.layer } else { Layer::Motion };
@@ -67,7 +70,7 @@ impl App {
 
     /// Writes the present analysis in this form on a thread; one at a time.
     pub(super) fn export(&mut self, form: Form, path: PathBuf) {
-        if self.state.exporting.is_some() {
+        if self.state.exporting.is_some() || self.is_in_no_file() {
             return;
         }
         let Some(report) = self.analysis() else { return };
