@@ -10,6 +10,7 @@
 //! A lesson looks and acts, it never writes a file, and opens none outside its own folder but the bundled clips.
 
 use super::bundled;
+use super::easel::Draw;
 use super::intent::Intent;
 use super::state::State;
 use crate::score::{ClassScore, Scores};
@@ -359,7 +360,7 @@ fn within(intent: Intent, folder: &Path) -> Result<Intent, String> {
         | Intent::Report(_)
         | Intent::Export(..)
         | Intent::SaveExperiment(_)
-        | Intent::SaveDrawing
+        | Intent::Draw(Draw::Save(_))
         | Intent::FindClip(_)
         | Intent::OpenMisplaced(_)
         | Intent::Learn(_)
