@@ -2,12 +2,16 @@
 //! done again and again: the app runs in real time, and the numbers are the spread of what happened.
 //!
 //! `cargo bench --bench live` plays 720p for 30 seconds, with the sweep over it and two edits a second;
-//! `cargo bench --bench live -- long` opens two hours, sweeps and scrubs them for two minutes, and tells the memory.
+//! `cargo bench --bench live -- long` opens two hours, sweeps and scrubs them for two minutes, and tells the memory;
+//! `cargo bench --bench live -- draw` draws a motion for 20 seconds, another one as soon as the last has its scores.
 
+use motionlens::data::drawing::Drawing;
+use motionlens::data::track::Track;
 use motionlens::device::DeviceChoice;
 use motionlens::engine::Engine;
 use motionlens::ui::App;
 use motionlens::ui::bundled;
+use motionlens::ui::easel::Draw;
 use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::state::State;
@@ -208,11 +212,50 @@ fn long() {
     assert!(most.saturating_sub(base) < 1 << 30, "more than 1 GiB beyond the model");
 }
 
+/// Another drawing with every answer: path, size and colour in turn.
+fn draw() {
+    let Some(clip) = bundled::clips().into_iter().next() else {
+        eprintln!("skipped: no bundled clip is there");
+        return;
+    };
+    let mut live = Live::open(&clip.path);
+    live.until("scores", |s| s.scores().is_some() && s.scores_fresh());
+    let ctx = live.ctx.clone();
+    live.app.apply(&ctx, Intent::Draw(Draw::Begin));
+    let fresh = |s: &State| s.scores().is_some() && s.scores_fresh() && !s.is_stale();
+    live.until("scores of the drawing", fresh);
+    live.work.clear();
+    let start = Instant::now();
+    let mut waits = Vec::new();
+    while start.elapsed() < Duration::from_secs(20) {
+        let step = waits.len() as f32;
+        let (sin, cos) = (step * 0.1).sin_cos();
+        let place = |r: f32| [31.5 + r * cos, 31.5 + r * sin];
+        let mut drawing = Drawing { track: Track::even(&[place(-16.0), place(16.0)]), ..Drawing::default() };
+        drawing.radius = 7.0 + sin;
+        drawing.mover.colour = waits.len() % 8;
+        let since = Instant::now();
+        live.app.apply(&ctx, Intent::Draw(Draw::Change(drawing)));
+        live.until("scores of the change", fresh);
+        waits.push(since.elapsed());
+    }
+    let rate = waits.len() as f64 / start.elapsed().as_secs_f64();
+    println!("drawing for 20 s while it plays, window 1920×1080");
+    println!("  {rate:.1} answers a second; change to scores on the screen: {}", spread(&mut waits));
+    println!("  work of a drawn frame ({}): {}", live.work.len(), spread(&mut live.work));
+}
+
 fn main() {
-    let long_one = std::env::args().any(|a| a == "long");
+    let wanted = |name: &str| std::env::args().any(|a| a == name);
     // `cargo test --benches` builds and starts it as well: then there is nothing to measure.
     if std::env::args().any(|a| a == "--test") {
         return;
     }
-    if long_one { long() } else { play() }
+    if wanted("long") {
+        long();
+    } else if wanted("draw") {
+        draw();
+    } else {
+        play();
+    }
 }

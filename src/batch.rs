@@ -65,6 +65,7 @@ pub struct ReadFailure {
 pub struct Reading {
     /// T.
     pub frames: usize,
+    /// But for the crop, which is the clip's.
     pub preprocess: Preprocess,
     /// The digest of each file is wanted too.
     pub digest: bool,
@@ -230,10 +231,11 @@ fn clip(
     let frames = spec
         .frames(times, reading.frames)
         .map_err(|e| VideoError::Undecodable { path: path(), reason: e.to_string() })?;
+    let preprocess = Preprocess { crop: spec.crop, ..reading.preprocess };
     let (mut pixels, mut size) = (Vec::with_capacity(frames.len()), (0, 0));
     reader.read(&frames, cancel, &mut |_, _| {}, &mut |at, image| {
         size = (image.width, image.height);
-        pixels.push((at, reading.preprocess.apply(&image)));
+        pixels.push((at, preprocess.apply(&image)));
     })?;
     Ok(ReadClip {
         spec: spec.clone(),
@@ -241,7 +243,7 @@ fn clip(
         end: times.end,
         digest: if reading.digest { Some(source.digest(cancel)?) } else { None },
         size,
-        crop: reading.preprocess.crop_rect(size.0, size.1),
+        crop: preprocess.crop_rect(size.0, size.1),
         damaged: times.damaged.clone(),
         frames,
         pixels,

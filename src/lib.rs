@@ -17,7 +17,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Source`](video::Source) | one per open file, shared by player, reader, thumbnails and report: its frames' times and its digest, each found out once |
+//! | [`Source`](video::Source) | one per open file, or per [film](video::Film) (a drawn motion, in no file), shared by player, reader, thumbnails and report: its frames' times and its digest, each found out once |
 //! | [`ClipSpec`](video::ClipSpec) | which frames of a source, in which order (span and rule; or reversed, shuffled, frozen, by hand) |
 //! | [`Surgery`](model::Surgery) | what is altered inside the model |
 //! | [`Question`](engine::Question) | source, clip, T, model, device, surgery: all that changes the answer |

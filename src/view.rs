@@ -79,6 +79,65 @@ pub fn is_still(map: &Map, reach: Option<Reach>) -> bool {
     brightest <= reach.map_or(0.0, |reach| STILL * reach.floor)
 }
 
+/// The value at the top of a lane of motion over time, and what it is: the model's reference, else the brightest of the video.
+pub fn motion_top(reach: Option<Reach>, brightest: f32) -> (f32, String) {
+    match reach {
+        Some(Reach { reference: Some(reference), .. }) => {
+            (reference, format!("the model's reference, {reference:.2}"))
+        }
+        Some(Reach { floor, .. }) => {
+            let top = brightest.max(LEAST * floor);
+            let text = format!(
+                "the brightest of this video, {top:.2} (the model has no reference: its head is untrained)"
+            );
+            (top, text)
+        }
+        None => (brightest.max(1e-3), "the brightest of this video".to_owned()),
+    }
+}
+
+/// Which number of a class is drawn over time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    #[default]
+    P,
+    Margin,
+    Cosine,
+}
+
+impl Measure {
+    pub const ALL: [Self; 3] = [Self::P, Self::Margin, Self::Cosine];
+
+    pub fn name(self) -> &'static str {
+        ["p", "margin", "cosine"][self as usize]
+    }
+
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::P => "p: the share of each class among all (softmax), 0 to 1",
+            Self::Margin => "margin: s+ minus s−",
+            Self::Cosine => "cosine: s+, of the span and the positive prompts",
+        }
+    }
+}
+
+/// How many colours the lanes of classes have.
+pub const LANE_COLOURS: usize = 8;
+
+/// The colour of each class's lane, as a number below [`LANE_COLOURS`]: by the class's place in the prompt set, so that it keeps its
+/// colour; the next free one where another lane has that, and any where there are more lanes than colours.
+pub fn lane_slots(columns: &[usize]) -> Vec<usize> {
+    let mut taken = [false; LANE_COLOURS];
+    let slot = |c: &usize| {
+        let free = (0..LANE_COLOURS).map(|i| (c + i) % LANE_COLOURS).find(|i| !taken[*i]);
+        let i = free.unwrap_or(c % LANE_COLOURS);
+        taken[i] = true;
+        i
+    };
+    columns.iter().map(slot).collect()
+}
+
 /// The range of numbers that the colours span.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalise {

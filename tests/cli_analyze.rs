@@ -251,7 +251,9 @@ fn a_report_has_a_folder_of_its_own_and_keeps_what_was_there() {
     assert_eq!(std::fs::read(out.join("index.html")).unwrap(), b"mine");
     assert!(first.starts_with(&out) && files(&out).len() == 2, "{:?}", files(&out));
     let mut expected: BTreeSet<String> =
-        ["index.html", "scores.json", "prompts.json", "contact-sheet.png"].map(str::to_owned).into();
+        ["index.html", "scores.json", "prompts.json", "experiment.json", "contact-sheet.png"]
+            .map(str::to_owned)
+            .into();
     for view in ["input", "motion", "static", "gate", "evidence", "signed"] {
         expected.extend((0..8).map(|t| format!("{view}-{t:02}.png")));
     }
@@ -277,6 +279,130 @@ fn a_report_has_a_folder_of_its_own_and_keeps_what_was_there() {
     let blocked = dir.path().join("file");
     std::fs::write(&blocked, "").unwrap();
     assert_error(&analyze(&video, &["--out", blocked.to_str().unwrap()]), 1, "file");
+}
+
+/// What a page shows and says, by a parser that takes nothing but well-formed documents.
+#[test]
+fn the_page_of_a_report_is_well_formed_whatever_it_is_of_and_needs_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let video = dir.path().join("<script>alert('a')</script> \"b\" & c.mp4".replace('/', "∕"));
+    std::fs::rename(clip(dir.path()), &video).unwrap();
+    let evil = "\"'><script src=x>alert(1)</script>&amp;<img onerror=x> moving left";
+    let prompts = dir.path().join("p.json");
+    let set = serde_json::json!({ "version": 1, "count_unknown": true, "classes": [
+        { "name": evil, "positive": [evil, "moving left", "a square moving left"], "negative": ["</td></table>", "moving right"] },
+        { "name": "moving up" },
+        { "name": "bare", "positive": ["moving down"], "negative": [] },
+    ] });
+    std::fs::write(&prompts, set.to_string()).unwrap();
+    let out = dir.path().join("out");
+    let folder = report_folder(&analyze(
+        &video,
+        &[
+            "--prompts",
+            prompts.to_str().unwrap(),
+            "--order",
+            "reversed",
+            "--surgery",
+            r#"{"no_attention":true}"#,
+            "--lanes-csv",
+            dir.path().join("l.csv").to_str().unwrap(),
+            "--lanes-span-s",
+            "0.5",
+            "--out",
+            out.to_str().unwrap(),
+        ],
+    ));
+    assert!(["lanes.png", "lanes.csv", "experiment.json"].iter().all(|name| files(&folder).contains(*name)));
+    let page = std::fs::read_to_string(folder.join("index.html")).unwrap();
+    let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
+    let document = roxmltree::Document::parse_with_options(&page, options).unwrap();
+    let all = || document.descendants().filter(|n| n.is_element());
+    // No script, nothing from elsewhere, no event handlers.
+    let named = |name: &str| all().filter(|n| n.has_tag_name(name)).count();
+    assert_eq!(["script", "link", "iframe", "object", "base"].map(named), [0; 5]);
+    for element in all() {
+        for attribute in element.attributes() {
+            assert!(!attribute.name().starts_with("on"), "{attribute:?}");
+            let refers = ["src", "href", "srcset", "data", "action"].contains(&attribute.name());
+            assert!(!refers || attribute.value().starts_with("data:image/png;base64,"), "{attribute:?}");
+        }
+    }
+    let style: String = all().filter(|n| n.has_tag_name("style")).filter_map(|n| n.text()).collect();
+    assert!(!style.contains("url(") && !style.contains("@import"));
+    // Every picture is one.
+    let pictures: Vec<&str> = all().filter_map(|n| n.attribute("src")).collect();
+    assert!(pictures.len() >= 2 + 1 + 6 * 8, "stage, lanes, filmstrip: {}", pictures.len());
+    for picture in pictures {
+        use base64::Engine as _;
+        let bytes = picture.strip_prefix("data:image/png;base64,").unwrap();
+        let bytes = base64::engine::general_purpose::STANDARD.decode(bytes).unwrap();
+        assert!(image::load_from_memory(&bytes).is_ok());
+    }
+    // The texts are those that were given, letter by letter.
+    let texts: Vec<&str> = all()
+        .filter(|n| ["th", "td", "h1"].iter().any(|t| n.has_tag_name(*t)))
+        .filter_map(|n| n.text())
+        .collect();
+    assert!(texts.iter().filter(|t| **t == evil).count() >= 3, "in the scores, as class and as prompt");
+    assert!(texts.contains(&"</td></table>") && texts.contains(&video.to_str().unwrap()));
+    let headings: Vec<&str> = all().filter(|n| n.has_tag_name("h2")).filter_map(|n| n.text()).collect();
+    assert_eq!(
+        headings,
+        ["Stage", "Scores", "Over time", "Frames and maps", "Prompts", "To compute this again"]
+    );
+    let words: String = document.descendants().filter_map(|n| n.text()).collect();
+    assert!(
+        words.contains("altered: ")
+            && words.contains(r#""no_attention":true"#)
+            && words.contains("\"reversed\"")
+    );
+
+    // Each prompt has its cosine; of two prompts what each adds is what p loses without it.
+    let row = |prompt: &str| -> Vec<String> {
+        let own = |n: &roxmltree::Node<'_, '_>| n.has_tag_name("td") && n.text() == Some(prompt);
+        let cells = all().find(own).unwrap().parent().unwrap();
+        cells
+            .children()
+            .filter(|n| n.has_tag_name("td"))
+            .map(|n| n.text().unwrap_or_default().to_owned())
+            .collect()
+    };
+    let (left, down) = (row("a square moving left"), row("moving down"));
+    assert_eq!((&left[0][..], &down[0][..]), ("+ positive", "+ positive"));
+    let cosine: f64 = left[2].parse().unwrap();
+    assert!((-1.0..=1.0).contains(&cosine) && left[3].ends_with(" pp"), "{left:?}");
+    let (mut fewer, without) = (set.clone(), dir.path().join("w.json"));
+    fewer["classes"][0]["positive"].as_array_mut().unwrap().pop();
+    std::fs::write(&without, fewer.to_string()).unwrap();
+    let scores = |prompts: &Path| -> f64 {
+        let said = analyze(
+            &video,
+            &[
+                "--prompts",
+                prompts.to_str().unwrap(),
+                "--order",
+                "reversed",
+                "--surgery",
+                r#"{"no_attention":true}"#,
+                "--json",
+                "-",
+            ],
+        );
+        let json: Value = serde_json::from_slice(&said.stdout).unwrap();
+        json["classes"][0]["p"].as_f64().unwrap()
+    };
+    let lost = 100.0 * (scores(&prompts) - scores(&without));
+    let adds: f64 = left[3].trim_end_matches(" pp").parse().unwrap();
+    assert!((adds - lost).abs() < 0.06, "{adds} and {lost}");
+
+    // The other command of the page.
+    let again = Command::new(env!("CARGO_BIN_EXE_motionlens"))
+        .current_dir(&folder)
+        .args(["replay", "experiment.json"])
+        .output()
+        .unwrap();
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
 }
 
 /// The command that a report gives is run as a person would run it: in the report's folder, in a shell.
@@ -607,4 +733,87 @@ fn the_examination_takes_the_same_surgery() {
         mean(&off, "generalised_seen_top1") < mean(&plain, "generalised_seen_top1") - 20.0,
         "motion carries the result"
     );
+}
+
+#[test]
+fn the_crop_of_one_video_is_that_of_many_and_of_the_experiment() {
+    use motionlens::video::{Mp4Writer, RgbImage};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tall.mp4");
+    let mut writer = Mp4Writer::create(&path, 64, 128, 16.0, 12).unwrap();
+    for frame in 0..16u32 {
+        let pixel = |i: u32| {
+            let (x, y) = (i % 64, i / 64);
+            if (20..40).contains(&x) && (4 + frame..30 + frame).contains(&y) {
+                [220, 40, 30]
+            } else {
+                [40, (y * 2) as u8, 90]
+            }
+        };
+        writer
+            .push(&RgbImage { width: 64, height: 128, data: (0..64 * 128).flat_map(pixel).collect() })
+            .unwrap();
+    }
+    writer.finish().unwrap();
+    let one = |args: &[&str]| {
+        let mut all = vec!["--class", "moving down", "--class", "moving up", "--embeddings", "--json", "-"];
+        all.extend(args);
+        json(&analyze(&path, &all))
+    };
+    let plain = one(&[]);
+    assert!(plain["scope"].get("crop").is_none());
+    for same in ["centre", "0.5"] {
+        assert_eq!(one(&["--crop", same])["video_embedding"], plain["video_embedding"], "{same}");
+    }
+    let mut seen = vec![plain["video_embedding"].clone()];
+    for (crop, words) in
+        [("letterbox", "letterboxed"), ("0", "crop moved 100% up"), ("0.9", "crop moved 80% down")]
+    {
+        let experiment = dir.path().join(format!("{crop}.json"));
+        let output = analyze(
+            &path,
+            &[
+                "--class",
+                "moving down",
+                "--class",
+                "moving up",
+                "--embeddings",
+                "--json",
+                "-",
+                "--crop",
+                crop,
+                "--experiment",
+                experiment.to_str().unwrap(),
+            ],
+        );
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(&format!("8 frames, {words}")), "{said}");
+        let told = json(&output);
+        assert_eq!(told["scope"]["crop"], crop);
+        assert!(!seen.contains(&told["video_embedding"]), "{crop}: other pixels, other numbers");
+        seen.push(told["video_embedding"].clone());
+        let many = json(&analyze(
+            &path,
+            &[
+                "--class",
+                "moving down",
+                "--class",
+                "moving up",
+                "--embeddings",
+                "--format",
+                "jsonl",
+                "--crop",
+                crop,
+            ],
+        ));
+        for key in ["scope", "classes", "video_embedding"] {
+            assert_eq!(many[key], told[key], "{crop} {key}");
+        }
+        let again = motionlens(&["replay", experiment.to_str().unwrap()]);
+        assert_eq!(again.status.code(), Some(0), "{}", String::from_utf8_lossy(&again.stderr));
+        assert!(String::from_utf8_lossy(&again.stdout).starts_with("the same numbers, to the last bit"));
+    }
+    let bad = analyze(&path, &["--crop", "left"]);
+    assert_eq!(bad.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&bad.stderr).contains("letterbox"), "it says what there is");
 }

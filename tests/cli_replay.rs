@@ -231,6 +231,118 @@ fn figures_tables_arrays_and_videos_are_written_and_a_figure_makes_itself_again(
     assert_eq!(run(&["--npz", "/dev/full"]).status.code(), Some(1));
 }
 
+#[test]
+fn a_figure_of_the_lanes_makes_itself_again_and_the_table_has_every_span() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    clips(folder);
+    let args = [
+        "analyze",
+        "a.mp4",
+        "--device",
+        "cpu",
+        "--class",
+        "moving left",
+        "--class",
+        "moving up",
+        "--lanes",
+        "l.png",
+        "--lanes-csv",
+        "l.csv",
+        "--lanes-span-s",
+        "0.5",
+        "--lanes-hop-s",
+        "0.1",
+        "--start-s",
+        "0.2",
+        "--end-s",
+        "0.8",
+    ];
+    let made = motionlens(folder, &args);
+    assert!(made.status.success() && made.stdout.is_empty(), "{}", stderr(&made));
+    // A second of 24 frames: spans of eight steps of 1/16 s, hops rounded to two of them.
+    let table = std::fs::read_to_string(folder.join("l.csv")).unwrap();
+    let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split(',').collect()).collect();
+    let head = "start_s,end_s,p of moving left,p of moving up,margin of moving left,margin of moving up,cosine of moving left,\
+                cosine of moving up,none,motion_mean,motion_99,gate";
+    assert_eq!(table.lines().next(), Some(head));
+    let number = |row: usize, column: usize| lines[row][column].parse::<f64>().unwrap();
+    assert_eq!(lines.len(), 1 + 5, "{table}");
+    for row in 1..lines.len() {
+        assert!((number(row, 1) - number(row, 0) - 0.5).abs() < 1e-6, "{table}");
+        assert!((number(row, 2) + number(row, 3) - 1.0).abs() < 1e-5, "p of all is 1");
+        assert!(number(row, 10) >= number(row, 9) && (0.0..=1.0).contains(&number(row, 11)), "{table}");
+    }
+    assert!((number(1, 0), number(5, 1)) == (0.0, 1.0), "from the start to the end");
+
+    // Each line is what analyze says of that span.
+    let grid =
+        r#"{"span":{"start":250000000,"end":750000000},"rule":{"grid":{"step":62500000}},"order":"forward"}"#;
+    let span = ["--clip", grid, "--json", "-"];
+    let one = motionlens(folder, &[&args[..8], &span].concat());
+    let one: Value = serde_json::from_slice(&one.stdout).unwrap();
+    assert!((one["classes"][0]["p"].as_f64().unwrap() - number(3, 2)).abs() < 1e-4, "{}", one["classes"][0]);
+
+    // The command that stands in the figure, and in its metadata, without anything else; the clip may lie elsewhere.
+    let bytes = std::fs::read(folder.join("l.png")).unwrap();
+    let said = motionlens::export::figure::text(&bytes, "motionlens:command").unwrap();
+    assert_eq!(said, "motionlens replay l.png --figure again.png");
+    let words: Vec<&str> = said.split(' ').skip(1).collect();
+    let again = motionlens(folder, &words);
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+    let read = |name: &str| image::open(folder.join(name)).unwrap().to_rgb8();
+    let (first, second) = (read("l.png"), read("again.png"));
+    assert_eq!(first.dimensions(), second.dimensions());
+    // The last line alone differs: it has the name of the file.
+    let (width, above) = (first.width(), first.height() - 16 - 20);
+    let differ = (0..width)
+        .flat_map(|x| (0..above).map(move |y| (x, y)))
+        .find(|(x, y)| first.get_pixel(*x, *y) != second.get_pixel(*x, *y));
+    assert_eq!(differ, None);
+    // Something is drawn: lines in the colours of both classes.
+    for colour in [[0, 114, 178], [204, 62, 62]] {
+        assert!(first.pixels().filter(|p| p.0 == colour).count() > 100, "{colour:?}");
+    }
+    let meta = |name: &str| {
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        motionlens::export::figure::text(&bytes, motionlens::export::lanes::SPEC).unwrap()
+    };
+    assert_eq!(meta("l.png"), meta("again.png"));
+
+    // What a figure says of itself and cannot be read is told.
+    let spec = r#"{"length":1}"#;
+    let mut bad = image::open(folder.join("l.png")).unwrap().to_rgb8();
+    bad.put_pixel(0, 0, image::Rgb([0; 3]));
+    write_with(
+        &folder.join("bad.png"),
+        &bad,
+        &[
+            (
+                "motionlens:experiment",
+                &motionlens::export::figure::text(&bytes, "motionlens:experiment").unwrap(),
+            ),
+            (motionlens::export::lanes::SPEC, spec),
+        ],
+    );
+    let refused = motionlens(folder, &["replay", "bad.png", "--figure", "x.png"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("what its figure shows cannot be read"), "{}", stderr(&refused));
+    // Lengths without lanes mean nothing.
+    let odd = motionlens(folder, &["analyze", "a.mp4", "--lanes-hop-s", "1"]);
+    assert_eq!(odd.status.code(), Some(2), "{}", stderr(&odd));
+}
+
+/// A PNG with texts.
+fn write_with(path: &Path, picture: &image::RgbImage, texts: &[(&str, &str)]) {
+    let file = std::fs::File::create(path).unwrap();
+    let mut encoder = png::Encoder::new(file, picture.width(), picture.height());
+    encoder.set_color(png::ColorType::Rgb);
+    for (word, text) in texts {
+        encoder.add_itxt_chunk((*word).to_owned(), (*text).to_owned()).unwrap();
+    }
+    encoder.write_header().unwrap().write_image_data(picture.as_raw()).unwrap();
+}
+
 /// Width, height and number of frames.
 fn motionlens_video(path: &Path) -> (u32, u32, usize) {
     use motionlens::video::{Cancel, FrameReader, Source};

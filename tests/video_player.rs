@@ -329,3 +329,93 @@ fn a_still_is_one_frame() {
     }
     assert_eq!(b.pts(), Pts(0));
 }
+
+/// Ten pictures a second of their own number, of which there are ten.
+struct Numbers {
+    times: Arc<motionlens::video::FrameTimes>,
+    digest: motionlens::video::VideoDigest,
+    first: u8,
+}
+
+impl motionlens::video::Film for Numbers {
+    fn digest(&self) -> &motionlens::video::VideoDigest {
+        &self.digest
+    }
+
+    fn times(&self) -> &Arc<motionlens::video::FrameTimes> {
+        &self.times
+    }
+
+    fn size(&self) -> (u32, u32) {
+        (4, 2)
+    }
+
+    fn picture(&self, at: Pts) -> motionlens::video::RgbImage {
+        let value = self.first + self.times.place(at).unwrap() as u8;
+        motionlens::video::RgbImage { width: 4, height: 2, data: vec![value; 24] }
+    }
+}
+
+fn numbers(first: u8) -> Arc<Source> {
+    let at = |i: i64| Pts(i * 100_000_000);
+    let times = motionlens::video::FrameTimes::new((0..10).map(at).collect(), at(10));
+    let digest = motionlens::video::VideoDigest(format!("{first}").into());
+    Source::of_film(Arc::new(Numbers { times: Arc::new(times), digest, first }), "numbers", Arc::new(|| {}))
+}
+
+#[test]
+fn a_film_plays_loops_seeks_steps_and_is_swapped_without_a_thread() {
+    let source = numbers(0);
+    assert!(source.id().is_film());
+    let mut player = Player::open(&source);
+    let start = Instant::now();
+    let later = |ms| start + Duration::from_millis(ms);
+    let shown = |p: &Player| p.frame().unwrap().to_rgb().data[0];
+    player.update(start);
+    let info = player.info().unwrap();
+    assert_eq!((info.width, info.fps, info.duration), (4, Some(10.0), Some(Pts(1_000_000_000))));
+    assert_eq!((shown(&player), player.is_seeking(), player.next_update(start)), (0, false, None));
+
+    player.play();
+    player.update(start);
+    player.update(later(250));
+    assert_eq!((shown(&player), player.next_update(later(250))), (2, Some(Duration::from_millis(50))));
+    player.swap(&numbers(100));
+    assert_eq!(shown(&player), 102, "the other film from the same time on");
+    player.update(later(310));
+    assert_eq!((shown(&player), player.is_playing()), (103, true));
+    player.update(later(1_200));
+    assert_eq!((shown(&player), player.is_playing()), (109, false), "the end");
+    player.play();
+    player.update(later(1_300));
+    assert_eq!(shown(&player), 100, "from the start again");
+
+    player.set_loop(Some((Pts(0), Pts(1_000_000_000))));
+    player.update(later(2_350));
+    assert!(player.is_playing() && shown(&player) <= 101, "round");
+    player.seek(Pts(555_000_000));
+    assert_eq!((shown(&player), player.position()), (105, Pts(555_000_000)));
+    player.step(-2);
+    assert_eq!((shown(&player), player.position(), player.is_playing()), (103, Pts(300_000_000), false));
+    player.step(99);
+    assert_eq!(shown(&player), 109);
+    player.step(-99);
+    assert_eq!(shown(&player), 100);
+    assert!(player.close(Duration::from_secs(1)));
+}
+
+#[test]
+fn a_film_is_read_as_a_file_is() {
+    let source = numbers(7);
+    let cancel = motionlens::video::Cancel::default();
+    let times = source.frames(&cancel).unwrap();
+    assert_eq!((times.times.len(), source.digest(&cancel).unwrap().0.as_ref()), (10, "7"));
+    let mut reader = motionlens::video::FrameReader::open(&source, &cancel).unwrap();
+    let mut read = Vec::new();
+    let wanted = [times.times[5], times.times[2], times.times[5]];
+    let mut each = |at: Pts, picture: motionlens::video::RgbImage| read.push((at, picture.data[0]));
+    reader.read(&wanted, &cancel, &mut |_, _| {}, &mut each).unwrap();
+    assert_eq!(read, [(times.times[2], 9), (times.times[5], 12)]);
+    cancel.cancel();
+    assert!(reader.read(&wanted, &cancel, &mut |_, _| {}, &mut |_, _| {}).is_err());
+}

@@ -1,20 +1,21 @@
 //! `motionlens analyze`: scores and maps of one video as a table, JSON, or a report folder; of many as lines ([`super::many`]).
 
-use super::drive::{Outcome, Request, ask};
+use super::drive::{LanesWanted, Outcome, Request, ask};
 use super::many::{self, Many};
 use super::{BUNDLED_PROMPTS, CliError, ModelArguments};
+use crate::engine::Sweep;
 use crate::experiment::Experiment;
 use crate::export::figure::{self, Spec};
 use crate::export::json::{Record, Video};
-use crate::export::report::Report;
-use crate::export::{ExportError, arrays, overlay, table};
+use crate::export::report::{Contents, Report};
+use crate::export::{ExportError, arrays, lanes, overlay, table};
 use crate::files::write_atomic;
 use crate::model::Surgery;
 use crate::prompt::{PromptSet, PromptSetError};
 use crate::score::ClassEmbedding;
 use crate::session::{ModelInfo, PromptNote};
 use crate::video::clip::Order;
-use crate::video::{Cancel, ClipSpec, FrameReader, Pts, RgbImage, Source, Span};
+use crate::video::{Cancel, ClipSpec, Crop, FrameReader, Pts, RgbImage, Source, Span};
 use crate::view::{Layer, Style};
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
@@ -46,6 +47,10 @@ pub(super) struct Arguments {
     /// The order in which the model sees the frames: reversed, shuffled:SEED, frozen:first|middle|last, half_rate, hand:0,2,1,…
     #[arg(long, value_name = "ORDER", conflicts_with = "clip")]
     pub(super) order: Option<Order>,
+    /// What the model sees of a picture that is not square: centre, letterbox (all of it), or a number from 0 (left or upper end)
+    /// to 1 (right or lower end) [default: centre]
+    #[arg(long, value_name = "CROP", conflicts_with = "clip")]
+    pub(super) crop: Option<Crop>,
     /// What is altered inside the model as JSON, such as '{"no_motion":true}': what a report's command says where something is
     #[arg(long, value_name = "JSON", value_parser = from_json::<Surgery>)]
     pub(super) surgery: Option<Surgery>,
@@ -53,7 +58,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
     /// Write a report into a new folder inside this one: index.html, a PNG per sampled frame and layer, a contact sheet, scores.json,
-    /// prompts.json
+    /// prompts.json, experiment.json; with --lanes or --lanes-csv the lanes too
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Write the experiment, which `replay` computes again and the window opens
@@ -68,6 +73,18 @@ pub(super) struct Arguments {
     /// Write a PNG of every sampled frame under every layer, with its receipt; with --layer and --frame of that one alone
     #[arg(long, value_name = "FILE")]
     pub(super) figure: Option<PathBuf>,
+    /// Write a PNG of scores, motion and gate over the whole video, as the window's lanes show them, with its receipt
+    #[arg(long, value_name = "FILE")]
+    pub(super) lanes: Option<PathBuf>,
+    /// Write the numbers of the lanes as CSV, a line a span
+    #[arg(long, value_name = "FILE")]
+    pub(super) lanes_csv: Option<PathBuf>,
+    /// Seconds of a span of the lanes [default: a fifth of the video, from 1 to 4]
+    #[arg(long, value_name = "S", value_parser = positive)]
+    pub(super) lanes_span_s: Option<f64>,
+    /// Seconds from one span of the lanes to the next [default: one frame of a span]
+    #[arg(long, value_name = "S", value_parser = positive)]
+    pub(super) lanes_hop_s: Option<f64>,
     /// Write the analysed span as MP4 with a layer over it
     #[arg(long, value_name = "FILE")]
     pub(super) video_out: Option<PathBuf>,
@@ -98,6 +115,11 @@ fn not_negative(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Lengths of time.
+fn positive(text: &str) -> Result<f64, String> {
+    not_negative(text).ok().filter(|v| *v > 0.0).ok_or_else(|| "a number above 0 is needed".to_owned())
+}
+
 fn layer(text: &str) -> Result<Layer, String> {
     let words: Vec<&str> = Layer::ALL.iter().map(|layer| layer.word()).collect();
     Layer::ALL
@@ -122,6 +144,7 @@ impl Arguments {
             end: None,
             clip: None,
             order: None,
+            crop: None,
             surgery: None,
             json: None,
             out: None,
@@ -129,6 +152,10 @@ impl Arguments {
             csv: None,
             npz: None,
             figure: None,
+            lanes: None,
+            lanes_csv: None,
+            lanes_span_s: None,
+            lanes_hop_s: None,
             video_out: None,
             layer: Layer::Motion,
             frame: None,
@@ -141,12 +168,26 @@ impl Arguments {
 
     /// Something is written to a file.
     fn writes(&self) -> bool {
-        self.draws() || self.experiment.is_some() || self.csv.is_some() || self.npz.is_some()
+        self.draws()
+            || self.experiment.is_some()
+            || self.csv.is_some()
+            || self.npz.is_some()
+            || self.lanes_csv.is_some()
+    }
+
+    /// The lanes that are wanted, of a video that ends at `end`.
+    fn wanted_lanes(&self, end: Pts) -> Option<LanesWanted> {
+        (self.lanes.is_some() || self.lanes_csv.is_some()).then(|| LanesWanted {
+            length: self.lanes_span_s.map_or_else(|| Sweep::usual_length(end), Pts::from_secs),
+            hop: self.lanes_hop_s.map_or(Pts(0), Pts::from_secs),
+            spans: None,
+            end,
+        })
     }
 
     /// Maps are to be drawn over pictures.
     fn draws(&self) -> bool {
-        self.out.is_some() || self.figure.is_some() || self.video_out.is_some()
+        self.out.is_some() || self.figure.is_some() || self.lanes.is_some() || self.video_out.is_some()
     }
 
     pub(super) fn prompt_set(&self) -> Result<PromptSet, PromptSetError> {
@@ -183,6 +224,13 @@ fn one(arguments: &Arguments, video: &Path) -> Result<Option<PathBuf>, CliError>
     {
         return Err(CliError::Usage(format!("--start-s {start} is after --end-s {end}")));
     }
+    if (arguments.lanes_span_s.is_some() || arguments.lanes_hop_s.is_some())
+        && arguments.lanes.is_none()
+        && arguments.lanes_csv.is_none()
+    {
+        let text = "--lanes-span-s and --lanes-hop-s are of --lanes or --lanes-csv; give one of these";
+        return Err(CliError::Usage(text.to_owned()));
+    }
     let mut prompts = arguments.prompt_set()?;
     prompts.count_unknown |= arguments.count_unknown;
     let mut notes = prompts.problems();
@@ -199,12 +247,14 @@ fn one(arguments: &Arguments, video: &Path) -> Result<Option<PathBuf>, CliError>
         video: &source,
         clip: arguments.clip.clone().unwrap_or_else(|| ClipSpec {
             order: arguments.order.clone().unwrap_or_default(),
+            crop: arguments.crop.unwrap_or_default(),
             ..ClipSpec::segments(Span::new(start, end))
         }),
         surgery: arguments.surgery.clone().unwrap_or_default(),
         prompts: prompts.clone(),
         alpha: arguments.alpha.map(|a| a as f32),
         scale: arguments.draws(),
+        lanes: arguments.wanted_lanes(times.end),
     })?;
     notes.extend(outcome.notes());
 
@@ -263,13 +313,35 @@ fn one(arguments: &Arguments, video: &Path) -> Result<Option<PathBuf>, CliError>
         figure::write(&report, &experiment, &spec, path)?;
         eprintln!("The figure is in {}", path.display());
     }
+    if let Some(found) = &outcome.lanes {
+        if let Some(path) = &arguments.lanes {
+            lanes::write(&report, &experiment, (found, &lanes::Spec::new(found)), path)?;
+            eprintln!("The figure of the lanes is in {}", path.display());
+        }
+        if let Some(path) = &arguments.lanes_csv {
+            lanes::write_table(found, path)?;
+            eprintln!("The numbers of the lanes are in {}", path.display());
+        }
+    }
     if let Some(path) = &arguments.video_out {
         overlay::write(&report, &source, arguments.layer, path, &cancel, &mut |_, _| {})?;
         eprintln!("The video is in {}", path.display());
     }
     let mut written = None;
     if let Some(folder) = &arguments.out {
-        let folder = report.write(folder)?;
+        let spec = outcome.lanes.as_ref().map(lanes::Spec::new);
+        let contents = Contents {
+            experiment: &experiment,
+            scores: Some(&outcome.scores),
+            // Surgery on the text side scores others.
+            texts: match &outcome.answer.question.surgery {
+                s if s.no_joint_adapter || s.no_negatives => &[],
+                _ => &outcome.embeddings,
+            },
+            lanes: outcome.lanes.as_ref().zip(spec.as_ref()),
+            stage: (arguments.layer, arguments.frame.unwrap_or(pictures.len() / 2)),
+        };
+        let folder = report.write(folder, &contents)?;
         eprintln!("The report is in {}", folder.display());
         written = Some(folder);
     }

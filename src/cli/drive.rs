@@ -2,15 +2,17 @@
 
 use super::CliError;
 use crate::device::{DeviceChoice, DeviceInfo};
-use crate::engine::{Answer, Engine, Event, Question, Rank, Scored};
+use crate::engine::{Answer, Engine, Event, Point, Question, QuestionId, Rank, Scored, Sweep};
+use crate::export::lanes::{Lanes, Row};
 use crate::files;
 use crate::model::Surgery;
 use crate::model::folder::MotionScale;
 use crate::prompt::PromptSet;
 use crate::score::{ClassEmbedding, Scores};
 use crate::session::{ModelInfo, ModelSource, PromptNote};
-use crate::video::{ClipSpec, Source};
+use crate::video::{ClipSpec, Pts, Source};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +28,18 @@ pub(super) struct Request<'a> {
     pub alpha: Option<f32>,
     /// The motion scale is wanted too, which takes a moment where the model's folder has none.
     pub scale: bool,
+    /// The lanes are wanted too.
+    pub lanes: Option<LanesWanted>,
+}
+
+/// Which spans of a video are asked about, as [`Sweep::new`] has it.
+pub(super) struct LanesWanted {
+    pub length: Pts,
+    pub hop: Pts,
+    /// Runs of them, the first and the last of each; `None`: all.
+    pub spans: Option<Vec<(u32, u32)>>,
+    /// Where the video ends.
+    pub end: Pts,
 }
 
 /// What it answered.
@@ -38,6 +52,8 @@ pub(super) struct Outcome {
     /// Of the classes of `scores`, after DA_j.
     pub embeddings: Arc<Vec<ClassEmbedding>>,
     pub scale: Option<Arc<MotionScale>>,
+    /// Where they were wanted.
+    pub lanes: Option<Lanes>,
 }
 
 /// Loads the model, asks one question and scores the answer; progress goes to stderr when that is a terminal.
@@ -100,7 +116,80 @@ fn drive(engine: &Engine, bar: &ProgressBar, request: Request) -> Result<Outcome
     else {
         return Err(CliError::Engine("the engine gave an answer without scores".to_owned()));
     };
-    Ok(Outcome { model, device, answer, scores: scored.scores, notes, embeddings, scale })
+    let names = || scored.scores.classes.iter().map(|c| c.name.clone()).collect();
+    let lanes = request.lanes.as_ref().map(|wanted| {
+        let sweep = Arc::new(Sweep::new(question(&model, &device), wanted.end, wanted.length, wanted.hop));
+        lanes(engine, bar, request.video, wanted, (sweep, names()))
+    });
+    let lanes = lanes.transpose()?;
+    Ok(Outcome { model, device, answer, scores: scored.scores, notes, embeddings, scale, lanes })
+}
+
+/// Spans that are asked about before the first of them is answered.
+const AHEAD: usize = 4;
+/// More spans than this nobody waits for.
+const MOST: u32 = 100_000;
+
+/// Asks about one span after the other.
+fn lanes(
+    engine: &Engine,
+    bar: &ProgressBar,
+    video: &Arc<Source>,
+    wanted: &LanesWanted,
+    (sweep, names): (Arc<Sweep>, Vec<String>),
+) -> Result<Lanes, CliError> {
+    let all = sweep.spans();
+    if all > MOST {
+        let text = format!("the lanes would be of {all} spans, more than {MOST}; choose longer ones");
+        return Err(CliError::Usage(text));
+    }
+    let mut spans: Vec<u32> = match &wanted.spans {
+        None => (0..all).collect(),
+        Some(runs) => runs.iter().flat_map(|(a, b)| *a..=(*b).min(all - 1)).collect(),
+    };
+    spans.reverse();
+    let total = spans.len();
+    let (mut open, mut rows) = (HashMap::new(), Vec::with_capacity(total));
+    let mut ask = |open: &mut HashMap<QuestionId, u32>| {
+        while open.len() < AHEAD
+            && let Some(k) = spans.pop()
+        {
+            open.insert(engine.ask(video, sweep.question(k), Rank::Background), k);
+        }
+    };
+    ask(&mut open);
+    let mut failed = 0;
+    while !open.is_empty() {
+        show(bar, "lanes", Some((rows.len(), total)));
+        let found = wait(engine, bar, |event| match event {
+            Event::Answered { answer, scored } => {
+                let k = open.remove(&answer.id)?;
+                let scored = scored
+                    .ok_or_else(|| CliError::Engine("the engine gave an answer without scores".to_owned()));
+                Some(scored.map(|scored| Some(Row::new(k, &Point::of(&answer), &scored.scores))))
+            }
+            Event::Failed { question, message } => open.remove(&question).map(|k| {
+                let span = sweep.span(k);
+                let (a, b) = (span.start.secs(), span.end.secs());
+                bar.suspend(|| eprintln!("note: no lanes from {a:.3} s to {b:.3} s: {message}"));
+                Ok(None)
+            }),
+            Event::Dropped { question } if open.contains_key(&question) => {
+                Some(Err(CliError::Engine("the device was lost on the way; start again".to_owned())))
+            }
+            _ => None,
+        })?;
+        match found {
+            Some(row) => rows.push(row),
+            None => failed += 1,
+        }
+        ask(&mut open);
+    }
+    if rows.is_empty() && failed > 0 {
+        return Err(CliError::Engine("no span of the lanes can be read".to_owned()));
+    }
+    rows.sort_by_key(|row: &Row| row.span);
+    Ok(Lanes { sweep, end: wanted.end, classes: names.len(), names, rows })
 }
 
 /// Blocks until `done` makes something of an event.

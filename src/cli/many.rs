@@ -105,6 +105,7 @@ impl Many {
     fn cut(&self, item: &Item, arguments: &Arguments) -> Cut {
         let (start, end) = (item.start.unwrap_or(Pts(0)), item.end);
         let order = arguments.order.clone().unwrap_or_default();
+        let crop = arguments.crop.unwrap_or_default();
         let spans =
             self.span_s.map(|span| (Pts::from_secs(span), Pts::from_secs(self.hop_s.unwrap_or(span))));
         Box::new(move |times| {
@@ -115,7 +116,7 @@ impl Many {
                     .ok_or_else(|| format!("it gives more than {MOST} clips; choose a longer --hop-s"))?,
                 None => vec![whole],
             };
-            let clip = |span| ClipSpec { order: order.clone(), ..ClipSpec::segments(span) };
+            let clip = |span| ClipSpec { order: order.clone(), crop, ..ClipSpec::segments(span) };
             Ok(spans.into_iter().map(clip).collect())
         })
     }
@@ -161,6 +162,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         (arguments.csv.is_some(), "--csv"),
         (arguments.npz.is_some(), "--npz"),
         (arguments.figure.is_some(), "--figure"),
+        (arguments.lanes.is_some(), "--lanes"),
+        (arguments.lanes_csv.is_some(), "--lanes-csv"),
         (arguments.video_out.is_some(), "--video-out"),
         (arguments.clip.is_some(), "--clip"),
         (arguments.start.is_some(), "--start-s"),
@@ -241,7 +244,7 @@ fn settings(
     format: Format,
 ) -> String {
     let many = &arguments.many;
-    let all = serde_json::json!([
+    let mut all = serde_json::json!([
         session.info.identity,
         device.name,
         prompts,
@@ -253,6 +256,10 @@ fn settings(
         many.hop_s,
         format!("{format:?}"),
     ]);
+    // Only where it is not the centre: runs from before there was a choice go on.
+    if let (Some(crop), Some(all)) = (arguments.crop.filter(|crop| !crop.is_centre()), all.as_array_mut()) {
+        all.push(crop.to_string().into());
+    }
     blake3::hash(all.to_string().as_bytes()).to_hex()[..16].to_owned()
 }
 
@@ -462,7 +469,8 @@ fn write(output: &mut Output, line: std::io::Result<Vec<u8>>) -> Result<(), CliE
 }
 
 fn scope(spec: &ClipSpec, frames: usize) -> Scope {
-    Scope { start_s: spec.span.start.secs(), end_s: spec.span.end.secs(), frames }
+    let (start_s, end_s) = (spec.span.start.secs(), spec.span.end.secs());
+    Scope { start_s, end_s, frames, crop: spec.crop, size: (0, 0) }
 }
 
 #[cfg(test)]

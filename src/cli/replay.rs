@@ -1,13 +1,14 @@
 //! `motionlens replay`: computes an experiment again and says how its numbers compare with those that were seen.
 
 use super::analyze::{pictures, print};
-use super::drive::{Outcome, Request, ask};
+use super::drive::{LanesWanted, Outcome, Request, ask};
 use super::{CliError, ModelArguments};
 use crate::device::DeviceChoice;
 use crate::experiment::{CLOSE, Comparison, Experiment, ExperimentError, Verdict};
 use crate::export::ExportError;
 use crate::export::figure::{self, Spec};
 use crate::export::json::{Record, Video};
+use crate::export::lanes;
 use crate::export::report::Report;
 use crate::files::write_atomic;
 use crate::session::ModelSource;
@@ -69,6 +70,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
             experiment.clip.digest
         );
     }
+    let drawn = match &arguments.figure {
+        Some(_) => drawn(&arguments.file)?,
+        None => Drawn::Frames(None),
+    };
     let kind = if experiment.device.gpu { DeviceChoice::Auto } else { DeviceChoice::Cpu };
     let outcome = ask(Request {
         device: arguments.device.unwrap_or(kind),
@@ -79,6 +84,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         prompts: experiment.prompts.clone(),
         alpha: Some(experiment.alpha),
         scale: arguments.figure.is_some(),
+        lanes: match &drawn {
+            Drawn::Lanes(spec) => Some(LanesWanted {
+                length: spec.length,
+                hop: spec.hop,
+                spans: Some(spec.spans.clone()),
+                end: source.frames(&Cancel::default())?.end,
+            }),
+            Drawn::Frames(_) => None,
+        },
     })?;
     let same_model = outcome.model.identity == experiment.model.identity;
     if !same_model {
@@ -108,7 +122,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     };
     write(arguments, &report)?;
     if let Some(path) = &arguments.figure {
-        draw(path, &arguments.file, &experiment, &source, &outcome)?;
+        draw(path, drawn, &experiment, &source, &outcome)?;
         eprintln!("The figure is in {}", path.display());
     }
     let differs = format!(
@@ -147,10 +161,33 @@ fn model(arguments: &Arguments, experiment: &Experiment) -> Result<ModelSource, 
     }
 }
 
-/// Draws the figure that the file holds the spec of.
+/// What a file is a figure of.
+enum Drawn {
+    /// Of frames under layers; `None`: the file is no figure.
+    Frames(Option<Spec>),
+    Lanes(lanes::Spec),
+}
+
+fn drawn(file: &Path) -> Result<Drawn, CliError> {
+    let unreadable = |e: serde_json::Error| {
+        CliError::Experiment(ExperimentError::Format {
+            path: file.to_owned(),
+            reason: format!("what its figure shows cannot be read: {e}"),
+        })
+    };
+    let bytes = std::fs::read(file)
+        .map_err(|source| CliError::Experiment(ExperimentError::Io { path: file.to_owned(), source }))?;
+    if let Some(json) = figure::text(&bytes, lanes::SPEC) {
+        return serde_json::from_str(&json).map(Drawn::Lanes).map_err(unreadable);
+    }
+    let spec = figure::text(&bytes, figure::SPEC).map(|json| serde_json::from_str(&json));
+    spec.transpose().map(Drawn::Frames).map_err(unreadable)
+}
+
+/// Draws the figure.
 fn draw(
     path: &Path,
-    file: &Path,
+    drawn: Drawn,
     experiment: &Experiment,
     source: &Arc<Source>,
     outcome: &Outcome,
@@ -175,12 +212,14 @@ fn draw(
         model: model.folder.as_deref(),
         on_gpu: device.gpu,
     };
-    let spec = std::fs::read(file).ok().and_then(|bytes| figure::text(&bytes, figure::SPEC));
-    let spec = spec.and_then(|json| serde_json::from_str(&json).ok());
-    let spec = spec.unwrap_or_else(|| Spec::strip(report.style));
     let clip = (source.path(), record.video.digest.clone());
     let now = Experiment::new(clip, model, device, answer, experiment.prompts.clone(), scores);
-    Ok(figure::write(&report, &now, &spec, path)?)
+    match (drawn, &outcome.lanes) {
+        (Drawn::Lanes(spec), Some(lanes)) => lanes::write(&report, &now, (lanes, &spec), path)?,
+        (Drawn::Frames(Some(spec)), _) => figure::write(&report, &now, &spec, path)?,
+        _ => figure::write(&report, &now, &Spec::strip(report.style), path)?,
+    }
+    Ok(())
 }
 
 fn write(arguments: &Arguments, report: &Told<'_>) -> Result<(), CliError> {

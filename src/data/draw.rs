@@ -5,13 +5,13 @@
 use super::world::WorldRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Side of the canonical picture that all lengths are given in.
 pub const SIDE: f32 = 64.0;
 
 /// The drawn shapes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
     Circle,
@@ -79,7 +79,7 @@ pub struct Pose {
 }
 
 /// A coloured shape.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Object {
     pub shape: Shape,
     /// Index into [`COLOURS`].

@@ -5,10 +5,11 @@
 //! length; at 64 × 64 and T = 8 it is the training distribution.
 
 use super::draw::{Background, COLOURS, Object, Pose, Shape, blend, mask, random_object};
+use super::track::Track;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Frames of a training clip.
 pub const FRAMES: usize = 8;
@@ -52,7 +53,7 @@ impl Direction {
 }
 
 /// What else the mover does on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Manner {
     Steadily,
@@ -158,12 +159,33 @@ impl Motion {
     }
 }
 
+/// Where a mover goes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Course {
+    /// In a direction, at an even pace; half the time through the centre.
+    Straight { direction: Direction, length: f32, centre: [f32; 2] },
+    /// Along a track, so many times as fast as would bring it to the end with the last frame; there it waits.
+    Drawn { track: Track, speed: f32 },
+}
+
+impl Course {
+    /// The place at time `u` from 0 (first frame) to 1 (last frame).
+    fn at(&self, u: f32) -> [f32; 2] {
+        match self {
+            Self::Straight { direction, length, centre } => {
+                let v = direction.vector();
+                [0, 1].map(|i| centre[i] + v[i] * length * (u - 0.5))
+            }
+            Self::Drawn { track, speed } => track.at(u * speed),
+        }
+    }
+}
+
 /// The path of a mover: all that is random about a motion, so that it can be drawn at any number of frames.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Path {
-    motion: Motion,
-    length: f32,
-    centre: [f32; 2],
+    course: Course,
+    manner: Manner,
     radius: f32,
     angle: f32,
     /// Radians over the whole clip.
@@ -176,41 +198,51 @@ pub struct Path {
 impl Path {
     /// A random path of the class. Paths are centred, so that playing one backwards gives a path of the mirror class.
     pub fn random(rng: &mut WorldRng, motion: Motion) -> Self {
-        let v = motion.direction.vector();
+        let Motion { direction, manner } = motion;
+        let v = direction.vector();
         let across = [-v[1], v[0]];
         let length = rng.random_range(20.0..34.0);
         let along: f32 = rng.random_range(-4.0..4.0);
         let aside: f32 = rng.random_range(-13.0..13.0);
-        let radius = match motion.manner {
+        let radius = match manner {
             Manner::Growing | Manner::Shrinking => rng.random_range(0.85..1.15),
             _ => rng.random_range(6.0..10.0),
         };
+        let centre = [0, 1].map(|i| 31.5 + v[i] * along + across[i] * aside);
+        Self::along(rng, Course::Straight { direction, length, centre }, manner, radius)
+    }
+
+    /// Along a given course; how it turns, blinks and shakes is random. `radius`: of a mover that grows or shrinks in eighths of
+    /// what it has half the time.
+    pub fn along(rng: &mut WorldRng, course: Course, manner: Manner, radius: f32) -> Self {
         let turn: f32 = rng.random_range(0.35..0.75);
         let sign = if rng.random() { 1.0 } else { -1.0 };
         Self {
-            motion,
-            length,
-            centre: [0, 1].map(|i| 31.5 + v[i] * along + across[i] * aside),
+            course,
+            manner,
             radius,
             angle: rng.random_range(0.0..std::f32::consts::TAU),
-            spin: if motion.manner == Manner::Spinning { sign * turn * (FRAMES - 1) as f32 } else { 0.0 },
+            spin: if manner == Manner::Spinning { sign * turn * (FRAMES - 1) as f32 } else { 0.0 },
             blink_phase: rng.random(),
             shake: std::array::from_fn(|_| [rng.random_range(-4.0..4.0), rng.random_range(-4.0..4.0)]),
         }
     }
 
+    /// The same by another course.
+    pub fn with_course(self, course: Course) -> Self {
+        Self { course, ..self }
+    }
+
+    pub fn course(&self) -> &Course {
+        &self.course
+    }
+
     /// The pose at time `u` from 0 (first frame) to 1 (last frame).
     pub fn pose(&self, u: f32) -> Pose {
-        let v = self.motion.direction.vector();
-        let mut pose = Pose {
-            x: self.centre[0] + v[0] * self.length * (u - 0.5),
-            y: self.centre[1] + v[1] * self.length * (u - 0.5),
-            radius: self.radius,
-            angle: self.angle + self.spin * u,
-            opacity: 1.0,
-        };
+        let [x, y] = self.course.at(u);
+        let mut pose = Pose { x, y, radius: self.radius, angle: self.angle + self.spin * u, opacity: 1.0 };
         let step = u * (FRAMES - 1) as f32;
-        match self.motion.manner {
+        match self.manner {
             Manner::Steadily | Manner::Spinning => {}
             Manner::Growing => pose.radius = self.radius * (4.0 + 8.0 * u),
             Manner::Shrinking => pose.radius = self.radius * (12.0 - 8.0 * u),
@@ -240,7 +272,6 @@ pub fn mover_shape(rng: &mut WorldRng, manner: Manner) -> Shape {
 /// One clip as a description; draw its frames with [`Scene::frame`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scene {
-    pub motion: Motion,
     pub background: Background,
     pub mover: Object,
     pub path: Path,
@@ -265,7 +296,7 @@ impl Scene {
             };
             (object, pose)
         });
-        Self { motion, background, mover, path: Path::random(rng, motion), distractor }
+        Self { background, mover, path: Path::random(rng, motion), distractor }
     }
 
     /// Frame `t` of `frames` at `size` × `size`, interleaved RGB floats 0–1.
@@ -279,7 +310,8 @@ impl Scene {
         (0..frames).map(|t| self.frame_over(still.clone(), t, frames, size)).collect()
     }
 
-    fn still(&self, size: usize) -> Vec<f32> {
+    /// What does not move: the picture that every frame is drawn over.
+    pub fn still(&self, size: usize) -> Vec<f32> {
         let mut picture = self.background.draw(size);
         if let Some((object, pose)) = &self.distractor {
             blend(&mut picture, &mask(object.shape, pose, size), pose.opacity, COLOURS[object.colour].1);
@@ -287,7 +319,8 @@ impl Scene {
         picture
     }
 
-    fn frame_over(&self, mut picture: Vec<f32>, t: usize, frames: usize, size: usize) -> Vec<f32> {
+    /// As [`Scene::frame`], over [`Scene::still`] of that size.
+    pub fn frame_over(&self, mut picture: Vec<f32>, t: usize, frames: usize, size: usize) -> Vec<f32> {
         let pose = self.pose(t, frames);
         blend(&mut picture, &mask(self.mover.shape, &pose, size), pose.opacity, COLOURS[self.mover.colour].1);
         for value in &mut picture {

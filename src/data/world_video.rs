@@ -3,13 +3,14 @@
 
 use super::cast::{Class, Scene};
 use super::draw::{self, COLOURS, Object, Pose};
+use super::drawing::{self, Drawing};
 use super::people::figure::{Joints, SHIRTS};
 use super::people::{self, StillKind};
 use super::world;
 use crate::files::write_atomic;
 use crate::video::{Pts, RgbImage, VideoError, encode::Mp4Writer};
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How a file is drawn.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,9 @@ struct Truth<'a> {
     /// Of the shape, or of the shirt of a person.
     mover_colour: &'static str,
     distractor: Option<Still>,
+    /// What a person has drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drawing: Option<&'a Drawing>,
     frames: Vec<Moment>,
 }
 
@@ -107,16 +111,61 @@ pub enum SynthError {
     #[error(transparent)]
     Video(#[from] VideoError),
     #[error("cannot write {path}: {reason}")]
-    Write { path: std::path::PathBuf, reason: String },
+    Write { path: PathBuf, reason: String },
 }
 
 /// Writes `path` (an mp4) and the truth beside it (same name, `.json`).
 pub fn write(path: &Path, class: Class, seed: u64, index: u64, format: Format) -> Result<(), SynthError> {
-    let scene = &scene(seed, index, class);
+    let scene = scene(seed, index, class);
+    let about = About { class: class.name(), unseen: class.is_unseen(), seed, index, drawing: None };
+    write_scene(path, &scene, about, format, &mut |_, _| true).map(|_| ())
+}
+
+/// The same of a drawing; where the truth is. `go_on` is given how many frames are written, and of how many. A clip of that name
+/// is replaced with its truth; a JSON file without a clip is somebody else's and is not.
+pub fn write_drawing(
+    path: &Path,
+    drawing: &Drawing,
+    go_on: &mut dyn FnMut(usize, usize) -> bool,
+) -> Result<PathBuf, SynthError> {
+    let truth = path.with_extension("json");
+    if truth.exists() && !path.exists() {
+        let reason = "a file of that name is there already; choose another name for the clip".to_owned();
+        return Err(SynthError::Write { path: truth, reason });
+    }
+    let about = About {
+        class: drawing.words(),
+        unseen: drawing.motion().is_some_and(|motion| motion.is_unseen()),
+        seed: drawing.seed,
+        index: 0,
+        drawing: Some(drawing),
+    };
+    write_scene(path, &Scene::Shape(drawing.scene()), about, drawing::FORMAT, go_on)
+}
+
+/// What a clip is called, and where it comes from.
+struct About<'a> {
+    class: String,
+    unseen: bool,
+    seed: u64,
+    index: u64,
+    drawing: Option<&'a Drawing>,
+}
+
+fn write_scene(
+    path: &Path,
+    scene: &Scene,
+    about: About<'_>,
+    format: Format,
+    go_on: &mut dyn FnMut(usize, usize) -> bool,
+) -> Result<PathBuf, SynthError> {
     let Format { size, frames, fps } = format;
     let mut writer = Mp4Writer::create(path, size as u32, size as u32, fps, 14)?;
-    for pixels in scene.frames(frames, size) {
-        writer.push(&to_image(&pixels, size))?;
+    for (t, pixels) in scene.frames(frames, size).iter().enumerate() {
+        if !go_on(t, frames) {
+            return Err(VideoError::Cancelled.into());
+        }
+        writer.push(&to_image(pixels, size))?;
     }
     writer.finish()?;
 
@@ -151,10 +200,11 @@ pub fn write(path: &Path, class: Class, seed: u64, index: u64, format: Format) -
         Scene::Shape(scene) => (draw::SIDE, Some(&scene.mover), COLOURS[scene.mover.colour].0),
         Scene::Person(scene) => (people::SIDE, None, SHIRTS[scene.look.shirt].0),
     };
+    let About { class, unseen, seed, index, drawing } = about;
     let truth = Truth {
         version: 1,
-        class: class.name(),
-        unseen: class.is_unseen(),
+        class,
+        unseen,
         seed,
         index,
         size,
@@ -163,10 +213,12 @@ pub fn write(path: &Path, class: Class, seed: u64, index: u64, format: Format) -
         mover,
         mover_colour,
         distractor,
+        drawing,
         frames: (0..frames).map(moment).collect(),
     };
     let path = path.with_extension("json");
     let fail = |reason: String| SynthError::Write { path: path.clone(), reason };
     let json = serde_json::to_vec(&truth).map_err(|e| fail(e.to_string()))?;
-    write_atomic(&path, &json).map_err(|e| fail(e.to_string()))
+    write_atomic(&path, &json).map_err(|e| fail(e.to_string()))?;
+    Ok(path)
 }

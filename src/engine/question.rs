@@ -13,7 +13,7 @@ pub struct Question {
     pub clip: ClipSpec,
     /// T, the frames that the model sees.
     pub frames: usize,
-    /// [`crate::session::ModelInfo::identity`]: weights, sizes, preprocessing with its crop, tokenizer.
+    /// [`crate::session::ModelInfo::identity`]: weights, sizes, preprocessing but for the crop, which is the clip's, tokenizer.
     pub model: String,
     /// [`crate::device::DeviceInfo::name`]: devices differ in the last digits.
     pub device: String,
@@ -38,6 +38,14 @@ impl Question {
     pub fn original(&self) -> Self {
         let clip = ClipSpec { order: Order::Forward, ..self.clip.clone() };
         Self { clip, surgery: Surgery::default(), ..self.clone() }
+    }
+
+    /// It differs from `other` at most in what a person drags, paints or draws, step by step: the surgery, the crop, and a film.
+    pub fn is_but_by_hand(&self, other: &Self) -> bool {
+        let films = self.source.is_film() && other.source.is_film();
+        let source = if films { other.source.clone() } else { self.source.clone() };
+        let clip = ClipSpec { crop: other.clip.crop, ..self.clip.clone() };
+        Self { source, clip, surgery: other.surgery.clone(), ..self.clone() } == *other
     }
 
     /// What is altered, in words: "frames reversed, motion off"; `None` where nothing is.
@@ -95,8 +103,8 @@ pub enum Rank {
 mod tests {
     use super::*;
     use crate::model::GateClamp;
-    use crate::video::Pts;
     use crate::video::clip::{Rule, Span};
+    use crate::video::{Crop, Pts};
 
     #[test]
     fn whatever_changes_the_answer_changes_the_id() {
@@ -131,6 +139,9 @@ mod tests {
             clip(&|c| c.order = Order::Reversed),
             clip(&|c| c.order = Order::Shuffled { seed: 1 }),
             clip(&|c| c.order = Order::Shuffled { seed: 2 }),
+            clip(&|c| c.crop = Crop::Letterbox),
+            clip(&|c| c.crop = Crop::at(0.1)),
+            clip(&|c| c.crop = Crop::at(0.2)),
             surgery(&|s| s.no_motion = true),
             surgery(&|s| s.no_static = true),
             surgery(&|s| s.no_vision_adapter = true),

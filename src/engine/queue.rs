@@ -74,6 +74,7 @@ pub struct PromptJob {
 pub struct Loaded {
     pub identity: Arc<str>,
     pub device: Arc<str>,
+    /// But for the crop, which is the question's.
     pub preprocess: Preprocess,
 }
 

@@ -8,7 +8,7 @@ use super::store::{Features, FrameKey};
 use crate::device::panic_message;
 use crate::video::FrameReader;
 use crate::video::SourceId;
-use crate::video::{Cancel, Pts, VideoError};
+use crate::video::{Cancel, Preprocess, Pts, VideoError};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -65,6 +65,7 @@ fn read(queue: &Queue, job: &Job, loaded: &Loaded, open: &mut Open) -> Result<Cl
             let key = FrameKey {
                 source: job.source.id().clone(),
                 pts: *pts,
+                crop: job.question.clip.crop,
                 model: loaded.identity.clone(),
                 device: loaded.device.clone(),
             };
@@ -77,6 +78,7 @@ fn read(queue: &Queue, job: &Job, loaded: &Loaded, open: &mut Open) -> Result<Cl
             }
         }
     }
+    let preprocess = Preprocess { crop: job.question.clip.crop, ..loaded.preprocess };
     let mut new = Vec::with_capacity(missing.len());
     if !missing.is_empty() {
         let mut reader = match open.take() {
@@ -88,8 +90,8 @@ fn read(queue: &Queue, job: &Job, loaded: &Loaded, open: &mut Open) -> Result<Cl
             reader.read(&missing, &job.stop, &mut |done, total| progress(done, total), &mut |pts, image| {
                 new.push(NewFrame {
                     pts,
-                    pixels: loaded.preprocess.apply(&image),
-                    crop: loaded.preprocess.crop_rect(image.width, image.height),
+                    pixels: preprocess.apply(&image),
+                    crop: preprocess.crop_rect(image.width, image.height),
                 });
             });
         // A handle that was stopped is as good as before, one that failed may not be.

@@ -3,6 +3,7 @@
 
 use super::event::Answer;
 use super::question::QuestionId;
+use crate::video::Crop;
 use crate::video::Pts;
 use crate::video::SourceId;
 use crate::video::preprocess::CropRect;
@@ -54,11 +55,12 @@ impl Memory {
     }
 }
 
-/// A frame of a video as one model sees it on one device.
+/// A frame of a video, cropped in one way, as one model sees it on one device.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FrameKey {
     pub source: SourceId,
     pub pts: Pts,
+    pub crop: Crop,
     /// Identity of the model.
     pub model: Arc<str>,
     pub device: Arc<str>,

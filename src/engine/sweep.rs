@@ -40,6 +40,12 @@ pub struct Sweep {
 }
 
 impl Sweep {
+    /// The length of the spans of a video that ends at `end`, where nobody has chosen one: a fifth of it, but no less than one second
+    /// and no more than four.
+    pub fn usual_length(end: Pts) -> Pts {
+        Pts::from_secs((end.secs() / 5.0).clamp(1.0, 4.0))
+    }
+
     /// Spans of `length`, `hop` apart, over a video that ends at `end`; both are rounded to whole steps of the grid, of which a
     /// span has T. A video shorter than the span is one span. `question`: everything but the clip's span and rule.
     pub fn new(question: Question, end: Pts, length: Pts, hop: Pts) -> Self {
@@ -48,11 +54,7 @@ impl Sweep {
         let steps = (end.0 / step.0).clamp(frames, i64::from(u32::MAX / 2)) as u32;
         let hop = ((hop.0 + step.0 / 2) / step.0).clamp(1, frames) as u32;
         let mut sweep = Self { first: question, step, hop, steps };
-        let clip = ClipSpec {
-            span: sweep.span(0),
-            rule: Rule::Grid { step },
-            order: sweep.first.clip.order.clone(),
-        };
+        let clip = ClipSpec { span: sweep.span(0), rule: Rule::Grid { step }, ..sweep.first.clip.clone() };
         sweep.first.clip = clip;
         sweep
     }
@@ -192,7 +194,7 @@ pub struct Point {
 }
 
 impl Point {
-    fn of(answer: &Answer) -> Self {
+    pub fn of(answer: &Answer) -> Self {
         let maps = &answer.evidence.maps;
         let mean = |data: &[f32]| data.iter().sum::<f32>() / data.len().max(1) as f32;
         Self {

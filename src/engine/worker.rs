@@ -406,6 +406,7 @@ impl Worker {
                 let key = FrameKey {
                     source: job.source.id().clone(),
                     pts: frame.pts,
+                    crop: job.question.clip.crop,
                     model: running.identity.clone(),
                     device: running.device.name.as_str().into(),
                 };

@@ -2,20 +2,20 @@
 //! the row's clips. Under it what it is of.
 
 use super::ExportError;
-use super::figure::{encode, paste};
+use super::figure::{FAINT, INK, encode, paste};
 use super::letters::Letters;
 use crate::files::write_atomic;
 use crate::video::RgbImage;
 use crate::view::{self, Colormap};
+use egui::FontId;
 use std::path::Path;
 
 const MARGIN: u32 = 16;
 const NAMES: u32 = 300;
-const INK: [u8; 3] = [20; 3];
-const FAINT: [u8; 3] = [90; 3];
 /// The row of a class without clips.
 const NOTHING: [u8; 3] = [225; 3];
-const TEXT: f32 = 10.0;
+const TEXT: FontId = FontId::proportional(10.0);
+const SMALL: FontId = FontId::proportional(12.0);
 
 /// Characters of a name that fit beside its row.
 const LONGEST: usize = 44;
@@ -52,7 +52,7 @@ fn draw(classes: &[String], counts: &[u32], caption: &[String]) -> RgbImage {
     let lines: Vec<&str> = caption.iter().map(String::as_str).chain([
         "Rows: the class of a clip. Columns: the class that was said, by the numbers of the rows. Colour: the share of the row's clips, 0 to 100%; grey: it has none.",
     ]).collect();
-    let foot: u32 = lines.iter().map(|line| letters.height(line, 12.0, width - 2 * MARGIN) + 2).sum();
+    let foot: u32 = lines.iter().map(|line| letters.height(line, SMALL, width - 2 * MARGIN) + 2).sum();
     let height = 2 * MARGIN + HEAD + matrix + 24 + foot;
     let mut out = RgbImage { width, height, data: vec![255; 3 * width as usize * height as usize] };
     let (left, top) = (MARGIN + NAMES, MARGIN + HEAD);
@@ -63,10 +63,10 @@ fn draw(classes: &[String], counts: &[u32], caption: &[String]) -> RgbImage {
         if i % apart == 0 {
             letters.write(&mut out, (left + along, top - 14), &(i + 1).to_string(), TEXT, 60, FAINT);
         }
-        if side >= TEXT as u32 {
+        if side >= TEXT.size as u32 {
             let more = if name.chars().count() > LONGEST { "…" } else { "" };
             let name: String = name.chars().take(LONGEST).collect();
-            let at = (MARGIN, top + along + (side - TEXT as u32) / 2);
+            let at = (MARGIN, top + along + (side - TEXT.size as u32) / 2);
             letters.write(&mut out, at, &format!("{} {name}{more}", i + 1), TEXT, 10_000, INK);
         }
     }
@@ -93,7 +93,7 @@ fn draw(classes: &[String], counts: &[u32], caption: &[String]) -> RgbImage {
     letters.write(&mut out, (left + 166, y - 1), "100%", TEXT, 60, FAINT);
     y += 16;
     for line in lines {
-        y += letters.write(&mut out, (MARGIN, y), line, 12.0, width - 2 * MARGIN, FAINT) + 2;
+        y += letters.write(&mut out, (MARGIN, y), line, SMALL, width - 2 * MARGIN, FAINT) + 2;
     }
     out
 }

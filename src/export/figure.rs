@@ -9,6 +9,7 @@ use crate::experiment::Experiment;
 use crate::files::write_atomic;
 use crate::video::RgbImage;
 use crate::view::{Colormap, Layer, Style, draw};
+use egui::FontId;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -17,10 +18,11 @@ const MARGIN: u32 = 16;
 const GAP: u32 = 4;
 /// Width of the column of names and colour bars.
 const LABELS: u32 = 190;
-const TEXT: f32 = 14.0;
-const SMALL: f32 = 12.0;
-const INK: [u8; 3] = [20; 3];
-const FAINT: [u8; 3] = [90; 3];
+const TEXT: FontId = FontId::proportional(14.0);
+const SMALL: FontId = FontId::proportional(12.0);
+const TINY: FontId = FontId::proportional(10.0);
+pub(super) const INK: [u8; 3] = [20; 3];
+pub(super) const FAINT: [u8; 3] = [90; 3];
 
 /// The words of the metadata under which the experiment and the spec stand.
 pub const EXPERIMENT: &str = "motionlens:experiment";
@@ -75,21 +77,44 @@ pub fn write(
     spec: &Spec,
     path: &Path,
 ) -> Result<(), ExportError> {
+    let json = serde_json::to_string(spec).unwrap_or_default();
+    save(experiment, path, receipt(report), (SPEC, json), |lines| compose(report, spec, lines))
+}
+
+/// Writes a picture with its receipt: what it is of (`about`, line by line) and the command that makes it again stand under it, and in its
+/// metadata with the experiment and what it shows (`spec`: under which word, and its JSON).
+pub(super) fn save(
+    experiment: &Experiment,
+    path: &Path,
+    about: Vec<String>,
+    (word, spec): (&str, String),
+    compose: impl FnOnce(&[String]) -> RgbImage,
+) -> Result<(), ExportError> {
     let experiment = experiment.at(path);
     let name = path.file_name().map_or_else(|| "figure.png".into(), |n| n.to_string_lossy());
     let command = command(&name);
-    let picture = compose(report, spec, &command);
-    let json = |value: serde_json::Result<String>| value.unwrap_or_default();
     let texts = [
         ("Software", experiment.program.clone()),
-        ("Description", receipt(report).join("\n")),
-        ("motionlens:command", command),
-        (SPEC, json(serde_json::to_string(spec))),
-        (EXPERIMENT, json(serde_json::to_string(&experiment))),
+        ("Description", about.join("\n")),
+        ("motionlens:command", command.clone()),
+        (word, spec),
+        // Plain data with string keys: it always has a JSON form.
+        (EXPERIMENT, serde_json::to_string(&experiment).unwrap_or_default()),
     ];
+    let mut lines = about;
+    lines.push(format!("{AGAIN}{command}"));
+    let picture = compose(&lines);
     let bytes = encode(&picture, &texts)
         .map_err(|e| ExportError::Write { path: path.to_owned(), source: e.into() })?;
     write_atomic(path, &bytes).map_err(|source| ExportError::Write { path: path.to_owned(), source })
+}
+
+/// What stands before the command in a figure.
+const AGAIN: &str = "made again by: ";
+
+/// The letters of a line of the receipt: in others two hyphens look like a dash.
+pub(super) fn font_of(line: &str) -> FontId {
+    if line.starts_with(AGAIN) { FontId::monospace(11.0) } else { SMALL }
 }
 
 /// The command that makes the figure of this name again.
@@ -99,7 +124,7 @@ fn command(name: &str) -> String {
 }
 
 /// What the figure is of, line by line.
-fn receipt(report: &Report<'_>) -> Vec<String> {
+pub(super) fn receipt(report: &Report<'_>) -> Vec<String> {
     let r = report.record;
     let name = Path::new(&r.video.path).file_name().unwrap_or_default().to_string_lossy();
     let mut lines = vec![
@@ -123,7 +148,8 @@ fn winners(report: &Report<'_>) -> String {
     if best.is_empty() { "no class has a share".to_owned() } else { best.join(", ") }
 }
 
-fn compose(report: &Report<'_>, spec: &Spec, command: &str) -> RgbImage {
+/// The pictures of the layers with these lines under them.
+pub(super) fn compose(report: &Report<'_>, spec: &Spec, lines: &[String]) -> RgbImage {
     let style = Style {
         magnitudes: spec.magnitudes,
         opacity: spec.opacity,
@@ -140,12 +166,10 @@ fn compose(report: &Report<'_>, spec: &Spec, command: &str) -> RgbImage {
     let columns = (frames.len() as u32).max(1);
     let width = (2 * MARGIN + LABELS + columns * (cell + GAP)).max(640);
     let mut letters = Letters::default();
-    let mut lines = receipt(report);
-    lines.push(format!("made again by: {command}"));
     let text_width = width - 2 * MARGIN;
     let head = 20;
     let rows = spec.layers.len() as u32 * (cell_height.max(70) + GAP);
-    let foot: u32 = lines.iter().map(|line| letters.height(line, SMALL, text_width) + 2).sum();
+    let foot: u32 = lines.iter().map(|line| letters.height(line, font_of(line), text_width) + 2).sum();
     let height = 2 * MARGIN + head + rows + GAP + foot;
     let mut out = RgbImage { width, height, data: vec![255; 3 * width as usize * height as usize] };
     for (column, t) in frames.iter().enumerate() {
@@ -163,8 +187,8 @@ fn compose(report: &Report<'_>, spec: &Spec, command: &str) -> RgbImage {
         y += cell_height.max(70) + GAP;
     }
     y += GAP;
-    for line in &lines {
-        y += letters.write(&mut out, (MARGIN, y), line, SMALL, text_width, FAINT) + 2;
+    for line in lines {
+        y += letters.write(&mut out, (MARGIN, y), line, font_of(line), text_width, FAINT) + 2;
     }
     out
 }
@@ -190,9 +214,9 @@ fn label(
         y += letters.write(out, (MARGIN + bar.width.saturating_sub(36), y), &hi, SMALL, width, INK);
     }
     if let Some(cut) = layer.cut(&report.answer.evidence.maps, style) {
-        y += letters.write(out, (MARGIN, y), &cut, 10.0, width, FAINT);
+        y += letters.write(out, (MARGIN, y), &cut, TINY, width, FAINT);
     }
-    letters.write(out, (MARGIN, y), layer.quantity(), 10.0, width, FAINT);
+    letters.write(out, (MARGIN, y), layer.quantity(), TINY, width, FAINT);
 }
 
 /// Lays a picture over another with its left upper corner there; what does not fit is left out.

@@ -6,7 +6,7 @@ use crate::model::Surgery;
 use crate::score::{ClassEmbedding, ClassScore, Scores};
 use crate::session::{Map, ModelInfo};
 use crate::video::clip::Order;
-use crate::video::{Pts, Span};
+use crate::video::{Crop, Pts, Span};
 use serde::Serialize;
 
 /// What `analyze --json` writes.
@@ -57,18 +57,30 @@ pub struct Model {
     pub head: &'static str,
 }
 
-/// A span and how many of its frames were sampled.
+/// A span, how many of its frames were sampled, and what of their pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Scope {
     pub start_s: f64,
     pub end_s: f64,
     pub frames: usize,
+    /// Absent where it is the centre.
+    #[serde(skip_serializing_if = "Crop::is_centre", serialize_with = "as_text")]
+    pub crop: Crop,
+    /// Width and height of the picture; (0, 0) where they are not known.
+    #[serde(skip)]
+    pub size: (u32, u32),
+}
+
+/// As `--crop` takes it.
+fn as_text<S: serde::Serializer>(crop: &Crop, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(crop)
 }
 
 impl Scope {
-    /// For people: "0.000 s to 10.300 s, 8 frames".
+    /// For people: "0.000 s to 10.300 s, 8 frames", and what of the picture, where that is not the centre.
     pub fn in_words(&self) -> String {
-        format!("{:.3} s to {:.3} s, {} frames", self.start_s, self.end_s, self.frames)
+        let crop = self.crop.words(self.size).map_or_else(String::new, |words| format!(", {words}"));
+        format!("{:.3} s to {:.3} s, {} frames{crop}", self.start_s, self.end_s, self.frames)
     }
 }
 
@@ -174,6 +186,7 @@ impl Record {
     ) -> Self {
         notes.extend(far_apart(&answer.frames));
         let Span { start, end } = answer.question.clip.span;
+        let (crop, size) = (answer.question.clip.crop, (video.width, video.height));
         let classes = scores.classes.iter().enumerate().map(|(i, c)| {
             let text = embeddings.and_then(|list| list.get(i));
             Class {
@@ -191,7 +204,13 @@ impl Record {
                 head: if model.head_trained { "trained" } else { "untrained" },
             },
             device: format!("{}{software}", device.name),
-            scope: Scope { start_s: start.secs(), end_s: end.secs(), frames: answer.frames.len() },
+            scope: Scope {
+                start_s: start.secs(),
+                end_s: end.secs(),
+                frames: answer.frames.len(),
+                crop,
+                size,
+            },
             altered: Altered::of(&answer.question),
             frames: answer.frames.iter().map(|pts| Frame { pts_s: pts.secs() }).collect(),
             alpha: scores.alpha,

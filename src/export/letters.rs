@@ -1,8 +1,8 @@
 //! Text on a picture, with the window's own letters and without a window.
 
 use crate::video::RgbImage;
+use egui::Color32;
 use egui::epaint::text::{FontDefinitions, FontId, Fonts, TextOptions};
-use egui::{Color32, FontFamily};
 
 /// The letters, ready to be written with.
 pub struct Letters {
@@ -16,20 +16,18 @@ impl Default for Letters {
 }
 
 impl Letters {
-    /// Writes `text` with its left upper corner at `(x, y)` in pixels, in letters of `size` pixels, broken into lines of at most
-    /// `width` pixels; what lies outside the picture is left out. Gives the height of what was written.
+    /// Writes `text` with its left upper corner at `(x, y)` in pixels, broken into lines of at most `width` pixels; what lies outside the picture is left out. Gives the height of what was written.
     pub fn write(
         &mut self,
         picture: &mut RgbImage,
         (x, y): (u32, u32),
         text: &str,
-        size: f32,
+        font: FontId,
         width: u32,
         colour: [u8; 3],
     ) -> u32 {
-        let font = FontId::new(size, FontFamily::Proportional);
         let mut view = self.fonts.with_pixels_per_point(1.0);
-        let galley = view.layout(text.to_owned(), font, Color32::WHITE, width as f32);
+        let galley = view.layout(known(text), font, Color32::WHITE, width as f32);
         let atlas = view.image();
         for row in &galley.rows {
             for glyph in row.row.glyphs.iter().filter(|g| !g.uv_rect.is_nothing()) {
@@ -49,10 +47,21 @@ impl Letters {
         galley.size().y.ceil() as u32
     }
 
-    /// The height that [`Letters::write`] would give.
-    pub fn height(&mut self, text: &str, size: f32, width: u32) -> u32 {
-        self.write(&mut RgbImage { width: 0, height: 0, data: Vec::new() }, (0, 0), text, size, width, [0; 3])
+    /// The width of `text` on one line, in pixels.
+    pub fn width(&mut self, text: &str, font: FontId) -> u32 {
+        let mut view = self.fonts.with_pixels_per_point(1.0);
+        view.layout_no_wrap(known(text), font, Color32::WHITE).size().x.ceil() as u32
     }
+
+    /// The height that [`Letters::write`] would give.
+    pub fn height(&mut self, text: &str, font: FontId, width: u32) -> u32 {
+        self.write(&mut RgbImage { width: 0, height: 0, data: Vec::new() }, (0, 0), text, font, width, [0; 3])
+    }
+}
+
+/// The same with letters that the fonts within the program have: they lack the sign of a norm.
+fn known(text: &str) -> String {
+    text.replace('‖', "|")
 }
 
 fn blend(picture: &mut RgbImage, (x, y): (i64, i64), colour: [u8; 3], cover: u8) {
@@ -76,14 +85,17 @@ mod tests {
         let mut letters = Letters::default();
         let white = RgbImage { width: 120, height: 40, data: vec![255; 3 * 120 * 40] };
         let mut picture = white.clone();
-        let one = letters.write(&mut picture, (2, 2), "motion 0.5", 14.0, 1000, [0; 3]);
+        let one = letters.write(&mut picture, (2, 2), "motion 0.5", FontId::proportional(14.0), 1000, [0; 3]);
         let dark = picture.data.chunks_exact(3).filter(|p| p[0] < 100).count();
         assert!((20..1000).contains(&dark), "{dark} dark pixels");
         assert!((10..30).contains(&one), "{one}");
-        assert!(letters.height("many words that need more than a line", 14.0, 60) >= 3 * one);
+        assert!(
+            letters.height("many words that need more than a line", FontId::proportional(14.0), 60)
+                >= 3 * one
+        );
         // Outside the picture nothing happens.
         let mut outside = white.clone();
-        letters.write(&mut outside, (500, 500), "x", 14.0, 100, [0; 3]);
+        letters.write(&mut outside, (500, 500), "x", FontId::proportional(14.0), 100, [0; 3]);
         assert_eq!(outside, white);
     }
 }

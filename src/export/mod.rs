@@ -1,10 +1,12 @@
-//! What leaves the program: the analysis as JSON, CSV and NPZ, a figure with its receipt, the clip with its maps as MP4, and
-//! a report folder; the confusion matrix of an evaluation. No window and no model needed: everything here works on plain data.
+//! What leaves the program: the analysis as JSON, CSV and NPZ, figures with their receipt, the lanes as CSV, the clip with its maps as
+//! MP4, and a report folder; the confusion matrix of an evaluation. No window and no model needed: everything here works on plain data.
 
 pub mod arrays;
+mod chart;
 pub mod confusion;
 pub mod figure;
 pub mod json;
+pub mod lanes;
 mod letters;
 pub mod lines;
 pub mod overlay;
@@ -28,18 +30,36 @@ pub enum Form {
     Csv,
     Json,
     Npz,
+    /// A figure of the lanes, and their numbers.
+    Lanes,
+    LanesCsv,
     /// The span under the layer on show.
     Video,
 }
 
 impl Form {
-    pub const ALL: [Form; 6] = [Form::Figure, Form::Strip, Form::Video, Form::Csv, Form::Json, Form::Npz];
+    pub const ALL: [Form; 8] = [
+        Form::Figure,
+        Form::Strip,
+        Form::Lanes,
+        Form::Video,
+        Form::Csv,
+        Form::LanesCsv,
+        Form::Json,
+        Form::Npz,
+    ];
+
+    /// It is of the lanes, and not of the analysis alone.
+    pub fn is_of_lanes(self) -> bool {
+        matches!(self, Form::Lanes | Form::LanesCsv)
+    }
 
     /// In file names and titles.
     pub fn word(self) -> &'static str {
         match self {
             Form::Figure => "figure",
             Form::Strip => "filmstrip",
+            Form::Lanes | Form::LanesCsv => "lanes",
             Form::Csv | Form::Json | Form::Npz => "scores",
             Form::Video => "video",
         }
@@ -47,8 +67,8 @@ impl Form {
 
     pub fn extension(self) -> &'static str {
         match self {
-            Form::Figure | Form::Strip => "png",
-            Form::Csv => "csv",
+            Form::Figure | Form::Strip | Form::Lanes => "png",
+            Form::Csv | Form::LanesCsv => "csv",
             Form::Json => "json",
             Form::Npz => "npz",
             Form::Video => "mp4",

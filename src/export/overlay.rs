@@ -88,7 +88,14 @@ fn frame(report: &Report<'_>, layer: Layer, at: Pts, picture: &RgbImage, letters
         _ => format!("{:.3} s · {}: map of {:.3} s", at.secs(), layer.name(), of.secs()),
     };
     let altered = report.altered().map_or(String::new(), |a| format!(" · {a}"));
-    letters.write(&mut out, (6, height + 4), &format!("{words}{altered}"), 13.0, 10_000, [230; 3]);
+    letters.write(
+        &mut out,
+        (6, height + 4),
+        &format!("{words}{altered}"),
+        egui::FontId::proportional(13.0),
+        10_000,
+        [230; 3],
+    );
     out
 }
 

@@ -17,9 +17,13 @@ pub fn command(record: &Record, question: &Question, model: Option<&Path>, on_gp
     let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
     // Plain data with string keys: it always has a JSON form.
     let json = |value: serde_json::Result<String>| value.unwrap_or_default();
-    if question.clip == ClipSpec::segments(question.clip.span) {
+    let crop = question.clip.crop;
+    if question.clip == (ClipSpec { crop, ..ClipSpec::segments(question.clip.span) }) {
         option("--start-s", record.scope.start_s.to_string());
         option("--end-s", record.scope.end_s.to_string());
+        if !crop.is_centre() {
+            option("--crop", crop.to_string());
+        }
     } else {
         option("--clip", json(serde_json::to_string(&question.clip)));
     }

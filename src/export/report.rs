@@ -1,13 +1,16 @@
 //! A folder that shows one analysis without the program: a page that needs nothing else, a PNG per sampled frame and layer, a
-//! contact sheet, the scores and the prompts as JSON. It is always a folder of its own, made for it inside the one that was
+//! contact sheet, the lanes, the scores, the prompts and the experiment as JSON. It is always a folder of its own, made for it inside the one that was
 //! chosen: nothing that lies there is touched, an older report no more than anything else.
 
 use super::json::Record;
-use super::page::{self, Row};
+use super::lanes::{self, Lanes};
+use super::page::{self, Page, Row, Stage};
 use super::{ExportError, repeat};
 use crate::engine::Answer;
+use crate::experiment::Experiment;
 use crate::files::write_atomic;
 use crate::prompt::PromptSet;
+use crate::score::{ClassEmbedding, Scores};
 use crate::video::{Order, RgbImage};
 use crate::view::{Layer, Style, draw};
 use image::imageops::{self, FilterType};
@@ -16,12 +19,16 @@ use std::sync::Arc;
 
 /// Pictures are scaled down to this side at most: a report is for looking at, the clip is still there.
 const LONGEST_SIDE: u32 = 960;
-/// Width of one picture on the page and in the contact sheet, in pixels.
+/// Width of a picture of the stage on the page, in pixels.
+const STAGE_WIDTH: u32 = 480;
+/// Width of one picture of the table of maps and in the contact sheet, in pixels.
 const CELL_WIDTH: u32 = 200;
 /// Rows between the views of the contact sheet, and columns between its frames, in pixels.
 const GAP: u32 = 4;
 /// The prompt set of a report, which its command reads.
 pub const PROMPTS: &str = "prompts.json";
+/// The experiment of a report, which `replay` reads.
+pub const EXPERIMENT: &str = "experiment.json";
 
 /// Everything that a report says.
 pub struct Report<'a> {
@@ -35,6 +42,19 @@ pub struct Report<'a> {
     /// The model's folder; `None` for the embedded one.
     pub model: Option<&'a Path>,
     pub on_gpu: bool,
+}
+
+/// What a report folder has beside the analysis.
+pub struct Contents<'a> {
+    pub experiment: &'a Experiment,
+    /// With the cosine of every prompt; `None`: they are of other prompts than the report's.
+    pub scores: Option<&'a Scores>,
+    /// The text sides of their classes; empty where they are not known.
+    pub texts: &'a [ClassEmbedding],
+    /// What a sweep has found, and what of it is drawn.
+    pub lanes: Option<(&'a Lanes, &'a lanes::Spec)>,
+    /// The layer and the sampled frame on the stage.
+    pub stage: (Layer, usize),
 }
 
 impl Report<'_> {
@@ -52,8 +72,9 @@ impl Report<'_> {
     }
 
     /// Writes the report into a new folder inside `parent`, which is made where it is missing, and gives the folder: in it are
-    /// `index.html`, `{layer}-{frame}.png`, `contact-sheet.png`, `scores.json` and `prompts.json`.
-    pub fn write(&self, parent: &Path) -> Result<PathBuf, ExportError> {
+    /// `index.html`, `{layer}-{frame}.png`, `contact-sheet.png`, `scores.json`, `prompts.json` and `experiment.json`, and where there
+    /// are lanes `lanes.png` and `lanes.csv`.
+    pub fn write(&self, parent: &Path, contents: &Contents<'_>) -> Result<PathBuf, ExportError> {
         let folder = new_folder(parent, &self.record.video.path)?;
         let mut rows = Vec::with_capacity(Layer::ALL.len());
         let pictures: Vec<RgbImage> = self.pictures.iter().map(|p| shrink(p, LONGEST_SIDE)).collect();
@@ -74,8 +95,31 @@ impl Report<'_> {
         let json = self.record.to_json().map_err(|e| at(&path)(e.into()))?;
         write_atomic(&path, &json).map_err(at(&path))?;
         self.prompts.save(&folder.join(PROMPTS))?;
+        let path = folder.join(EXPERIMENT);
+        let experiment = contents.experiment.at(&path);
+        let experiment = serde_json::to_string_pretty(&experiment).map_err(|e| at(&path)(e.into()))?;
+        write_atomic(&path, experiment.as_bytes()).map_err(at(&path))?;
+        if let Some((found, spec)) = contents.lanes {
+            lanes::write(self, contents.experiment, (found, spec), &folder.join("lanes.png"))?;
+            lanes::write_table(found, &folder.join("lanes.csv"))?;
+        }
 
         let path = folder.join("index.html");
+        let (layer, frame) = contents.stage;
+        let stage = pictures.get(frame).map(|picture| {
+            let picture = scale_to_width(picture, STAGE_WIDTH.min(picture.width));
+            let drawn = draw(layer, self.answer, frame, &picture, self.style);
+            Ok::<_, ExportError>(Stage {
+                layer,
+                frame,
+                pictures: [png(&picture, &path)?, png(&drawn, &path)?],
+            })
+        });
+        let stage = stage.transpose()?;
+        let lanes = contents.lanes.map(|both| {
+            Ok::<_, ExportError>((png(&lanes::picture(self, both, &[]), &path)?, both.0.in_words()))
+        });
+        let lanes = lanes.transpose()?;
         let rows = rows.iter().map(|(layer, cells)| {
             let pictures = cells.iter().map(|cell| png(cell, &path)).collect::<Result<_, _>>()?;
             let scale =
@@ -86,7 +130,18 @@ impl Report<'_> {
         let rows = rows.collect::<Result<Vec<_>, ExportError>>()?;
         let command = repeat::command(self.record, &self.answer.question, self.model, self.on_gpu);
         let legend = |layer: Layer| png(&page::legend(layer, self.style), &path);
-        let page = page::page(self.record, self.prompts, &rows, &legend, &command)?;
+        let page = page::page(&Page {
+            record: self.record,
+            question: &self.answer.question,
+            prompts: self.prompts,
+            rows: &rows,
+            legend: &legend,
+            stage,
+            lanes,
+            numbers: &page::numbers(self.prompts, contents, &self.answer.evidence.embedding),
+            command: &command,
+            experiment: &experiment,
+        })?;
         write_atomic(&path, page.as_bytes()).map_err(at(&path))?;
         Ok(folder)
     }

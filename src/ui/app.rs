@@ -3,6 +3,7 @@
 
 mod analysis;
 mod comparing;
+mod drawing;
 mod experiment;
 mod kept;
 mod loss;
@@ -34,6 +35,7 @@ use super::trial::Trial;
 use super::truth::Known;
 use super::whiskers::Whiskers;
 use super::{bundled, experiment_ask, import, keys, messages, prompt_panel, theme, topbar, transport};
+use crate::data::drawing::Drawing;
 use crate::engine::{Answer, Engine, Event, Finding, Memory, Probe, Question, Scored, Sweep};
 use crate::prompt::PromptSet;
 use crate::video::{Player, Pts, VideoInfo, Wake};
@@ -80,6 +82,9 @@ pub struct App {
     rival: comparing::Rival,
     /// An experiment that is being put on show.
     experiment: Option<experiment::Opening>,
+    /// The clip that comes back when a person has drawn, and what was drawn last.
+    former: Option<drawing::Former>,
+    drawn_last: Drawing,
     gpus: loss::Gpus,
     /// What the engine was told last of the sweep, and of the answers that it is to watch.
     sweeping: sweeping::Told,
@@ -112,10 +117,12 @@ impl App {
             asked: None,
             scope: Scope::default(),
             range: (None, None),
+            easel: None,
             follow: false,
             around: scope::AROUND,
             anchor: Pts(0),
             order: Default::default(),
+            crop: Default::default(),
             surgery: Default::default(),
             scale: None,
             history: History::new(PromptSet::from_names(Vec::<String>::new())),
@@ -173,6 +180,8 @@ impl App {
             spawn: None,
             rival: comparing::Rival::default(),
             experiment: None,
+            former: None,
+            drawn_last: Drawing::default(),
             gpus: loss::Gpus::default(),
             sweeping: sweeping::Told::default(),
             memory: Memory::default(),
@@ -307,6 +316,7 @@ impl App {
                 }
             }
             Intent::Order(order) => s.order = order,
+            Intent::Crop(crop) => s.crop = crop,
             Intent::Surgery(surgery) => s.surgery = surgery,
             Intent::ResetAltered => (s.order, s.surgery) = Default::default(),
             Intent::GateWorth(on) => s.gate_worth = on,
@@ -375,6 +385,8 @@ impl App {
                 }
                 self.let_go_of_other_patch();
             }
+
+            Intent::Draw(draw) => self.draw_motion(draw),
 
             Intent::Snapshot => self.snapshot(ctx),
             Intent::Report(folder) => self.report(folder),
@@ -617,7 +629,7 @@ impl App {
         }
         self.poll_compare(ctx, now);
         self.ask_when_changed(now);
-        self.keep_sweeping();
+        self.keep_sweeping(now);
         self.ask_shelf();
         self.watch_answers();
         self.state.judge_by_truth();
@@ -626,6 +638,7 @@ impl App {
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());
         if let (Some(source), Some(shown)) = (source, &s.shown)
             && !(s.follow && s.playback.playing)
+            && s.easel.as_ref().is_none_or(|easel| easel.unrest(now).is_none())
         {
             self.pictures.thumbnails.want(&self.desk, source, &shown.answer.frames);
         }
@@ -690,7 +703,10 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self) {
-        let players = self.player.take().into_iter().chain(self.opening.take().map(|(_, player)| player));
+        let held = self.former.take().map(|former| (former.player, former.opening));
+        let (former, held) = held.unwrap_or_default();
+        let opening = [self.opening.take(), held].into_iter().flatten().map(|(_, player)| player);
+        let players = self.player.take().into_iter().chain(former).chain(opening);
         for player in players {
             player.close(CLOSING);
         }

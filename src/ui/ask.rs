@@ -31,6 +31,9 @@ pub fn show(ctx: &egui::Context, s: &mut State, out: &mut Vec<Intent>) {
                 ("Open a prompt set", "The path of JSON, a list of names, or id,name CSV")
             }
             Some(Dialog::SavePrompts) => ("Save the prompt set", "The path of the JSON file to write"),
+            Some(Dialog::SaveDrawing) => {
+                ("Save the drawn motion", "The path of the MP4 to write; its truth goes beside it as JSON")
+            }
             Some(Dialog::Export(_)) => ("Export", "The path of the file to write"),
             Some(Dialog::OpenExperiment) => ("Open an experiment", "The path of the experiment's JSON file"),
             Some(Dialog::SaveExperiment) => ("Save the experiment", "The path of the JSON file to write"),

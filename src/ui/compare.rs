@@ -98,7 +98,7 @@ impl Align {
             (Rule::Grid { .. }, Self::Part) => Rule::Segments,
             (rule, _) => rule,
         };
-        ClipSpec { span, rule, order: clip.order.clone() }
+        ClipSpec { span, rule, ..clip.clone() }
     }
 }
 
@@ -335,6 +335,10 @@ impl State {
             Held::Prompts { .. } if other => words += &format!(", prompts: {}", compare.name),
             Held::Prompts { .. } => words += ", prompts as they are now",
             Held::Clip { .. } => {}
+        }
+        let playback = compare.playback().filter(|_| other).unwrap_or(&self.playback);
+        if let Some(crop) = playback.crop_words(answer.question.clip.crop) {
+            words += &format!(", {crop}");
         }
         if let Some(what) = answer.question.altered() {
             words += &format!("; altered: {what} (not retrained)");

@@ -50,6 +50,8 @@ impl State {
                 clock(of.end)
             );
             (text, theme::WARN)
+        } else if self.is_of_another_drawing(answer) {
+            ("map of the drawing before its last change".to_owned(), theme::WARN)
         } else if moment.exact {
             ("map of this frame".to_owned(), theme::GOOD)
         } else {
@@ -60,10 +62,17 @@ impl State {
             t: moment.t,
             crop: answer.crop,
             seen: !moment.outside,
-            full: moment.exact && !playback.playing,
+            full: moment.exact && !playback.playing && !self.is_of_another_drawing(answer),
             words,
             moment: None,
         })
+    }
+
+    /// The answer is of what was drawn before the drawing changed.
+    fn is_of_another_drawing(&self, answer: &Answer) -> bool {
+        let source = self.video.as_ref().and_then(|video| video.source.as_ref());
+        let of = &answer.question.source;
+        of.is_film() && source.is_some_and(|source| source.id() != of)
     }
 
     fn drawn_moment(&self) -> Option<Drawn<'_>> {

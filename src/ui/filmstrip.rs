@@ -8,6 +8,7 @@ use super::stage::number;
 use super::state::{Shown, State, clock};
 use super::{gates, scope, theme};
 use crate::video::clip::Order;
+use crate::video::preprocess::CropRect;
 use crate::view::Layer;
 use egui::{
     Align2, Color32, CornerRadius, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2,
@@ -138,12 +139,15 @@ fn draw_tile(
 ) {
     let answer = &shown.answer;
     let painter = ui.painter().with_clip_rect(tile.intersect(ui.clip_rect()));
+    let inside = inside(answer.crop, tile);
     let picture = pictures.thumbnails.get(answer.frames[t]).map(egui::TextureHandle::id);
     match picture {
         Some(picture) => {
+            // A picture that is letterboxed does not fill the tile.
             let c = answer.crop;
-            let crop = Rect::from_min_max(pos2(c.x0, c.y0), pos2(c.x1, c.y1));
-            painter.image(picture, tile, crop, Color32::WHITE.gamma_multiply(faint));
+            let crop = Rect::from_min_max(pos2(c.x0, c.y0), pos2(c.x1, c.y1)).intersect(WHOLE);
+            painter.rect_filled(tile, CornerRadius::ZERO, theme::FIELD);
+            painter.image(picture, inside, crop, Color32::WHITE.gamma_multiply(faint));
         }
         None => {
             painter.rect_filled(tile, CornerRadius::ZERO, theme::FIELD);
@@ -154,8 +158,17 @@ fn draw_tile(
         let range = quantity.range(&s.view, maps, s.motion_scale(), t);
         let id = pictures.map(ui.ctx(), answer, &s.view, MapFrame { quantity, range, t, tile: true });
         let opacity = if picture.is_some() { s.view.opacity.max(0.3) } else { 1.0 };
+        // Beside the picture nothing is painted.
+        let painter = painter.with_clip_rect(inside.intersect(painter.clip_rect()));
         painter.image(id, tile, WHOLE, Color32::from_white_alpha((opacity * faint * 255.0) as u8));
     }
+}
+
+/// Where the picture lies in a tile that shows what the model saw.
+fn inside(crop: CropRect, tile: Rect) -> Rect {
+    let p = crop.picture();
+    let at = |x: f32, y: f32| tile.min + vec2(x * tile.width(), y * tile.height());
+    Rect::from_min_max(at(p.x0, p.y0), at(p.x1, p.y1))
 }
 
 /// The value under the pointer, in words.
@@ -171,6 +184,10 @@ fn pointed(
     let maps = &shown.answer.evidence.maps;
     let quantity = Quantity::of(ROWS[row], &s.view, maps)?;
     let map = quantity.map(maps)?;
+    let tile = Rect::from_min_size(pos2(left, top(row)), vec2(side, side));
+    if !inside(shown.answer.crop, tile).contains(p) {
+        return None;
+    }
     let cell = |v: f32, n: usize| ((v / side * n as f32) as usize).min(n.saturating_sub(1));
     let (r, c) = (cell(p.y - top(row), map.rows), cell(p.x - left, map.cols));
     let value = frame_or_empty(map, t).get(r * map.cols + c)?;

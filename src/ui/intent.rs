@@ -2,6 +2,7 @@
 //! same in JSON. What other threads bring back is an [`JobOutcome`](super::jobs::JobOutcome).
 
 use super::compare::{self, Align};
+use super::easel::Draw;
 use super::edit::{PromptEdit, Side, StateId};
 use super::import::Names;
 use super::lanes::Lanes;
@@ -14,8 +15,8 @@ use super::shelf::Place;
 use crate::export::Form;
 use crate::model::Surgery;
 use crate::session::ModelSource;
-use crate::video::Pts;
 use crate::video::clip::Order;
+use crate::video::{Crop, Pts};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -65,6 +66,8 @@ pub enum Intent {
     AskAgain,
     /// In which order the model sees the frames.
     Order(Order),
+    /// What the model sees of pictures that are not square.
+    Crop(Crop),
     /// What is altered inside the model.
     Surgery(Surgery),
     /// Frames as they were filmed, and the model as it is.
@@ -116,6 +119,9 @@ pub enum Intent {
     /// Where the other side's play head stands.
     Align(Align),
 
+    /// Draws a motion.
+    Draw(Draw),
+
     /// Writes a PNG of the stage.
     Snapshot,
     /// Writes the report folder of the present analysis.
@@ -146,6 +152,7 @@ pub enum Dialog {
     Model,
     LoadPrompts,
     SavePrompts,
+    SaveDrawing,
     Report,
     Export(Form),
     OpenExperiment,
@@ -161,6 +168,7 @@ pub enum Dialog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::drawing::Ready;
     use crate::ui::lanes::Measure;
     use crate::video::clip::Freeze;
 
@@ -178,12 +186,16 @@ mod tests {
             (Intent::Scope(Scope::Around), r#"{"scope":"around"}"#),
             (Intent::Order(Order::Frozen(Freeze::Middle)), r#"{"order":{"frozen":"middle"}}"#),
             (Intent::Order(Order::Hand(vec![1, 0])), r#"{"order":{"hand":[1,0]}}"#),
+            (Intent::Crop(Crop::Letterbox), r#"{"crop":"letterbox"}"#),
+            (Intent::Crop(Crop::at(0.3)), r#"{"crop":{"moved":{"thousandths":300}}}"#),
             (Intent::Brush(Some(Brush::Pixels)), r#"{"brush":"pixels"}"#),
             (
                 Intent::Patch(Some(PatchAt { frame: 2, patch: 9, other: false })),
                 r#"{"patch":{"frame":2,"patch":9}}"#,
             ),
             (Intent::Where(Some((1, Side::Negative, 0))), r#"{"where":[1,"negative",0]}"#),
+            (Intent::Draw(Draw::Begin), r#"{"draw":"begin"}"#),
+            (Intent::Draw(Draw::Ready(Ready::ThereAndBack)), r#"{"draw":{"ready":"there_and_back"}}"#),
             (Intent::ResetAltered, r#""reset_altered""#),
             (Intent::GateWorth(true), r#"{"gate_worth":true}"#),
             (Intent::OpenModel(ModelSource::Embedded), r#"{"open_model":"embedded"}"#),

@@ -3,6 +3,7 @@
 //! asked for is there.
 
 use super::compare::Side;
+use super::easel::Draw;
 use super::experiment_ask::FoundClip;
 use super::intent::{Dialog, Intent};
 use super::shelf::{self, Labelled, Place};
@@ -224,6 +225,7 @@ impl Dialog {
             Dialog::Model => Intent::Open(path),
             Dialog::LoadPrompts => Intent::LoadPrompts(path),
             Dialog::SavePrompts => Intent::SavePrompts(path),
+            Dialog::SaveDrawing => Intent::Draw(Draw::Save(path)),
             Dialog::Report => Intent::Report(path),
             Dialog::Export(form) => Intent::Export(form, path),
             Dialog::OpenExperiment => Intent::Open(path),
@@ -261,6 +263,11 @@ fn pick(which: Dialog) -> Option<PathBuf> {
             .set_title("Save the prompt set")
             .add_filter("Prompt set", &["json"])
             .set_file_name("prompts.json")
+            .save_file(),
+        Dialog::SaveDrawing => dialog
+            .set_title("Save the drawn motion")
+            .add_filter("MP4 video", &["mp4"])
+            .set_file_name("drawn-motion.mp4")
             .save_file(),
         Dialog::Export(form) => dialog
             .set_title(format!("Write the {}", form.word()))

@@ -1,6 +1,7 @@
 //! The keys, as in mpv and editors, and the page that lists them. They rest while something is typed (see [`super::field`]);
 //! keys that also work a focused button or slider (Space, Enter, arrows) leave it alone.
 
+use super::easel::Draw;
 use super::intent::{Dialog, Intent};
 use super::lens::Lens;
 use super::look::{Arrangement, View};
@@ -14,7 +15,7 @@ use egui::{Key, Modifiers, RichText};
 pub const SPEEDS: [f64; 10] = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0];
 
 /// The list of keys, for the help page.
-pub const LIST: [(&str, &str); 26] = [
+pub const LIST: [(&str, &str); 27] = [
     ("Space", "play, pause"),
     (", .", "one frame back, forward"),
     ("← →", "5 s back, forward (with Shift 1 s)"),
@@ -34,6 +35,7 @@ pub const LIST: [(&str, &str); 26] = [
     ("V", "next overlay (with Shift the one before)"),
     ("R", "reset what is altered: frames as filmed, model as trained"),
     ("Esc", "let go of the patch that was clicked, of the prompt on the stage, and of the brush"),
+    ("D", "draw a motion (Esc: back to the clip; Ctrl+Z: the path before; Ctrl+S: save it as a clip)"),
     ("P", "pin the scores as the baseline"),
     ("S", "picture of the stage"),
     ("F", "full screen"),
@@ -62,9 +64,12 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
         // More modifiers first: a shortcut also matches when Shift is held besides.
         on(command | shift, Key::Z, Intent::Redo);
         on(command, Key::Y, Intent::Redo);
-        on(command, Key::Z, Intent::Undo);
+        let easel = s.easel.as_ref();
+        let undo = easel.filter(|easel| easel.can_undo()).map_or(Intent::Undo, |_| Intent::Draw(Draw::Undo));
+        on(command, Key::Z, undo);
         on(command, Key::O, Intent::Ask(Dialog::Video));
-        on(command, Key::S, Intent::Ask(Dialog::SaveExperiment));
+        let save = easel.map_or(Dialog::SaveExperiment, |_| Dialog::SaveDrawing);
+        on(command, Key::S, Intent::Ask(save));
         on(command, Key::L, Intent::ToggleLoop);
         if !widget_has_focus {
             on(Modifiers::NONE, Key::Space, Intent::TogglePlay);
@@ -97,7 +102,11 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
             on(Modifiers::NONE, Key::Escape, Intent::Where(None));
         } else if s.probes.brush.is_some() {
             on(Modifiers::NONE, Key::Escape, Intent::Brush(None));
+        } else if let Some(easel) = easel {
+            let drop = if easel.hand().is_empty() { Draw::Done } else { Draw::Drop };
+            on(Modifiers::NONE, Key::Escape, Intent::Draw(drop));
         }
+        on(Modifiers::NONE, Key::D, Intent::Draw(Draw::Begin));
         on(Modifiers::NONE, Key::R, Intent::ResetAltered);
         on(Modifiers::NONE, Key::P, Intent::Pin);
         on(Modifiers::NONE, Key::F1, Intent::Help(!s.help));

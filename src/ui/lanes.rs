@@ -10,44 +10,21 @@ use super::intent::Intent;
 use super::record::{Record, Value};
 use super::state::{State, clock};
 use super::{elide, theme};
-use crate::engine::Progress;
+use crate::engine::{Progress, Sweep};
 use crate::video::Pts;
 use crate::video::clip::Span;
+pub use crate::view::Measure;
+use crate::view::{self, LANE_COLOURS, lane_slots};
 use egui::containers::menu::{MenuButton, MenuConfig};
 use egui::{Color32, RichText, Ui};
 use serde::{Deserialize, Serialize};
 
-/// Which number of a class is drawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Measure {
-    #[default]
-    P,
-    Margin,
-    Cosine,
-}
-
-impl Measure {
-    const ALL: [Self; 3] = [Self::P, Self::Margin, Self::Cosine];
-
-    fn name(self) -> &'static str {
-        ["p", "margin", "cosine"][self as usize]
-    }
-
-    fn explain(self) -> &'static str {
-        match self {
-            Self::P => "p: the share of each class among all (softmax), 0 to 1",
-            Self::Margin => "margin: s+ minus s−",
-            Self::Cosine => "cosine: s+, of the span and the positive prompts",
-        }
-    }
-
-    fn of(self, column: usize) -> Value {
-        match self {
-            Self::P => Value::P(column),
-            Self::Margin => Value::Margin(column),
-            Self::Cosine => Value::Cosine(column),
-        }
+/// Which number of the class in this column is drawn.
+fn value_of(measure: Measure, column: usize) -> Value {
+    match measure {
+        Measure::P => Value::P(column),
+        Measure::Margin => Value::Margin(column),
+        Measure::Cosine => Value::Cosine(column),
     }
 }
 
@@ -87,9 +64,9 @@ impl Default for Lanes {
 }
 
 impl Lanes {
-    /// Seconds of a span of a video that ends at `end`: a fifth of it, but no less than one second and no more than four.
+    /// Seconds of a span of a video that ends at `end`.
     pub fn span_secs(&self, end: Pts) -> f64 {
-        self.length.unwrap_or((end.secs() / 5.0).clamp(1.0, 4.0))
+        self.length.unwrap_or_else(|| Sweep::usual_length(end).secs())
     }
 
     /// What is seen of a video that ends at `end`.
@@ -107,8 +84,8 @@ struct Lane {
     tip: String,
 }
 
-/// Colours of classes, see [`colours`].
-const COLOURS: [Color32; 8] = [
+/// Colours of classes, see [`lane_slots`].
+const COLOURS: [Color32; LANE_COLOURS] = [
     Color32::from_rgb(86, 180, 233),
     Color32::from_rgb(240, 128, 128),
     Color32::from_rgb(128, 205, 146),
@@ -336,7 +313,7 @@ fn class_lanes(s: &State, record: &Record) -> Vec<Lane> {
     };
     let lane = |(c, colour): (usize, Color32)| Lane {
         name: record.names()[c].clone(),
-        value: lanes.measure.of(c),
+        value: value_of(lanes.measure, c),
         colour,
         tip: lanes.measure.explain().to_owned(),
     };
@@ -351,17 +328,8 @@ fn class_lanes(s: &State, record: &Record) -> Vec<Lane> {
     columns.into_iter().zip(colours).map(lane).chain(none).collect()
 }
 
-/// By the class's place in the prompt set, so that it keeps its colour; the next free one where another lane has that, and any
-/// where there are more lanes than colours.
 fn colours(columns: &[usize]) -> Vec<Color32> {
-    let mut taken = [false; COLOURS.len()];
-    let colour = |c: &usize| {
-        let free = (0..COLOURS.len()).map(|i| (c + i) % COLOURS.len()).find(|i| !taken[*i]);
-        let i = free.unwrap_or(c % COLOURS.len());
-        taken[i] = true;
-        COLOURS[i]
-    };
-    columns.iter().map(colour).collect()
+    lane_slots(columns).into_iter().map(|slot| COLOURS[slot]).collect()
 }
 
 /// Motion on the model's scale, and the mean gate: both 0 to 1.
@@ -393,21 +361,7 @@ fn stream_lanes(s: &State, record: &Record) -> Vec<Lane> {
 fn motion_top(s: &State, record: &Record) -> (f32, String) {
     let reach =
         s.scale.as_ref().filter(|(model, _)| model == record.sweep.model()).map(|(_, scale)| scale.motion);
-    match reach {
-        Some(reach) => match reach.reference {
-            Some(reference) => (reference, format!("the model's reference, {reference:.2}")),
-            None => {
-                let top = record.brightest().max(4.0 * reach.floor);
-                (
-                    top,
-                    format!(
-                        "the brightest of this video, {top:.2} (the model has no reference: its head is untrained)"
-                    ),
-                )
-            }
-        },
-        None => (record.brightest().max(1e-3), "the brightest of this video".to_owned()),
-    }
+    view::motion_top(reach, record.brightest())
 }
 
 /// Every lane by name, with its number at the play head: also for who cannot see the lines.

@@ -168,7 +168,7 @@ fn likeness(s: &State, answer: &Answer, (t, other): (usize, bool)) -> Result<Ove
         range,
         whole: Some(map.data.clone()),
         colours: s.view.palette,
-        what: if both.is_some() { format!("cosine with {named}; one scale for A and B") } else { what },
+        what: if both.is_some() { format!("one scale for A and B: cosine with {named}") } else { what },
         explained: both,
     })
 }
@@ -276,6 +276,8 @@ pub fn hand(
                 out.push(Intent::Surgery(surgery));
             }
         }
+        // A click puts the still thing of a drawing into its place.
+        (None, Some(_)) if s.easel.as_ref().is_some_and(|easel| easel.drawing().still.is_some()) => {}
         (None, Some(patch)) if r.clicked() => {
             out.push(Intent::Patch(Some(PatchAt { frame: t, patch, other: false })));
         }

@@ -8,7 +8,8 @@ use super::intent::Intent;
 use super::pictures::Pictures;
 use super::state::State;
 use super::{
-    compare_pane, filmstrip, history_pane, inspector, lanes, patch, shelf_pane, stage, surgery, theme,
+    compare_pane, draw_pane, filmstrip, history_pane, inspector, lanes, patch, shelf_pane, stage, surgery,
+    theme,
 };
 use egui::{Color32, Rect, Style, Ui, Visuals, WidgetText};
 use egui_tiles::{Behavior, Container, SimplificationOptions, Tabs, Tile, TileId, Tiles, Tree, UiResponse};
@@ -21,6 +22,7 @@ use std::collections::{BTreeMap, HashSet};
 pub enum Pane {
     Stage,
     Inspector,
+    Draw,
     Surgery,
     Patch,
     Compare,
@@ -39,9 +41,10 @@ enum Place {
 }
 
 impl Pane {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Stage,
         Self::Inspector,
+        Self::Draw,
         Self::Surgery,
         Self::Patch,
         Self::Compare,
@@ -55,6 +58,7 @@ impl Pane {
         match self {
             Self::Stage => "Stage",
             Self::Filmstrip => "Filmstrip",
+            Self::Draw => "Draw",
             Self::Surgery => "Surgery",
             Self::Patch => "Patch",
             Self::Compare => "Compare",
@@ -73,6 +77,7 @@ impl Pane {
             Self::Filmstrip => {
                 "Sampled frames with every map, to drag into another order, and the gates over time"
             }
+            Self::Draw => "A motion of your own, which moves under your hand",
             Self::Surgery => {
                 "What is altered about time, the model and the scoring, and what that does to every score"
             }
@@ -87,7 +92,9 @@ impl Pane {
     fn place(self) -> Place {
         match self {
             Self::Stage => Place::Centre,
-            Self::Inspector | Self::Surgery | Self::Patch | Self::Compare | Self::History => Place::Right,
+            Self::Inspector | Self::Draw | Self::Surgery | Self::Patch | Self::Compare | Self::History => {
+                Place::Right
+            }
             Self::Lanes | Self::Filmstrip | Self::Shelf => Place::Below,
         }
     }
@@ -97,6 +104,8 @@ impl Pane {
         match (self, self.place()) {
             // Empty until a person puts something on it.
             (Self::Shelf, _) => false,
+            // Opens with the drawing.
+            (Self::Draw, _) => false,
             (_, Place::Centre) => true,
             (_, Place::Right) => window.x >= 1100.0,
             (_, Place::Below) => window.y >= 700.0,
@@ -245,6 +254,7 @@ impl Behavior<Pane> for Drawing<'_> {
                 egui::Frame::new().inner_margin(margin).show(ui, |ui| match tool {
                     Pane::History => history_pane::show(ui, s, pictures, out),
                     Pane::Filmstrip => filmstrip::show(ui, s, pictures, out),
+                    Pane::Draw => draw_pane::show(ui, s, out),
                     Pane::Surgery => surgery::show(ui, s, out),
                     Pane::Patch => patch::show(ui, s, out),
                     Pane::Compare => compare_pane::show(ui, s, out),

@@ -18,7 +18,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         return;
     };
     let grid = s.model.as_ref().map_or(1, |m| m.grid).max(1);
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let whose = if s.is_comparing() { format!(" of {}", at.side()) } else { String::new() };
         let text = format!("{}{whose}", place(at.frame, at.patch, grid));
         ui.label(RichText::new(text).strong().color(theme::STRONG));

@@ -2,6 +2,7 @@
 //! time, and the maps of the frames of the grid as far as there is room for them.
 
 use crate::engine::{Answer, Moment, Point, Progress, Sweep, Swept};
+use crate::export::lanes::{self, Lanes};
 use crate::session::Maps;
 use crate::video::Pts;
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ pub enum Value {
 }
 
 /// See the module.
+#[derive(Clone)]
 pub struct Record {
     pub sweep: Arc<Sweep>,
     pub progress: Progress,
@@ -214,6 +216,34 @@ impl Record {
     /// The few classes with the largest p anywhere, as columns, the largest first.
     pub fn strongest(&self) -> &[usize] {
         &self.strongest
+    }
+
+    /// All its numbers, for a file. `end`: of the video.
+    pub fn to_lanes(&self, end: Pts) -> Lanes {
+        let columns = 0..self.names().len();
+        let all = |i: usize, value: fn(usize) -> Value| {
+            columns.clone().map(|c| self.value(i, value(c)).unwrap_or(f32::NAN)).collect()
+        };
+        let row = |i: usize| {
+            let (span, point) = (self.span(i)?, self.point(i)?);
+            Some(lanes::Row {
+                span,
+                p: all(i, Value::P),
+                margin: all(i, Value::Margin),
+                cosine: all(i, Value::Cosine),
+                none: self.value(i, Value::None).unwrap_or(f32::NAN),
+                motion: point.motion,
+                bright: point.bright,
+                gate: point.gate.unwrap_or(f32::NAN),
+            })
+        };
+        Lanes {
+            sweep: self.sweep.clone(),
+            end,
+            names: self.names().to_vec(),
+            classes: self.classes(),
+            rows: (0..self.len()).filter_map(row).collect(),
+        }
     }
 
     /// The largest [`Value::Motion`] so far.

@@ -42,7 +42,7 @@ impl State {
     /// The frames that are selected; `None` until the video's length is known.
     pub fn selected(&self) -> Option<ClipSpec> {
         let end = self.playback.end()?;
-        let spec = |span, rule| ClipSpec { span, rule, order: self.order.clone() };
+        let spec = |span, rule| ClipSpec { span, rule, order: self.order.clone(), crop: self.crop };
         Some(match self.scope {
             Scope::Whole => spec(Span::new(Pts(0), end), Rule::Segments),
             Scope::Range => spec(self.whole_or_range(), Rule::Segments),
@@ -83,14 +83,22 @@ impl State {
     pub fn scope_words(&self) -> Option<String> {
         if self.moment {
             let ((span, _), record) = self.moment_scored.as_ref().zip(self.record.as_ref())?;
-            let frames = record.sweep.question(0).frames;
+            let question = record.sweep.question(0);
+            let (frames, crop) = (question.frames, self.crop_after(&question));
             let (start, end) = (tenths(span.start), tenths(span.end));
-            return Some(format!("scores of the moment, {start} to {end}, {frames} frames"));
+            return Some(format!("scores of the moment, {start} to {end}, {frames} frames{crop}"));
         }
         let shown = self.shown.as_ref()?;
         let span = shown.span();
         let frames = shown.answer.frames.len();
-        Some(format!("scores of {} to {}, {frames} frames", tenths(span.start), tenths(span.end)))
+        let crop = self.crop_after(&shown.answer.question);
+        Some(format!("scores of {} to {}, {frames} frames{crop}", tenths(span.start), tenths(span.end)))
+    }
+
+    /// ", crop moved 40% left": what of the open video's picture a question is about, where that is not the centre.
+    pub(super) fn crop_after(&self, question: &Question) -> String {
+        let words = self.playback.crop_words(question.clip.crop);
+        words.map_or_else(String::new, |words| format!(", {words}"))
     }
 
     /// The span around the play head has not been looked at yet; that of the scores is the nearest that has.

@@ -6,7 +6,7 @@ use crate::engine::{Question, QuestionId, Scored};
 use crate::model::Surgery;
 use crate::score::Scores;
 use crate::video::clip::{ClipSpec, Span};
-use crate::video::{Pts, Source};
+use crate::video::{Crop, Pts, Source};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -148,10 +148,16 @@ impl Shelf {
     }
 
     /// Goes on: opens the next file when the one before has been listed, and asks what can be asked of this model on this
-    /// device with T `frames` a clip. Cheap; called at every drawn frame.
-    pub fn step(&mut self, model: &str, device: &str, frames: usize, open: impl Fn(&Path) -> Arc<Source>) {
+    /// device with T `frames` a clip and this crop. Cheap; called at every drawn frame.
+    pub fn step(
+        &mut self,
+        model: &str,
+        device: &str,
+        (frames, crop): (usize, Crop),
+        open: impl Fn(&Path) -> Arc<Source>,
+    ) {
         for row in &mut self.rows {
-            row.question.take_if(|(_, q)| q.model != model || q.device != device);
+            row.question.take_if(|(_, q)| q.model != model || q.device != device || q.clip.crop != crop);
             if row.question.is_none() {
                 (row.asked, row.scored) = (false, None);
             }
@@ -160,7 +166,7 @@ impl Shelf {
                 (Some(source), Some(Ok(times))) => {
                     let question = Question {
                         source: source.id().clone(),
-                        clip: ClipSpec::segments(row.place.span(times.end)),
+                        clip: ClipSpec { crop, ..ClipSpec::segments(row.place.span(times.end)) },
                         frames,
                         model: model.to_owned(),
                         device: device.to_owned(),

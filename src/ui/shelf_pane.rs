@@ -24,7 +24,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         {
             out.push(Intent::Ask(Dialog::ShelfFolder));
         }
-        if let Some(video) = &s.video {
+        if let Some(video) = s.video.as_ref().filter(|_| s.easel.is_none()) {
             let add = ui.button("Add this clip");
             if add.on_hover_text("The clip on the stage").clicked() {
                 out.push(Intent::Shelve(video.path.clone()));

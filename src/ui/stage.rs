@@ -11,7 +11,7 @@ use super::lens::Lens;
 use super::look::{self, Arrangement, PALETTES, Quantity, Scale, View};
 use super::pictures::{MapFrame, Pictures};
 use super::state::State;
-use super::{overlay, scope, theme, truth};
+use super::{crop, draw_pane, overlay, scope, theme, truth};
 use crate::engine::Answer;
 use crate::model::folder::MotionScale;
 use crate::video::preprocess::CropRect;
@@ -32,6 +32,7 @@ const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
 pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) -> Rect {
     egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin::symmetric(8, 5)).show(ui, |ui| {
         ui.set_width(ui.available_width());
+        draw_pane::banner(ui, s, out);
         scope::altered_banner(ui, s, out);
         toolbar(ui, s, out);
     });
@@ -104,7 +105,14 @@ fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             }
         }
     });
-    ui.horizontal_wrapped(|ui| look(ui, s, &mut v));
+    ui.horizontal_wrapped(|ui| {
+        if s.easel.is_none() && s.video.as_ref().is_some_and(|v| v.bundled) {
+            draw_pane::begin(ui, out);
+            ui.separator();
+        }
+        look(ui, s, &mut v);
+        crop::choose(ui, s, out);
+    });
     if v != s.view {
         out.push(Intent::SetView(v));
     }
@@ -255,6 +263,7 @@ fn empty(ui: &mut Ui, s: &State, rect: Rect, out: &mut Vec<Intent>) {
             ui.label(RichText::new("Open a video to begin").size(18.0).color(theme::STRONG));
             ui.label(RichText::new("Drop a file here, press Ctrl+O, or pick one.").color(theme::WEAK));
             ui.add_space(8.0);
+            draw_pane::begin(ui, out);
             if ui.button("Open a video…").clicked() {
                 out.push(Intent::Ask(super::intent::Dialog::Video));
             }
@@ -470,6 +479,10 @@ fn picture_of(
     pointed: Option<Pos2>,
 ) {
     map_over(ui, s, pictures, out, rect, (layer, whose), from, pointed);
+    if whose == Whose::Shown {
+        let frame = whose.frame(s, rect);
+        crop::grips(ui, s, (s.lens.picture(frame), frame), layer.name(), out);
+    }
     let other_clip = whose == Whose::Other && s.compare.as_ref().is_some_and(|c| c.playback().is_some());
     if let Some(known) = s.truth.as_ref().filter(|_| s.view.truth && !other_clip) {
         let frame = whose.frame(s, rect);
@@ -494,6 +507,27 @@ fn map_over(
     let frame = whose.frame(s, rect);
     let picture = s.lens.picture(frame);
     let hand = look_closer(ui, s, frame, (layer, whose), out);
+    layer_of(ui, s, pictures, out, rect, (layer, whose), from, pointed, &hand);
+    if whose == Whose::Shown {
+        draw_pane::on_stage(ui, s, &hand, picture, frame, out);
+    }
+}
+
+/// The picture with its map and caption; `hand` is what a person does on it.
+#[expect(clippy::too_many_arguments, reason = "a picture is whose, what, where and how much of it")]
+fn layer_of(
+    ui: &mut Ui,
+    s: &State,
+    pictures: &mut Pictures,
+    out: &mut Vec<Intent>,
+    rect: Rect,
+    (layer, whose): (Layer, Whose),
+    from: Option<f32>,
+    pointed: Option<Pos2>,
+    hand: &egui::Response,
+) {
+    let frame = whose.frame(s, rect);
+    let picture = s.lens.picture(frame);
     let painter = ui.painter_at(frame);
     let other_clip = s.compare.as_ref().and_then(Compare::playback).filter(|_| whose == Whose::Other);
     match if other_clip.is_some() { pictures.other() } else { pictures.video() } {
@@ -529,8 +563,8 @@ fn map_over(
         }
         match whose {
             // The other side is looked at and not altered.
-            Whose::Other => overlay::point(ui, s, &hand, (crop, frame), drawn.t, out),
-            _ => overlay::hand(ui, s, &hand, (crop, frame), drawn.t, out),
+            Whose::Other => overlay::point(ui, s, hand, (crop, frame), drawn.t, out),
+            _ => overlay::hand(ui, s, hand, (crop, frame), drawn.t, out),
         }
         if layer.is_probed() {
             whose.badges(s, &painter, frame);
@@ -618,7 +652,7 @@ fn look_closer(
             lens = lens.zoomed(factor, frame, at);
         }
     }
-    if closer && r.dragged() && s.probes.brush.is_none() {
+    if closer && r.dragged() && s.probes.brush.is_none() && s.easel.is_none() {
         lens = lens.moved(frame, r.drag_delta());
     }
     if r.double_clicked() {
@@ -639,7 +673,8 @@ fn badge(painter: &egui::Painter, picture: Rect, align: Align2, text: &str) {
     painter.galley(back.min + vec2(6.0, 2.0), galley, theme::STRONG);
 }
 
-fn crop_rect(picture: Rect, c: CropRect) -> Rect {
+/// The crop on a picture that lies there.
+pub fn crop_rect(picture: Rect, c: CropRect) -> Rect {
     let at = |x: f32, y: f32| picture.min + vec2(x * picture.width(), y * picture.height());
     Rect::from_min_max(at(c.x0, c.y0), at(c.x1, c.y1))
 }

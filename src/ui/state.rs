@@ -4,6 +4,7 @@ use super::ask::Asked;
 use super::beside::Beside;
 use super::bundled;
 use super::compare::Compare;
+use super::easel::Easel;
 use super::edit::History;
 use super::experiment_ask::Misplaced;
 use super::hold::Hold;
@@ -30,7 +31,7 @@ use crate::score::{self, ClassEmbedding, ClassScore, LeftOut, Scores};
 use crate::session::{Map, ModelInfo, PromptNote};
 use crate::video::camera::Camera;
 use crate::video::clip::{Order, Span};
-use crate::video::{Cancel, Pts, Source, VideoInfo};
+use crate::video::{Cancel, Crop, Pts, Source, VideoInfo};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -87,6 +88,11 @@ impl Playback {
     /// Where the video ends, once that is known for sure: the file has been scanned.
     pub fn end(&self) -> Option<Pts> {
         self.info.as_ref().filter(|i| i.frames.is_some())?.duration
+    }
+
+    /// See [`Crop::words`].
+    pub fn crop_words(&self, crop: Crop) -> Option<String> {
+        crop.words(self.info.as_ref().map(|i| (i.width, i.height))?)
     }
 
     /// Number of the displayed frame (from 0) and how many there are, once the file has been scanned.
@@ -194,6 +200,8 @@ pub struct State {
     pub probes: Probes,
     /// What was asked last.
     pub asked: Option<Question>,
+    /// What a person draws, while they do: it is on the stage in place of a clip.
+    pub easel: Option<Easel>,
     pub scope: Scope,
     pub range: (Option<Pts>, Option<Pts>),
     /// With [`Scope::Around`]: also while the video plays.
@@ -205,6 +213,8 @@ pub struct State {
     /// In which order the model sees the frames, and what is altered inside it.
     pub order: Order,
     pub surgery: Surgery,
+    /// What the model sees of pictures that are not square.
+    pub crop: Crop,
     /// The model's motion scale, and the identity of that model.
     pub scale: Option<(String, Arc<MotionScale>)>,
     pub history: History,
@@ -323,7 +333,8 @@ impl State {
         let (span, question) = (shown.span(), &shown.answer.question);
         let plain = question.surgery.is_none() && question.clip.order == Order::default();
         let altered = if plain { "" } else { ", altered" };
-        Some(format!("{} {} to {}{altered}", video.name, clock(span.start), clock(span.end)))
+        let crop = self.crop_after(question);
+        Some(format!("{} {} to {}{crop}{altered}", video.name, clock(span.start), clock(span.end)))
     }
 
     /// The motion scale of the model that made what is shown.
@@ -358,9 +369,8 @@ impl State {
         let Some(asked) = &self.asked else { return false };
         let given = &*answer.question;
         let same = || Question { clip: asked.clip.clone(), ..given.clone() } == *asked;
-        // While a slider is dragged or a brush drawn, every step on the way is worth seeing.
-        let on_the_way = Question { surgery: asked.surgery.clone(), ..given.clone() } == *asked;
-        given == asked || on_the_way || (self.follow && self.scope == Scope::Around && same())
+        // While a slider or the crop is dragged or a brush or a motion drawn, every step on the way is worth seeing.
+        given.is_but_by_hand(asked) || (self.follow && self.scope == Scope::Around && same())
     }
 
     /// The sampled frame that belongs to the displayed one.

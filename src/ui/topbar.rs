@@ -1,6 +1,7 @@
 //! The bar on top: what is open, which model runs where, what is being worked on, and the way to files and help. It is one
 //! line at every size, so that nothing below it moves: where names are long, they share the room and keep both ends.
 
+use super::easel::Draw;
 use super::intent::{Dialog, Intent};
 use super::panes::{Pane, Panes};
 use super::state::State;
@@ -124,6 +125,8 @@ fn open_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             }
         };
         item(ui, "Video…", "Open a video or picture (Ctrl+O)", Intent::Ask(Dialog::Video));
+        let tip = "A path that you drag, and what goes along it (D)";
+        item(ui, "Draw a motion…", tip, Intent::Draw(Draw::Begin));
         if !s.bundled.is_empty() {
             ui.menu_button("Bundled clips", |ui| {
                 for clip in &s.bundled {
@@ -202,6 +205,7 @@ fn export_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             "Scores as JSON and a PNG of every map",
             Intent::Ask(Dialog::Report),
         );
+        let swept = s.record.as_ref().is_some_and(|r| !r.is_empty());
         for form in Form::ALL {
             let (text, tip) = match form {
                 Form::Figure => (
@@ -212,6 +216,14 @@ fn export_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
                     "Figure of the filmstrip…",
                     "PNG of every sampled frame under every layer, with the same receipt",
                 ),
+                Form::Lanes => (
+                    "Figure of the lanes…",
+                    "PNG of the scores, motion and gate over time as the lanes show them, with the same receipt",
+                ),
+                Form::LanesCsv => (
+                    "CSV of the lanes…",
+                    "Every span that has been looked at: start and end, each class's p, margin and cosine, none, motion and gate",
+                ),
                 Form::Video => ("Video with this layer…", "MP4 of the analysed span"),
                 Form::Csv => ("CSV…", "Scores, and the maps in a second file beside it"),
                 Form::Json => ("JSON…", "Scores and maps, as analyze --json writes them"),
@@ -219,7 +231,7 @@ fn export_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             };
             item(
                 ui,
-                s.scores().is_some() && s.exporting.is_none(),
+                s.scores().is_some() && s.exporting.is_none() && (swept || !form.is_of_lanes()),
                 text,
                 tip,
                 Intent::Ask(Dialog::Export(form)),

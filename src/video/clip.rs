@@ -1,7 +1,8 @@
-//! Which frames of a source make a clip, and in which order the model sees them. Plain values: the same spec names
+//! Which frames of a source make a clip, what of their pictures, and in which order the model sees them. Plain values: the same spec names
 //! the same frames tomorrow, so it can stand in a question's identity and in an experiment file.
 
 use super::Pts;
+use super::preprocess::Crop;
 use super::sampling::sample_indices;
 use super::times::FrameTimes;
 use rand::{RngCore, SeedableRng};
@@ -73,12 +74,15 @@ pub enum Order {
     Hand(Vec<u32>),
 }
 
-/// Which frames of a source, in which order.
+/// Which frames of a source, in which order, and what of their pictures.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ClipSpec {
     pub span: Span,
     pub rule: Rule,
     pub order: Order,
+    /// Not written where it is the centre: files and identities from before there was a choice stay as they are.
+    #[serde(default, skip_serializing_if = "Crop::is_centre")]
+    pub crop: Crop,
 }
 
 /// Why a spec names no clip.
@@ -95,9 +99,9 @@ pub enum ClipError {
 }
 
 impl ClipSpec {
-    /// The frames of a span by the test-time rule, as they were filmed.
+    /// The frames of a span by the test-time rule, as they were filmed, cropped in the middle.
     pub fn segments(span: Span) -> Self {
-        Self { span, rule: Rule::Segments, order: Order::Forward }
+        Self { span, rule: Rule::Segments, order: Order::Forward, crop: Crop::Centre }
     }
 
     /// The PTS of the `count` frames in the order in which the model sees them; they may repeat. Empty only where
@@ -329,6 +333,7 @@ mod tests {
             span: Span::new(Pts(5), Pts(10)),
             rule: Rule::Grid { step: Pts(3) },
             order: Order::Shuffled { seed: 4 },
+            crop: Crop::Centre,
         };
         let text = serde_json::to_string(&spec).expect("writes");
         assert_eq!(
@@ -336,6 +341,15 @@ mod tests {
             r#"{"span":{"start":5,"end":10},"rule":{"grid":{"step":3}},"order":{"shuffled":{"seed":4}}}"#
         );
         assert_eq!(serde_json::from_str::<ClipSpec>(&text).expect("reads"), spec);
+        for (crop, end) in [
+            (Crop::Letterbox, r#","crop":"letterbox"}"#),
+            (Crop::at(0.25), r#","crop":{"moved":{"thousandths":250}}}"#),
+        ] {
+            let spec = ClipSpec { crop, ..spec.clone() };
+            let longer = serde_json::to_string(&spec).expect("writes");
+            assert_eq!(longer, format!("{}{end}", &text[..text.len() - 1]));
+            assert_eq!(serde_json::from_str::<ClipSpec>(&longer).expect("reads"), spec);
+        }
     }
 
     proptest! {

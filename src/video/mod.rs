@@ -7,6 +7,7 @@
 //!    │         └─────> convert (RGB in software)
 //!    └──> reader (its own handle) ──> pictures of a clip's frames ──> preprocess ──> the model
 //! encode: RGB pictures ──> mp4
+//! film: a source without a file, whose pictures are computed
 //! ```
 //! Only [`decode`] (reading) and [`encode`] (writing) know ffmpeg.
 
@@ -24,6 +25,7 @@ pub mod clock;
 mod convert;
 pub mod decode;
 pub mod encode;
+pub mod film;
 pub mod frame;
 pub mod player;
 pub mod preprocess;
@@ -35,9 +37,10 @@ pub mod times;
 
 pub use clip::{ClipError, ClipSpec, Freeze, Order, Rule, Span};
 pub use encode::Mp4Writer;
+pub use film::Film;
 pub use frame::Frame;
 pub use player::{Player, VideoInfo};
-pub use preprocess::Preprocess;
+pub use preprocess::{Crop, Preprocess};
 pub use reader::FrameReader;
 pub use source::{Source, SourceId};
 pub use times::FrameTimes;

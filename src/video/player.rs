@@ -4,9 +4,10 @@
 //! Around the frame on show lie its neighbours, without gaps: some just shown (`back`) and some decoded ahead (in
 //! the queue shared with the decode thread). A seek or step that stays among them is done at once; any other is a
 //! request to the decode thread, where the latest wins. A request that is overtaken still shows the last picture it
-//! got to, so scrubbing feels alive.
+//! got to, so scrubbing feels alive. A film needs none of that: its pictures are there as soon as they are due.
 
 mod decoding;
+mod film;
 
 use super::clock::Clock;
 use super::source::Source;
@@ -75,25 +76,35 @@ struct Seek {
 impl Player {
     /// Starts opening the source's file on a decode thread; returns at once. Paused at the first frame.
     pub fn open(source: &Arc<Source>) -> Self {
-        let cancel = Cancel::default();
-        let shared = Arc::new(Shared::default());
-        let thread = decoding::spawn(source.clone(), shared.clone(), cancel.clone());
-        let (thread, error) = match thread {
-            Ok(thread) => (Some(thread), None),
-            Err(e) => (None, Some(VideoError::Io { path: source.path().to_owned(), reason: e.to_string() })),
-        };
+        let mut player = Self::new(source);
+        if source.film().is_some() {
+            player.take_film();
+            return player;
+        }
+        match decoding::spawn(source.clone(), player.shared.clone(), player.cancel.clone()) {
+            Ok(thread) => player.thread = Some(thread),
+            Err(e) => {
+                let path = source.path().to_owned();
+                player.error = Some(VideoError::Io { path, reason: e.to_string() });
+            }
+        }
+        // Opening is a seek to the first frame.
+        player.seeking = Some(Seek { generation: 0, position: Pts(0), steps: 0 });
+        player
+    }
+
+    fn new(source: &Arc<Source>) -> Self {
         Self {
             source: source.clone(),
-            shared,
-            cancel,
-            thread,
+            shared: Arc::default(),
+            cancel: Cancel::default(),
+            thread: None,
             clock: Clock::default(),
             now: Instant::now(),
             playing: false,
-            // Opening is a seek to the first frame.
-            seeking: Some(Seek { generation: 0, position: Pts(0), steps: 0 }),
+            seeking: None,
             info: None,
-            error,
+            error: None,
             current: None,
             back: VecDeque::new(),
         }
@@ -112,6 +123,10 @@ impl Player {
     pub fn update(&mut self, now: Instant) {
         let before = self.position();
         self.now = now;
+        if let Some(film) = self.source.film().cloned() {
+            self.run_film(&*film, before);
+            return;
+        }
         self.receive();
         if self.seeking.is_some() {
             return;
@@ -132,12 +147,16 @@ impl Player {
         if !self.clock.is_running() {
             return Some(Duration::ZERO);
         }
-        let state = self.shared.lock();
-        let next = match state.queue.front() {
-            Some(frame) => frame.pts,
-            None if state.ended => self.end(),
-            // The decode thread wakes the window.
-            None => return None,
+        let next = if let Some(film) = self.source.film() {
+            film::next(&**film, self.position())
+        } else {
+            let state = self.shared.lock();
+            match state.queue.front() {
+                Some(frame) => frame.pts,
+                None if state.ended => self.end(),
+                // The decode thread wakes the window.
+                None => return None,
+            }
         };
         let out = self.clock.loop_range().map(|(_, out)| out).filter(|out| *out > self.position());
         self.clock.until(out.map_or(next, |out| out.min(next)), now)
@@ -186,7 +205,7 @@ impl Player {
         self.shared.set_playing(true);
         let ended = self.seeking.is_none() && self.current.is_some() && self.position() >= self.end() && {
             let state = self.shared.lock();
-            state.ended && state.queue.is_empty()
+            self.source.film().is_some() || state.ended && state.queue.is_empty()
         };
         if ended {
             self.seek(self.clock.loop_range().map_or(Pts(0), |(start, _)| start));
@@ -203,6 +222,11 @@ impl Player {
     pub fn seek(&mut self, to: Pts) {
         let to = to.max(Pts(0));
         let to = self.scanned_end().map_or(to, |end| to.min(end));
+        if let Some(film) = self.source.film().cloned() {
+            self.clock.jump(to, self.now);
+            self.show_film(&*film);
+            return;
+        }
         if self.seeking.is_none() && self.show_neighbour(to) {
             self.clock.jump(to, self.now);
         } else {
@@ -213,6 +237,10 @@ impl Player {
     /// +1 next frame, −1 previous frame; pauses.
     pub fn step(&mut self, frames: i32) {
         self.pause();
+        if let Some(film) = self.source.film().cloned() {
+            self.step_film(&*film, frames);
+            return;
+        }
         if let Some(seek) = &mut self.seeking {
             seek.steps = seek.steps.saturating_add(frames);
             return;

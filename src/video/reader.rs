@@ -2,6 +2,7 @@
 //! reading never disturbs playback.
 
 use super::decode::Decoder;
+use super::film::Film;
 use super::source::Source;
 use super::{Cancel, Pts, RgbImage, VideoError};
 use std::sync::{Arc, Weak};
@@ -10,22 +11,27 @@ use std::sync::{Arc, Weak};
 pub struct FrameReader {
     /// Not held: a reader that is kept for the next clip must not keep a closed video's thread going.
     source: Weak<Source>,
-    decoder: Decoder,
-    /// The decoder has been told the frames' times.
-    knows: bool,
+    from: From,
+}
+
+enum From {
+    File {
+        decoder: Box<Decoder>,
+        /// The decoder has been told the frames' times.
+        knows: bool,
+    },
+    Film(Arc<dyn Film>),
 }
 
 impl FrameReader {
     /// Opens the file once more; bounded in time (see [`Decoder::open`]). `cancel` ends whatever this reader does, now
     /// and later.
     pub fn open(source: &Arc<Source>, cancel: &Cancel) -> Result<Self, VideoError> {
-        let decoder = Decoder::open(source.path(), cancel)?;
-        Ok(Self { source: Arc::downgrade(source), decoder, knows: false })
-    }
-
-    /// The decoder, for what is known of the video.
-    pub fn decoder(&self) -> &Decoder {
-        &self.decoder
+        let from = match source.film() {
+            Some(film) => From::Film(film.clone()),
+            None => From::File { decoder: Box::new(Decoder::open(source.path(), cancel)?), knows: false },
+        };
+        Ok(Self { source: Arc::downgrade(source), from })
     }
 
     /// Gives each of `frames` and its picture, the one that the player shows for that PTS, to `each`, in rising order
@@ -38,11 +44,11 @@ impl FrameReader {
         progress: &mut dyn FnMut(usize, usize),
         each: &mut dyn FnMut(Pts, RgbImage),
     ) -> Result<(), VideoError> {
-        if !self.knows
+        if let From::File { decoder, knows: knows @ false } = &mut self.from
             && let Some(Ok(times)) = self.source.upgrade().and_then(|source| source.try_frames())
         {
-            self.decoder.know(times);
-            self.knows = true;
+            decoder.know(times);
+            *knows = true;
         }
         let mut rising = frames.to_vec();
         rising.sort_unstable();
@@ -57,12 +63,17 @@ impl FrameReader {
 
     /// The picture on show at `at`.
     fn picture(&mut self, at: Pts, cancel: &Cancel) -> Result<RgbImage, VideoError> {
-        let frame = self.decoder.seek(at, &mut |_| !cancel.is_cancelled())?;
+        let decoder = match &mut self.from {
+            From::Film(_) if cancel.is_cancelled() => return Err(VideoError::Cancelled),
+            From::Film(film) => return Ok(film.picture(at)),
+            From::File { decoder, .. } => decoder,
+        };
+        let frame = decoder.seek(at, &mut |_| !cancel.is_cancelled())?;
         if cancel.is_cancelled() {
             return Err(VideoError::Cancelled);
         }
         let nothing = || VideoError::Undecodable {
-            path: self.decoder.path().to_owned(),
+            path: decoder.path().to_owned(),
             reason: format!("nothing at {:.3} s", at.secs()),
         };
         Ok(frame.ok_or_else(nothing)?.to_rgb())

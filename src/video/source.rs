@@ -1,7 +1,9 @@
 //! One open file, shared by everything that reads it: player, sampling, thumbnails and report. What is true of the
-//! whole file (when its frames are shown, the digest of its bytes) is found out once, here, on a thread of its own.
+//! whole file (when its frames are shown, the digest of its bytes) is found out once, here, on a thread of its own. Of a
+//! [`Film`], which is in no file, it is known at once.
 
 use super::decode::Decoder;
+use super::film::Film;
 use super::times::FrameTimes;
 use super::{Cancel, VideoDigest, VideoError, Wake};
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,8 @@ use std::time::{Duration, UNIX_EPOCH};
 const LOOK: Duration = Duration::from_millis(10);
 /// Bytes hashed at once.
 const HASHED: usize = 1 << 20;
+/// What the ids of films begin with.
+const FILM: &str = "film-";
 
 static SCANS: AtomicUsize = AtomicUsize::new(0);
 static DIGESTS: AtomicUsize = AtomicUsize::new(0);
@@ -41,7 +45,7 @@ pub(super) fn note_scan() {
 }
 
 /// Tells files apart within this process: BLAKE3 (hex, first 32 digits) of the file's full path, its length and when
-/// it was changed. Unlike the digest of its bytes it is known at once.
+/// it was changed; of a film "film-" and its digest. Unlike the digest of a file's bytes it is known at once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct SourceId(Arc<str>);
@@ -59,6 +63,11 @@ impl SourceId {
             hasher.update(&changed.map_or(0, |t| t.as_nanos()).to_le_bytes());
         }
         Self(hasher.finalize().to_hex()[..32].into())
+    }
+
+    /// It is of a film, and of no file.
+    pub fn is_film(&self) -> bool {
+        self.0.starts_with(FILM)
     }
 }
 
@@ -80,10 +89,11 @@ impl From<SourceId> for String {
     }
 }
 
-/// One open file. Its thread ends when the last handle is dropped.
+/// One open file, or a film. Its thread ends when the last handle is dropped.
 pub struct Source {
     id: SourceId,
     path: PathBuf,
+    film: Option<Arc<dyn Film>>,
     wake: Wake,
     cancel: Cancel,
     shared: Arc<Shared>,
@@ -138,7 +148,19 @@ impl Source {
             }
         };
         let (id, path) = (SourceId::of(path), path.to_owned());
-        Arc::new(Self { id, path, wake, cancel, shared, thread: Mutex::new(thread) })
+        Arc::new(Self { id, path, film: None, wake, cancel, shared, thread: Mutex::new(thread) })
+    }
+
+    /// A film, of which everything is known; messages call it `name`, in place of a path.
+    pub fn of_film(film: Arc<dyn Film>, name: &str, wake: Wake) -> Arc<Self> {
+        let shared = Arc::new(Shared::default());
+        shared.tell(|found| {
+            found.frames = Some(Ok(film.times().clone()));
+            found.digest = Some(Ok(film.digest().clone()));
+        });
+        let id = SourceId(format!("{FILM}{}", film.digest().0).into());
+        let (path, cancel, thread) = (PathBuf::from(name), Cancel::default(), Mutex::new(None));
+        Arc::new(Self { id, path, film: Some(film), wake, cancel, shared, thread })
     }
 
     pub fn id(&self) -> &SourceId {
@@ -147,6 +169,11 @@ impl Source {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What it is of, where it is of no file.
+    pub(super) fn film(&self) -> Option<&Arc<dyn Film>> {
+        self.film.as_ref()
     }
 
     pub(super) fn wake(&self) -> &Wake {

@@ -3,7 +3,7 @@
 use super::*;
 use motionlens::engine::Rank;
 use motionlens::session::Map;
-use motionlens::video::{Order, Rule};
+use motionlens::video::{Crop, Order, Rule};
 use std::collections::BTreeSet;
 
 const NAMES: [&str; 3] = ["moving left", "moving right", "moving up"];
@@ -121,9 +121,8 @@ fn on_the_common_grid_a_span_further_on_costs_its_new_frames_alone() {
     let clip = source(&video(folder.path(), "clip.mp4", 48, true));
     let step = Pts::from_secs(0.125);
     let grid = |k: i64| ClipSpec {
-        span: Span::new(Pts(k * step.0), Pts((k + 8) * step.0)),
         rule: Rule::Grid { step },
-        order: Order::Forward,
+        ..ClipSpec::segments(Span::new(Pts(k * step.0), Pts((k + 8) * step.0)))
     };
     assert_eq!(bench.answer(&clip, grid(0)).encoded_frames, 8);
     for k in 1..8 {
@@ -441,4 +440,33 @@ fn a_clip_does_not_wait_for_thousands_of_new_prompts() {
     assert!(told > 0, "it says how far it is");
     assert!(!encoded, "the answer comes first");
     assert_eq!(bench.scored(id).classes.len(), 1000);
+}
+
+/// Another crop is another question: its frames are encoded anew, and what was held of the first is still held.
+#[test]
+fn each_crop_has_frames_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = ready();
+    let clip = source(&video(folder.path(), "clip.mp4", 32, true));
+    let of = |crop: Crop| bench.answer(&clip, ClipSpec { crop, ..span(0.0, 2.0) });
+    let centre = of(Crop::Centre);
+    let mut seen = vec![centre.evidence.embedding.clone()];
+    for crop in [Crop::at(0.0), Crop::at(1.0), Crop::Letterbox] {
+        let other = of(crop);
+        assert_eq!(other.encoded_frames, 8, "{crop:?}");
+        assert!(!seen.contains(&other.evidence.embedding), "{crop:?}");
+        seen.push(other.evidence.embedding.clone());
+    }
+    // 96×64: the square goes from one end to the other, and the whole is half as high again as the picture.
+    let rect = |crop: Crop| of(crop).crop;
+    assert_eq!((rect(Crop::at(0.0)).x0, rect(Crop::at(1.0)).x1), (0.0, 1.0));
+    let whole = rect(Crop::Letterbox);
+    assert!((whole.x0, whole.x1) == (0.0, 1.0) && (whole.y1 - whole.y0 - 1.5).abs() < 0.03, "{whole:?}");
+    let again = of(Crop::Centre);
+    assert_eq!(
+        (again.encoded_frames, &again.evidence.embedding),
+        (centre.encoded_frames, &centre.evidence.embedding)
+    );
+    let shorter = bench.answer(&clip, span(0.0, 0.5));
+    assert!(shorter.encoded_frames < 8, "frames that the centre shares are held beside those of other crops");
 }

@@ -167,9 +167,9 @@ fn a_patch_of_either_clip_is_likened_to_every_patch_of_both() {
     h.get_by_label_contains("Most alike in B, cosine ");
     h.get_by_label("Similar patches").click();
     h.run_steps(3);
-    h.get_by_label_contains("Caption: Patch: cosine with A's frame ");
-    h.get_by_label_contains("Caption: Patch, other side: cosine with A's frame ");
-    assert_eq!(h.query_all_by_label_contains("; one scale for A and B").count(), 2);
+    h.get_by_label_contains("Caption: Patch: one scale for A and B: cosine with A's frame ");
+    h.get_by_label_contains("Caption: Patch, other side: one scale for A and B: cosine with A's frame ");
+    assert_eq!(h.query_all_by_label_contains(": one scale for A and B: ").count(), 2);
     let s = h.state().state();
     let at = s.probes.patch.unwrap();
     assert!(!at.other);
@@ -192,7 +192,7 @@ fn a_patch_of_either_clip_is_likened_to_every_patch_of_both() {
     h.run_steps(2);
     h.get_by_label_contains(" of B");
     h.get_by_label_contains("Most alike in A, cosine ");
-    h.get_by_label_contains("Caption: Patch: cosine with B's frame ");
+    h.get_by_label_contains("Caption: Patch: one scale for A and B: cosine with B's frame ");
     let s = h.state().state();
     let b = s.probes.patch.unwrap();
     let back = s.likeness(false).unwrap();

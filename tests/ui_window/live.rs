@@ -2,6 +2,7 @@
 
 use egui_kittest::kittest::Queryable;
 use motionlens::device::DeviceChoice;
+use motionlens::export::Form;
 use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::messages::Kind;
@@ -537,6 +538,48 @@ fn between_two_frames_of_the_grid_the_caption_says_that_the_map_is_interpolated_
 }
 
 #[test]
+fn the_lanes_are_written_as_a_table_and_as_a_figure_that_makes_itself_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (figure, table) = (dir.path().join("l.png"), dir.path().join("l.csv"));
+    let mut h = open(clip(), false);
+    let ctx = h.ctx.clone();
+    let done = |s: &State| {
+        s.record.as_ref().is_some_and(|r| r.progress.done == r.progress.total && r.revision == s.revision)
+    };
+    wait(&mut h, "the sweep", |s| scored(s) && done(s));
+    h.state_mut().apply(&ctx, Intent::Pause);
+    h.state_mut().apply(&ctx, Intent::Seek(Pts::from_secs(1.0)));
+    wait(&mut h, "the place", |s| !s.playback.seeking && s.playback.position.secs() > 0.9);
+    for (form, path) in [(Form::Lanes, &figure), (Form::LanesCsv, &table)] {
+        h.state_mut().apply(&ctx, Intent::Export(form, path.clone()));
+        wait(&mut h, "the file", |s| s.exporting.is_none());
+        assert!(path.is_file(), "{form:?}");
+    }
+    assert_eq!(std::fs::read_to_string(&table).unwrap().lines().count(), 1 + 17);
+    // By the command, which knows nothing of the window.
+    let again = std::process::Command::new(env!("CARGO_BIN_EXE_motionlens"))
+        .current_dir(dir.path())
+        .args(["replay", "l.png", "--figure", "again.png"])
+        .output()
+        .unwrap();
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    let read = |name: &str| image::open(dir.path().join(name)).unwrap().to_rgb8();
+    let (first, second) = (read("l.png"), read("again.png"));
+    assert_eq!(first.dimensions(), second.dimensions());
+    let same = first.pixels().zip(second.pixels()).filter(|(a, b)| a == b).count();
+    assert!(same as f64 > 0.99 * f64::from(first.width() * first.height()), "{same}");
+    if let Some(folder) = std::env::var_os("MOTIONLENS_SHOTS") {
+        std::fs::copy(&figure, Path::new(&folder).join("lanes-figure.png")).unwrap();
+    }
+    // While the lanes are of other prompts nothing is written.
+    let rename = PromptEdit::RenameClass(0, "moving up".into());
+    h.state_mut().apply(&ctx, Intent::Edit(rename));
+    h.state_mut().apply(&ctx, Intent::Export(Form::Lanes, dir.path().join("stale.png")));
+    assert!(told(h.state().state(), Kind::Problem, "no lanes of these prompts yet"));
+    assert!(!dir.path().join("stale.png").exists());
+}
+
+#[test]
 fn a_click_in_the_lanes_goes_there_and_the_strongest_stretch_is_played_again_and_again() {
     let mut h = open(clip(), false);
     let done = |s: &State| s.record.as_ref().is_some_and(|r| r.progress.done == r.progress.total);
@@ -632,4 +675,97 @@ fn without_a_truth_nothing_is_said_of_it_and_a_broken_one_is_told() {
         told(s, Kind::Problem, "a.json, the truth beside the clip, cannot be used: a mask has 7 pixels")
     });
     nothing(&h);
+}
+
+/// A clip twice as wide as high, in which a square moves at the left.
+fn wide_clip(folder: &Path) -> PathBuf {
+    use motionlens::video::{Mp4Writer, RgbImage};
+    let path = folder.join("wide.mp4");
+    let mut writer = Mp4Writer::create(&path, 192, 96, 16.0, 12).expect("an mp4");
+    for frame in 0..24 {
+        let inside = |x: u32, y: u32| (4 + frame..28 + frame).contains(&x) && (30..54).contains(&y);
+        let pixel = |x, y| if inside(x, y) { [220, 60, 40] } else { [60, 60 + (x / 16 % 2) as u8 * 60, 90] };
+        let data = (0..96).flat_map(|y| (0..192).flat_map(move |x| pixel(x, y))).collect();
+        writer.push(&RgbImage { width: 192, height: 96, data }).expect("a frame");
+    }
+    writer.finish().expect("a finished mp4");
+    path
+}
+
+#[test]
+fn the_crop_is_dragged_and_letterboxed_and_the_scores_are_those_of_the_command() {
+    use egui::accesskit::Role;
+    use motionlens::experiment::Experiment;
+    use motionlens::video::Crop;
+    let dir = tempfile::tempdir().unwrap();
+    let video = wide_clip(dir.path());
+    let mut h = open(video.clone(), false);
+    let ctx = h.ctx.clone();
+    wait(&mut h, "scores", scored);
+    let embedding = |h: &Window| h.state().state().shown.as_ref().unwrap().answer.evidence.embedding.clone();
+    let centre = embedding(&h);
+    assert_eq!(h.query_all_by_label_contains("crop moved").count(), 0);
+
+    // The square is half of the picture: dragged by its edge to the far left.
+    let edge = h.get_by_label("Crop frame, left edge: Motion").rect();
+    let from = egui::pos2(edge.right() - 3.0, edge.center().y);
+    h.drag_at(from);
+    h.step();
+    h.hover_at(from - egui::vec2(0.2 * edge.width(), 0.0));
+    h.step();
+    let on_the_way = h.state().state().crop;
+    assert!(matches!(on_the_way, Crop::Moved { thousandths: 350..450 }), "{on_the_way:?}");
+    h.hover_at(from - egui::vec2(2.0 * edge.width(), 0.0));
+    h.step();
+    h.drop_at(from - egui::vec2(2.0 * edge.width(), 0.0));
+    h.step();
+    assert_eq!(h.state().state().crop, Crop::at(0.0));
+    wait(&mut h, "scores of the left", |s| scored(s) && s.shown.as_ref().unwrap().answer.crop.x0 == 0.0);
+    h.get_by_label_contains("crop moved 100% left");
+    let left = embedding(&h);
+    assert_ne!(left, centre);
+
+    // A key moves it a hundredth of the way, and the slider goes anywhere.
+    h.get_by_label("Crop frame, right edge: Motion").focus();
+    h.step();
+    h.key_press(egui::Key::ArrowRight);
+    h.step();
+    h.step();
+    assert_eq!(h.state().state().crop, Crop::at(0.01));
+    let slider = h.get_by_role_and_label(Role::Slider, "Crop").rect();
+    let at = slider.left_center() + egui::vec2(slider.width() * 0.8, 0.0);
+    h.drag_at(at);
+    h.run_steps(2);
+    h.drop_at(at);
+    h.run_steps(2);
+    assert!(matches!(h.state().state().crop, Crop::Moved { thousandths: 700..900 }));
+    h.get_by_label("Letterbox").click();
+    h.step();
+    wait(&mut h, "scores of the whole", |s| scored(s) && s.shown.as_ref().unwrap().answer.crop.y0 == -0.5);
+    h.get_by_label_contains("letterboxed");
+    assert_eq!(h.query_all_by_label_contains("Crop frame").count(), 0, "nothing is cut off");
+
+    // The command says the same numbers, and an experiment leads back.
+    for (crop, text) in [(Crop::Letterbox, "letterbox"), (Crop::at(0.2), "0.2")] {
+        h.state_mut().apply(&ctx, Intent::Crop(crop));
+        wait(&mut h, "scores", |s| scored(s) && s.shown.as_ref().unwrap().answer.question.clip.crop == crop);
+        let own = dir.path().join(format!("{text}.json"));
+        let command = std::process::Command::new(env!("CARGO_BIN_EXE_motionlens"))
+            .args(["analyze", video.to_str().unwrap(), "--device", "cpu", "--crop", text, "--experiment"])
+            .arg(&own)
+            .output()
+            .unwrap();
+        assert!(command.status.success(), "{}", String::from_utf8_lossy(&command.stderr));
+        let theirs = Experiment::load(&own).unwrap();
+        assert_eq!((theirs.scope.crop, &theirs.seen.embedding), (crop, &embedding(&h)));
+        assert!(theirs.seen.embedding != centre && theirs.seen.embedding != left);
+    }
+    h.state_mut().apply(&ctx, Intent::Crop(Crop::Centre));
+    wait(&mut h, "scores", |s| scored(s) && s.shown.as_ref().unwrap().answer.question.clip.crop.is_centre());
+    assert_eq!(embedding(&h), centre);
+    h.state_mut().apply(&ctx, Intent::Open(dir.path().join("letterbox.json")));
+    wait(&mut h, "the comparison", |s| {
+        told(s, Kind::Done, "letterbox.json: the same numbers, to the last bit")
+    });
+    assert_eq!(h.state().state().crop, Crop::Letterbox);
 }

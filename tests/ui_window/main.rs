@@ -2,6 +2,7 @@
 
 mod altered;
 mod comparing;
+mod drawing;
 mod support;
 
 mod lanes;

@@ -5,6 +5,7 @@
 //! one that fails can be run again.
 
 use egui::Context;
+use motionlens::data::drawing::{Drawing, Ready};
 use motionlens::device::DeviceChoice;
 use motionlens::engine::{Engine, Event};
 use motionlens::model::{GateClamp, Surgery};
@@ -12,11 +13,12 @@ use motionlens::prompt::PromptSet;
 use motionlens::score::{ClassEmbedding, score};
 use motionlens::session::ModelSource;
 use motionlens::ui::App;
+use motionlens::ui::easel::Draw;
 use motionlens::ui::edit::{History, PromptEdit};
 use motionlens::ui::intent::Intent;
 use motionlens::ui::scope::Scope;
 use motionlens::video::encode::Mp4Writer;
-use motionlens::video::{Order, Pts, RgbImage};
+use motionlens::video::{Crop, Order, Pts, RgbImage};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
@@ -81,7 +83,7 @@ impl Soak {
     /// One random thing that a person can do.
     fn act(&mut self, rng: &mut ChaCha8Rng, videos: &[PathBuf], stock: &Path) {
         let at = |rng: &mut ChaCha8Rng| Pts::from_secs(rng.random_range(0.0..3.0));
-        let command = match rng.random_range(0..16) {
+        let command = match rng.random_range(0..19) {
             0 => Intent::OpenVideo(videos[rng.random_range(0..videos.len())].clone()),
             1 => Intent::OpenModel(match rng.random_range(0..3) {
                 0 => ModelSource::Folder(stock.to_owned()),
@@ -109,6 +111,22 @@ impl Soak {
                 }
                 2 => Surgery { frozen: vec![rng.random_range(0..64)], ..Surgery::default() },
                 _ => Surgery::default(),
+            }),
+            12 => Intent::Crop(match rng.random_range(0..3) {
+                0 => Crop::Letterbox,
+                1 => Crop::at(rng.random_range(0.0..1.0)),
+                _ => Crop::Centre,
+            }),
+            13 | 14 => Intent::Draw(match rng.random_range(0..6) {
+                0 => Draw::Begin,
+                1 => Draw::Done,
+                2 => Draw::Undo,
+                3 => Draw::Ready(Ready::ALL[rng.random_range(0..Ready::ALL.len())]),
+                _ => Draw::Change(Drawing {
+                    radius: rng.random_range(3.0..14.0),
+                    speed: rng.random_range(0.2..5.0),
+                    ..Drawing::default()
+                }),
             }),
             _ => {
                 let edit = self.edit(rng);

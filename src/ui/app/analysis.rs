@@ -5,6 +5,7 @@ use crate::engine::{Question, Rank};
 use crate::ui::scope::Scope;
 use crate::ui::state::Work;
 use crate::video::{Pts, Source};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The play head has come to rest when it has not moved for so long.
@@ -58,11 +59,8 @@ impl App {
         let s = &mut self.state;
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());
         let (Some(engine), Some(source)) = (&self.engine, source) else { return };
-        // A slider that is dragged and a brush follow the hand as a span follows the play head: there is always a result.
-        let by_hand = |a: &Question| {
-            a.surgery != question.surgery
-                && Question { surgery: question.surgery.clone(), ..a.clone() } == question
-        };
+        // What is dragged, painted and drawn follows the hand as a span follows the play head: there is always a result.
+        let by_hand = |a: &Question| *a != question && a.is_but_by_hand(&question);
         let follows = (s.follow && s.scope == Scope::Around) || s.asked.as_ref().is_some_and(by_hand);
         let rank = if follows { Rank::Follow } else { Rank::Screen };
         let id = engine.ask(source, question.clone(), rank);
@@ -79,7 +77,8 @@ impl App {
             return;
         }
         let wake = &self.wake;
-        s.shelf.step(&model.identity, &device.name, model.frames, |path| Source::open(path, wake.clone()));
+        let open = |path: &Path| Source::open(path, wake.clone());
+        s.shelf.step(&model.identity, &device.name, (model.frames, s.crop), open);
         for (source, question) in s.shelf.to_ask() {
             engine.ask(&source, question, Rank::Background);
         }

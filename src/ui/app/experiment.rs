@@ -40,6 +40,9 @@ pub(super) struct Opening {
 impl App {
     /// Writes what is on show as an experiment, on a thread.
     pub(super) fn save_experiment(&mut self, path: PathBuf) {
+        if self.is_in_no_file() {
+            return;
+        }
         let s = &mut self.state;
         let source = s.video.as_ref().and_then(|v| v.source.clone());
         let (Some(source), Some(shown), Some(scores)) = (source, &s.shown, s.scores_of_shown()) else {
@@ -135,6 +138,7 @@ impl App {
         s.anchor = a.anchor;
         s.follow = false;
         s.order = experiment.scope.order.clone();
+        s.crop = experiment.scope.crop;
         s.surgery = experiment.surgery.clone();
         self.rested_at = (a.position, std::time::Instant::now());
         self.ask_again();

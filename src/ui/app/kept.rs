@@ -87,7 +87,10 @@ impl App {
     pub(super) fn leave(&mut self) {
         // A person has chosen where to save, and the window has not looked since.
         while let Some(outcome) = self.desk.take() {
-            if let JobOutcome::Chosen(intent @ (Intent::SavePrompts(_) | Intent::Report(_))) = outcome {
+            if let JobOutcome::Chosen(
+                intent @ (Intent::SavePrompts(_) | Intent::Report(_) | Intent::Draw(_)),
+            ) = outcome
+            {
                 let ctx = self.ctx.clone();
                 self.apply(&ctx, intent);
             }
@@ -128,6 +131,11 @@ impl App {
     fn kept(&self, ctx: &egui::Context) -> Kept {
         let s = &self.state;
         let size = ctx.input(|i| i.viewport().inner_rect).map(|r| r.size() * ctx.zoom_factor());
+        // A drawing is in no file: the clip behind it is what comes back.
+        let clip = match &self.former {
+            Some(former) => former.video.as_ref().or(former.opening.as_ref().map(|(file, _)| file)),
+            None => s.video.as_ref(),
+        };
         let path = |p: &std::path::PathBuf| p.to_str().is_some().then(|| p.clone());
         Kept {
             recent: s.recent.clone(),
@@ -138,7 +146,7 @@ impl App {
             zoom: ctx.zoom_factor(),
             size: size.map(|s| [s.x.round(), s.y.round()]),
             open: Open {
-                video: s.video.as_ref().and_then(|v| path(&v.path)),
+                video: clip.and_then(|v| path(&v.path)),
                 model: self.model_open.as_ref().and_then(path),
                 position: s.playback.position.secs(),
                 range: (s.range.0.map(Pts::secs), s.range.1.map(Pts::secs)),

@@ -19,37 +19,52 @@ impl App {
             self.state.messages.add(Kind::Problem, error.to_string());
             self.opening = None;
             self.state.opening = None;
-        } else if let Some(size) = player.info().map(|info| (info.width, info.height))
+        } else if player.info().is_some()
             && let Some((file, player)) = self.opening.take()
         {
+            self.end_drawing(false);
             let s = &mut self.state;
             s.opening = None;
             if !file.bundled {
                 Recent::note(&mut s.recent.videos, &file.path);
             }
-            s.video = Some(file);
-            // The next look at the player brings its facts, and tells what is wrong with the file.
-            s.playback = Playback::default();
-            s.shown = None;
-            s.scored = None;
-            s.asked = None;
-            s.work = None;
-            s.record = None;
-            s.moment_scored = None;
-            s.whiskers = None;
-            s.camera = None;
-            s.truth = None;
-            self.desk.read_truth(player.source().clone(), size);
-            s.lanes.view = None;
-            s.range = (None, None);
-            s.lens = Lens::default();
-            if let Some(e) = &self.engine {
-                e.cancel();
-            }
-            self.player = Some(player);
-            self.reported = None;
-            self.scope_on_open = true;
+            self.put_on_stage(file, player);
             self.hint();
+        }
+    }
+
+    /// What was on the stage makes way for this video.
+    pub(super) fn put_on_stage(&mut self, file: VideoFile, player: Player) {
+        let s = &mut self.state;
+        s.video = Some(file);
+        // The next look at the player brings its facts, and tells what is wrong with the file.
+        s.playback = Playback::default();
+        s.range = (None, None);
+        s.lens = Lens::default();
+        self.forget_what_was_shown();
+        if let Some(info) = player.info().filter(|_| !player.source().id().is_film()) {
+            self.desk.read_truth(player.source().clone(), (info.width, info.height));
+        }
+        self.player = Some(player);
+        self.reported = None;
+        self.scope_on_open = true;
+    }
+
+    /// Everything that was found out about the video on the stage.
+    pub(super) fn forget_what_was_shown(&mut self) {
+        let s = &mut self.state;
+        s.shown = None;
+        s.scored = None;
+        s.asked = None;
+        s.work = None;
+        s.record = None;
+        s.moment_scored = None;
+        s.whiskers = None;
+        s.camera = None;
+        s.truth = None;
+        s.lanes.view = None;
+        if let Some(e) = &self.engine {
+            e.cancel();
         }
     }
 

@@ -5,15 +5,19 @@ use crate::device::DeviceInfo;
 use crate::engine::Answer;
 use crate::experiment::Experiment;
 use crate::export::figure::{self, Spec};
-use crate::export::{ExportError, Form, arrays, json, overlay, report, table};
+use crate::export::report::Contents;
+use crate::export::{ExportError, Form, arrays, json, lanes, overlay, report, table};
 use crate::files::write_atomic;
 use crate::prompt::PromptSet;
 use crate::score::Scores;
 use crate::session::ModelInfo;
 use crate::ui::jobs::JobOutcome;
+use crate::ui::lanes::Lanes;
+use crate::ui::messages::Kind;
+use crate::ui::record::Record;
 use crate::ui::state::Exporting;
-use crate::video::{Cancel, FrameReader, Source};
-use crate::view::Style;
+use crate::video::{Cancel, FrameReader, Pts, Source};
+use crate::view::{Layer, Style};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,10 +42,26 @@ impl App {
 
     /// Writes the report of the present analysis on a thread.
     pub(super) fn report(&mut self, folder: PathBuf) {
+        if self.is_in_no_file() {
+            return;
+        }
         let Some(report) = self.analysis() else { return };
+        let s = &self.state;
+        let layer = if Layer::ALL.contains(&s.view.layer) { s.view.layer } else { Layer::Motion };
+        let stage = (layer, s.moment().map_or(0, |moment| moment.t));
+        let texts = s.texts().and(s.texts.as_ref()).map(|texts| texts.classes.clone());
+        let swept = self.swept();
         self.desk.write("report", move || {
-            let written = report.with(&Cancel::default(), |report, _| {
-                let folder = report.write(&folder).map_err(|e| e.to_string())?;
+            let written = report.with(&Cancel::default(), |analysis, experiment| {
+                let lanes = swept.as_ref().map(Swept::found);
+                let contents = Contents {
+                    experiment,
+                    scores: (!report.edited).then_some(&report.scores),
+                    texts: texts.as_ref().map_or(&[], |texts| texts.as_slice()),
+                    lanes: lanes.as_ref().map(|(lanes, spec)| (lanes, spec)),
+                    stage,
+                };
+                let folder = analysis.write(&folder, &contents).map_err(|e| e.to_string())?;
                 Ok(format!("Report written to {}", folder.display()))
             });
             Some(JobOutcome::Told(written))
@@ -50,10 +70,16 @@ impl App {
 
     /// Writes the present analysis in this form on a thread; one at a time.
     pub(super) fn export(&mut self, form: Form, path: PathBuf) {
-        if self.state.exporting.is_some() {
+        if self.state.exporting.is_some() || self.is_in_no_file() {
             return;
         }
         let Some(report) = self.analysis() else { return };
+        let swept = self.swept();
+        if form.is_of_lanes() && swept.is_none() {
+            let text = "There are no lanes of these prompts yet; write them again in a moment.";
+            self.state.messages.add(Kind::Problem, text);
+            return;
+        }
         let layer = self.state.view.layer;
         let frame = self.state.moment().map_or(0, |moment| moment.t);
         let (percent, cancel) = (Arc::new(AtomicU32::new(0)), Cancel::default());
@@ -67,6 +93,13 @@ impl App {
                         figure::write(analysis, experiment, &Spec::stage(layer, frame, style), &path)
                     }
                     Form::Strip => figure::write(analysis, experiment, &Spec::strip(style), &path),
+                    Form::Lanes | Form::LanesCsv => match swept.as_ref().map(Swept::found) {
+                        Some((lanes, spec)) if form == Form::Lanes => {
+                            lanes::write(analysis, experiment, (&lanes, &spec), &path)
+                        }
+                        Some((lanes, _)) => lanes::write_table(&lanes, &path),
+                        None => Ok(()),
+                    },
                     Form::Csv => table::write(analysis.record, &path).map(|_| ()),
                     Form::Npz => arrays::write(analysis.answer, &report.scores, &path),
                     Form::Json => {
@@ -87,6 +120,19 @@ impl App {
             });
             Some(JobOutcome::Exported(written))
         });
+    }
+
+    /// What the lanes show; `None`: there are none, or they are of other prompts than the scores.
+    fn swept(&self) -> Option<Swept> {
+        let s = &self.state;
+        let record =
+            s.record.as_ref().filter(|r| !r.is_empty() && r.revision == s.revision && s.hold.is_none())?;
+        Some(Swept {
+            record: record.clone(),
+            lanes: s.lanes.clone(),
+            end: s.playback.end()?,
+            position: s.playback.position,
+        })
     }
 
     /// What is on show, to be written somewhere; `None`: nothing is.
@@ -113,6 +159,35 @@ impl App {
                 motion: s.motion_scale().map(|scale| scale.motion),
             },
         })
+    }
+}
+
+/// What lanes are made of, taken from the state when they were asked for.
+struct Swept {
+    record: Record,
+    lanes: Lanes,
+    /// Of the video.
+    end: Pts,
+    /// Of the play head.
+    position: Pts,
+}
+
+impl Swept {
+    /// Its numbers, and what of them is drawn.
+    fn found(&self) -> (lanes::Lanes, lanes::Spec) {
+        let (found, look) = (self.record.to_lanes(self.end), &self.lanes);
+        let few = lanes::Spec::new(&found);
+        let spec = lanes::Spec {
+            measure: look.measure,
+            classes: look.classes.clone().unwrap_or_else(|| few.classes.clone()),
+            none: look.none,
+            motion: look.motion,
+            gate: look.gate,
+            view: look.view,
+            position: Some(self.position),
+            ..few
+        };
+        (found, spec)
     }
 }
 

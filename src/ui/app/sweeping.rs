@@ -12,6 +12,7 @@ use crate::video::clip::Span;
 use crate::video::{Cancel, FrameReader, Pts, RgbImage, Source, VideoError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What the engine was told last.
 #[derive(Default)]
@@ -52,10 +53,15 @@ impl State {
 
 impl App {
     /// Begins the sweep once the clip has been looked at, and tells the engine what has changed. Never waits.
-    pub(super) fn keep_sweeping(&mut self) {
+    pub(super) fn keep_sweeping(&mut self, now: Instant) {
         let s = &mut self.state;
         if self.engine.is_none() {
             return;
+        }
+        // Under a hand that draws, all time is for what is on show.
+        if let Some(wait) = s.easel.as_ref().and_then(|easel| easel.unrest(now)) {
+            self.wake_after(wait);
+            return self.end_sweep();
         }
         let source = s.video.as_ref().and_then(|v| v.source.clone());
         let looked_at = s.record.is_some() || (s.shown.is_some() && !s.is_stale());
@@ -120,6 +126,10 @@ impl App {
         let source = s.video.as_ref().and_then(|v| v.source.clone());
         let shown = s.shown.as_ref().filter(|_| !s.follow && !s.is_stale());
         let (Some(source), Some(shown), Some(_)) = (source, shown, &self.engine) else { return };
+        // Before a drawing there is no camera.
+        if source.id().is_film() {
+            return;
+        }
         let id = shown.answer.id;
         if self.sweeping.camera.as_ref().is_some_and(|(asked, _)| *asked == id) {
             return;

@@ -1,0 +1,191 @@
+//! Drawing a motion: the clip that was open is held meanwhile, and comes back as it was.
+
+use super::{App, experiment};
+use crate::data::drawing::DrawnFilm;
+use crate::data::world_video;
+use crate::ui::easel::{Draw, Easel};
+use crate::ui::jobs::JobOutcome;
+use crate::ui::keep::Recent;
+use crate::ui::lens::Lens;
+use crate::ui::messages::Kind;
+use crate::ui::panes::Pane;
+use crate::ui::scope::Scope;
+use crate::ui::state::{Exporting, Playback, VideoFile};
+use crate::video::{Cancel, Player, Pts, Source};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// What a drawing is called where a clip has its file's name.
+const NAME: &str = "drawn motion";
+
+/// The clip that was open, and how it was looked at.
+pub(super) struct Former {
+    pub(super) video: Option<VideoFile>,
+    pub(super) player: Option<Player>,
+    /// What was being opened.
+    pub(super) opening: Option<(VideoFile, Player)>,
+    experiment: Option<experiment::Opening>,
+    playing: bool,
+    scope: Scope,
+    range: (Option<Pts>, Option<Pts>),
+    anchor: Pts,
+    follow: bool,
+    moment: bool,
+    lens: Lens,
+    /// The pane was open before.
+    pane: bool,
+}
+
+impl App {
+    pub(super) fn draw_motion(&mut self, draw: Draw) {
+        match draw {
+            Draw::Begin => self.begin_drawing(),
+            Draw::Done => self.end_drawing(true),
+            Draw::Save(path) => self.save_drawing(path),
+            draw => {
+                let Some(easel) = &mut self.state.easel else { return };
+                let another_way = matches!(draw, Draw::Ready(_) | Draw::Lift | Draw::Undo);
+                if easel.take(draw) {
+                    self.show_drawing();
+                    if another_way {
+                        // To be seen from its start.
+                        self.with_player(|p| p.seek(Pts(0)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn film(&self, easel: &Easel) -> Arc<Source> {
+        Source::of_film(Arc::new(DrawnFilm::new(easel.drawing())), NAME, self.wake.clone())
+    }
+
+    fn begin_drawing(&mut self) {
+        if self.state.easel.is_some() {
+            return;
+        }
+        let easel = Easel::new(self.drawn_last.clone());
+        let source = self.film(&easel);
+        let window = self.ctx.content_rect().size();
+        let s = &mut self.state;
+        let mut player = self.player.take();
+        let playing = player.as_ref().is_some_and(Player::is_playing);
+        if let Some(player) = &mut player {
+            player.pause();
+        }
+        self.former = Some(Former {
+            video: s.video.take(),
+            player,
+            opening: self.opening.take(),
+            experiment: self.experiment.take(),
+            playing,
+            scope: s.scope,
+            range: s.range,
+            anchor: s.anchor,
+            follow: s.follow,
+            moment: s.moment,
+            lens: s.lens,
+            pane: self.panes.is_open(Pane::Draw, window),
+        });
+        s.opening = None;
+        s.follow = false;
+        s.moment = false;
+        s.probes.brush = None;
+        s.easel = Some(easel);
+        let player = Player::open(&source);
+        let file = VideoFile { path: NAME.into(), source: Some(source), name: NAME.into(), bundled: true };
+        self.put_on_stage(file, player);
+        self.play_on_open = true;
+        self.panes.set_open(Pane::Draw, true);
+    }
+
+    /// `back`: the clip that was open comes back; else something else takes the stage.
+    pub(super) fn end_drawing(&mut self, back: bool) {
+        let Some(easel) = self.state.easel.take() else { return };
+        self.drawn_last = easel.drawing().clone();
+        let Some(former) = self.former.take() else { return };
+        self.panes.set_open(Pane::Draw, former.pane);
+        if !back {
+            return;
+        }
+        match (former.video, former.player) {
+            (Some(video), Some(player)) => self.put_on_stage(video, player),
+            (video, player) => {
+                self.clear_stage();
+                (self.state.video, self.player) = (video, player);
+            }
+        }
+        self.scope_on_open = false;
+        self.play_on_open = false;
+        let s = &mut self.state;
+        s.opening = former.opening.as_ref().map(|(file, _)| file.name.clone());
+        (self.opening, self.experiment) = (former.opening, former.experiment);
+        s.scope = former.scope;
+        s.range = former.range;
+        s.anchor = former.anchor;
+        s.follow = former.follow;
+        s.moment = former.moment;
+        s.lens = former.lens;
+        if former.playing {
+            self.with_player(Player::play);
+        }
+    }
+
+    /// The drawing has changed: what plays goes on with it, and it is asked about by itself.
+    fn show_drawing(&mut self) {
+        let Some(easel) = &self.state.easel else { return };
+        let source = self.film(easel);
+        self.with_player(|p| p.swap(&source));
+        if let Some(video) = &mut self.state.video {
+            video.source = Some(source);
+        }
+    }
+
+    /// Writes the drawing on a thread; one file at a time.
+    fn save_drawing(&mut self, path: PathBuf) {
+        let s = &mut self.state;
+        let Some(easel) = s.easel.as_ref().filter(|_| s.exporting.is_none()) else { return };
+        let path = if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("mp4")) {
+            path
+        } else {
+            let mut name = path.into_os_string();
+            name.push(".mp4");
+            PathBuf::from(name)
+        };
+        let drawing = easel.drawing().clone();
+        let (percent, cancel) = (Arc::new(AtomicU32::new(0)), Cancel::default());
+        s.exporting = Some(Exporting { what: "clip", percent: percent.clone(), cancel: cancel.clone() });
+        Recent::note(&mut s.recent.videos, &path);
+        self.desk.write("drawing", move || {
+            let mut go_on = |done: usize, total: usize| {
+                percent.store((done * 100 / total.max(1)) as u32, Ordering::Relaxed);
+                !cancel.is_cancelled()
+            };
+            let written = world_video::write_drawing(&path, &drawing, &mut go_on);
+            let told = written.map(|truth| {
+                format!("Clip written to {}, and what is true of it to {}", path.display(), truth.display())
+            });
+            Some(JobOutcome::Exported(told.map_err(|e| e.to_string())))
+        });
+    }
+
+    /// Nothing is on the stage.
+    fn clear_stage(&mut self) {
+        let s = &mut self.state;
+        s.video = None;
+        s.playback = Playback::default();
+        self.forget_what_was_shown();
+        self.player = None;
+    }
+
+    /// What a drawing, which is in no file, cannot be written into; says so.
+    pub(super) fn is_in_no_file(&mut self) -> bool {
+        let drawn = self.state.easel.is_some();
+        if drawn {
+            let text = "A drawn motion is in no file, so this could not be computed again. Save it as a clip and open that.";
+            self.state.messages.add(Kind::Problem, text);
+        }
+        drawn
+    }
+}
