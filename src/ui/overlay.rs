@@ -220,7 +220,8 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
     let auroc = overlay.whole.as_ref().and_then(|map| s.mover_auroc(answer, map));
     let right = match auroc {
         Some(auroc) => {
-            truth::write_auroc(ui, auroc, (layer.name(), usize::from(other)), strip, low.left() - 10.0)
+            let room = Rect::from_x_y_ranges(name.right() + 8.0..=low.left() - 10.0, strip.y_range());
+            truth::write_auroc(ui, auroc, (layer.name(), usize::from(other)), frame, room)
         }
         None => low.left(),
     };

@@ -612,7 +612,7 @@ fn layer_of(
     // The figure is of the whole clip, and so of no moment.
     let whole = source.map(&answer.evidence.maps).filter(|_| drawn.moment.is_none());
     let auroc = whole.and_then(|map| s.mover_auroc(answer, &map.data));
-    caption(ui, s, strip, (layer, whose), (source, range, auroc), words, hover);
+    caption(ui, s, (strip, frame), (layer, whose), (source, range, auroc), words, hover);
 }
 
 /// What is altered, at the bottom of the picture on a ground that cannot be overlooked; of the original the word alone.
@@ -772,7 +772,7 @@ fn caption_text(ui: &Ui, strip: Rect, text: &str, colour: Color32) {
 fn caption(
     ui: &Ui,
     s: &State,
-    strip: Rect,
+    (strip, frame): (Rect, Rect),
     (layer, whose): (Layer, Whose),
     (source, scale, auroc): (Quantity, Normalise, Option<f64>),
     (words, colour): (String, Color32),
@@ -793,6 +793,7 @@ fn caption(
     let r = ui.interact(strip, ui.scope_id().with(("caption", layer.name(), whose as usize)), Sense::hover());
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, whose.caption(layer, &words)));
     r.on_hover_text(format!("{words}\n{about}"));
+    let mut left = put(strip.left() + 2.0, lay(layer.name(), theme::STRONG)) + 8.0;
     let narrow = strip.width() < 380.0;
     let mut right = strip.right() - 2.0;
     if source != Quantity::StaticColours {
@@ -813,10 +814,10 @@ fn caption(
         put(right, lo);
         right -= 8.0;
         if let Some(auroc) = auroc {
-            right = truth::write_auroc(ui, auroc, (layer.name(), whose as usize), strip, right - 2.0) - 8.0;
+            let room = Rect::from_x_y_ranges(left..=right - 2.0, strip.y_range());
+            right = truth::write_auroc(ui, auroc, (layer.name(), whose as usize), frame, room) - 8.0;
         }
     }
-    let mut left = put(strip.left() + 2.0, lay(layer.name(), theme::STRONG)) + 8.0;
     // What does not fit is cut at the scale and not drawn over it.
     let room =
         painter.with_clip_rect(Rect::from_min_max(pos2(left, strip.top()), pos2(right, strip.bottom())));

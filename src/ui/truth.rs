@@ -74,15 +74,26 @@ impl State {
     }
 }
 
-/// "AUROC .97 for the mover" at the right of a caption, with what that means on hover; gives where it begins.
-pub fn write_auroc(ui: &Ui, auroc: f64, id: (&str, usize), strip: Rect, right: f32) -> f32 {
+/// "AUROC .97 for the mover" at the right end of `room` in the caption under a picture that lies at `frame`, with what that means on
+/// hover; gives where it begins. In less room than that the number alone, and in less again it stands in a corner of the picture.
+pub fn write_auroc(ui: &Ui, auroc: f64, id: (&str, usize), frame: Rect, room: Rect) -> f32 {
     let number = format!("{auroc:.2}");
     let number = number.strip_prefix('0').unwrap_or(&number);
     let whole = format!("AUROC {number} for the mover");
-    let text = if strip.width() < 480.0 { format!("AUROC {number}") } else { whole.clone() };
-    let painter = ui.painter_at(strip);
-    let at =
-        painter.text(pos2(right, strip.center().y), Align2::RIGHT_CENTER, text, theme::small(), theme::GOOD);
+    let lay = |text: &str| ui.painter().layout_no_wrap(text.to_owned(), theme::small(), theme::GOOD);
+    // Beside it there has to be room for whose map it is.
+    let long = lay(&whole);
+    let galley = if long.size().x + 160.0 < room.width() { long } else { lay(&format!("AUROC {number}")) };
+    let inside = galley.size().x < room.width();
+    let at = match inside {
+        true => Align2::RIGHT_CENTER.anchor_size(room.right_center(), galley.size()),
+        false => Align2::RIGHT_BOTTOM.anchor_size(frame.right_bottom() - vec2(6.0, 4.0), galley.size()),
+    };
+    if !inside {
+        let back = at.expand2(vec2(4.0, 1.0));
+        ui.painter().rect_filled(back, CornerRadius::same(3), Color32::from_black_alpha(190));
+    }
+    ui.painter().galley(at.min, galley, theme::GOOD);
     let r = ui.interact(at, ui.scope_id().with(("auroc", id)), Sense::hover());
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &whole));
     r.on_hover_text(format!(
@@ -91,7 +102,7 @@ pub fn write_auroc(ui: &Ui, auroc: f64, id: (&str, usize), strip: Rect, right: f
          another, as in eval synth. Of the freeze map: how much the score draws on a patch.",
         COVERED * 100.0
     ));
-    at.left()
+    if inside { at.left() } else { room.right() }
 }
 
 /// Outlines what is true of the frame at `at`: of the mover, and of what stands still.

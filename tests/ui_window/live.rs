@@ -651,6 +651,17 @@ fn where_the_truth_is_known_the_mover_is_outlined_and_the_map_is_judged_by_it() 
     h.run_steps(2);
     let at = h.get_by_label("mover").rect().center();
     assert!(h.state().state().stage_rect.contains(at));
+    // In small pictures it does not cover whose map it is.
+    h.key_press(egui::Key::Num4);
+    h.run_steps(3);
+    let picture = h.get_by_label("Picture: Motion").rect();
+    let auroc = format!("AUROC {} for the mover", format!("{motion:.2}").trim_start_matches('0'));
+    let place =
+        h.query_all_by_label(&auroc).map(|node| node.rect()).find(|r| picture.expand(30.0).contains_rect(*r));
+    let place = place.expect("beside its picture");
+    assert!(picture.contains_rect(place) || place.left() > picture.left() + 40.0, "{place:?} {picture:?}");
+    h.key_press(egui::Key::Num1);
+    h.run_steps(2);
     // Also over the picture alone.
     h.get_by_label(Layer::Input.name()).click();
     h.run_steps(2);
