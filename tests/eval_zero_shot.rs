@@ -347,6 +347,12 @@ fn reports_of_one_protocol_are_compared_and_others_are_not() {
     let mut better = a.clone();
     better["model"]["name"] = json!("other");
     better["splits"][0]["top1"] = json!(100.0);
+    write("unlike.json", &better);
+    let answers: Vec<u32> =
+        a["splits"][0]["answers"].as_str().unwrap().chars().map(|c| c.to_digit(10).unwrap()).collect();
+    assert_eq!(answers.iter().filter(|digit| **digit & 1 == 1).count(), 3, "{answers:?}");
+    let all: String = answers.iter().map(|digit| (digit | 1).to_string()).collect();
+    better["splits"][0]["answers"] = json!(all);
     write("b.json", &better);
     let compare = |a: &str, b: &str| motionlens(folder, &["eval", "compare", a, b]);
     let output = compare("a.json", "b.json");
@@ -355,6 +361,9 @@ fn reports_of_one_protocol_are_compared_and_others_are_not() {
     // Split 1: 25 points, of 3/4 and 4/4; the mean over three splits a third of that.
     assert!(told.contains("+25.00") && told.contains("+8.33"), "{told}");
     assert!(compare("a.json", "a.json").status.success());
+    let unlike = compare("a.json", "unlike.json");
+    assert_eq!(unlike.status.code(), Some(2), "{}", stderr(&unlike));
+    assert!(stderr(&unlike).contains("do not go with its answers"), "{}", stderr(&unlike));
 
     let off = report(folder, &[&base[..], &["--no-negatives", "--splits", "1"]].concat());
     write("off.json", &off);

@@ -77,7 +77,7 @@ pub struct Figure {
 }
 
 /// One split; accuracies in percent.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SplitReport {
     pub split: usize,
     /// The clips that the accuracies are of.
@@ -88,6 +88,38 @@ pub struct SplitReport {
     pub top1: f64,
     pub top5: f64,
     pub vanilla_top1: f64,
+    /// A digit for each clip that is there, in the order of the split's list: the sum of what of [`Right`] it has; `-` for one that
+    /// could not be decoded. So two reports can be compared clip by clip.
+    pub answers: String,
+}
+
+/// What can be right about a clip, as a digit of [`SplitReport::answers`] has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    Top1 = 1,
+    Top5 = 2,
+    Vanilla = 4,
+}
+
+impl SplitReport {
+    /// Clip by clip; absent for one that could not be decoded.
+    pub fn right(&self, what: Right) -> impl Iterator<Item = Option<bool>> {
+        self.answers.chars().map(move |c| Some(c.to_digit(8)? & what as u32 != 0))
+    }
+
+    /// That the answers are of its clips, and come to its accuracies.
+    pub fn is_whole(&self) -> bool {
+        let accuracies =
+            [(Right::Top1, self.top1), (Right::Top5, self.top5), (Right::Vanilla, self.vanilla_top1)];
+        let all = |(what, accuracy): (Right, f64)| {
+            let right = self.right(what).flatten().filter(|right| *right).count();
+            (100.0 * right as f64 / self.clips as f64 - accuracy).abs() < 1e-6
+        };
+        let digits = |c: char| c == '-' || c.is_digit(8);
+        let (there, decoded) = (self.answers.chars().count(), self.right(Right::Top1).flatten().count());
+        let counted = there == self.clips + self.undecodable && decoded == self.clips;
+        self.clips > 0 && counted && self.answers.chars().all(digits) && accuracies.into_iter().all(all)
+    }
 }
 
 /// One class, over all splits that have it.
@@ -470,12 +502,14 @@ pub fn report(
             top1: 0.0,
             top5: 0.0,
             vanilla_top1: 0.0,
+            answers: String::with_capacity(split.clips.len()),
         };
         for (clip, class) in &split.clips {
             let Some([said, vanilla]) =
                 answers[*clip].as_ref().and_then(|all| all.said.get(taken[*clip])).map(Vec::as_slice)
             else {
                 told.undecodable += 1;
+                told.answers.push('-');
                 continue;
             };
             taken[*clip] += 1;
@@ -485,10 +519,19 @@ pub fn report(
             if let Some(best) = said.best {
                 confusion.counts[row * count + place(best)] += 1;
             }
-            let is = |right: bool| if right { 1.0 } else { 0.0 };
-            told.top1 += is(said.best == Some(*class));
-            told.top5 += is(said.ahead.is_some_and(|ahead| ahead < 5));
-            told.vanilla_top1 += is(vanilla.best == Some(*class));
+            let right = [
+                (Right::Top1, &mut told.top1, said.best == Some(*class)),
+                (Right::Top5, &mut told.top5, said.ahead.is_some_and(|ahead| ahead < 5)),
+                (Right::Vanilla, &mut told.vanilla_top1, vanilla.best == Some(*class)),
+            ];
+            let mut digit = 0;
+            for (what, count, right) in right {
+                if right {
+                    *count += 1.0;
+                    digit += what as u8;
+                }
+            }
+            told.answers.push(char::from(b'0' + digit));
             right_of[row] += usize::from(said.best == Some(*class));
         }
         if told.clips == 0 {
@@ -642,6 +685,12 @@ mod tests {
         // Of the two one is right, and the other has five classes before it; vanilla CLIP has the other one right.
         assert_eq!((first.top1, first.top5, first.vanilla_top1), (50.0, 50.0, 50.0));
         assert_eq!((second.top1, second.top5, second.vanilla_top1), (50.0, 100.0, 100.0));
+        assert_eq!((first.answers.as_str(), second.answers.as_str()), ("34-", "76"));
+        assert!(first.is_whole() && second.is_whole());
+        for broken in ["30-", "34", "34x", "34--"] {
+            let unlike = SplitReport { answers: broken.to_owned(), ..first.clone() };
+            assert!(!unlike.is_whole(), "{broken}");
+        }
         assert_eq!(report.top5, Figure { mean: 75.0, std: 25.0 });
         assert_eq!(report.vanilla_top1, Figure { mean: 75.0, std: 25.0 });
         let b = report.classes.iter().position(|c| c.name == "b").unwrap();

@@ -202,18 +202,26 @@ fn ground(ui: &mut Ui, d: &mut Drawing) {
     });
 }
 
+/// In a room of its own, so that nothing below it moves with the words.
 fn truth(ui: &mut Ui, d: &Drawing) {
-    ui.add(egui::Label::new(RichText::new(d.words()).strong().color(theme::STRONG)).wrap())
-        .on_hover_text("What is true of the drawing; the model is not told");
-    match d.motion() {
+    let like = match d.motion() {
         Some(motion) if motion.is_unseen() => {
-            weak(ui, "No clip, image or caption that the bundled model learned from shows or names this.");
+            "No clip, image or caption that the bundled model learned from shows or names this."
         }
-        Some(_) => weak(ui, "The bundled model has learned from clips of this."),
-        None => {
-            weak(ui, "The bundled model has learned from straight ways alone: it has no word for this one.")
-        }
-    }
+        Some(_) => "The bundled model has learned from clips of this.",
+        None => "The bundled model has learned from straight ways alone: it has no word for this one.",
+    };
+    let tip = "What is true of the drawing; the model is not told";
+    ui.allocate_ui_with_layout(
+        vec2(ui.available_width(), 66.0),
+        egui::Layout::top_down(egui::Align::Min),
+        |ui| {
+            ui.set_min_height(66.0);
+            let words = RichText::new(d.words()).strong().color(theme::STRONG);
+            ui.add(egui::Label::new(words).wrap()).on_hover_text(tip);
+            weak(ui, like);
+        },
+    );
 }
 
 /// The way over the picture, which lies at `picture` and is seen in `frame`; takes what the hand does there.

@@ -214,7 +214,8 @@ fn where_a_drawing_cannot_be_written_it_is_said_and_nothing_is_left() {
 
 #[test]
 fn without_a_clip_there_is_drawing_as_well_and_the_keys_do_it() {
-    let mut h = super::support::window([1280.0, 800.0], false);
+    // High enough for every row of the pane.
+    let mut h = super::support::window([1280.0, 1100.0], false);
     h.state_mut().show_playback(None, Default::default());
     h.run_steps(2);
     h.key_press(egui::Key::D);

@@ -2,6 +2,10 @@
 
 use super::live::{clips, open, scored, wait};
 use super::support::Window;
+use motionlens::data::draw::{Object, Shape};
+use motionlens::data::drawing::{Drawing, Ready};
+use motionlens::data::world::Manner;
+use motionlens::ui::easel::Draw;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::panes::Pane;
 use motionlens::ui::state::State;
@@ -36,6 +40,19 @@ fn of_every_pane() {
         h.state_mut().apply(&ctx, Intent::Pane(pane, true));
         picture(&mut h, &pane.title().to_lowercase());
     }
+    h.state_mut().apply(&ctx, Intent::Draw(Draw::Begin));
+    let track = Ready::Circle.track();
+    let mover = Object { shape: Shape::Cross, colour: 3 };
+    let still = Some((Object { shape: Shape::Ring, colour: 2 }, [49.0, 13.0]));
+    let drawing =
+        Drawing { track, mover, still, manner: Manner::Spinning, background: 3, ..Drawing::default() };
+    h.state_mut().apply(&ctx, Intent::Draw(Draw::Change(drawing)));
+    wait(&mut h, "the drawing", |s| scored(s) && swept(s));
+    h.state_mut().apply(&ctx, Intent::Pause);
+    let third = h.state().state().shown.as_ref().unwrap().answer.frames[2];
+    h.state_mut().apply(&ctx, Intent::Seek(third));
+    h.state_mut().apply(&ctx, Intent::Pane(Pane::Lanes, true));
+    picture(&mut h, "drawing");
 }
 
 fn picture(h: &mut Window, name: &str) {

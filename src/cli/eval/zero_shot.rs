@@ -6,7 +6,7 @@ use crate::data::sets::{self, DataSet, Layout, Names, Part, Place};
 use crate::eval::compare::{self, Difference};
 use crate::eval::zero_shot::{
     self, Answers, Candidate, Confusion, Examination, Fault, Figure, Of, Preprocessing, Protocol, Report,
-    Stamp, Told,
+    Right, SplitReport, Stamp, Told,
 };
 use crate::export::{ExportError, confusion};
 use crate::files::write_atomic;
@@ -410,6 +410,11 @@ fn table(report: &Report, matrix: &Confusion) -> String {
         report.splits.len(),
         if report.splits.len() == 1 { "" } else { "s" }
     );
+    let (_, less) = compare::difference((&report.splits, Right::Vanilla), (&report.splits, Right::Top1));
+    text += &format!(
+        "top-1 less vanilla CLIP's, in points with the 95% interval: {}\n",
+        points(&less).trim_start()
+    );
     let width = report.classes.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).clamp(5, 60);
     text += &format!("\n{:width$}   clips    top-1   said instead most often\n", "class");
     for (i, class) in report.classes.iter().enumerate() {
@@ -448,26 +453,32 @@ pub(super) fn compare(a: &Path, b: &Path) -> Result<(), CliError> {
         );
     }
     text += "\nB less A in points, with the 95% interval    A       B\n";
-    type Accuracy = fn(&zero_shot::SplitReport) -> f64;
-    let accuracies: [(&str, Accuracy); 3] =
-        [("top-1", |s| s.top1), ("top-5", |s| s.top5), ("vanilla CLIP top-1", |s| s.vanilla_top1)];
-    for (name, of) in accuracies {
-        let (splits, mean) = compare::difference(&first.splits, &second.splits, of);
+    type Accuracy = fn(&SplitReport) -> f64;
+    let accuracies: [(&str, Right, Accuracy); 3] = [
+        ("top-1", Right::Top1, |s| s.top1),
+        ("top-5", Right::Top5, |s| s.top5),
+        ("vanilla CLIP top-1", Right::Vanilla, |s| s.vanilla_top1),
+    ];
+    for (name, what, of) in accuracies {
+        let (splits, mean) = compare::difference((&first.splits, what), (&second.splits, what));
         text += &format!("{name}\n");
         for ((d, s), t) in splits.iter().zip(&first.splits).zip(&second.splits) {
             text += &row(&format!("split {}", s.split), d, of(s), of(t));
         }
-        let mean_of =
-            |all: &[zero_shot::SplitReport]| all.iter().map(of).sum::<f64>() / all.len().max(1) as f64;
+        let mean_of = |all: &[SplitReport]| all.iter().map(of).sum::<f64>() / all.len().max(1) as f64;
         text += &row("mean", &mean, mean_of(&first.splits), mean_of(&second.splits));
     }
-    text += "\nNewcombe's interval of two independent shares, from the counts of each split; that of the mean is the mean of its ends. \
-             Both are of the same clips, so a paired interval would be narrower.\n";
+    text += "\nNewcombe's interval of paired shares, clip by clip; that of the mean over splits is the mean of its ends.\n";
     print(text.as_bytes())
 }
 
 fn row(name: &str, d: &Difference, a: f64, b: f64) -> String {
-    format!("  {name:<10} {:>+7.2}  ({:+.2} to {:+.2})   {a:>10.2}% {b:>6.2}%\n", d.points, d.low, d.high)
+    format!("  {name:<10} {}   {a:>10.2}% {b:>6.2}%\n", points(d))
+}
+
+/// "+1.25  (-0.50 to +3.00)"
+fn points(d: &Difference) -> String {
+    format!("{:>+7.2}  ({:+.2} to {:+.2})", d.points, d.low, d.high)
 }
 
 fn read_report(path: &Path) -> Result<Report, CliError> {
@@ -475,9 +486,10 @@ fn read_report(path: &Path) -> Result<Report, CliError> {
     let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
     let report: Report = serde_json::from_slice(&bytes)
         .map_err(|e| fail(format!("it is no report of eval zero-shot --json ({e})")))?;
-    let usable = |s: &zero_shot::SplitReport| s.clips > 0 && (0.0..=100.0).contains(&s.top1);
-    match report.splits.iter().all(usable) && report.splits.len() == report.protocol.splits.len() {
+    match report.splits.iter().all(SplitReport::is_whole)
+        && report.splits.len() == report.protocol.splits.len()
+    {
         true => Ok(report),
-        false => Err(fail("its splits have no clips, or accuracies that are none".to_owned())),
+        false => Err(fail("its accuracies do not go with its answers".to_owned())),
     }
 }

@@ -5,7 +5,6 @@ use crate::data::drawing::DrawnFilm;
 use crate::data::world_video;
 use crate::ui::easel::{Draw, Easel};
 use crate::ui::jobs::JobOutcome;
-use crate::ui::keep::Recent;
 use crate::ui::lens::Lens;
 use crate::ui::messages::Kind;
 use crate::ui::panes::Pane;
@@ -156,7 +155,6 @@ impl App {
         let drawing = easel.drawing().clone();
         let (percent, cancel) = (Arc::new(AtomicU32::new(0)), Cancel::default());
         s.exporting = Some(Exporting { what: "clip", percent: percent.clone(), cancel: cancel.clone() });
-        Recent::note(&mut s.recent.videos, &path);
         self.desk.write("drawing", move || {
             let mut go_on = |done: usize, total: usize| {
                 percent.store((done * 100 / total.max(1)) as u32, Ordering::Relaxed);
