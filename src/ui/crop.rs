@@ -33,6 +33,7 @@ pub fn choose(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         return;
     }
     let mut crop = s.crop;
+    super::stage::room_for_slider(ui);
     let label = ui.label(RichText::new("Crop").color(theme::WEAK));
     let mut part = crop.part().unwrap_or(0.5);
     let slider = egui::Slider::new(&mut part, 0.0..=1.0).step_by(STEP).show_value(false);

@@ -118,6 +118,15 @@ fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     }
 }
 
+/// Begins another row where a slider and its name would not fit into this one: sliders do not wrap by themselves, and would push
+/// everything below beyond the stage.
+pub fn room_for_slider(ui: &mut Ui) {
+    const NAME: f32 = 80.0;
+    if ui.available_size_before_wrap().x < NAME + ui.spacing().slider_width {
+        ui.end_row();
+    }
+}
+
 /// The second row: how the chosen overlay looks.
 fn look(ui: &mut Ui, s: &State, v: &mut View) {
     let label = ui.label(RichText::new("Opacity").color(theme::WEAK));
@@ -183,6 +192,7 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
 
 /// What is too little to be painted.
 fn threshold(ui: &mut Ui, s: &State, v: &mut View) {
+    room_for_slider(ui);
     let label = ui.label(RichText::new("Threshold").color(theme::WEAK));
     let now = v.threshold;
     let slider = egui::Slider::new(&mut v.threshold, 0.0..=1.0).step_by(0.01).show_value(false);
