@@ -84,7 +84,7 @@ fn a_clip_opens_is_analysed_and_prompts_move_the_scores_without_the_vision_tower
 }
 
 /// The frames that were encoded once the sweep and the other samplings of the span are done: nothing asks for more by itself.
-fn settled(h: &mut Window) -> u64 {
+pub fn settled(h: &mut Window) -> u64 {
     wait(h, "the sweep", |s| s.record.as_ref().is_some_and(|r| r.progress.done == r.progress.total));
     wait(h, "the other samplings", |s| {
         let shown = s.shown.as_ref().map(|shown| shown.answer.id);
