@@ -38,7 +38,7 @@ use super::{bundled, experiment_ask, import, keys, messages, prompt_panel, theme
 use crate::data::drawing::Drawing;
 use crate::engine::{Answer, Engine, Event, Finding, Memory, Probe, Question, Scored, Sweep};
 use crate::prompt::PromptSet;
-use crate::video::{Player, Pts, VideoInfo, Wake};
+use crate::video::{Player, Pts, SourceId, VideoInfo, Wake};
 use crate::view::Layer;
 use eframe::egui_wgpu::RenderState;
 use std::collections::HashMap;
@@ -85,6 +85,8 @@ pub struct App {
     /// The clip that comes back when a person has drawn, and what was drawn last.
     former: Option<drawing::Former>,
     drawn_last: Drawing,
+    /// The drawing whose truth was asked for.
+    truth_of: Option<SourceId>,
     gpus: loss::Gpus,
     /// What the engine was told last of the sweep, and of the answers that it is to watch.
     sweeping: sweeping::Told,
@@ -182,6 +184,7 @@ impl App {
             experiment: None,
             former: None,
             drawn_last: Drawing::default(),
+            truth_of: None,
             gpus: loss::Gpus::default(),
             sweeping: sweeping::Told::default(),
             memory: Memory::default(),
@@ -634,6 +637,7 @@ impl App {
         self.watch_answers();
         self.state.judge_by_truth();
         self.look_for_camera();
+        self.look_for_truth(now);
         let s = &self.state;
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());
         if let (Some(source), Some(shown)) = (source, &s.shown)
