@@ -11,6 +11,7 @@ mod opening;
 mod output;
 mod prompts;
 mod sweeping;
+mod teaching;
 
 pub use comparing::ROOM as COMPARE_ROOM;
 pub use loss::Ending;
@@ -22,6 +23,7 @@ use super::intent::Intent;
 use super::jobs::{Desk, JobOutcome};
 use super::keep::{self, Keep, Recent};
 use super::lens::Lens;
+use super::lesson::Lesson;
 use super::look::View;
 use super::messages::{Kind, Messages};
 use super::panes::Panes;
@@ -34,13 +36,16 @@ use super::state::{Loading, Playback, Shown, State, Texts, VideoFile};
 use super::trial::Trial;
 use super::truth::Known;
 use super::whiskers::Whiskers;
-use super::{bundled, experiment_ask, import, keys, messages, prompt_panel, theme, topbar, transport};
+use super::{
+    bundled, experiment_ask, import, keys, lesson_panel, messages, prompt_panel, theme, topbar, transport,
+};
 use crate::data::drawing::Drawing;
 use crate::engine::{Answer, Engine, Event, Finding, Memory, Probe, Question, Scored, Sweep};
 use crate::prompt::PromptSet;
 use crate::video::{Player, Pts, SourceId, VideoInfo, Wake};
 use crate::view::Layer;
 use eframe::egui_wgpu::RenderState;
+use egui_commonmark::CommonMarkCache;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,6 +63,7 @@ pub struct App {
     opening: Option<(VideoFile, Player)>,
     pictures: Pictures,
     panes: Panes,
+    markdown: CommonMarkCache,
     desk: Desk,
     wake: Wake,
     asked: Vec<Intent>,
@@ -68,6 +74,8 @@ pub struct App {
     /// The clip that the window opens on plays by itself, again and again.
     play_on_open: bool,
     hinted: bool,
+    /// The first minute has been offered, in this run or an earlier one.
+    invited: bool,
     reported: Option<String>,
     missing: Missing,
     keep: Keep,
@@ -153,6 +161,8 @@ impl App {
             sort_by_score: false,
             messages: Messages::default(),
             help: false,
+            lessons: Lesson::shipped().into_iter().map(Arc::new).collect(),
+            learning: None,
             path_field: None,
             time_field: None,
             recent: Recent::default(),
@@ -166,6 +176,7 @@ impl App {
             opening: None,
             pictures: Pictures::new(gpu),
             panes: Panes::default(),
+            markdown: CommonMarkCache::default(),
             desk: Desk::new(ctx.clone()),
             wake,
             asked: Vec::new(),
@@ -173,6 +184,7 @@ impl App {
             rested_at: (Pts(0), Instant::now()),
             play_on_open: false,
             hinted: false,
+            invited: false,
             reported: None,
             missing: Missing::listen(ctx),
             keep: Keep::nothing(),
@@ -402,6 +414,9 @@ impl App {
             Intent::SaveExperiment(path) => self.save_experiment(path),
             Intent::FindClip(path) => self.find_clip(path),
             Intent::OpenMisplaced(open) => self.open_misplaced(open),
+            Intent::Learn(which) => self.learn(ctx, which),
+            Intent::LearnFile(path) => self.desk.read_lesson(path),
+            Intent::Lesson(turn) => self.turn(turn),
             Intent::Dismiss(id) => s.messages.dismiss(id),
             Intent::Help(on) => s.help = on,
             Intent::Pane(pane, open) => self.panes.set_open(pane, open),
@@ -450,6 +465,8 @@ impl App {
             }
             JobOutcome::Clips(Err(why)) => s.messages.add(Kind::Problem, why),
             JobOutcome::OtherPrompts(path, set) => self.take_other_prompts(&path, set),
+            JobOutcome::LessonRead(Ok(lesson)) => self.begin_lesson(Arc::new(lesson)),
+            JobOutcome::LessonRead(Err(why)) => s.messages.add(Kind::Problem, why),
             JobOutcome::Camera(question, camera) => s.camera = Some((question, camera)),
             JobOutcome::Truth(of, truth) => {
                 let open = s.video.as_ref().and_then(|v| v.source.as_ref());
@@ -638,6 +655,7 @@ impl App {
         self.state.judge_by_truth();
         self.look_for_camera();
         self.look_for_truth(now);
+        self.teach(ctx);
         let s = &self.state;
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());
         if let (Some(source), Some(shown)) = (source, &s.shown)
@@ -744,7 +762,14 @@ impl App {
         egui::Panel::bottom("transport")
             .frame(theme::panel_frame())
             .show(ui, |ui| transport::show(ui, s, &mut out));
-        let width = ui.available_width();
+        if s.learning.is_some() {
+            egui::Panel::right("lesson")
+                .frame(theme::panel_frame())
+                .default_size(lesson_panel::WIDTH)
+                .size_range(220.0..=480.0)
+                .show(ui, |ui| lesson_panel::show(ui, s, &mut self.markdown, &mut out));
+        }
+        let width = ctx.content_rect().width();
         let panel = egui::Panel::left("prompts")
             .frame(theme::panel_frame())
             .default_size(s.prompts_width.unwrap_or((width * 0.3).clamp(300.0, 440.0)))

@@ -6,6 +6,7 @@ use super::easel::Draw;
 use super::edit::{PromptEdit, Side, StateId};
 use super::import::Names;
 use super::lanes::Lanes;
+use super::learning::Turn;
 use super::lens::Lens;
 use super::look::View;
 use super::panes::Pane;
@@ -135,6 +136,12 @@ pub enum Intent {
     FindClip(PathBuf),
     /// Opens that experiment with the clip that was found, or leaves it.
     OpenMisplaced(bool),
+    /// Begins that lesson of the program, by its place in their list; `None`: ends the lesson, and gives the window back as it
+    /// was.
+    Learn(Option<usize>),
+    /// Begins the lesson of a file.
+    LearnFile(PathBuf),
+    Lesson(Turn),
     Dismiss(u64),
     Help(bool),
     /// Opens a pane in front of others, or closes it.

@@ -6,6 +6,7 @@ use super::compare::Side;
 use super::easel::Draw;
 use super::experiment_ask::FoundClip;
 use super::intent::{Dialog, Intent};
+use super::lesson::Lesson;
 use super::shelf::{self, Labelled, Place};
 use super::truth;
 use crate::data::truth_file::TruthFile;
@@ -41,6 +42,8 @@ pub enum JobOutcome {
     Clips(Result<Vec<Labelled>, String>),
     /// The prompts of a file have been read, to be compared with.
     OtherPrompts(PathBuf, Result<PromptSet, String>),
+    /// A lesson has been read.
+    LessonRead(Result<Lesson, String>),
     /// Whether the camera moves in the span of that question.
     Camera(QuestionId, Camera),
     /// The truth beside the video of that source has been read, or why it cannot be used.
@@ -193,6 +196,11 @@ impl Desk {
     /// Reads an experiment whose clip a person has found.
     pub fn read_experiment(&self, path: PathBuf, clip: Option<PathBuf>) {
         self.start("experiment", move || Some(experiment(path, clip)));
+    }
+
+    /// Reads a lesson.
+    pub fn read_lesson(&self, path: PathBuf) {
+        self.start("lesson", move || Some(JobOutcome::LessonRead(Lesson::read(&path))));
     }
 
     /// Looks for the clips that a path stands for.

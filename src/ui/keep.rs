@@ -89,6 +89,8 @@ pub struct Kept {
     /// Size of the window, in points.
     pub size: Option<[f32; 2]>,
     pub open: Open,
+    /// The first minute has been offered.
+    pub invited: bool,
 }
 
 impl Default for Kept {
@@ -103,6 +105,7 @@ impl Default for Kept {
             zoom: 1.0,
             size: None,
             open: Open::default(),
+            invited: false,
         }
     }
 }
@@ -227,6 +230,11 @@ impl Keep {
         if kept != self.saved || all {
             self.write_kept(desk, kept);
         }
+    }
+
+    /// There is a folder to keep things in.
+    pub fn remembers(&self) -> bool {
+        self.disk.is_some()
     }
 
     /// Whether what was written so far is on the disk. Waits for the disk: for the close of the window only.

@@ -164,6 +164,13 @@ pub fn help(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
                 if ui.button("Close").clicked() {
                     out.push(Intent::Help(false));
                 }
+                if ui
+                    .button("The first minute")
+                    .on_hover_text("Five steps that show what this window is for")
+                    .clicked()
+                {
+                    out.extend([Intent::Help(false), Intent::Learn(Some(0))]);
+                }
             });
         });
         ui.label(RichText::new("They rest while you type in a text box.").color(theme::WEAK));

@@ -8,8 +8,8 @@ use super::intent::Intent;
 use super::pictures::Pictures;
 use super::state::State;
 use super::{
-    compare_pane, draw_pane, filmstrip, history_pane, inspector, lanes, patch, shelf_pane, stage, surgery,
-    theme,
+    compare_pane, draw_pane, filmstrip, history_pane, inspector, lanes, lesson_panel, patch, shelf_pane,
+    stage, surgery, theme,
 };
 use egui::{Color32, Rect, Style, Ui, Visuals, WidgetText};
 use egui_tiles::{Behavior, Container, SimplificationOptions, Tabs, Tile, TileId, Tiles, Tree, UiResponse};
@@ -218,7 +218,7 @@ impl Panes {
         pictures: &mut Pictures,
         out: &mut Vec<Intent>,
     ) -> Option<(Rect, Rect)> {
-        let window = ui.ctx().content_rect().size();
+        let window = lesson_panel::room(ui.ctx(), s);
         for pane in Pane::ALL {
             if let Some(tile) = self.tree.tiles.find_pane(&pane) {
                 self.tree.set_visible(tile, self.is_open(pane, window));

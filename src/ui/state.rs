@@ -11,7 +11,9 @@ use super::hold::Hold;
 use super::import::Import;
 use super::keep::Recent;
 use super::lanes::Lanes;
+use super::learning::Learning;
 use super::lens::Lens;
+use super::lesson::Lesson;
 use super::look::{self, Moment, View};
 use super::messages::Messages;
 use super::probes::Probes;
@@ -261,6 +263,10 @@ pub struct State {
     pub sort_by_score: bool,
     pub messages: Messages,
     pub help: bool,
+    /// The lessons of the program.
+    pub lessons: Vec<Arc<Lesson>>,
+    /// While somebody is in a lesson.
+    pub learning: Option<Learning>,
     /// The window that takes a path while it is open; likewise for the time.
     pub path_field: Option<Asked>,
     pub time_field: Option<Asked>,

@@ -5,7 +5,7 @@ use super::easel::Draw;
 use super::intent::{Dialog, Intent};
 use super::panes::{Pane, Panes};
 use super::state::State;
-use super::{elide, theme};
+use super::{elide, lesson_panel, theme};
 use crate::export::Form;
 use crate::session::ModelSource;
 use egui::{Align, Color32, FontId, Layout, RichText, Ui};
@@ -23,7 +23,8 @@ pub fn show(ui: &mut Ui, s: &State, panes: &Panes, out: &mut Vec<Intent>) {
             if ui.button("Help").on_hover_text("What the keys do (?)").clicked() {
                 out.push(Intent::Help(!s.help));
             }
-            panes_menu(ui, panes, out);
+            learn_menu(ui, s, out);
+            panes_menu(ui, s, panes, out);
             work(ui, s, out);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 ui.label(RichText::new("MotionLens").strong().size(15.0).color(theme::STRONG));
@@ -36,8 +37,23 @@ pub fn show(ui: &mut Ui, s: &State, panes: &Panes, out: &mut Vec<Intent>) {
     });
 }
 
-fn panes_menu(ui: &mut Ui, panes: &Panes, out: &mut Vec<Intent>) {
-    let window = ui.ctx().content_rect().size();
+fn learn_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    let menu = ui.menu_button("Learn", |ui| {
+        ui.set_min_width(220.0);
+        for (i, lesson) in s.lessons.iter().enumerate() {
+            if ui.button(&lesson.title).clicked() {
+                out.push(Intent::Learn(Some(i)));
+                ui.close();
+            }
+        }
+    });
+    menu.response.on_hover_text(
+        "The first minute, and lessons on what the model does. A lesson of your own is dropped on the window",
+    );
+}
+
+fn panes_menu(ui: &mut Ui, s: &State, panes: &Panes, out: &mut Vec<Intent>) {
+    let window = lesson_panel::room(ui.ctx(), s);
     let menu = ui.menu_button("Panes", |ui| {
         ui.set_min_width(200.0);
         for pane in Pane::ALL.into_iter().filter(|p| *p != Pane::Stage) {

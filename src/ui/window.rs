@@ -217,6 +217,8 @@ fn begin(
     app.apply(&ctx, Intent::OpenModel(options.model));
     match options.video {
         Some(path) => app.apply(&ctx, Intent::OpenVideo(path)),
+        // The first minute opens its own clip.
+        None if options.prompts.is_none() && app.invite(&ctx) => {}
         None => app.open_bundled(),
     }
     if let Some(path) = options.prompts {

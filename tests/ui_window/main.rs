@@ -6,6 +6,7 @@ mod drawing;
 mod support;
 
 mod lanes;
+mod lessons;
 mod live;
 mod panels;
 mod panes;

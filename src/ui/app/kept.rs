@@ -20,7 +20,8 @@ impl App {
     /// Takes over what the last run kept, and keeps what changes from now on. Called when the prompts to begin with are
     /// set: Undo leads from the draft back to them.
     pub fn restore(&mut self, ctx: &egui::Context, keep: Keep, found: Found) {
-        let Kept { recent, view, sort_by_score, panes, prompts_width, zoom, .. } = found.kept;
+        let Kept { recent, view, sort_by_score, panes, prompts_width, zoom, invited, .. } = found.kept;
+        self.invited = invited;
         let s = &mut self.state;
         s.recent = recent;
         s.view = view;
@@ -151,6 +152,7 @@ impl App {
                 position: s.playback.position.secs(),
                 range: (s.range.0.map(Pts::secs), s.range.1.map(Pts::secs)),
             },
+            invited: self.invited,
             ..Kept::default()
         }
     }

@@ -74,6 +74,8 @@ impl App {
             self.open_model(ModelSource::Folder(path));
         } else if ["json", "txt", "csv"].contains(&ext.as_str()) {
             self.desk.read_prompts(path);
+        } else if ext == "md" {
+            self.desk.read_lesson(path);
         } else {
             self.open_video(path);
         }

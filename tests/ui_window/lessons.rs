@@ -1,0 +1,137 @@
+//! Every lesson of the program, played to its end on the real engine and the model that comes with it: what it claims is so.
+
+use super::live::{clips, open, scored, wait};
+use super::support::Window;
+use egui_kittest::kittest::Queryable;
+use motionlens::ui::intent::Intent;
+use motionlens::ui::learning::{Learning, Turn};
+use motionlens::ui::lesson::{Block, Condition};
+use motionlens::ui::look::View;
+use motionlens::ui::messages::Kind;
+use motionlens::ui::state::State;
+
+fn apply(h: &mut Window, intent: Intent) {
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, intent);
+    h.step();
+}
+
+fn learning(h: &Window) -> &Learning {
+    h.state().state().learning.as_ref().expect("a lesson")
+}
+
+/// The step has come to a place where the learner acts, or to its end; what is there is measured.
+fn rests(s: &State) -> bool {
+    let Some(l) = &s.learning else { return true };
+    let waits = matches!(l.blocks().get(l.place), Some(Block::Guess(_) | Block::Until(_)));
+    let judged = l.guesses.range((l.step, 0)..=(l.step, usize::MAX)).all(|(_, g)| g.right.is_some());
+    (waits || l.is_through()) && s.opening.is_none() && (waits || judged && scored(s))
+}
+
+/// Does what a condition asks of the learner.
+fn bring_about(h: &mut Window, condition: &Condition) {
+    match condition {
+        Condition::Playing(_) => apply(h, Intent::TogglePlay),
+        Condition::Layer(layer) => {
+            let view = View { layer: *layer, ..h.state().state().view };
+            apply(h, Intent::SetView(view));
+        }
+        other => panic!("no lesson asks for {other:?} yet"),
+    }
+}
+
+#[test]
+fn every_lesson_comes_to_its_end_and_what_it_claims_is_so() {
+    let mut h = open(clips().swap_remove(0), false);
+    wait(&mut h, "scores", scored);
+    let lessons = h.state().state().lessons.clone();
+    assert!(lessons.len() >= 6);
+    for (i, lesson) in lessons.iter().enumerate() {
+        apply(&mut h, Intent::Learn(Some(i)));
+        let questions = lesson.steps.iter().flat_map(|s| &s.blocks);
+        let questions = questions.filter(|b| matches!(b, Block::Guess(_))).count();
+        loop {
+            wait(&mut h, &lesson.title, rests);
+            let l = learning(&h);
+            match l.blocks().get(l.place) {
+                Some(Block::Guess(_)) => apply(&mut h, Intent::Lesson(Turn::Guess(0))),
+                Some(Block::Until(condition)) => {
+                    let condition = condition.clone();
+                    bring_about(&mut h, &condition);
+                    wait(&mut h, "the learner's turn", |s| {
+                        condition.holds(s, None) == Some(true) || rests(s)
+                    });
+                }
+                _ => {
+                    let place = format!("{}, {}", lesson.title, lesson.steps[l.step].title);
+                    for block in l.blocks() {
+                        if let Block::Claim(claim) = block {
+                            let s = h.state().state();
+                            let so = claim.holds(s, l.scores.as_deref());
+                            assert_eq!(so, Some(true), "{place}: {}", claim.in_words(s, l.scores.as_deref()));
+                        }
+                    }
+                    if l.is_last() {
+                        break;
+                    }
+                    apply(&mut h, Intent::Lesson(Turn::Next));
+                }
+            }
+        }
+        let l = learning(&h);
+        assert_eq!(l.guesses.len(), questions, "{}", lesson.title);
+        for ((step, block), guess) in &l.guesses {
+            let right = guess.right.expect("measured");
+            let Block::Guess(asked) = &lesson.steps[*step].blocks[*block] else { panic!() };
+            assert!(right.is_some(), "{}: none of the options is so: {}", lesson.title, asked.question);
+        }
+        apply(&mut h, Intent::Learn(None));
+        wait(&mut h, "the window as it was", |s| scored(s) && s.altered_words().is_none());
+    }
+}
+
+#[test]
+fn a_lesson_is_taken_by_hand_and_leaves_the_window_as_it_was() {
+    let mut h = open(clips().swap_remove(0), false);
+    wait(&mut h, "scores", scored);
+    let (video, prompts) = {
+        let s = h.state().state();
+        (s.video.as_ref().unwrap().path.clone(), s.prompts().clone())
+    };
+    h.get_by_label("Learn").click();
+    h.run_steps(3);
+    h.get_by_label("What does a negative prompt do?").click();
+    h.run_steps(2);
+    wait(&mut h, "the first step", rests);
+    h.get_by_label("Next step").click();
+    h.run_steps(2);
+    wait(&mut h, "the question", rests);
+    h.get_by_label("Guess: It helps: its share rises").click();
+    h.run_steps(2);
+    wait(&mut h, "what is so", rests);
+    let (right, judged) = learning(&h).tally();
+    assert_eq!(judged, 1);
+    h.get_by_label(&format!("{right} of 1 guesses right"));
+    assert_ne!(h.state().state().prompts(), &prompts, "the step has added a negative");
+    h.get_by_label("Leave the lesson").click();
+    h.run_steps(2);
+    wait(&mut h, "the window as it was", |s| scored(s) && s.video.as_ref().is_some_and(|v| v.path == video));
+    assert_eq!(h.state().state().prompts(), &prompts);
+    assert!(h.state().state().learning.is_none());
+}
+
+#[test]
+fn a_lesson_of_ones_own_is_dropped_and_a_broken_one_says_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let (good, bad) = (folder.path().join("mine.md"), folder.path().join("bad.md"));
+    std::fs::write(&good, "# Mine\n\n## One\n\nHello.\n").unwrap();
+    std::fs::write(&bad, "# Mine\n\n## One\n\n```do\n[\"dance\"]\n```\n").unwrap();
+    let mut h = open(clips().swap_remove(0), false);
+    apply(&mut h, Intent::Open(good));
+    wait(&mut h, "the lesson", |s| s.learning.is_some());
+    assert_eq!(learning(&h).lesson.title, "Mine");
+    apply(&mut h, Intent::Open(bad));
+    let told =
+        |s: &State| s.messages.all().iter().any(|m| m.kind == Kind::Problem && m.text.contains("line 6"));
+    wait(&mut h, "what is wrong with it", told);
+}
