@@ -1,6 +1,8 @@
 //! The truth of a synthetic clip, read from the JSON that [`super::world_video`] writes beside it: what the mover and what stands
 //! still beside it cover in every frame.
 
+use super::drawing::{self, Drawing};
+use super::world_video::{Format, run_lengths};
 use crate::video::Pts;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -36,6 +38,15 @@ impl Mask {
             Some(*end)
         });
         Ok(Self { size, ends: ends.collect() })
+    }
+
+    /// Where the values of a picture of `size` × `size` are above ½.
+    fn of(size: usize, values: &[f32]) -> Self {
+        let ends = run_lengths(values).into_iter().scan(0, |end, run| {
+            *end += run as u32;
+            Some(*end)
+        });
+        Self { size: size as u32, ends: ends.collect() }
     }
 
     /// Whether it covers this place, in fractions of the picture; what lies outside the picture is not covered.
@@ -145,6 +156,20 @@ impl TruthFile {
         Self::parse(&bytes).map(Some)
     }
 
+    /// Of what a person has drawn, as its file would have it.
+    pub fn of_drawing(drawing: &Drawing) -> Self {
+        let Format { size, frames, fps } = drawing::FORMAT;
+        let scene = drawing.scene();
+        let frame = |t: usize| {
+            let mask = Mask::of(size, &scene.mover_mask(t, frames, size));
+            (Pts::from_secs(t as f64 / fps), mask)
+        };
+        Self {
+            frames: (0..frames).map(frame).collect(),
+            still: scene.distractor_mask(size).map(|mask| Mask::of(size, &mask)),
+        }
+    }
+
     fn parse(bytes: &[u8]) -> Result<Self, String> {
         let written: Written = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
         let Written { version, size, frames, distractor } = written;
@@ -204,6 +229,17 @@ mod tests {
         assert_eq!(covered(truth.still.as_ref().unwrap()), [15]);
         let mask = truth.mover(Pts(0));
         assert!(!mask.covers(-0.1, 0.1) && !mask.covers(0.1, 1.0), "outside the picture");
+    }
+
+    #[test]
+    fn the_truth_of_a_drawing_is_that_of_its_file() {
+        use crate::data::draw::{Object, Shape};
+        let still = Some((Object { shape: Shape::Ring, colour: 1 }, [50.0, 12.0]));
+        let drawing = Drawing { still, ..Drawing::default() };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.mp4");
+        crate::data::world_video::write_drawing(&path, &drawing, &mut |_, _| true).unwrap();
+        assert_eq!(TruthFile::beside(&path).unwrap().unwrap(), TruthFile::of_drawing(&drawing));
     }
 
     #[test]

@@ -83,7 +83,8 @@ pub fn to_image(pixels: &[f32], size: usize) -> RgbImage {
     RgbImage { width: size as u32, height: size as u32, data }
 }
 
-fn run_lengths(mask: &[f32]) -> Vec<usize> {
+/// How long the stretches of a mask are that are outside and inside in turn, starting with those outside.
+pub(super) fn run_lengths(mask: &[f32]) -> Vec<usize> {
     let mut runs = vec![0];
     let mut inside = false;
     for &value in mask {

@@ -42,7 +42,7 @@ use super::{
 use crate::data::drawing::Drawing;
 use crate::engine::{Answer, Engine, Event, Finding, Memory, Probe, Question, Scored, Sweep};
 use crate::prompt::PromptSet;
-use crate::video::{Player, Pts, VideoInfo, Wake};
+use crate::video::{Player, Pts, SourceId, VideoInfo, Wake};
 use crate::view::Layer;
 use eframe::egui_wgpu::RenderState;
 use egui_commonmark::CommonMarkCache;
@@ -93,6 +93,8 @@ pub struct App {
     /// The clip that comes back when a person has drawn, and what was drawn last.
     former: Option<drawing::Former>,
     drawn_last: Drawing,
+    /// The drawing whose truth was asked for.
+    truth_of: Option<SourceId>,
     gpus: loss::Gpus,
     /// What the engine was told last of the sweep, and of the answers that it is to watch.
     sweeping: sweeping::Told,
@@ -194,6 +196,7 @@ impl App {
             experiment: None,
             former: None,
             drawn_last: Drawing::default(),
+            truth_of: None,
             gpus: loss::Gpus::default(),
             sweeping: sweeping::Told::default(),
             memory: Memory::default(),
@@ -651,6 +654,7 @@ impl App {
         self.watch_answers();
         self.state.judge_by_truth();
         self.look_for_camera();
+        self.look_for_truth(now);
         self.teach(ctx);
         let s = &self.state;
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());

@@ -146,7 +146,8 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
         .on_hover_text("Colours of magnitudes; signed values are blue to red");
     ui.checkbox(&mut v.smooth, "Smooth").on_hover_text("Interpolate between patches");
     threshold(ui, s, v);
-    if s.truth.is_some() {
+    // Of a drawing there always is one, a moment after its last change.
+    if s.truth.is_some() || s.easel.is_some() {
         ui.checkbox(&mut v.truth, "Truth").on_hover_text(
             "Outlines the mover and the distractor in the frame on show, by the JSON that lies beside the clip",
         );

@@ -128,8 +128,15 @@ fn a_path_that_is_dragged_is_the_motion_and_undo_takes_it_back() {
     wait(&mut h, "scores of the path", scored);
     assert_eq!(winner(h.state().state()), "moving down steadily");
 
+    wait(&mut h, "what is true of it", |s| s.truth.is_some());
+    let s = h.state().state();
+    let answer = &s.shown.as_ref().unwrap().answer;
+    let auroc = s.mover_auroc(answer, &answer.evidence.maps.motion.data).expect("a mover");
+    assert!(auroc > 0.9, "{auroc}");
+
     h.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Z);
     h.step();
+    assert!(h.state().state().truth.is_none(), "that of another path is gone");
     wait(&mut h, "scores of the path before", scored);
     let s = h.state().state();
     assert_eq!((source(s), p(s, "moving right steadily")), (first, right));

@@ -2,6 +2,7 @@
 
 use super::{App, experiment};
 use crate::data::drawing::DrawnFilm;
+use crate::data::truth_file::TruthFile;
 use crate::data::world_video;
 use crate::ui::easel::{Draw, Easel};
 use crate::ui::jobs::JobOutcome;
@@ -14,6 +15,7 @@ use crate::video::{Cancel, Player, Pts, Source};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 /// What a drawing is called where a clip has its file's name.
 const NAME: &str = "drawn motion";
@@ -56,6 +58,21 @@ impl App {
         }
     }
 
+    /// Finds out what is true of the drawing, once it has rested.
+    pub(super) fn look_for_truth(&mut self, now: Instant) {
+        let s = &self.state;
+        let Some(easel) = s.easel.as_ref().filter(|easel| easel.unrest(now).is_none()) else { return };
+        let Some(source) = s.video.as_ref().and_then(|video| video.source.as_ref()) else { return };
+        if self.truth_of.as_ref() == Some(source.id()) {
+            return;
+        }
+        self.truth_of = Some(source.id().clone());
+        let (of, drawing) = (source.id().clone(), easel.drawing().clone());
+        self.desk.start("truth", move || {
+            Some(JobOutcome::Truth(of, Ok(Arc::new(TruthFile::of_drawing(&drawing)))))
+        });
+    }
+
     fn film(&self, easel: &Easel) -> Arc<Source> {
         Source::of_film(Arc::new(DrawnFilm::new(easel.drawing())), NAME, self.wake.clone())
     }
@@ -95,6 +112,7 @@ impl App {
         let player = Player::open(&source);
         let file = VideoFile { path: NAME.into(), source: Some(source), name: NAME.into(), bundled: true };
         self.put_on_stage(file, player);
+        self.truth_of = None;
         self.play_on_open = true;
         self.panes.set_open(Pane::Draw, true);
     }
@@ -136,7 +154,11 @@ impl App {
         let Some(easel) = &self.state.easel else { return };
         let source = self.film(easel);
         self.with_player(|p| p.swap(&source));
-        if let Some(video) = &mut self.state.video {
+        let s = &mut self.state;
+        // It was of the drawing before.
+        s.truth = None;
+        self.truth_of = None;
+        if let Some(video) = &mut s.video {
             video.source = Some(source);
         }
     }
