@@ -2,13 +2,13 @@
 
 use super::edit::StateId;
 use super::intent::Intent;
+use super::keep::Open;
 use super::lesson::{Block, Guess, Lesson};
 use super::look::View;
 use super::state::State;
 use crate::score::Scores;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What a learner does in a lesson.
@@ -34,7 +34,7 @@ pub struct Guessed {
 #[derive(Clone, Debug)]
 pub struct Before {
     pub prompts: StateId,
-    pub video: Option<PathBuf>,
+    pub open: Open,
     pub view: View,
 }
 

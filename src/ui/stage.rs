@@ -622,7 +622,10 @@ fn layer_of(
     };
     // The figure is of the whole clip, and so of no moment.
     let whole = source.map(&answer.evidence.maps).filter(|_| drawn.moment.is_none());
-    let auroc = whole.and_then(|map| s.mover_auroc(answer, &map.data));
+    // In a narrow caption the value under the pointer has the room.
+    const NARROW: f32 = 440.0;
+    let narrow = hover.is_some() && strip.width() < NARROW;
+    let auroc = whole.filter(|_| !narrow).and_then(|map| s.mover_auroc(answer, &map.data));
     caption(ui, s, (strip, frame), (layer, whose), (source, range, auroc), words, hover);
 }
 

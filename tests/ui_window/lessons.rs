@@ -9,6 +9,7 @@ use motionlens::ui::lesson::{Block, Condition};
 use motionlens::ui::look::View;
 use motionlens::ui::messages::Kind;
 use motionlens::ui::state::State;
+use motionlens::video::Pts;
 
 fn apply(h: &mut Window, intent: Intent) {
     let ctx = h.ctx.clone();
@@ -98,6 +99,10 @@ fn a_lesson_is_taken_by_hand_and_leaves_the_window_as_it_was() {
         let s = h.state().state();
         (s.video.as_ref().unwrap().path.clone(), s.prompts().clone())
     };
+    let second = Pts::from_secs(1.0);
+    apply(&mut h, Intent::Pause);
+    apply(&mut h, Intent::Seek(second));
+    wait(&mut h, "the second", |s| !s.playback.seeking && s.playback.position == second);
     h.get_by_label("Learn").click();
     h.run_steps(3);
     h.get_by_label("What does a negative prompt do?").click();
@@ -115,7 +120,10 @@ fn a_lesson_is_taken_by_hand_and_leaves_the_window_as_it_was() {
     assert_ne!(h.state().state().prompts(), &prompts, "the step has added a negative");
     h.get_by_label("Leave the lesson").click();
     h.run_steps(2);
-    wait(&mut h, "the window as it was", |s| scored(s) && s.video.as_ref().is_some_and(|v| v.path == video));
+    wait(&mut h, "the window as it was", |s| {
+        let at = s.playback.position == second && !s.playback.seeking;
+        scored(s) && at && s.video.as_ref().is_some_and(|v| v.path == video)
+    });
     assert_eq!(h.state().state().prompts(), &prompts);
     assert!(h.state().state().learning.is_none());
 }

@@ -129,15 +129,26 @@ impl App {
         set
     }
 
-    fn kept(&self, ctx: &egui::Context) -> Kept {
+    /// The video that is open, and where it stands.
+    pub(super) fn open_now(&self) -> Open {
         let s = &self.state;
-        let size = ctx.input(|i| i.viewport().inner_rect).map(|r| r.size() * ctx.zoom_factor());
+        let path = |p: &std::path::PathBuf| p.to_str().is_some().then(|| p.clone());
         // A drawing is in no file: the clip behind it is what comes back.
         let clip = match &self.former {
             Some(former) => former.video.as_ref().or(former.opening.as_ref().map(|(file, _)| file)),
             None => s.video.as_ref(),
         };
-        let path = |p: &std::path::PathBuf| p.to_str().is_some().then(|| p.clone());
+        Open {
+            video: clip.and_then(|v| path(&v.path)),
+            model: self.model_open.as_ref().and_then(path),
+            position: s.playback.position.secs(),
+            range: (s.range.0.map(Pts::secs), s.range.1.map(Pts::secs)),
+        }
+    }
+
+    fn kept(&self, ctx: &egui::Context) -> Kept {
+        let s = &self.state;
+        let size = ctx.input(|i| i.viewport().inner_rect).map(|r| r.size() * ctx.zoom_factor());
         Kept {
             recent: s.recent.clone(),
             view: s.view,
@@ -146,12 +157,7 @@ impl App {
             prompts_width: s.prompts_width,
             zoom: ctx.zoom_factor(),
             size: size.map(|s| [s.x.round(), s.y.round()]),
-            open: Open {
-                video: clip.and_then(|v| path(&v.path)),
-                model: self.model_open.as_ref().and_then(path),
-                position: s.playback.position.secs(),
-                range: (s.range.0.map(Pts::secs), s.range.1.map(Pts::secs)),
-            },
+            open: self.open_now(),
             invited: self.invited,
             ..Kept::default()
         }

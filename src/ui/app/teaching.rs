@@ -30,10 +30,11 @@ impl App {
     }
 
     pub(super) fn begin_lesson(&mut self, lesson: Arc<Lesson>) {
+        let open = self.open_now();
         let s = &mut self.state;
         let before = s.learning.take().map(|l| l.before).unwrap_or_else(|| Before {
             prompts: s.history.state(),
-            video: s.video.as_ref().map(|v| v.path.clone()),
+            open,
             view: s.view,
         });
         s.learning = Some(Learning::new(lesson, before));
@@ -42,14 +43,22 @@ impl App {
 
     fn end_lesson(&mut self, ctx: &egui::Context) {
         let Some(learning) = self.state.learning.take() else { return };
-        let Before { prompts, video, view } = learning.before;
+        let Before { prompts, open, view } = learning.before;
         self.apply(ctx, Intent::ResetAltered);
         self.apply(ctx, Intent::SetView(view));
         if self.state.history.state() != prompts {
             self.apply(ctx, Intent::ReturnTo(prompts));
         }
-        if let Some(video) = video.filter(|v| self.state.video.as_ref().is_none_or(|now| now.path != *v)) {
-            self.apply(ctx, Intent::OpenVideo(video));
+        match &open.video {
+            Some(video) if self.state.video.as_ref().is_none_or(|now| now.path != *video) => {
+                self.reopen(&open)
+            }
+            Some(_) => {
+                self.apply(ctx, Intent::Pause);
+                self.reopen = Some(open);
+                self.reopened();
+            }
+            None => {}
         }
     }
 
