@@ -95,8 +95,9 @@ pub fn show(
         if alone { f32::INFINITY } else { change }
     };
     rows.sort_by(|x, y| size(y).total_cmp(&size(x)));
-    // Not under the scroll bar.
-    let width = ui.available_width() - 10.0;
+    // Not under the scroll bar, nor beyond the pane where something above is wider than it.
+    let seen = ui.clip_rect().right() - ui.cursor().left();
+    let width = ui.available_width().min(seen) - 12.0;
     // Three columns of numbers at the right; the name has the rest.
     let column = (width * 0.19).clamp(46.0, 90.0);
     // Where that is too little for a name, the name has a line of its own.

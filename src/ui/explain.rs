@@ -38,7 +38,15 @@ impl<'a> Explained<'a> {
             "s−" => {
                 let which = self.score.nearest.len();
                 let of = self.score.negatives.len();
-                format!("s− = max f · t− = {:+.4}   (set by {which} of {})", negative?, prompts(of))
+                let set = match which {
+                    0 | 1 => format!("set by {which} of {}", prompts(of)),
+                    // Their own cosines, listed beside them, may well lie above that of their mean.
+                    _ => format!(
+                        "t−: the mean of {which} of {} that count as one, as a unit vector",
+                        prompts(of)
+                    ),
+                };
+                format!("s− = max f · t− = {:+.4}   ({set})", negative?)
             }
             "margin" => match negative {
                 Some(n) => {
