@@ -9,7 +9,7 @@ mod plot;
 use super::intent::Intent;
 use super::record::{Record, Value};
 use super::state::{State, clock};
-use super::{elide, theme};
+use super::{elide, scope, theme};
 use crate::engine::{Progress, Sweep};
 use crate::video::Pts;
 use crate::video::clip::Span;
@@ -112,6 +112,9 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         return;
     };
     ui.horizontal_wrapped(|ui| {
+        if let Some(what) = record.sweep.question(0).altered() {
+            scope::altered_label(ui, "altered").on_hover_text(format!("{what} (not retrained); R resets it"));
+        }
         controls(ui, s, record, end, &mut lanes, out);
         ui.separator();
         progress(ui, record, &mut lanes);

@@ -4,7 +4,7 @@ use super::intent::Intent;
 use super::look::View;
 use super::probes::{PatchAt, side};
 use super::state::State;
-use super::theme;
+use super::{elide, theme};
 use crate::view::Layer;
 use egui::{Align2, RichText, Sense, Ui, WidgetInfo, pos2, vec2};
 
@@ -91,10 +91,11 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             for (name, v) in &rows[range] {
                 let (rect, r) = ui.allocate_exact_size(vec2(ui.available_width(), 18.0), Sense::hover());
                 let painter = ui.painter_at(rect);
+                let room = rect.width() - 58.0;
                 painter.text(
                     pos2(rect.left() + 58.0, rect.center().y),
                     Align2::LEFT_CENTER,
-                    name,
+                    elide::middle(ui, name, &theme::small(), room),
                     theme::small(),
                     theme::TEXT,
                 );

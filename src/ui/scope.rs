@@ -161,13 +161,16 @@ pub fn altered_banner(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
 /// The same beside the scores, without the button.
 pub fn altered_note(ui: &mut Ui, s: &State) {
     if let Some(words) = s.altered_words() {
-        let text = RichText::new(words).font(theme::small()).color(theme::ON_ALTERED);
-        let frame = egui::Frame::new()
-            .fill(theme::ALTERED)
-            .corner_radius(3)
-            .inner_margin(egui::Margin::symmetric(6, 1));
-        frame.show(ui, |ui| ui.add(egui::Label::new(text).wrap()));
+        altered_label(ui, &words);
     }
+}
+
+/// Words on the ground of what is altered.
+pub fn altered_label(ui: &mut Ui, words: &str) -> egui::Response {
+    let text = RichText::new(words).font(theme::small()).color(theme::ON_ALTERED);
+    let frame =
+        egui::Frame::new().fill(theme::ALTERED).corner_radius(3).inner_margin(egui::Margin::symmetric(6, 1));
+    frame.show(ui, |ui| ui.add(egui::Label::new(text).wrap())).inner
 }
 
 /// One line beside the scores: what they are of, and what must be known to read them.

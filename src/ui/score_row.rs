@@ -159,7 +159,8 @@ fn share(
     let r = meter(ui, 62.0, c.p, fill, &format!("p of {}", c.name), &text, tip);
     if let Some(s) = spread {
         let x = |v: f32| r.rect.left() + r.rect.width() * v.clamp(0.0, 1.0);
-        whisker(ui, x(s.p.0), x(s.p.1), r.rect.bottom() - 3.0);
+        // Below the figure, not through it.
+        whisker(ui, x(s.p.0), x(s.p.1), r.rect.bottom() - 1.5, 1.5);
     }
     if let Some(b) = pinned {
         let x = r.rect.left() + r.rect.width() * b.p.clamp(0.0, 1.0);
@@ -188,11 +189,11 @@ pub fn meter(
 }
 
 /// From the smallest to the largest of a score over other samplings of the same span.
-fn whisker(ui: &Ui, from: f32, to: f32, y: f32) {
+fn whisker(ui: &Ui, from: f32, to: f32, y: f32, half: f32) {
     let stroke = Stroke::new(1.0, theme::STRONG);
     ui.painter().hline(from..=to, y, stroke);
     for x in [from, to] {
-        ui.painter().vline(x, y - 2.5..=y + 2.5, stroke);
+        ui.painter().vline(x, y - half..=y + half, stroke);
     }
 }
 
@@ -231,7 +232,7 @@ fn bar(ui: &mut Ui, c: &ClassScore, spread: Option<(f32, f32)>, reach: f32) {
         painter.add(egui::Shape::convex_polygon(points, theme::STRONG, Stroke::new(1.0, theme::FIELD)));
     }
     if let Some((lo, hi)) = spread {
-        whisker(ui, x(lo), x(hi), rect.center().y);
+        whisker(ui, x(lo), x(hi), rect.center().y, 2.5);
     }
     let words = format!(
         "Pull of the positive {}, push of the negative {}, margin {}",

@@ -19,6 +19,20 @@ fn sweep() -> Arc<Sweep> {
     Arc::new(Sweep::new(question, Pts(FRAME * FRAMES), Pts::from_secs(1.0), Pts(0)))
 }
 
+#[test]
+fn lanes_of_what_is_altered_say_so() {
+    let mut h = analysed(SIZE, false);
+    h.state_mut().show_sweep(sweep());
+    h.run();
+    assert!(h.query_by_label("altered").is_none());
+    let mut question = (*answer().question).clone();
+    question.surgery.no_motion = true;
+    let altered = Sweep::new(question, Pts(FRAME * FRAMES), Pts::from_secs(1.0), Pts(0));
+    h.state_mut().show_sweep(Arc::new(altered));
+    h.run();
+    h.get_by_label("altered");
+}
+
 /// Spans in which "moving left" rises with time from 0 to 1.
 fn told(sweep: &Arc<Sweep>, spans: &[u32], revision: u64) -> Event {
     let share = |k: &u32| *k as f32 / (sweep.spans() - 1) as f32;
