@@ -1,6 +1,8 @@
 //! How long a person waits: from a prompt edit to new scores, and for the vision tower; and how fast training data is drawn.
 //! On the CPU.
 
+mod random_b16;
+
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -8,30 +10,15 @@ use motionlens::data::captions;
 use motionlens::data::world::{Motion, Scene, rng};
 use motionlens::device::DeviceChoice;
 use motionlens::engine::{Engine, Event, Look, Question, Rank, Sweep};
-use motionlens::model::weights::{Precision, save};
 use motionlens::model::{ClipConfig, Surgery, Towers};
 use motionlens::prompt::PromptSet;
-use motionlens::prompt::tokenizer::word_tokenizer_json;
 use motionlens::score::{ClassEmbedding, Kept, normalise};
 use motionlens::session::ModelSource;
 use motionlens::video::{ClipSpec, Mp4Writer, Pts, RgbImage, Source, Span};
+use random_b16::random_b16;
 use std::hint::black_box;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// A CLIP B/16 of random weights as a folder, with a tokenizer of words.
-fn random_b16(folder: &Path) {
-    let config = ClipConfig { eos_token_id: 3, ..ClipConfig::vit_b16() };
-    let clip = Towers::init(&config, &Device::flex());
-    save(&clip, &folder.join("model.safetensors"), Precision::F16).expect("weights");
-    let json = serde_json::to_vec(&config.to_file()).expect("JSON");
-    std::fs::write(folder.join("config.json"), json).expect("config.json");
-    let words: Vec<String> = (0..1000).map(|i| format!("w{i}")).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let tokenizer = word_tokenizer_json(&words).expect("a tokenizer");
-    std::fs::write(folder.join("tokenizer.json"), tokenizer).expect("tokenizer.json");
-}
 
 fn next<T>(engine: &Engine, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
     loop {

@@ -7,8 +7,11 @@
 
 use motionlens::data::drawing::Drawing;
 use motionlens::data::track::Track;
+mod random_b16;
+
 use motionlens::device::DeviceChoice;
 use motionlens::engine::Engine;
+use motionlens::session::ModelSource;
 use motionlens::ui::App;
 use motionlens::ui::bundled;
 use motionlens::ui::easel::Draw;
@@ -16,6 +19,7 @@ use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::state::State;
 use motionlens::video::Pts;
+use random_b16::random_b16;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -57,7 +61,7 @@ struct Live {
 }
 
 impl Live {
-    fn open(path: &Path) -> Self {
+    fn open(path: &Path, model: ModelSource) -> Self {
         let ctx = egui::Context::default();
         let woken = Arc::new(AtomicBool::new(false));
         let (flag, me) = (woken.clone(), std::thread::current());
@@ -68,7 +72,7 @@ impl Live {
         let engine = Engine::spawn(DeviceChoice::Cpu, None, None, wake);
         let mut app = App::new(&ctx, None, Some(engine));
         app.start_with(bundled::prompts());
-        app.apply(&ctx, Intent::OpenModel(Default::default()));
+        app.apply(&ctx, Intent::OpenModel(model));
         app.apply(&ctx, Intent::OpenVideo(path.to_owned()));
         let now = Instant::now();
         Self { app, ctx, woken, began: now, next: now, work: Vec::new(), shown: BTreeSet::new() }
@@ -130,7 +134,7 @@ fn play() {
     else {
         return;
     };
-    let mut live = Live::open(&path);
+    let mut live = Live::open(&path, ModelSource::Embedded);
     live.until("scores", |s| s.scores().is_some() && s.scores_fresh());
     live.app.apply(&live.ctx.clone(), Intent::TogglePlay);
     live.until("playing", |s| s.playback.playing && !s.playback.seeking && s.record.is_some());
@@ -165,10 +169,17 @@ fn play() {
     println!("  sweep: {record:?}");
 }
 
-fn long() {
+fn long(large: bool) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = if large {
+        random_b16(folder.path());
+        ModelSource::Folder(folder.path().to_owned())
+    } else {
+        ModelSource::Embedded
+    };
     let source = "testsrc2=size=320x240:rate=15:duration=7200";
     let Some(path) = video("motionlens-bench-2h.mp4", source, "-preset ultrafast -crf 40") else { return };
-    let mut live = Live::open(&path);
+    let mut live = Live::open(&path, model);
     let opened = Instant::now();
     live.until("the model", |s| s.model.is_some() && s.loading.is_none());
     let base = resident("VmRSS:");
@@ -218,7 +229,7 @@ fn draw() {
         eprintln!("skipped: no bundled clip is there");
         return;
     };
-    let mut live = Live::open(&clip.path);
+    let mut live = Live::open(&clip.path, ModelSource::Embedded);
     live.until("scores", |s| s.scores().is_some() && s.scores_fresh());
     let ctx = live.ctx.clone();
     live.app.apply(&ctx, Intent::Draw(Draw::Begin));
@@ -252,7 +263,7 @@ fn main() {
         return;
     }
     if wanted("long") {
-        long();
+        long(wanted("large"));
     } else if wanted("draw") {
         draw();
     } else {

@@ -622,10 +622,7 @@ fn layer_of(
     };
     // The figure is of the whole clip, and so of no moment.
     let whole = source.map(&answer.evidence.maps).filter(|_| drawn.moment.is_none());
-    // In a narrow caption the value under the pointer has the room.
-    const NARROW: f32 = 440.0;
-    let narrow = hover.is_some() && strip.width() < NARROW;
-    let auroc = whole.filter(|_| !narrow).and_then(|map| s.mover_auroc(answer, &map.data));
+    let auroc = whole.and_then(|map| s.mover_auroc(answer, &map.data));
     caption(ui, s, (strip, frame), (layer, whose), (source, range, auroc), words, hover);
 }
 
@@ -828,7 +825,10 @@ fn caption(
         put(right, lo);
         right -= 8.0;
         if let Some(auroc) = auroc {
-            let room = Rect::from_x_y_ranges(left..=right - 2.0, strip.y_range());
+            // Whose map it is and the value under the pointer come first.
+            let texts = hover.iter().map(|h| h.text.as_str()).chain([words.as_str()]);
+            let taken: f32 = texts.map(|t| lay(t, theme::TEXT).size().x + 10.0).sum();
+            let room = Rect::from_x_y_ranges((left + taken).min(right - 2.0)..=right - 2.0, strip.y_range());
             right = truth::write_auroc(ui, auroc, (layer.name(), whose as usize), frame, room) - 8.0;
         }
     }

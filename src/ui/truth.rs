@@ -81,13 +81,12 @@ pub fn write_auroc(ui: &Ui, auroc: f64, id: (&str, usize), frame: Rect, room: Re
     let number = number.strip_prefix('0').unwrap_or(&number);
     let whole = format!("AUROC {number} for the mover");
     let lay = |text: &str| ui.painter().layout_no_wrap(text.to_owned(), theme::small(), theme::GOOD);
-    // Beside it there has to be room for whose map it is.
     let long = lay(&whole);
-    let galley = if long.size().x + 160.0 < room.width() { long } else { lay(&format!("AUROC {number}")) };
+    let galley = if long.size().x < room.width() { long } else { lay(&format!("AUROC {number}")) };
     let inside = galley.size().x < room.width();
     let at = match inside {
         true => Align2::RIGHT_CENTER.anchor_size(room.right_center(), galley.size()),
-        false => Align2::RIGHT_BOTTOM.anchor_size(frame.right_bottom() - vec2(6.0, 4.0), galley.size()),
+        false => Align2::RIGHT_TOP.anchor_size(frame.right_top() + vec2(-6.0, 4.0), galley.size()),
     };
     if !inside {
         let back = at.expand2(vec2(4.0, 1.0));
