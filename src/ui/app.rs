@@ -114,6 +114,7 @@ impl App {
             video: None,
             opening: None,
             bundled: bundled::clips(),
+            prompt_sets: bundled::prompt_sets(),
             playback: Playback::default(),
             model: None,
             loading: None,

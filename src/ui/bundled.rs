@@ -1,4 +1,4 @@
-//! The clips that come with the program: found beside it, in the folder it was started from, or
+//! The clips and prompt sets that come with the program: found beside it, in the folder it was started from, or
 //! in the source folder that it was built from.
 
 use crate::prompt::PromptSet;
@@ -15,17 +15,26 @@ pub fn prompts() -> PromptSet {
     })
 }
 
-/// One bundled clip.
+/// One bundled file: a clip, or a set of prompts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Clip {
+pub struct File {
     /// The file's stem with spaces for dashes and underscores.
     pub name: String,
     pub path: PathBuf,
 }
 
 /// Looks for `assets/clips/*.mp4`; sorted by name.
-pub fn clips() -> Vec<Clip> {
-    roots().iter().map(|r| clips_in(r)).find(|c| !c.is_empty()).unwrap_or_default()
+pub fn clips() -> Vec<File> {
+    files("assets/clips", "mp4")
+}
+
+/// Looks for `assets/prompts/*.json`: sets of prompts to begin with, for people who bring a CLIP that knows real words.
+pub fn prompt_sets() -> Vec<File> {
+    files("assets/prompts", "json")
+}
+
+fn files(folder: &str, extension: &str) -> Vec<File> {
+    roots().iter().map(|r| files_in(&r.join(folder), extension)).find(|f| !f.is_empty()).unwrap_or_default()
 }
 
 fn roots() -> Vec<PathBuf> {
@@ -37,20 +46,37 @@ fn roots() -> Vec<PathBuf> {
     roots
 }
 
-/// The clips under `root/assets`.
-fn clips_in(root: &Path) -> Vec<Clip> {
-    let mut clips: Vec<PathBuf> = std::fs::read_dir(root.join("assets/clips"))
+/// The files of that kind in a folder.
+fn files_in(folder: &Path, extension: &str) -> Vec<File> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .into_iter()
         .flatten()
         .filter_map(|e| Some(e.ok()?.path()))
-        .filter(|p| p.extension().is_some_and(|e| e == "mp4"))
+        .filter(|p| p.extension().is_some_and(|e| e == extension))
         .collect();
-    clips.sort();
-    clips
+    files.sort();
+    files
         .into_iter()
         .map(|path| {
             let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            Clip { name: stem.replace(['-', '_'], " "), path }
+            File { name: stem.replace(['-', '_'], " "), path }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ready_set_can_be_read_and_names_no_class_twice() {
+        let sets = prompt_sets();
+        assert!(sets.len() >= 12);
+        for set in sets {
+            let read = PromptSet::load(&set.path).unwrap();
+            let names: std::collections::HashSet<_> = read.classes.iter().map(|c| &c.name).collect();
+            assert_eq!(names.len(), read.classes.len(), "{}", set.name);
+            assert!(names.len() >= 10, "{}", set.name);
+        }
+    }
 }

@@ -113,7 +113,9 @@ pub fn show(
         let at = pos2(x(head.left(), place), head.center().y);
         ui.painter().text(at, Align2::RIGHT_CENTER, name, theme::small(), theme::WEAK);
     }
-    let height = (row + 2.0) * rows.len().clamp(1, 12) as f32;
+    // Whole rows.
+    let between = ui.spacing().item_spacing.y;
+    let height = (row + between) * rows.len().clamp(1, 12) as f32 - between;
     let area =
         egui::ScrollArea::vertical().id_salt(("changes", id)).max_height(height).auto_shrink([false, true]);
     area.show_rows(ui, row, rows.len(), |ui, range| {

@@ -116,7 +116,6 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             scope::altered_label(ui, "altered").on_hover_text(format!("{what} (not retrained); R resets it"));
         }
         controls(ui, s, record, end, &mut lanes, out);
-        ui.separator();
         progress(ui, record, &mut lanes);
     });
     let (scores, streams) = (class_lanes(s, record), stream_lanes(s, record));

@@ -90,10 +90,13 @@ fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             }
         }
         ui.separator();
+        // Where two stand side by side, none of them is how the stage looks.
+        let alone = Whose::pair(s).is_none();
         let icons = [Icon::Single, Icon::Wipe, Icon::SideBySide, Icon::Grid];
         for (i, (a, icon)) in Arrangement::ALL.into_iter().zip(icons).enumerate() {
             let tip = format!("{} ({})", a.name(), i + 1);
-            if icon::toggle(ui, icon, vec2(28.0, 22.0), v.arrangement == a, a.name(), &tip).clicked() {
+            if icon::toggle(ui, icon, vec2(28.0, 22.0), alone && v.arrangement == a, a.name(), &tip).clicked()
+            {
                 v.arrangement = a;
             }
         }

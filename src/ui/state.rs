@@ -184,7 +184,9 @@ pub struct State {
     pub video: Option<VideoFile>,
     /// The name of a file that is being opened beside the one that is shown.
     pub opening: Option<String>,
-    pub bundled: Vec<bundled::Clip>,
+    pub bundled: Vec<bundled::File>,
+    /// Sets of prompts that come with the program.
+    pub prompt_sets: Vec<bundled::File>,
     pub playback: Playback,
     pub model: Option<Arc<ModelInfo>>,
     pub loading: Option<Loading>,

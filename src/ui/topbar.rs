@@ -180,6 +180,14 @@ fn open_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             "The set that comes with the program; Undo leads back",
             Intent::BundledPrompts,
         );
+        if !s.prompt_sets.is_empty() {
+            ui.menu_button("Ready prompt sets", |ui| {
+                for set in &s.prompt_sets {
+                    let tip = "In place of the present prompts; Undo leads back. Most need a CLIP that knows real words";
+                    item(ui, &set.name, tip, Intent::LoadPrompts(set.path.clone()));
+                }
+            });
+        }
         if !s.recent.prompts.is_empty() {
             ui.menu_button("Recent prompt sets", |ui| {
                 for path in &s.recent.prompts {

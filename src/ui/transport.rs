@@ -118,10 +118,14 @@ fn analysis(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         (Scope::Range, set, "In to out", between.as_str()),
         (Scope::Around, true, "Around the play head", "So many seconds around the play head, when it rests"),
     ] {
-        let chosen = s.scope == scope;
+        // What is on show with Moment is of none of them.
+        let chosen = s.scope == scope && !s.moment;
         let button = ui.add_enabled(on, egui::Button::selectable(chosen, name));
         let button = button.on_disabled_hover_text("Set an in or an out point first");
         if named(button, name, tip).clicked() {
+            if s.moment {
+                out.push(Intent::Moment(false));
+            }
             out.push(if chosen { Intent::AskAgain } else { Intent::Scope(scope) });
         }
     }
