@@ -4,7 +4,7 @@ use super::compare::Side;
 use super::intent::{Dialog, Intent};
 use super::shelf::{Row, Shelf};
 use super::state::State;
-use super::{elide, theme};
+use super::theme;
 use egui::{Align, Color32, Layout, RichText, Sense, Ui, WidgetInfo, vec2};
 use egui_extras::{Column, TableBuilder};
 
@@ -95,12 +95,11 @@ fn table(ui: &mut Ui, s: &State, shelf: &Shelf, out: &mut Vec<Intent>) {
             .columns(Column::initial(76.0).at_least(46.0).clip(true).resizable(true), classes.len())
             .columns(Column::exact(18.0), 2);
         let head = |ui: &mut Ui, text: &str, tip: &str| {
-            // Names of classes differ at their ends as often as at their beginnings.
-            let short = elide::middle(ui, text, &theme::small(), ui.available_width());
-            ui.label(RichText::new(short.as_ref()).font(theme::small()).color(theme::WEAK))
-                .on_hover_text(tip);
+            // Names of classes differ at their ends as often as at their beginnings: two lines.
+            let text = RichText::new(text).font(theme::small()).color(theme::WEAK);
+            ui.add(egui::Label::new(text).wrap()).on_hover_text(tip);
         };
-        let table = table.header(LINE, |mut header| {
+        let table = table.header(1.6 * LINE, |mut header| {
             header.col(|ui| head(ui, "clip", "Click one to open it"));
             header.col(|ui| head(ui, "label", "What a person says it shows; type to change it"));
             header.col(|ui| head(ui, "winner", "The class with the largest share"));
