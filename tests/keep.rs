@@ -270,7 +270,8 @@ fn prompts_on_the_command_line_come_before_the_draft_and_undo_does_not_empty_the
     PromptSet::from_names(["named"]).save(&file).unwrap();
     let mut h = window(dir.path(), Some(&file));
     let limit = Instant::now() + LIMIT;
-    while h.state().state().prompts().classes[0].name != "named" {
+    // Until then there is no class at all.
+    while h.state().state().prompts().classes.first().is_none_or(|class| class.name != "named") {
         assert!(Instant::now() < limit, "the file is read");
         std::thread::sleep(Duration::from_millis(5));
         h.step();
