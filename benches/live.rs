@@ -189,6 +189,7 @@ fn long(large: bool) {
     let start = Instant::now();
     let (mut overview, mut scrubs, mut waits) = (None, 0u32, Vec::new());
     let mut sought: Option<(Pts, Instant)> = None;
+    let (mut scrubbing, mut minute): (Option<Instant>, _) = (None, None);
     while start.elapsed() < Duration::from_secs(120) {
         live.frame();
         let s = live.state();
@@ -203,8 +204,15 @@ fn long(large: bool) {
             waits.push(since.elapsed());
             sought = None;
         }
-        // After the overview somebody scrubs through all of it.
-        if sought.is_none() && start.elapsed() >= Duration::from_secs(2) * scrubs {
+        if start.elapsed() >= Duration::from_secs(60) {
+            minute.get_or_insert(progress.overview);
+        }
+        // After the overview, or a minute, somebody scrubs through all of it.
+        if overview.is_some() || minute.is_some() {
+            scrubbing.get_or_insert_with(Instant::now);
+        }
+        let scrubs_now = scrubbing.is_some_and(|since| since.elapsed() >= Duration::from_secs(2) * scrubs);
+        if sought.is_none() && scrubs_now {
             scrubs += 1;
             let to = Pts::from_secs(f64::from(scrubs * 2741 % 7190));
             let ctx = live.ctx.clone();
@@ -213,7 +221,10 @@ fn long(large: bool) {
         }
     }
     let progress = live.state().record.as_ref().map(|r| r.progress);
-    println!("  overview of the whole after {:.1} s", overview.unwrap_or_default().as_secs_f64());
+    match (overview, minute) {
+        (Some(after), _) => println!("  overview of the whole after {:.1} s", after.as_secs_f64()),
+        (None, spans) => println!("  of the overview done after a minute: {:?}", spans.unwrap_or_default()),
+    }
     println!("  {scrubs} seeks: {}", spread(&mut waits));
     println!("  work of a drawn frame: {}", spread(&mut live.work));
     println!("  sweep: {progress:?}");
