@@ -334,6 +334,25 @@ fn a_broken_clip_is_told_and_a_stopped_run_goes_on() {
 }
 
 #[test]
+fn a_file_that_is_not_of_resume_is_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    ucf(&Made::new(folder));
+    let args = ["--dataset", "ucf101", "--root", "ucf", "--splits", "3", "--resume", "kept", "--json", "-"];
+    for text in ["a note without an end of the line", "a note\nand its rest"] {
+        std::fs::write(folder.join("kept"), text).unwrap();
+        let output = eval(folder, &args);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert_eq!(std::fs::read_to_string(folder.join("kept")).unwrap(), text);
+    }
+    // A run that was stopped within its first line.
+    std::fs::write(folder.join("kept"), r#"{"sett"#).unwrap();
+    assert!(eval(folder, &args).status.success());
+    let kept = std::fs::read_to_string(folder.join("kept")).unwrap();
+    assert!(kept.starts_with("{\"settings\"") && kept.lines().count() == 3, "{kept}");
+}
+
+#[test]
 fn reports_of_one_protocol_are_compared_and_others_are_not() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path();
