@@ -35,6 +35,13 @@ pub fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
+/// Length and time of the last change of a file, in words that are other ones once it was replaced.
+pub fn state(path: &Path) -> String {
+    let meta = fs::metadata(path).ok();
+    let changed = meta.as_ref().and_then(|m| m.modified().ok());
+    format!("{:?} {changed:?}", meta.map(|m| m.len()))
+}
+
 /// Writes `content` to `path` by way of a temporary file beside it and a rename.
 ///
 /// A link is followed, so that the file it points at is replaced and not the link. A file that is marked

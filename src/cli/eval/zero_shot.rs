@@ -172,7 +172,9 @@ pub(super) fn examine(
     settings: &str,
 ) -> Result<Examined, CliError> {
     let mut answers = vec![None; clips];
-    let mut kept = resume.map(|path| open_kept(path, settings, &mut answers)).transpose()?;
+    let files: Vec<String> = (0..clips).map(|clip| examination.file(clip)).collect();
+    let mut kept =
+        resume.map(|path| open_kept(path, settings, examination, &files, &mut answers)).transpose()?;
     let bar = train::progress_bar(clips, "clips");
     let undecodable = examination
         .run(&mut answers, &mut |told| {
@@ -181,7 +183,7 @@ pub(super) fn examine(
                 Told::Undecodable(_, why) => bar.suspend(|| eprintln!("undecodable: {why}")),
                 Told::Answers(clip, given) => {
                     if let Some((file, path)) = &mut kept {
-                        keep(file, clip, given)
+                        keep(file, clip, &files[clip], given)
                             .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
                     }
                 }
@@ -299,6 +301,8 @@ struct Header {
 #[derive(Serialize, Deserialize)]
 struct KeptLine {
     clip: usize,
+    /// [`Examination::file`] when the run began.
+    file: String,
     #[serde(flatten)]
     answers: Answers,
 }
@@ -308,6 +312,8 @@ struct KeptLine {
 fn open_kept<'a>(
     path: &'a Path,
     settings: &str,
+    examination: &Examination<'_>,
+    files: &[String],
     answers: &mut [Option<Answers>],
 ) -> Result<(File, &'a Path), CliError> {
     let fail = |e: std::io::Error| CliError::Engine(format!("cannot open {}: {e}", path.display()));
@@ -334,19 +340,21 @@ fn open_kept<'a>(
         file.write_all(&header).map_err(fail)?;
         return Ok((file, path));
     }
+    // What is damaged, or of a file that was replaced since, is computed again.
     let mut taken = 0;
-    for KeptLine { clip, answers: given } in lines.filter_map(|line| serde_json::from_slice(line).ok()) {
-        if let Some(place) = answers.get_mut(clip) {
-            taken += usize::from(place.is_none());
-            *place = Some(given);
+    for KeptLine { clip, file, answers: given } in lines.filter_map(|line| serde_json::from_slice(line).ok())
+    {
+        if files.get(clip) == Some(&file) && examination.fits(clip, &given) {
+            taken += usize::from(answers[clip].is_none());
+            answers[clip] = Some(given);
         }
     }
     eprintln!("{taken} of {} clips are done already", answers.len());
     Ok((file, path))
 }
 
-fn keep(file: &mut File, clip: usize, answers: &Answers) -> std::io::Result<()> {
-    file.write_all(&json_line(&KeptLine { clip, answers: answers.clone() })?)
+fn keep(to: &mut File, clip: usize, file: &str, answers: &Answers) -> std::io::Result<()> {
+    to.write_all(&json_line(&KeptLine { clip, file: file.to_owned(), answers: answers.clone() })?)
 }
 
 fn json_line(value: &impl Serialize) -> std::io::Result<Vec<u8>> {
