@@ -595,9 +595,24 @@ fn heads_on_shots_are_measured_on_both_halves() {
     assert!(again.status.success(), "{}", stderr(&again));
     assert!(stderr(&again).contains("8 of 8 clips are done already"), "{}", stderr(&again));
     assert_eq!(read(), got);
+    // Heads on classes of other names, or on other videos, are other heads.
+    let refused = |more: &[&str]| {
+        let output = motionlens(folder, &[&command[..], more].concat());
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert!(stderr(&output).contains("other settings"), "{}", stderr(&output));
+    };
+    refused(&["--names", "keep"]);
+    made.put("up", 0, "ucf/UCF-101/MovingLeftSteadily/train0.avi");
+    made.put("up", 0, "ucf/UCF-101/MovingLeftSteadily/train1.avi");
+    made.put("up", 0, "ucf/UCF-101/MovingLeftSteadily/train2.avi");
+    refused(&[]);
     for (args, part) in [
         (&["--dataset", "folder", "--root", "ucf", "--model", model][..], "k400, hmdb51, ucf101 or ssv2"),
         (&["--dataset", "ucf101", "--root", "ucf"], "--model"),
+        (
+            &["--dataset", "ucf101", "--root", "ucf", "--model", model, "--device", "cpu", "--frames", "7"],
+            "multiple of",
+        ),
         (&["--dataset", "hmdb51", "--root", "ucf", "--model", model], "testTrainMulti_7030_splits"),
     ] {
         let all = [&["eval", "base-to-novel", "--out", "no"], args].concat();

@@ -286,12 +286,11 @@ fn texts(
     data.splits.iter().map(text).collect()
 }
 
-/// That a model takes so many frames a clip.
+/// That a model whose head halves time so many times takes so many frames a clip.
 ///
 /// # Errors
 /// In words, where it does not.
-pub fn takes(session: &Session, frames: usize) -> Result<(), String> {
-    let levels = session.model().head_config.levels;
+pub fn takes(levels: usize, frames: usize) -> Result<(), String> {
     let part = 1 << levels;
     if (1..=1024).contains(&frames) && frames.is_multiple_of(part) {
         return Ok(());

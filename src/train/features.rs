@@ -66,6 +66,12 @@ impl Source {
         }
     }
 
+    /// BLAKE3 (16 hex digits) of the names of the classes and of what the clips are, for files by path, length and time of change.
+    pub fn digest(&self) -> String {
+        let all = format!("{}\n{}", self.classes().join("\n"), self.key());
+        blake3::hash(all.as_bytes()).to_hex()[..16].to_owned()
+    }
+
     fn key(&self) -> String {
         match self {
             Self::World { classes, per_class, seed } => {

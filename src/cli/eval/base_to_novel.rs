@@ -104,6 +104,9 @@ pub(super) fn run(args: &BaseToNovelArgs) -> Result<(), CliError> {
     let (device, info) = crate::device::open(args.model.device, None)?;
     let mut session = Session::load(&ModelSource::Folder(folder.clone()), &device, &|_, _| ())
         .map_err(|e| CliError::Engine(e.to_string()))?;
+    // The model's own levels are those of vanilla CLIP's time.
+    let levels = head(args, &session).levels.max(session.model().head_config.levels);
+    zero_shot::takes(levels, args.frames).map_err(CliError::Usage)?;
     let protocol = Protocol {
         frames: args.frames,
         views: args.views,
@@ -118,9 +121,9 @@ pub(super) fn run(args: &BaseToNovelArgs) -> Result<(), CliError> {
         let out = args.out.join(format!("seed-{seed}"));
         let clips = base_to_novel::shots(&train, args.shots, seed);
         let trained_on = clips.clips.len();
-        let settings = settings(args, &session, &protocol, seed, trained_on);
-        copy_clip(folder, &out)?;
         let source = Source::Files(clips);
+        let settings = settings(args, &session, &protocol, seed, &source);
+        copy_clip(folder, &out)?;
         eprintln!("seed {seed}: a head on {trained_on} clips of {} classes", train.classes.len());
         let bar = progress_bar(trained_on, "clips");
         let cache = args.cache.clone().or_else(cache_folder).unwrap_or_else(|| args.out.join("features"));
@@ -128,7 +131,6 @@ pub(super) fn run(args: &BaseToNovelArgs) -> Result<(), CliError> {
         bar.finish_and_clear();
         let mut trained = Session::load(&ModelSource::Folder(out), &device, &|_, _| ())
             .map_err(|e| CliError::Engine(e.to_string()))?;
-        zero_shot::takes(&trained, args.frames).map_err(CliError::Usage)?;
         candidates.push(Candidate::of(&mut trained, &data, &protocol).map_err(CliError::Engine)?);
         heads.push(trained.info.identity.clone());
         seeds.push((seed, trained_on));
@@ -191,31 +193,41 @@ pub(super) fn run(args: &BaseToNovelArgs) -> Result<(), CliError> {
     all_decoded(report.undecodable.len(), data.clips.len())
 }
 
+/// The head to be made.
+fn head(args: &BaseToNovelArgs, session: &Session) -> HeadConfig {
+    let (model, config) = (session.model(), session.config());
+    HeadConfig {
+        frames: args.frames,
+        motion_layer: model.head_config.motion_layer,
+        ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
+    }
+}
+
 /// The recipe of `train head` on files, with as many clips a step as there are where they are few.
 fn settings(
     args: &BaseToNovelArgs,
     session: &Session,
     protocol: &Protocol,
     seed: u64,
-    clips: usize,
+    source: &Source,
 ) -> Settings {
     let model = session.model();
-    let config = &model.config;
+    let clips = source.clips();
     Settings {
         name: format!("{} on {} shots of {}", model.name, args.shots, args.dataset.word()),
         model: model.clip_digest.clone(),
-        data: format!("{clips} clips of {}, the base classes", args.root.display()),
+        data: format!(
+            "{clips} clips of {}, the base classes; digest {}",
+            args.root.display(),
+            source.digest()
+        ),
         epochs: args.epochs,
         batch: clips.clamp(1, 32),
         learning_rate: 1e-3,
         weight_decay: 0.001,
         seed,
         lambdas: Lambdas::new(false),
-        head: HeadConfig {
-            frames: args.frames,
-            motion_layer: model.head_config.motion_layer,
-            ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
-        },
+        head: head(args, session),
         holdout: Vec::new(),
         patience: 0,
         alpha: args.alpha,

@@ -109,7 +109,7 @@ pub(super) fn run(args: &ZeroShotArgs) -> Result<(), CliError> {
     if model.head_trained && protocol.frames != model.frames {
         eprintln!("note: the motion head was trained with {} frames a clip", model.frames);
     }
-    zero_shot::takes(&session, protocol.frames).map_err(CliError::Usage)?;
+    zero_shot::takes(session.model().head_config.levels, protocol.frames).map_err(CliError::Usage)?;
     let candidates = [Candidate::of, Candidate::vanilla].map(|of| of(&mut session, &data, &protocol));
     let candidates = candidates.into_iter().collect::<Result<Vec<_>, _>>().map_err(CliError::Engine)?;
     if let Some(texts) = candidates[0].texts.first() {
