@@ -6,33 +6,48 @@ use crate::data::labelled::{LabelledClip, LabelledClips};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-/// The names of classes by their ids: a CSV with that first line, or a name a line, counted from 0.
+/// The names of classes by their ids: a CSV whose first line has the columns id and name, or a name a line, counted from 0.
 pub fn labels(path: &Path) -> Result<BTreeMap<usize, String>, SetError> {
     let text = list_text::read(path)?;
-    let is_header =
-        |line: &str| line.split(',').map(str::trim).map(str::to_ascii_lowercase).eq(["id", "name"]);
-    if !text.lines().next().is_some_and(is_header) {
-        let names: BTreeMap<usize, String> =
-            list_text::lines(&text).enumerate().map(|(id, (_, name))| (id, name.to_owned())).collect();
-        return match names.is_empty() {
-            true => Err(SetError::Read { path: path.to_owned(), reason: "it names no class".to_owned() }),
-            false => Ok(names),
-        };
-    }
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let fail = |reason: String| SetError::Read { path: path.to_owned(), reason };
+    let body = text.trim_start();
+    let above = text[..text.len() - body.len()].matches('\n').count();
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(body.as_bytes());
+    let header = reader.headers().map_err(|e| fail(e.to_string()))?.clone();
+    let column = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
+    let (Some(id), Some(name)) = (column("id"), column("name")) else { return names(path, &text) };
     let mut names = BTreeMap::new();
     for record in reader.records() {
-        let fail = |e: csv::Error| SetError::Read { path: path.to_owned(), reason: e.to_string() };
-        let record = record.map_err(fail)?;
-        let line = record.position().map_or(0, |p| p.line() as usize);
-        let (Some(Ok(id)), Some(name)) = (record.get(0).map(str::parse), record.get(1)) else {
+        let record = record.map_err(|e| fail(e.to_string()))?;
+        let line = above + record.position().map_or(0, |p| p.line() as usize);
+        let (Some(Ok(id)), Some(name)) = (record.get(id).map(str::parse), record.get(name)) else {
             return Err(wrong(path, line, "a whole number and a name are expected"));
         };
         if name.is_empty() || names.insert(id, name.to_owned()).is_some() {
             return Err(wrong(path, line, "it has no name, or a number that stands above"));
         }
     }
-    Ok(names)
+    match names.is_empty() {
+        true => Err(fail("it names no class".to_owned())),
+        false => Ok(names),
+    }
+}
+
+/// A name a line; a table without its first line, or with another one, is told from names with a comma by its numbers.
+fn names(path: &Path, text: &str) -> Result<BTreeMap<usize, String>, SetError> {
+    let mut names = BTreeMap::new();
+    for (id, (line, name)) in list_text::lines(text).enumerate() {
+        let first = name.split_once(',').map_or("", |(first, _)| first.trim().trim_matches('"'));
+        if first.eq_ignore_ascii_case("id") || first.parse::<u64>().is_ok() {
+            let why = "a name alone is expected; a table of numbers and names begins with the line id,name";
+            return Err(wrong(path, line, why));
+        }
+        names.insert(id, name.to_owned());
+    }
+    match names.is_empty() {
+        true => Err(SetError::Read { path: path.to_owned(), reason: "it names no class".to_owned() }),
+        false => Ok(names),
+    }
 }
 
 pub fn read(place: &Place<'_>, wanted: &[usize]) -> Result<Vec<Split>, SetError> {
@@ -102,8 +117,23 @@ mod tests {
         let path = dir.path().join("names");
         std::fs::write(&path, "one, two\n\nthree\n").unwrap();
         assert_eq!(labels(&path).unwrap().into_values().collect::<Vec<_>>(), ["one, two", "three"]);
-        for (bad, said) in [("id,name\n1,a\n1,b\n", "line 3"), ("id,name\nx,a\n", "line 2"), ("", "no class")]
-        {
+        for table in [
+            "\"id\",\"name\"\n3,\"a, b\"\n7,c\n",
+            "\n  \nid,name\n3,\"a, b\"\n7,c\n",
+            "Id, count ,NAME\n3,12,\"a, b\"\n7,1,c\n",
+        ] {
+            std::fs::write(&path, table).unwrap();
+            let names: Vec<_> = labels(&path).unwrap().into_iter().collect();
+            assert_eq!(names, [(3, "a, b".to_owned()), (7, "c".to_owned())], "{table}");
+        }
+        let unlike =
+            [("0,moving left\n", "line 1"), ("one\nid,label\n", "line 2"), ("\n\nid,name\nx,a\n", "line 4")];
+        for (bad, said) in unlike.into_iter().chain([
+            ("id,name\n1,a\n1,b\n", "line 3"),
+            ("id,name\nx,a\n", "line 2"),
+            ("id,name\n", "no class"),
+            ("", "no class"),
+        ]) {
             std::fs::write(&path, bad).unwrap();
             let message = labels(&path).unwrap_err().to_string();
             assert!(message.contains(said), "{message}");

@@ -147,6 +147,10 @@ pub fn read(place: &Place<'_>, wanted: &[usize]) -> Result<Vec<Split>, SetError>
         let mut first: HashMap<String, String> = HashMap::new();
         for name in &mut split.clips.classes {
             let shown = class_name(name, place.names);
+            if shown.is_empty() {
+                let why = format!("split {}: the class \"{name}\" has no name to ask about", split.number);
+                return Err(SetError::Layout(why));
+            }
             if let Some(other) = first.insert(shown.clone(), name.clone()) {
                 let why = format!(
                     "split {}: the classes \"{other}\" and \"{name}\" are both called \"{shown}\"",
@@ -304,6 +308,9 @@ mod tests {
         let folder = place(Layout::Folder, dir.path());
         assert!(message(&folder, &[]).contains("both called \"jump rope\""), "{}", message(&folder, &[]));
         assert!(message(&folder, &[2]).contains("no split 2"));
+        std::fs::remove_dir_all(dir.path().join("jump rope")).unwrap();
+        files(dir.path(), &[("_/1.mp4", "")]);
+        assert!(message(&folder, &[]).contains("no name"), "{}", message(&folder, &[]));
         let nowhere = dir.path().join("nowhere");
         assert!(message(&place(Layout::Ucf101, &nowhere), &[]).contains("is not there"));
         let labels = [dir.path().join("labels.csv")];
