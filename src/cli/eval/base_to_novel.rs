@@ -86,7 +86,8 @@ pub(super) fn run(args: &BaseToNovelArgs) -> Result<(), CliError> {
         let subset = args.subset.as_deref();
         let place =
             Place { layout: args.dataset, root: &args.root, labels: &[], lists: &[], subset, names, part };
-        let mut splits = sets::read(&place, &[1]).map_err(|e| CliError::Missing(e.to_string()))?;
+        let mut splits = sets::read(&place, &[1], &mut |note| eprintln!("note: {note}"))
+            .map_err(|e| CliError::Missing(e.to_string()))?;
         Ok::<_, CliError>(splits.remove(0).clips)
     };
     let (train, test) = (list(Part::Train)?, list(Part::Test)?);

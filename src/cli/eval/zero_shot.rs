@@ -206,7 +206,8 @@ fn data(args: &ZeroShotArgs) -> Result<DataSet, CliError> {
         names: args.names.unwrap_or_else(|| usual_names(args.dataset)),
         part: Part::Test,
     };
-    let splits = sets::read(&place, &args.splits.0).map_err(|e| CliError::Missing(e.to_string()))?;
+    let splits = sets::read(&place, &args.splits.0, &mut |note| eprintln!("note: {note}"))
+        .map_err(|e| CliError::Missing(e.to_string()))?;
     let data = DataSet::of(splits);
     tell_missing(&data)?;
     Ok(data)

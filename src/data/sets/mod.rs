@@ -106,12 +106,13 @@ fn numbers(place: &Place<'_>) -> usize {
     }
 }
 
-/// Reads splits of a data set; `wanted`: their numbers, none: all that it has.
+/// Reads splits of a data set; `wanted`: their numbers, none: all that it has. `note` hears of clips that a split lists more than once:
+/// each is in it once.
 ///
 /// # Errors
-/// A file of the layout is absent or says something else than it should, a split is wanted that there is not, or two classes
-/// have one name.
-pub fn read(place: &Place<'_>, wanted: &[usize]) -> Result<Vec<Split>, SetError> {
+/// A file of the layout is absent or says something else than it should, a split is wanted that there is not, two classes have one
+/// name or one has none, or a clip is in two classes of a split.
+pub fn read(place: &Place<'_>, wanted: &[usize], note: &mut dyn FnMut(&str)) -> Result<Vec<Split>, SetError> {
     if !place.root.exists() {
         return Err(SetError::Layout(format!(
             "{} is not there; --root names the folder of the data set",
@@ -160,8 +161,43 @@ pub fn read(place: &Place<'_>, wanted: &[usize]) -> Result<Vec<Split>, SetError>
             }
             *name = shown;
         }
+        let repeated = once(split)?;
+        if repeated > 0 {
+            let number = split.number;
+            note(&format!("split {number}: clips that its lists repeat count once; left out: {repeated}"));
+        }
     }
     Ok(splits)
+}
+
+/// Leaves out the clips that stand above in the same class, and counts them.
+fn once(split: &mut Split) -> Result<usize, SetError> {
+    let LabelledClips { classes, clips } = &mut split.clips;
+    let mut labels: HashMap<Clip, usize> = HashMap::new();
+    let before = clips.len();
+    let mut twice = None;
+    clips.retain(|clip| {
+        let label = clip.label;
+        let clip = Clip { path: clip.path.clone(), start: clip.start, end: clip.end };
+        let path = clip.path.clone();
+        match labels.insert(clip, label) {
+            Some(other) if other != label => {
+                twice.get_or_insert((path, other, label));
+                true
+            }
+            first => first.is_none(),
+        }
+    });
+    match twice {
+        Some((path, a, b)) => Err(SetError::Layout(format!(
+            "split {}: {} is listed as \"{}\" and as \"{}\"",
+            split.number,
+            path.display(),
+            classes[a],
+            classes[b]
+        ))),
+        None => Ok(before - clips.len()),
+    }
 }
 
 /// A clip: a video, or a stretch of it.
@@ -301,10 +337,27 @@ mod tests {
     }
 
     #[test]
+    fn a_clip_is_once_in_a_split_and_in_one_class() {
+        let dir = tempfile::tempdir().unwrap();
+        let table = "path,label\na.mp4,x\nb.mp4,y\na.mp4,x\na.mp4,x,1,2\n";
+        files(dir.path(), &[("list.csv", table), ("two.csv", "a.mp4,x\na.mp4,y\n")]);
+        let mut notes = Vec::new();
+        let list = dir.path().join("list.csv");
+        let splits =
+            read(&place(Layout::Folder, &list), &[], &mut |note| notes.push(note.to_owned())).unwrap();
+        assert_eq!(told(&splits[0], dir.path()), ["x: a.mp4", "y: b.mp4", "x: a.mp4"], "the last is a part");
+        assert!(notes.len() == 1 && notes[0].ends_with("left out: 1"), "{notes:?}");
+        let two = dir.path().join("two.csv");
+        let why = read(&place(Layout::Folder, &two), &[], &mut |_| ()).unwrap_err().to_string();
+        assert!(why.contains("as \"x\" and as \"y\""), "{why}");
+    }
+
+    #[test]
     fn splits_and_names_that_cannot_be_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         files(dir.path(), &[("jump_rope/1.mp4", ""), ("jump rope/1.mp4", "")]);
-        let message = |place: &Place<'_>, wanted: &[usize]| read(place, wanted).unwrap_err().to_string();
+        let message =
+            |place: &Place<'_>, wanted: &[usize]| read(place, wanted, &mut |_| ()).unwrap_err().to_string();
         let folder = place(Layout::Folder, dir.path());
         assert!(message(&folder, &[]).contains("both called \"jump rope\""), "{}", message(&folder, &[]));
         assert!(message(&folder, &[2]).contains("no split 2"));
