@@ -3,13 +3,43 @@
 pub mod map;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The program's folder for what can be computed again, if this machine has a place for it.
 pub fn cache_folder() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "motionlens").map(|dirs| dirs.cache_dir().to_owned())
+}
+
+/// Most bytes of a file that is read whole: lists, reports and templates are far smaller.
+const MOST: u64 = 256 << 20;
+
+/// The content of a plain file of at most 256 MiB.
+///
+/// # Errors
+/// It cannot be read, is larger, or is a folder, a pipe or a device: a pipe may have no end.
+pub fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
+    let other = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why);
+    let meta = fs::metadata(path)?;
+    if !meta.is_file() {
+        return Err(other("it is no plain file"));
+    }
+    let mut bytes = Vec::new();
+    if meta.len() <= MOST {
+        File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
+    }
+    match meta.len().max(bytes.len() as u64) > MOST {
+        true => Err(other("it has more than 256 MiB")),
+        false => Ok(bytes),
+    }
+}
+
+/// Length and time of the last change of a file, in words that are other ones once it was replaced.
+pub fn state(path: &Path) -> String {
+    let meta = fs::metadata(path).ok();
+    let changed = meta.as_ref().and_then(|m| m.modified().ok());
+    format!("{:?} {changed:?}", meta.map(|m| m.len()))
 }
 
 /// Writes `content` to `path` by way of a temporary file beside it and a rename.
@@ -73,6 +103,19 @@ mod tests {
         write_atomic(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_too_large_or_no_file_is_not_read_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.txt");
+        fs::write(&path, "one").unwrap();
+        assert_eq!(read_whole(&path).unwrap(), b"one");
+        assert_eq!(read_whole(&dir.path().join("b.txt")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(read_whole(dir.path()).unwrap_err().to_string().contains("no plain file"));
+        // A file with a hole takes no room on the disk.
+        File::create(&path).unwrap().set_len(MOST + 1).unwrap();
+        assert!(read_whole(&path).unwrap_err().to_string().contains("256 MiB"));
     }
 
     #[test]

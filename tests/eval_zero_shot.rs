@@ -334,6 +334,58 @@ fn a_broken_clip_is_told_and_a_stopped_run_goes_on() {
 }
 
 #[test]
+fn a_file_that_is_not_of_resume_is_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    ucf(&Made::new(folder));
+    let args = ["--dataset", "ucf101", "--root", "ucf", "--splits", "3", "--resume", "kept", "--json", "-"];
+    for text in ["a note without an end of the line", "a note\nand its rest"] {
+        std::fs::write(folder.join("kept"), text).unwrap();
+        let output = eval(folder, &args);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert_eq!(std::fs::read_to_string(folder.join("kept")).unwrap(), text);
+    }
+    // A run that was stopped within its first line.
+    std::fs::write(folder.join("kept"), r#"{"sett"#).unwrap();
+    assert!(eval(folder, &args).status.success());
+    let kept = std::fs::read_to_string(folder.join("kept")).unwrap();
+    assert!(kept.starts_with("{\"settings\"") && kept.lines().count() == 3, "{kept}");
+}
+
+#[test]
+fn answers_about_other_files_and_damaged_ones_are_computed_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    let made = Made::new(folder);
+    ucf(&made);
+    let run = || {
+        let args =
+            ["--dataset", "ucf101", "--root", "ucf", "--splits", "1", "--resume", "kept", "--json", "-"];
+        let output = eval(folder, &args);
+        assert!(output.status.success(), "{}", stderr(&output));
+        (stderr(&output), serde_json::from_slice::<Value>(&output.stdout).unwrap())
+    };
+    let (_, first) = run();
+    split(&first, 0, [4, 0, 0], 75.0);
+    // The numbers of classes, of candidates and of splits that there are not.
+    let kept = std::fs::read_to_string(folder.join("kept")).unwrap();
+    let mut lines: Vec<Value> = kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    lines[1]["said"][0][0]["best"] = json!(99);
+    lines[2]["said"][0].as_array_mut().unwrap().pop();
+    lines[3]["said"] = json!([]);
+    let damaged: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    std::fs::write(folder.join("kept"), damaged).unwrap();
+    let (said, again) = run();
+    assert!(said.contains("1 of 4 clips are done already"), "{said}");
+    assert_eq!(again, first);
+    // Another video in the place of one.
+    made.put("up", 0, "ucf/UCF-101/MovingLeftSteadily/v_1.avi");
+    let (said, other) = run();
+    assert!(said.contains("3 of 4 clips are done already"), "{said}");
+    split(&other, 0, [4, 0, 0], 50.0);
+}
+
+#[test]
 fn reports_of_one_protocol_are_compared_and_others_are_not() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path();

@@ -433,6 +433,25 @@ impl<'a> Examination<'a> {
         blake3::hash(all.to_string().as_bytes()).to_hex()[..16].to_owned()
     }
 
+    /// What a clip's file is (16 hex digits): its full path, its length and when it was changed. For answers that are kept.
+    pub fn file(&self, clip: usize) -> String {
+        let path = &self.data.clips[clip].path;
+        let full = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let file = format!("{} {}", full.display(), crate::files::state(path));
+        blake3::hash(file.as_bytes()).to_hex()[..16].to_owned()
+    }
+
+    /// That the answers can be about a clip: one of each candidate in each of its splits, of the classes there.
+    pub fn fits(&self, clip: usize, answers: &Answers) -> bool {
+        let of_split = |(said, (split, _)): (&Vec<Said>, &(usize, usize))| {
+            let classes = self.data.splits[*split].classes.len();
+            let known = |place: Option<usize>| place.is_none_or(|place| place < classes);
+            said.len() == self.candidates.len() && said.iter().all(|s| known(s.best) && known(s.ahead))
+        };
+        let places = &self.places[clip];
+        answers.said.len() == places.len() && answers.said.iter().zip(places).all(of_split)
+    }
+
     /// The protocol as the report says it.
     pub fn stamp(&self, root: &Path) -> Stamp {
         let Protocol { frames, views, preprocess, negatives, ref templates } = *self.protocol;

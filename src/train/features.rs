@@ -7,6 +7,7 @@ use crate::data::camera::Camera;
 use crate::data::cast::{Class, Scene};
 use crate::data::labelled::LabelledClips;
 use crate::data::world::{self, WorldRng};
+use crate::files::state;
 use crate::session::Session;
 use crate::video::{self, Cancel, ClipSpec, FrameReader, Preprocess, Pts, Span};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -71,15 +72,9 @@ impl Source {
                 let names: Vec<_> = classes.iter().map(|m| m.name()).collect();
                 format!("world 1, seed {seed}, {per_class} of each of {names:?}")
             }
-            Self::Files(files) => files
-                .clips
-                .iter()
-                .map(|c| {
-                    let meta = std::fs::metadata(&c.path).ok();
-                    let stamp = meta.as_ref().and_then(|m| m.modified().ok());
-                    format!("{c:?} {:?} {stamp:?}\n", meta.map(|m| m.len()))
-                })
-                .collect(),
+            Self::Files(files) => {
+                files.clips.iter().map(|clip| format!("{clip:?} {}\n", state(&clip.path))).collect()
+            }
         }
     }
 }

@@ -9,14 +9,14 @@ use crate::eval::zero_shot::{
     Right, SplitReport, Stamp, Told,
 };
 use crate::export::{ExportError, confusion};
-use crate::files::write_atomic;
+use crate::files::{read_whole, write_atomic};
 use crate::prompt::Templates;
 use crate::session::Session;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -172,7 +172,9 @@ pub(super) fn examine(
     settings: &str,
 ) -> Result<Examined, CliError> {
     let mut answers = vec![None; clips];
-    let mut kept = resume.map(|path| open_kept(path, settings, &mut answers)).transpose()?;
+    let files: Vec<String> = (0..clips).map(|clip| examination.file(clip)).collect();
+    let mut kept =
+        resume.map(|path| open_kept(path, settings, examination, &files, &mut answers)).transpose()?;
     let bar = train::progress_bar(clips, "clips");
     let undecodable = examination
         .run(&mut answers, &mut |told| {
@@ -181,7 +183,7 @@ pub(super) fn examine(
                 Told::Undecodable(_, why) => bar.suspend(|| eprintln!("undecodable: {why}")),
                 Told::Answers(clip, given) => {
                     if let Some((file, path)) = &mut kept {
-                        keep(file, clip, given)
+                        keep(file, clip, &files[clip], given)
                             .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
                     }
                 }
@@ -299,53 +301,66 @@ struct Header {
 #[derive(Serialize, Deserialize)]
 struct KeptLine {
     clip: usize,
+    /// [`Examination::file`] when the run began.
+    file: String,
     #[serde(flatten)]
     answers: Answers,
 }
 
-/// Opens the file, takes over what an earlier run has left there, and cuts off a line that was not finished.
+/// Opens the file, takes over what an earlier run has left there, and cuts off a line that was not finished. A file that is not of
+/// this run stays as it is.
 fn open_kept<'a>(
     path: &'a Path,
     settings: &str,
+    examination: &Examination<'_>,
+    files: &[String],
     answers: &mut [Option<Answers>],
 ) -> Result<(File, &'a Path), CliError> {
     let fail = |e: std::io::Error| CliError::Engine(format!("cannot open {}: {e}", path.display()));
-    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(fail)?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(fail)?;
-    let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |last| last + 1);
-    file.set_len(whole as u64).map_err(fail)?;
-    let mut lines = bytes[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty());
-    let Some(header) = lines.next() else {
-        let header = Header { settings: settings.to_owned() };
-        line(&mut file, &header).map_err(fail)?;
-        return Ok((file, path));
+    let bytes = match read_whole(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
+        read => read.map_err(fail)?,
     };
-    if !serde_json::from_slice::<Header>(header).is_ok_and(|header| header.settings == settings) {
+    let header = json_line(&Header { settings: settings.to_owned() }).map_err(fail)?;
+    let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |last| last + 1);
+    let mut lines = bytes[..whole].split(|b| *b == b'\n');
+    let is_header =
+        |line: &[u8]| serde_json::from_slice::<Header>(line).is_ok_and(|header| header.settings == settings);
+    // Without a whole line it is empty, or a run was stopped while it wrote the first one.
+    let ours = if whole == 0 { header.starts_with(&bytes) } else { lines.next().is_some_and(is_header) };
+    if !ours {
         return Err(CliError::Usage(format!(
-            "{} is of another run (other clips, classes, templates, frames, model or device); name another file",
+            "{} is of another run (other clips, classes, templates, frames, model or device), or no file of --resume; name another file",
             path.display()
         )));
     }
+    let mut file = OpenOptions::new().append(true).create(true).open(path).map_err(fail)?;
+    file.set_len(whole as u64).map_err(fail)?;
+    if whole == 0 {
+        file.write_all(&header).map_err(fail)?;
+        return Ok((file, path));
+    }
+    // What is damaged, or of a file that was replaced since, is computed again.
     let mut taken = 0;
-    for KeptLine { clip, answers: given } in lines.filter_map(|line| serde_json::from_slice(line).ok()) {
-        if let Some(place) = answers.get_mut(clip) {
-            taken += usize::from(place.is_none());
-            *place = Some(given);
+    for KeptLine { clip, file, answers: given } in lines.filter_map(|line| serde_json::from_slice(line).ok())
+    {
+        if files.get(clip) == Some(&file) && examination.fits(clip, &given) {
+            taken += usize::from(answers[clip].is_none());
+            answers[clip] = Some(given);
         }
     }
     eprintln!("{taken} of {} clips are done already", answers.len());
     Ok((file, path))
 }
 
-fn keep(file: &mut File, clip: usize, answers: &Answers) -> std::io::Result<()> {
-    line(file, &KeptLine { clip, answers: answers.clone() })
+fn keep(to: &mut File, clip: usize, file: &str, answers: &Answers) -> std::io::Result<()> {
+    to.write_all(&json_line(&KeptLine { clip, file: file.to_owned(), answers: answers.clone() })?)
 }
 
-fn line(file: &mut File, value: &impl Serialize) -> std::io::Result<()> {
+fn json_line(value: &impl Serialize) -> std::io::Result<Vec<u8>> {
     let mut json = serde_json::to_vec(value)?;
     json.push(b'\n');
-    file.write_all(&json)
+    Ok(json)
 }
 
 fn write(args: &ZeroShotArgs, report: &Report, matrix: &Confusion) -> Result<(), CliError> {
