@@ -210,6 +210,11 @@ fn window(state: &Path, prompts: Option<&Path>) -> Window {
     };
     let mut h = Harness::builder().with_size([1280.0, 800.0]).build_eframe(|cc| start(cc, options));
     h.run_steps(3);
+    // Whoever comes for the first time is in the first minute.
+    if h.state().state().learning.is_some() {
+        let ctx = h.ctx.clone();
+        h.state_mut().apply(&ctx, Intent::Learn(None));
+    }
     h
 }
 
@@ -334,4 +339,25 @@ fn a_window_whose_gpu_is_lost_keeps_what_was_typed_and_closes() {
     close(h);
     let (_keep, found) = Keep::open(Some(dir.path().to_owned()), bundled(), false);
     assert_eq!(found.draft.unwrap().classes[0].name, "typed in the last second");
+}
+
+/// A lesson plays with the prompts; the window may end in the middle of it.
+#[test]
+fn prompts_outlive_a_window_that_ends_in_a_lesson() {
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), &typed("of yesterday"));
+    let mut h = window(dir.path(), None);
+    let mine = h.state().state().prompts().classes.clone();
+    assert_ne!(mine, motionlens::ui::bundled::prompts().classes);
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Intent::Learn(Some(3)));
+    let limit = Instant::now() + LIMIT;
+    while h.state().state().prompts().classes == mine {
+        assert!(Instant::now() < limit, "the lesson has its own prompts");
+        std::thread::sleep(Duration::from_millis(5));
+        h.step();
+    }
+    close(h);
+    let h = window(dir.path(), None);
+    assert_eq!(h.state().state().prompts().classes, mine);
 }

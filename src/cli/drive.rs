@@ -145,7 +145,14 @@ fn lanes(
     }
     let mut spans: Vec<u32> = match &wanted.spans {
         None => (0..all).collect(),
-        Some(runs) => runs.iter().flat_map(|(a, b)| *a..=(*b).min(all - 1)).collect(),
+        Some(runs) => {
+            if runs.len() > all as usize {
+                return Err(CliError::Usage(
+                    "the figure names more runs of spans than there are spans".to_owned(),
+                ));
+            }
+            (0..all).filter(|k| runs.iter().any(|(a, b)| (a..=b).contains(&k))).collect()
+        }
     };
     spans.reverse();
     let total = spans.len();

@@ -5,6 +5,7 @@ use super::drawing::{self, Drawing};
 use super::world_video::{Format, run_lengths};
 use crate::video::Pts;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
@@ -13,6 +14,8 @@ use std::path::Path;
 const LONGEST: u64 = 64 << 20;
 /// Side of the largest picture that is taken, in pixels.
 const LARGEST: u32 = 8192;
+/// Runs that a mask has at most: its edge is drawn in every frame.
+const RUNS: usize = 16_384;
 
 /// Pixels of a square picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +33,9 @@ impl Mask {
     fn new(size: u32, runs: &[u32]) -> Result<Self, String> {
         let total = runs.iter().map(|run| u64::from(*run)).sum::<u64>();
         let pixels = u64::from(size).pow(2);
+        if runs.len() > RUNS {
+            return Err(format!("a mask has {} runs, more than {RUNS}", runs.len()));
+        }
         if total != pixels {
             return Err(format!("a mask has {total} pixels, the picture {pixels}"));
         }
@@ -81,20 +87,19 @@ impl Mask {
         rows.push(Vec::new());
         let (mut lines, mut above) = (Vec::new(), Vec::new());
         // Upright edges that go on: where, and since which row.
-        let mut upright: Vec<(u32, u32)> = Vec::new();
+        let mut upright: BTreeMap<u32, u32> = BTreeMap::new();
         for (y, row) in (0..).zip(rows) {
             // What one of two rows covers and the other does not is where the ends of both, in order, pair up.
             let mut ends: Vec<u32> = row.iter().chain(&above).flatten().copied().collect();
             ends.sort_unstable();
             let apart = ends.chunks_exact(2).filter(|pair| pair[0] < pair[1]);
             lines.extend(apart.map(|pair| [at(pair[0], y), at(pair[1], y)]));
+            // In rising order, as the stretches of a row are.
             let edges: Vec<u32> = row.iter().flatten().copied().collect();
-            let ended = upright.extract_if(.., |(x, _)| !edges.contains(x));
+            let ended = upright.extract_if(.., |x, _| edges.binary_search(x).is_err());
             lines.extend(ended.map(|(x, since)| [at(x, since), at(x, y)]));
             for x in edges {
-                if !upright.iter().any(|(there, _)| *there == x) {
-                    upright.push((x, y));
-                }
+                upright.entry(x).or_insert(y);
             }
             above = row;
         }
@@ -212,6 +217,12 @@ mod tests {
             std::fs::write(folder.path().join("a.json"), json).unwrap();
         }
         TruthFile::beside(&folder.path().join("a.mp4"))
+    }
+
+    #[test]
+    fn a_mask_that_would_take_long_to_draw_is_refused() {
+        let runs = vec![1; RUNS + 2];
+        assert!(Mask::new(2048, &runs).unwrap_err().contains("more than"));
     }
 
     #[test]

@@ -48,6 +48,12 @@ impl Question {
         Self { source, clip, surgery: other.surgery.clone(), ..self.clone() } == *other
     }
 
+    /// It asks the same, of whatever frames of that video.
+    pub fn asks_as(&self, other: &Self) -> bool {
+        let clip = ClipSpec { span: self.clip.span, rule: self.clip.rule, ..other.clip.clone() };
+        Self { clip, ..other.clone() } == *self
+    }
+
     /// What is altered, in words: "frames reversed, motion off"; `None` where nothing is.
     pub fn altered(&self) -> Option<String> {
         let words: Vec<String> = self.clip.order.words().into_iter().chain(self.surgery.words()).collect();
@@ -121,6 +127,9 @@ mod tests {
             f(&mut q.clip);
             q
         };
+        assert!(base.asks_as(&clip(&|c| c.span = Span::new(Pts(7), Pts(9)))));
+        assert!(!base.asks_as(&clip(&|c| c.order = Order::Reversed)));
+        assert!(!base.asks_as(&clip(&|c| c.crop = Crop::Letterbox)));
         let surgery = |f: &dyn Fn(&mut Surgery)| {
             let mut q = base.clone();
             f(&mut q.surgery);

@@ -159,8 +159,11 @@ pub(super) fn compose(report: &Report<'_>, spec: &Spec, lines: &[String]) -> Rgb
     };
     let all: Vec<usize> = (0..report.pictures.len()).collect();
     let frames: Vec<usize> = if spec.frames.is_empty() { all } else { spec.frames.clone() };
-    let frames: Vec<usize> = frames.into_iter().filter(|t| *t < report.pictures.len()).collect();
-    let cell = spec.cell.clamp(16, 4096);
+    let mut frames: Vec<usize> = frames.into_iter().filter(|t| *t < report.pictures.len()).collect();
+    // What a receipt from elsewhere asks for is bounded: each frame once, and cells of a size to look at.
+    let mut seen = std::collections::HashSet::new();
+    frames.retain(|t| seen.insert(*t));
+    let cell = spec.cell.clamp(16, 1024);
     let small: Vec<RgbImage> = frames.iter().map(|t| scale_to_width(&report.pictures[*t], cell)).collect();
     let cell_height = small.iter().map(|p| p.height).max().unwrap_or(0);
     let columns = (frames.len() as u32).max(1);
@@ -168,7 +171,10 @@ pub(super) fn compose(report: &Report<'_>, spec: &Spec, lines: &[String]) -> Rgb
     let mut letters = Letters::default();
     let text_width = width - 2 * MARGIN;
     let head = 20;
-    let rows = spec.layers.len() as u32 * (cell_height.max(70) + GAP);
+    let mut layers = spec.layers.clone();
+    let mut seen = std::collections::HashSet::new();
+    layers.retain(|layer| seen.insert(*layer));
+    let rows = layers.len() as u32 * (cell_height.max(70) + GAP);
     let foot: u32 = lines.iter().map(|line| letters.height(line, font_of(line), text_width) + 2).sum();
     let height = 2 * MARGIN + head + rows + GAP + foot;
     let mut out = RgbImage { width, height, data: vec![255; 3 * width as usize * height as usize] };
@@ -178,7 +184,7 @@ pub(super) fn compose(report: &Report<'_>, spec: &Spec, lines: &[String]) -> Rgb
         letters.write(&mut out, (x, MARGIN), &format!("{at:.3} s"), SMALL, cell, INK);
     }
     let mut y = MARGIN + head;
-    for layer in &spec.layers {
+    for layer in &layers {
         label(&mut out, &mut letters, *layer, report, style, y);
         for (column, (t, picture)) in frames.iter().zip(&small).enumerate() {
             let x = MARGIN + LABELS + column as u32 * (cell + GAP);
@@ -255,13 +261,37 @@ pub fn text(png: &[u8], word: &str) -> Option<String> {
     found
 }
 
+/// Bytes that a text may have when it is unpacked.
+const LONGEST: usize = 64 << 20;
+
 fn find(info: &png::Info<'_>, word: &str) -> Option<String> {
-    info.utf8_text.iter().find(|t| t.keyword == word)?.get_text().ok()
+    let mut text = info.utf8_text.iter().find(|t| t.keyword == word)?.clone();
+    text.decompress_text_with_limit(LONGEST).ok()?;
+    text.get_text().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A small file may hold a text that no memory does.
+    #[test]
+    fn a_text_that_unpacks_to_too_much_is_not_read() {
+        let bomb = |bytes: usize| {
+            let mut file = Vec::new();
+            let mut encoder = png::Encoder::new(&mut file, 1, 1);
+            encoder.set_color(png::ColorType::Rgb);
+            let mut writer = encoder.write_header().unwrap();
+            let mut chunk = png::text_metadata::ITXtChunk::new("a", "x".repeat(bytes));
+            chunk.compressed = true;
+            writer.write_text_chunk(&chunk).unwrap();
+            writer.write_image_data(&[0; 3]).unwrap();
+            writer.finish().unwrap();
+            file
+        };
+        assert_eq!(text(&bomb(1000), "a").map(|t| t.len()), Some(1000));
+        assert_eq!(text(&bomb(LONGEST + 1), "a"), None);
+    }
 
     #[test]
     fn metadata_is_read_back() {

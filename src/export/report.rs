@@ -182,7 +182,14 @@ pub(super) fn shrink(picture: &RgbImage, longest: u32) -> RgbImage {
 }
 
 pub(super) fn scale_to_width(picture: &RgbImage, width: u32) -> RgbImage {
-    let height = u64::from(picture.height) * u64::from(width) / u64::from(picture.width.max(1));
+    // A picture that is a line would be a tower of pixels: no more than so many widths high, and then narrower.
+    const HIGH: u64 = 4;
+    let (w, h) = (u64::from(picture.width.max(1)), u64::from(picture.height.max(1)));
+    let most = HIGH * u64::from(width.max(1));
+    let (width, height) = match h * u64::from(width) / w {
+        height if height > most => ((w * most / h).max(1) as u32, most),
+        height => (width, height),
+    };
     let Some(buffer) = image::RgbImage::from_raw(picture.width, picture.height, picture.data.clone()) else {
         return picture.clone();
     };
@@ -227,6 +234,15 @@ fn png(picture: &RgbImage, path: &Path) -> Result<Vec<u8>, ExportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_picture_that_is_a_line_does_not_become_a_tower() {
+        let line = RgbImage { width: 1, height: 3000, data: vec![9; 9000] };
+        let scaled = scale_to_width(&line, 160);
+        assert_eq!((scaled.width, scaled.height), (1, 640));
+        let usual = RgbImage { width: 40, height: 30, data: vec![9; 3600] };
+        assert_eq!((scale_to_width(&usual, 160).width, scale_to_width(&usual, 160).height), (160, 120));
+    }
 
     #[test]
     fn a_sheet_has_a_row_a_view_and_odd_sizes_do_no_harm() {

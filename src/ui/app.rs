@@ -76,6 +76,8 @@ pub struct App {
     hinted: bool,
     /// The first minute has been offered, in this run or an earlier one.
     invited: bool,
+    /// While somebody is in a lesson.
+    before: Option<teaching::Before>,
     reported: Option<String>,
     missing: Missing,
     keep: Keep,
@@ -91,7 +93,7 @@ pub struct App {
     /// An experiment that is being put on show.
     experiment: Option<experiment::Opening>,
     /// The clip that comes back when a person has drawn, and what was drawn last.
-    former: Option<drawing::Former>,
+    former: Option<(drawing::Former, bool)>,
     drawn_last: Drawing,
     /// The drawing whose truth was asked for.
     truth_of: Option<SourceId>,
@@ -186,6 +188,7 @@ impl App {
             play_on_open: false,
             hinted: false,
             invited: false,
+            before: None,
             reported: None,
             missing: Missing::listen(ctx),
             keep: Keep::nothing(),
@@ -358,8 +361,8 @@ impl App {
                 }
             }
 
-            Intent::SetView(view) => s.view = view,
-            Intent::Lanes(lanes) => s.lanes = lanes,
+            Intent::SetView(view) => s.view = view.within_bounds(),
+            Intent::Lanes(lanes) => s.lanes = lanes.within(),
             Intent::Moment(on) => s.moment = on,
             Intent::Lens(lens) => s.lens = lens.within(),
             Intent::Edit(edit) => self.edit(&edit),
@@ -415,7 +418,7 @@ impl App {
             Intent::SaveExperiment(path) => self.save_experiment(path),
             Intent::FindClip(path) => self.find_clip(path),
             Intent::OpenMisplaced(open) => self.open_misplaced(open),
-            Intent::Learn(which) => self.learn(ctx, which),
+            Intent::Learn(which) => self.learn(which),
             Intent::LearnFile(path) => self.desk.read_lesson(path),
             Intent::Lesson(turn) => self.turn(turn),
             Intent::Dismiss(id) => s.messages.dismiss(id),
@@ -656,7 +659,7 @@ impl App {
         self.state.judge_by_truth();
         self.look_for_camera();
         self.look_for_truth(now);
-        self.teach(ctx);
+        self.teach(ctx, now);
         let s = &self.state;
         let source = s.video.as_ref().and_then(|v| v.source.as_ref());
         if let (Some(source), Some(shown)) = (source, &s.shown)
@@ -726,14 +729,16 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self) {
-        let held = self.former.take().map(|former| (former.player, former.opening));
-        let (former, held) = held.unwrap_or_default();
-        let opening = [self.opening.take(), held].into_iter().flatten().map(|(_, player)| player);
-        let players = self.player.take().into_iter().chain(former).chain(opening);
+        // Before what is held behind a drawing or a lesson is let go: that is what comes back.
+        self.leave();
+        let lesson = self.before.take().and_then(|before| before.former);
+        let held = self.former.take().map(|(former, _)| former).into_iter().chain(lesson);
+        let opening = self.opening.take().map(|(_, player)| player);
+        let players =
+            self.player.take().into_iter().chain(opening).chain(held.flat_map(drawing::Former::players));
         for player in players {
             player.close(CLOSING);
         }
-        self.leave();
         // Joined here, while the window's device still lives.
         self.rival = comparing::Rival::default();
         self.engine = None;

@@ -64,6 +64,15 @@ impl Default for Lanes {
 }
 
 impl Lanes {
+    /// Whatever a file says, spans are of a usable length, and what is seen begins before it ends.
+    pub fn within(mut self) -> Self {
+        let usable = |v: &f64| v.is_finite();
+        self.length = self.length.filter(usable).map(|v| v.clamp(0.05, 3600.0));
+        self.hop = self.hop.filter(usable).map(|v| v.clamp(0.0, 3600.0));
+        self.view = self.view.map(|v| Span::new(v.start, v.end));
+        self
+    }
+
     /// Seconds of a span of a video that ends at `end`.
     pub fn span_secs(&self, end: Pts) -> f64 {
         self.length.unwrap_or_else(|| Sweep::usual_length(end).secs())
@@ -260,7 +269,9 @@ fn progress_words(p: Progress, running: bool) -> (String, &'static str) {
     let failed = if p.failed > 0 { format!(", {} cannot be read", p.failed) } else { String::new() };
     let left = p.total.saturating_sub(p.done + p.failed);
     if left == 0 {
-        return (format!("all {} spans done{failed}", p.done), "The whole video has been looked at");
+        let spans =
+            if p.done == 1 { "the one span done".to_owned() } else { format!("all {} spans done", p.done) };
+        return (format!("{spans}{failed}"), "The whole video has been looked at");
     }
     if p.full {
         let text = format!("{} of {} spans{failed}; memory is full", p.done, p.total);

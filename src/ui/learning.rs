@@ -1,15 +1,13 @@
 //! How far a learner is in a lesson: which blocks of the step are reached, what was guessed and what turned out right.
 
-use super::edit::StateId;
 use super::intent::Intent;
-use super::keep::Open;
 use super::lesson::{Block, Guess, Lesson};
-use super::look::View;
 use super::state::State;
 use crate::score::Scores;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// What a learner does in a lesson.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,13 +28,9 @@ pub struct Guessed {
     pub right: Option<Option<usize>>,
 }
 
-/// How the window was before the lesson.
-#[derive(Clone, Debug)]
-pub struct Before {
-    pub prompts: StateId,
-    pub open: Open,
-    pub view: View,
-}
+/// Where nothing is under way and there still are no fresh scores (no clip, no classes, a question that failed or was cancelled), a
+/// lesson goes on without them after this.
+const QUIET: Duration = Duration::from_millis(1500);
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -51,10 +45,17 @@ pub struct Learning {
     pub scores: Option<Arc<Scores>>,
     /// A `do` of this step has been carried out, so that there is something to measure.
     done: bool,
-    pub before: Before,
+    /// Since when nothing has been under way while scores are waited for.
+    quiet: Option<Instant>,
 }
 
-/// Nothing is under way that would change the scores.
+/// Something is under way that will change what is on show.
+fn is_busy(s: &State) -> bool {
+    let scans = s.video.is_some() && s.playback.end().is_none() && s.playback.scanning.is_some();
+    s.opening.is_some() || s.loading.is_some() || s.work.is_some() || s.encoding.is_some() || scans
+}
+
+/// There are scores of what is on the stage and of the prompts as they are.
 fn at_rest(s: &State) -> bool {
     let Some(shown) = &s.shown else { return false };
     let source = s.video.as_ref().and_then(|v| v.source.as_ref());
@@ -68,9 +69,9 @@ fn at_rest(s: &State) -> bool {
 }
 
 impl Learning {
-    pub fn new(lesson: Arc<Lesson>, before: Before) -> Self {
+    pub fn new(lesson: Arc<Lesson>) -> Self {
         let (guesses, scores) = Default::default();
-        Self { lesson, step: 0, place: 0, guesses, scores, done: false, before }
+        Self { lesson, step: 0, place: 0, guesses, scores, done: false, quiet: None }
     }
 
     pub fn blocks(&self) -> &[Block] {
@@ -114,26 +115,45 @@ impl Learning {
     }
 
     fn go(&mut self, step: usize) {
-        (self.step, self.place, self.scores, self.done) = (step, 0, None, false);
+        (self.step, self.place, self.scores, self.done, self.quiet) = (step, 0, None, false, None);
+    }
+
+    /// Whether what comes next waits for scores: then the window has to look again by itself.
+    pub fn waits(&self) -> bool {
+        let act = matches!(self.blocks().get(self.place), Some(Block::Do(_)));
+        act || self.guesses.range((self.step, 0)..(self.step, self.place)).any(|(_, g)| g.right.is_none())
+    }
+
+    /// The scores that the last `do` has asked for are there, or will not come.
+    fn may_act(&mut self, s: &State, now: Instant) -> bool {
+        if at_rest(s) {
+            return true;
+        }
+        if is_busy(s) {
+            self.quiet = None;
+            return false;
+        }
+        now.duration_since(*self.quiet.get_or_insert(now)) >= QUIET
     }
 
     /// Goes on as far as the window allows; what is given back is to be carried out now.
-    pub fn advance(&mut self, s: &State) -> Vec<Intent> {
+    pub fn advance(&mut self, s: &State, now: Instant) -> Vec<Intent> {
         let lesson = self.lesson.clone();
         while let Some(block) = lesson.steps[self.step].blocks.get(self.place) {
             match block {
                 Block::Text(_) | Block::Claim(_) => self.place += 1,
                 Block::Guess(_) if self.guesses.contains_key(&(self.step, self.place)) => self.place += 1,
+                // What is on the stage still is what was there before.
+                Block::Until(_) if s.opening.is_some() => break,
                 Block::Until(condition) if condition.holds(s, self.scores.as_deref()) == Some(true) => {
                     self.place += 1;
                 }
                 Block::Guess(_) | Block::Until(_) => break,
                 Block::Do(intents) => {
-                    // Without a clip or a model there are no scores to wait for.
-                    let waits = s.opening.is_some() || s.loading.is_some() || s.shown.is_some();
-                    if waits && !at_rest(s) {
+                    if !self.may_act(s, now) {
                         break;
                     }
+                    self.quiet = None;
                     // What was guessed before is about how things are now.
                     if self.done && at_rest(s) {
                         self.judge(s);

@@ -14,7 +14,6 @@ use super::easel::Draw;
 use super::intent::Intent;
 use super::state::State;
 use crate::score::{ClassScore, Scores};
-use crate::session::ModelSource;
 use crate::view::Layer;
 use serde::{Deserialize, Serialize};
 use std::path::{Component, Path, PathBuf};
@@ -23,6 +22,9 @@ use std::path::{Component, Path, PathBuf};
 const BUNDLED: &str = "bundled";
 /// A lesson is text for a person; what is larger is something else.
 const LARGEST: u64 = 1 << 20;
+
+/// Intents that a `do` has at most: they are carried out between two frames.
+const MOST: usize = 32;
 
 /// The lessons that come with the program, the first minute first.
 const SHIPPED: [&str; 6] = [
@@ -326,6 +328,10 @@ fn block(kind: &str, json: &str, folder: &Path) -> Result<Block, (usize, String)
     match kind {
         "do" => {
             let intents: Vec<Intent> = read(json)?;
+            let clips = intents.iter().filter(|i| matches!(i, Intent::OpenVideo(_))).count();
+            if intents.len() > MOST || clips > 1 {
+                return Err((0, format!("a do has {MOST} intents at most, and one clip")));
+            }
             let within = |intent| within(intent, folder).map_err(|why| (0, why));
             Ok(Block::Do(intents.into_iter().map(within).collect::<Result<_, _>>()?))
         }
@@ -345,31 +351,42 @@ fn block(kind: &str, json: &str, folder: &Path) -> Result<Block, (usize, String)
 fn within(intent: Intent, folder: &Path) -> Result<Intent, String> {
     match intent {
         Intent::OpenVideo(path) => Ok(Intent::OpenVideo(clip(&path, folder)?)),
-        Intent::Open(_)
-        | Intent::OpenModel(ModelSource::Folder(_))
-        | Intent::LoadPrompts(_)
-        | Intent::SavePrompts(_)
-        | Intent::Ask(_)
-        | Intent::Import(_)
-        | Intent::Shelve(_)
-        | Intent::Unshelve(_)
-        | Intent::ClearShelf
-        | Intent::ShelfLabel(..)
-        | Intent::Compare(Some(_))
-        | Intent::Snapshot
-        | Intent::Report(_)
-        | Intent::Export(..)
-        | Intent::SaveExperiment(_)
-        | Intent::Draw(Draw::Save(_))
-        | Intent::FindClip(_)
-        | Intent::OpenMisplaced(_)
-        | Intent::Learn(_)
-        | Intent::LearnFile(_)
-        | Intent::Lesson(_) => {
-            Err("a lesson may not read or write files other than clips of its own folder, nor open lessons"
-                .to_owned())
-        }
-        other => Ok(other),
+        Intent::Draw(Draw::Save(_)) => Err("a lesson writes no files".to_owned()),
+        Intent::BundledPrompts
+        | Intent::TogglePlay
+        | Intent::Pause
+        | Intent::Seek(_)
+        | Intent::SeekBy(_)
+        | Intent::Step(_)
+        | Intent::SetSpeed(_)
+        | Intent::ToggleLoop
+        | Intent::SetIn
+        | Intent::SetOut
+        | Intent::ClearRange
+        | Intent::Range(..)
+        | Intent::LoopStrongest(_)
+        | Intent::Scope(_)
+        | Intent::Around(_)
+        | Intent::Order(_)
+        | Intent::Crop(_)
+        | Intent::Surgery(_)
+        | Intent::ResetAltered
+        | Intent::GateWorth(_)
+        | Intent::FreezeClass(_)
+        | Intent::Brush(_)
+        | Intent::Patch(_)
+        | Intent::Where(_)
+        | Intent::SetView(_)
+        | Intent::Lanes(_)
+        | Intent::Moment(_)
+        | Intent::Lens(_)
+        | Intent::Edit(_)
+        | Intent::SortByScore(_)
+        | Intent::Watch(_)
+        | Intent::Try(_)
+        | Intent::Draw(_)
+        | Intent::Pane(..) => Ok(intent),
+        _ => Err("a lesson may look and alter, but not read or write files, change the model, or act for the person".to_owned()),
     }
 }
 
@@ -382,8 +399,13 @@ fn clip(path: &Path, folder: &Path) -> Result<PathBuf, String> {
         let found = bundled::clips().into_iter().find(|c| c.path.file_name() == Some(name.as_os_str()));
         return found.map(|c| c.path).ok_or_else(|| format!("there is no bundled clip {}", name.display()));
     }
-    let path = folder.join(path);
-    if path.is_file() { Ok(path) } else { Err(format!("{} is not there", path.display())) }
+    // Also where a link leads out of it.
+    let (path, folder) = (folder.join(path), folder.canonicalize().unwrap_or_default());
+    match path.canonicalize() {
+        Ok(real) if real.is_file() && real.starts_with(&folder) => Ok(path),
+        Ok(_) => Err(format!("{} is no file of the lesson's own folder", path.display())),
+        Err(_) => Err(format!("{} is not there", path.display())),
+    }
 }
 
 #[cfg(test)]
@@ -417,15 +439,25 @@ mod tests {
             ("# T\n## S\n\n```do\n[\"toggle_play\",\n \"flay\"]\n```\n", 6, "flay"),
             ("# T\n## S\n```until\n{\"playing\": 3}\n```\n", 4, "bool"),
             ("# T\n## S\n```guess\n{\"question\":\"?\",\"options\":[]}\n```\n", 3, "options"),
-            ("# T\n## S\n```do\n[{\"save_prompts\":\"/tmp/x\"}]\n```\n", 3, "may not"),
+            ("# T\n## S\n```do\n[{\"save_prompts\":\"/tmp/x\"}]\n```\n", 3, "may look"),
             ("# T\n## S\n```do\n[{\"open_video\":\"/etc/passwd\"}]\n```\n", 3, "own folder"),
             ("# T\n## S\n```do\n[{\"open_video\":\"../x.mp4\"}]\n```\n", 3, "own folder"),
             ("# T\n## S\n```do\n[{\"open_video\":\"bundled/none.mp4\"}]\n```\n", 3, "no bundled clip"),
+            ("# T\n## S\n```do\n[{\"open_model\":\"embedded\"}]\n```\n", 3, "may look"),
+            ("# T\n## S\n```do\n[\"default_panes\"]\n```\n", 3, "may look"),
+            ("# T\n## S\n```do\n[{\"draw\":{\"save\":\"x.mp4\"}}]\n```\n", 3, "no files"),
             ("# T\n# U\n## S\n", 2, "second title"),
         ] {
             let why = Lesson::parse(text, Path::new("/nowhere")).unwrap_err();
             assert!(why.starts_with(&format!("line {line}: ")) && why.contains(word), "{text:?}: {why}");
         }
+    }
+
+    #[test]
+    fn a_do_that_would_take_the_window_long_is_refused() {
+        let many = vec![r#"{"edit":{"add_class":"x"}}"#; MOST + 1].join(",");
+        let why = Lesson::parse(&format!("# T\n## S\n```do\n[{many}]\n```\n"), Path::new("")).unwrap_err();
+        assert!(why.contains("at most"), "{why}");
     }
 
     #[test]

@@ -51,7 +51,9 @@ impl State {
     pub(super) fn judge_by_truth(&mut self) {
         let Some(mut known) = self.truth.take() else { return };
         let same_clip = |answer: &&Arc<Answer>| {
-            self.shown.as_ref().is_some_and(|s| s.answer.question.source == answer.question.source)
+            // Of a drawing that has changed the answer on show is of the one before.
+            let open = self.video.as_ref().and_then(|v| v.source.as_ref());
+            open.is_some_and(|open| *open.id() == answer.question.source)
         };
         let shown = self.shown.as_ref().map(|s| &s.answer);
         let answers: Vec<&Arc<Answer>> =

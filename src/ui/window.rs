@@ -116,7 +116,7 @@ fn open(options: WindowOptions, check: Option<(Arc<Mutex<Seen>>, Duration)>) -> 
     let (shared, told) = (gpu.clone(), ending.clone());
     let before = restart.clone();
     let create: eframe::AppCreator<'_> = Box::new(move |cc| {
-        let app = begin(cc, options, before.as_ref(), keep, found);
+        let app = begin(cc, options, before.as_ref(), (keep, found), check.is_none());
         told.get_or_init(|| app.ending());
         if let Some(gpu) = app.gpu() {
             if let Some(after) = restart::loses_gpu_after(before.as_ref()) {
@@ -172,16 +172,17 @@ fn fresh(options: &WindowOptions, restart: Option<&Restart>) -> bool {
 /// The app with its engine, and what the command line asked for under way.
 pub fn start(cc: &eframe::CreationContext<'_>, options: WindowOptions) -> App {
     let (keep, found) = Keep::open(options.state.clone(), bundled::prompts(), fresh(&options, None));
-    begin(cc, options, None, keep, found)
+    begin(cc, options, None, (keep, found), true)
 }
 
-/// `restart`: the run before this one lost its GPU, and what it had open counts, not the command line.
+/// `restart`: the run before this one lost its GPU, and what it had open counts, not the command line. `invites`: somebody sits
+/// before it, who may be offered the first minute.
 fn begin(
     cc: &eframe::CreationContext<'_>,
     options: WindowOptions,
     restart: Option<&Restart>,
-    keep: Keep,
-    found: Found,
+    (keep, found): (Keep, Found),
+    invites: bool,
 ) -> App {
     let ctx = cc.egui_ctx.clone();
     let wake = {
@@ -218,7 +219,7 @@ fn begin(
     match options.video {
         Some(path) => app.apply(&ctx, Intent::OpenVideo(path)),
         // The first minute opens its own clip.
-        None if options.prompts.is_none() && app.invite(&ctx) => {}
+        None if invites && options.prompts.is_none() && app.invite(&ctx) => {}
         None => app.open_bundled(),
     }
     if let Some(path) = options.prompts {

@@ -14,7 +14,7 @@ pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
 /// What the model sees of a picture that is not square.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", from = "Written")]
 pub enum Crop {
     /// The middle of its long side, as CLIP was trained.
     #[default]
@@ -24,6 +24,25 @@ pub enum Crop {
     Moved { thousandths: u16 },
     /// All of it, with the mean of the pixels on both sides, which is 0 to the model.
     Letterbox,
+}
+
+/// As a file may say it. One place has one value, so that what is held for it is found.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Written {
+    Centre,
+    Moved { thousandths: u16 },
+    Letterbox,
+}
+
+impl From<Written> for Crop {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Centre => Self::Centre,
+            Written::Moved { thousandths } => Self::at(f64::from(thousandths) / 1000.0),
+            Written::Letterbox => Self::Letterbox,
+        }
+    }
 }
 
 impl Crop {
@@ -284,6 +303,18 @@ mod tests {
         let path = format!("{}/tests/fixtures/preprocess/{name}.png", env!("CARGO_MANIFEST_DIR"));
         let image = image::open(&path).expect(&path).to_rgb8();
         RgbImage { width: image.width(), height: image.height(), data: image.into_raw() }
+    }
+
+    #[test]
+    fn a_place_that_a_file_names_has_one_value() {
+        let read = |t: u32| serde_json::from_str::<Crop>(&format!(r#"{{"moved":{{"thousandths":{t}}}}}"#));
+        assert_eq!(read(500).unwrap(), Crop::Centre);
+        assert_eq!(read(40_000).unwrap(), Crop::Moved { thousandths: 1000 });
+        assert!(read(99_999).is_err());
+        for crop in [Crop::Centre, Crop::Moved { thousandths: 7 }, Crop::Letterbox] {
+            let json = serde_json::to_string(&crop).unwrap();
+            assert_eq!(serde_json::from_str::<Crop>(&json).unwrap(), crop);
+        }
     }
 
     /// The share of equal values of the crop and what another program made of the same picture; none differs by more than 1.

@@ -3,6 +3,9 @@
 use super::live::{clips, open, scored, wait};
 use super::support::Window;
 use egui_kittest::kittest::Queryable;
+use motionlens::prompt::PromptSet;
+use motionlens::ui::easel::Draw;
+use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::learning::{Learning, Turn};
 use motionlens::ui::lesson::{Block, Condition};
@@ -10,6 +13,7 @@ use motionlens::ui::look::View;
 use motionlens::ui::messages::Kind;
 use motionlens::ui::state::State;
 use motionlens::video::Pts;
+use motionlens::video::clip::Order;
 
 fn apply(h: &mut Window, intent: Intent) {
     let ctx = h.ctx.clone();
@@ -142,4 +146,61 @@ fn a_lesson_of_ones_own_is_dropped_and_a_broken_one_says_where() {
     let told =
         |s: &State| s.messages.all().iter().any(|m| m.kind == Kind::Problem && m.text.contains("line 6"));
     wait(&mut h, "what is wrong with it", told);
+}
+
+#[test]
+fn leaving_at_once_leaves_no_clip_of_the_lesson_and_a_drawing_is_given_back_as_a_clip() {
+    let mut h = open(clips().swap_remove(0), false);
+    wait(&mut h, "scores", scored);
+    let video = h.state().state().video.as_ref().unwrap().path.clone();
+    let second = Pts::from_secs(1.0);
+    apply(&mut h, Intent::Seek(second));
+    wait(&mut h, "the second", |s| !s.playback.seeking && s.playback.position == second);
+    apply(&mut h, Intent::Draw(Draw::Begin));
+    wait(&mut h, "the drawing", scored);
+    apply(&mut h, Intent::Order(Order::Reversed));
+    apply(&mut h, Intent::Learn(Some(2)));
+    assert!(h.state().state().easel.is_none(), "a lesson is about a clip");
+    wait(&mut h, "the lesson's clip", |s| {
+        s.opening.is_some() || s.video.as_ref().is_some_and(|v| v.path != video)
+    });
+    apply(&mut h, Intent::Learn(None));
+    h.run_steps(30);
+    wait(&mut h, "the clip of before", scored);
+    let s = h.state().state();
+    assert_eq!((&s.video.as_ref().unwrap().path, s.playback.position), (&video, second));
+    assert_eq!(s.order, Order::Reversed, "what was altered before is so again");
+}
+
+/// Without classes there are no scores to wait for.
+#[test]
+fn a_lesson_goes_on_where_no_scores_will_come() {
+    let mut h = open(clips().swap_remove(0), false);
+    wait(&mut h, "scores", scored);
+    apply(&mut h, Intent::Edit(PromptEdit::Replace(PromptSet::from_names(Vec::<String>::new()))));
+    apply(&mut h, Intent::Learn(Some(1)));
+    wait(&mut h, "the first step", |s| {
+        !s.prompts().classes.is_empty() && s.learning.as_ref().is_some_and(Learning::is_through)
+    });
+}
+
+/// What a stranger's lesson says is brought within bounds.
+#[test]
+fn numbers_of_a_lesson_cannot_harm_the_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("odd.md");
+    let odd = r#"[{"lanes":{"view":{"start":5000000000,"end":0},"hop":1e300,"length":-1.0}}, {"around":1e308},
+        {"seek":9223372036854775807}, {"set_view":{"opacity":1e39,"wipe":-1e39,"gate":[99,99],"level":77}},
+        {"patch":{"frame":999999,"patch":65535}}, {"where":[99,"negative",99]}, {"edit":{"remove_class":9999}}]"#;
+    std::fs::write(&file, format!("# Odd\n\n## One\n\n```do\n{odd}\n```\n")).unwrap();
+    let mut h = open(clips().swap_remove(0), false);
+    wait(&mut h, "scores", scored);
+    apply(&mut h, Intent::Open(file));
+    wait(&mut h, "the lesson", |s| s.learning.as_ref().is_some_and(Learning::is_through));
+    h.run_steps(20);
+    h.get_by_label("Lanes").hover();
+    h.run_steps(3);
+    let s = h.state().state();
+    assert!((0.0..=1.0).contains(&s.view.opacity) && (0.0..=1.0).contains(&s.view.wipe));
+    assert!(s.lanes.view.is_none_or(|v| v.start <= v.end));
 }

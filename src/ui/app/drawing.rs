@@ -6,6 +6,7 @@ use crate::data::truth_file::TruthFile;
 use crate::data::world_video;
 use crate::ui::easel::{Draw, Easel};
 use crate::ui::jobs::JobOutcome;
+use crate::ui::keep;
 use crate::ui::lens::Lens;
 use crate::ui::messages::Kind;
 use crate::ui::panes::Pane;
@@ -22,20 +23,34 @@ const NAME: &str = "drawn motion";
 
 /// The clip that was open, and how it was looked at.
 pub(super) struct Former {
-    pub(super) video: Option<VideoFile>,
-    pub(super) player: Option<Player>,
+    video: Option<VideoFile>,
+    player: Option<Player>,
     /// What was being opened.
-    pub(super) opening: Option<(VideoFile, Player)>,
+    opening: Option<(VideoFile, Player)>,
     experiment: Option<experiment::Opening>,
     playing: bool,
+    scope_on_open: bool,
+    play_on_open: bool,
+    reopen: Option<keep::Open>,
     scope: Scope,
     range: (Option<Pts>, Option<Pts>),
     anchor: Pts,
     follow: bool,
     moment: bool,
     lens: Lens,
-    /// The pane was open before.
-    pane: bool,
+}
+
+impl Former {
+    /// What reads it, to be closed.
+    pub(super) fn players(self) -> impl Iterator<Item = Player> {
+        self.player.into_iter().chain(self.opening.map(|(_, player)| player))
+    }
+
+    /// The video, or the one that was being opened; where its play head stands, and its in and out point.
+    pub(super) fn place(&self) -> (Option<&VideoFile>, Pts, (Option<Pts>, Option<Pts>)) {
+        let video = self.video.as_ref().or(self.opening.as_ref().map(|(file, _)| file));
+        (video, self.player.as_ref().map_or(Pts(0), Player::position), self.range)
+    }
 }
 
 impl App {
@@ -83,32 +98,9 @@ impl App {
         }
         let easel = Easel::new(self.drawn_last.clone());
         let source = self.film(&easel);
-        let window = self.ctx.content_rect().size();
-        let s = &mut self.state;
-        let mut player = self.player.take();
-        let playing = player.as_ref().is_some_and(Player::is_playing);
-        if let Some(player) = &mut player {
-            player.pause();
-        }
-        self.former = Some(Former {
-            video: s.video.take(),
-            player,
-            opening: self.opening.take(),
-            experiment: self.experiment.take(),
-            playing,
-            scope: s.scope,
-            range: s.range,
-            anchor: s.anchor,
-            follow: s.follow,
-            moment: s.moment,
-            lens: s.lens,
-            pane: self.panes.is_open(Pane::Draw, window),
-        });
-        s.opening = None;
-        s.follow = false;
-        s.moment = false;
-        s.probes.brush = None;
-        s.easel = Some(easel);
+        let pane = self.panes.is_open(Pane::Draw, self.ctx.content_rect().size());
+        self.former = Some((self.hold(), pane));
+        self.state.easel = Some(easel);
         let player = Player::open(&source);
         let file = VideoFile { path: NAME.into(), source: Some(source), name: NAME.into(), bundled: true };
         self.put_on_stage(file, player);
@@ -121,11 +113,43 @@ impl App {
     pub(super) fn end_drawing(&mut self, back: bool) {
         let Some(easel) = self.state.easel.take() else { return };
         self.drawn_last = easel.drawing().clone();
-        let Some(former) = self.former.take() else { return };
-        self.panes.set_open(Pane::Draw, former.pane);
-        if !back {
-            return;
+        let Some((former, pane)) = self.former.take() else { return };
+        self.panes.set_open(Pane::Draw, pane);
+        if back {
+            self.give_back(former);
         }
+    }
+
+    /// Takes the clip off the stage, to be given back as it is.
+    pub(super) fn hold(&mut self) -> Former {
+        let mut player = self.player.take();
+        let playing = player.as_ref().is_some_and(Player::is_playing);
+        if let Some(player) = &mut player {
+            player.pause();
+        }
+        let s = &mut self.state;
+        s.opening = None;
+        s.probes.brush = None;
+        Former {
+            video: s.video.take(),
+            player,
+            opening: self.opening.take(),
+            experiment: self.experiment.take(),
+            playing,
+            scope_on_open: std::mem::take(&mut self.scope_on_open),
+            play_on_open: std::mem::take(&mut self.play_on_open),
+            reopen: self.reopen.take(),
+            scope: s.scope,
+            range: s.range,
+            anchor: s.anchor,
+            follow: std::mem::take(&mut s.follow),
+            moment: std::mem::take(&mut s.moment),
+            lens: s.lens,
+        }
+    }
+
+    /// What was held is on the stage again.
+    pub(super) fn give_back(&mut self, former: Former) {
         match (former.video, former.player) {
             (Some(video), Some(player)) => self.put_on_stage(video, player),
             (video, player) => {
@@ -133,8 +157,9 @@ impl App {
                 (self.state.video, self.player) = (video, player);
             }
         }
-        self.scope_on_open = false;
-        self.play_on_open = false;
+        self.scope_on_open = former.scope_on_open;
+        self.play_on_open = former.play_on_open;
+        self.reopen = former.reopen;
         let s = &mut self.state;
         s.opening = former.opening.as_ref().map(|(file, _)| file.name.clone());
         (self.opening, self.experiment) = (former.opening, former.experiment);
@@ -191,7 +216,7 @@ impl App {
     }
 
     /// Nothing is on the stage.
-    fn clear_stage(&mut self) {
+    pub(super) fn clear_stage(&mut self) {
         let s = &mut self.state;
         s.video = None;
         s.playback = Playback::default();

@@ -1,6 +1,8 @@
 //! What of the state is kept between runs, and how it comes back.
 
 use super::App;
+use super::drawing::Former;
+use super::teaching::Before;
 use crate::prompt::{PromptSet, Templates};
 use crate::session::ModelSource;
 use crate::ui::edit::PromptEdit;
@@ -121,7 +123,10 @@ impl App {
 
     /// The prompts as they are kept: templates that are the model's own are not a person's.
     fn draft(&self) -> PromptSet {
-        let mut set = self.state.prompts().clone();
+        // What a lesson does to them is the lesson's; what a person has typed in it counts where there were none of their own.
+        let theirs = |before: &&Before| before.own || !before.typed;
+        let own = self.before.as_ref().filter(theirs).map(|before| &before.prompts);
+        let mut set = own.unwrap_or(self.state.prompts()).clone();
         let own = self.state.model.as_ref().and_then(|m| m.templates.as_ref());
         if own == Some(&set.templates) {
             set.templates = Templates::default();
@@ -130,30 +135,30 @@ impl App {
     }
 
     /// The video that is open, and where it stands.
-    pub(super) fn open_now(&self) -> Open {
+    fn open_now(&self) -> Open {
         let s = &self.state;
         let path = |p: &std::path::PathBuf| p.to_str().is_some().then(|| p.clone());
-        // A drawing is in no file: the clip behind it is what comes back.
-        let clip = match &self.former {
-            Some(former) => former.video.as_ref().or(former.opening.as_ref().map(|(file, _)| file)),
-            None => s.video.as_ref(),
-        };
+        // A drawing is in no file, and a lesson's clip is the lesson's: the clip behind them is what comes back.
+        let lesson = self.before.as_ref().and_then(|before| before.former.as_ref());
+        let here = (s.video.as_ref(), s.playback.position, s.range);
+        let held = lesson.or(self.former.as_ref().map(|(former, _)| former));
+        let (clip, position, range) = held.map_or(here, Former::place);
         Open {
             video: clip.and_then(|v| path(&v.path)),
             model: self.model_open.as_ref().and_then(path),
-            position: s.playback.position.secs(),
-            range: (s.range.0.map(Pts::secs), s.range.1.map(Pts::secs)),
+            position: position.secs(),
+            range: (range.0.map(Pts::secs), range.1.map(Pts::secs)),
         }
     }
 
     fn kept(&self, ctx: &egui::Context) -> Kept {
-        let s = &self.state;
+        let (s, before) = (&self.state, self.before.as_ref());
         let size = ctx.input(|i| i.viewport().inner_rect).map(|r| r.size() * ctx.zoom_factor());
         Kept {
             recent: s.recent.clone(),
-            view: s.view,
-            sort_by_score: Some(s.sort_by_score),
-            panes: self.panes.kept(),
+            view: before.map_or(s.view, |b| b.view),
+            sort_by_score: Some(before.map_or(s.sort_by_score, |b| b.sort_by_score)),
+            panes: before.map_or(&self.panes, |b| &b.panes).kept(),
             prompts_width: s.prompts_width,
             zoom: ctx.zoom_factor(),
             size: size.map(|s| [s.x.round(), s.y.round()]),

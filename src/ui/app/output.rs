@@ -76,7 +76,7 @@ impl App {
         let Some(report) = self.analysis() else { return };
         let swept = self.swept();
         if form.is_of_lanes() && swept.is_none() {
-            let text = "There are no lanes of these prompts yet; write them again in a moment.";
+            let text = "There are no lanes of these prompts yet, or they are of another question than the scores; write them again in a moment.";
             self.state.messages.add(Kind::Problem, text);
             return;
         }
@@ -122,11 +122,15 @@ impl App {
         });
     }
 
-    /// What the lanes show; `None`: there are none, or they are of other prompts than the scores.
+    /// What the lanes show; `None`: there are none, or they are of other prompts or another question than the scores.
     fn swept(&self) -> Option<Swept> {
         let s = &self.state;
         let record =
             s.record.as_ref().filter(|r| !r.is_empty() && r.revision == s.revision && s.hold.is_none())?;
+        // Nor of another question than the scores: since then something may have been altered and cancelled.
+        if !record.sweep.question(0).asks_as(&s.shown.as_ref()?.answer.question) {
+            return None;
+        }
         Some(Swept {
             record: record.clone(),
             lanes: s.lanes.clone(),
@@ -148,7 +152,8 @@ impl App {
             scores: scores.clone(),
             prompts: s.prompts().clone(),
             pinned: s.history.present().pinned.clone(),
-            edited: !s.scores_fresh(),
+            // Of the scores that are written, whatever the moment's are.
+            edited: s.scored.as_ref().is_none_or(|scored| scored.revision != s.revision),
             model: model.clone(),
             device: device.clone(),
             style: Style {

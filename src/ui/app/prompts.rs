@@ -16,6 +16,9 @@ impl App {
     pub(super) fn edit(&mut self, edit: &PromptEdit) {
         let hold = edit.class().and_then(|c| Hold::new(&self.state, c, Instant::now()));
         if self.state.history.edit(edit) {
+            if let Some(before) = &mut self.before {
+                before.typed = true;
+            }
             self.state.hold = hold;
             self.keep.typed(Instant::now());
             self.send_prompts();

@@ -1,21 +1,61 @@
 //! Lessons: opening one, carrying out what its steps do, and giving the window back as it was.
 
 use super::App;
+use super::drawing::Former;
+use crate::data::drawing::Drawing;
+use crate::model::Surgery;
+use crate::prompt::PromptSet;
+use crate::ui::edit::PromptEdit;
 use crate::ui::intent::Intent;
-use crate::ui::learning::{Before, Learning, Turn};
+use crate::ui::lanes::Lanes;
+use crate::ui::learning::{Learning, Turn};
 use crate::ui::lesson::Lesson;
+use crate::ui::look::View;
+use crate::ui::panes::Panes;
+use crate::ui::scope::Scope;
+use crate::video::Pts;
+use crate::video::clip::Order;
+use crate::video::preprocess::Crop;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// While a lesson waits for scores the window looks again after this.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How the window was before the lesson. This is what is kept between runs while it lasts.
+pub(super) struct Before {
+    pub(super) prompts: PromptSet,
+    /// They were a person's own.
+    pub(super) own: bool,
+    pub(super) view: View,
+    pub(super) panes: Panes,
+    pub(super) sort_by_score: bool,
+    order: Order,
+    surgery: Surgery,
+    crop: Crop,
+    lanes: Lanes,
+    gate_worth: bool,
+    drawn: Drawing,
+    scope: Scope,
+    range: (Option<Pts>, Option<Pts>),
+    follow: bool,
+    moment: bool,
+    /// The person has changed prompts in the lesson.
+    pub(super) typed: bool,
+    /// The clip, once the lesson has opened another.
+    pub(super) former: Option<Former>,
+}
 
 impl App {
     /// Begins the lesson of this place among those of the program; `None`: ends the one there is.
-    pub(super) fn learn(&mut self, ctx: &egui::Context, which: Option<usize>) {
+    pub(super) fn learn(&mut self, which: Option<usize>) {
         match which {
             Some(place) => {
                 if let Some(lesson) = self.state.lessons.get(place).cloned() {
                     self.begin_lesson(lesson);
                 }
             }
-            None => self.end_lesson(ctx),
+            None => self.end_lesson(),
         }
     }
 
@@ -30,35 +70,58 @@ impl App {
     }
 
     pub(super) fn begin_lesson(&mut self, lesson: Arc<Lesson>) {
-        let open = self.open_now();
+        self.end_drawing(true);
+        let own = !self.keep.is_bundled(self.state.prompts());
         let s = &mut self.state;
-        let before = s.learning.take().map(|l| l.before).unwrap_or_else(|| Before {
-            prompts: s.history.state(),
-            open,
+        self.before.get_or_insert_with(|| Before {
+            prompts: s.prompts().clone(),
+            own,
             view: s.view,
+            panes: self.panes.clone(),
+            sort_by_score: s.sort_by_score,
+            order: s.order.clone(),
+            surgery: s.surgery.clone(),
+            crop: s.crop,
+            lanes: s.lanes.clone(),
+            gate_worth: s.gate_worth,
+            drawn: self.drawn_last.clone(),
+            scope: s.scope,
+            range: s.range,
+            follow: s.follow,
+            moment: s.moment,
+            typed: false,
+            former: None,
         });
-        s.learning = Some(Learning::new(lesson, before));
+        // Lessons speak of the clip, and wait until it has been looked at.
+        (s.follow, s.moment) = (false, false);
+        s.learning = Some(Learning::new(lesson));
         self.ctx.request_repaint();
     }
 
-    fn end_lesson(&mut self, ctx: &egui::Context) {
-        let Some(learning) = self.state.learning.take() else { return };
-        let Before { prompts, open, view } = learning.before;
-        self.apply(ctx, Intent::ResetAltered);
-        self.apply(ctx, Intent::SetView(view));
-        if self.state.history.state() != prompts {
-            self.apply(ctx, Intent::ReturnTo(prompts));
+    fn end_lesson(&mut self) {
+        self.state.learning = None;
+        let Some(before) = self.before.take() else { return };
+        // One that was begun in the lesson.
+        self.end_drawing(true);
+        self.drawn_last = before.drawn;
+        self.panes = before.panes;
+        let s = &mut self.state;
+        s.view = before.view;
+        s.sort_by_score = before.sort_by_score;
+        (s.order, s.surgery, s.crop) = (before.order, before.surgery, before.crop);
+        (s.lanes, s.gate_worth) = (before.lanes, before.gate_worth);
+        match before.former {
+            Some(former) => self.give_back(former),
+            None => {
+                (s.scope, s.range) = (before.scope, before.range);
+                (s.follow, s.moment) = (before.follow, before.moment);
+            }
         }
-        match &open.video {
-            Some(video) if self.state.video.as_ref().is_none_or(|now| now.path != *video) => {
-                self.reopen(&open)
-            }
-            Some(_) => {
-                self.apply(ctx, Intent::Pause);
-                self.reopen = Some(open);
-                self.reopened();
-            }
-            None => {}
+        if *self.state.prompts() != before.prompts {
+            self.edit(&PromptEdit::Replace(before.prompts));
+        }
+        if self.state.video.is_none() && self.opening.is_none() {
+            self.open_bundled();
         }
     }
 
@@ -69,12 +132,32 @@ impl App {
     }
 
     /// Carries out what the lesson has come to.
-    pub(super) fn teach(&mut self, ctx: &egui::Context) {
+    pub(super) fn teach(&mut self, ctx: &egui::Context, now: Instant) {
         let Some(mut learning) = self.state.learning.take() else { return };
-        let due = learning.advance(&self.state);
+        let due = learning.advance(&self.state, now);
+        if !due.is_empty() {
+            ctx.request_repaint();
+        } else if learning.waits() {
+            ctx.request_repaint_after(LOOK);
+        }
         self.state.learning = Some(learning);
         for intent in due {
+            if matches!(intent, Intent::OpenVideo(_)) {
+                self.end_drawing(true);
+                if self.before.as_ref().is_some_and(|before| before.former.is_none()) {
+                    let former = self.hold();
+                    self.clear_stage();
+                    if let Some(before) = &mut self.before {
+                        before.former = Some(former);
+                    }
+                }
+            }
+            let typed = self.before.as_ref().is_some_and(|before| before.typed);
             self.apply(ctx, intent);
+            // What the lesson does is not the person's.
+            if let Some(before) = &mut self.before {
+                before.typed = typed;
+            }
         }
     }
 }
