@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
-/// Initial weights come from the device's one stream of random numbers.
+/// Initial weights come from the process's one stream of random numbers, and a model that is loaded draws from it as well:
+/// every test that trains or loads one holds this.
 static ONE_RUN_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn clip_settings() -> stage1::Settings {
@@ -232,6 +233,7 @@ fn epochs_and_alpha_are_chosen_by_the_mean_over_runs() {
 /// A run that is killed while it computes tokens leaves what it has, and the next one computes the rest: the same file as in one go.
 #[test]
 fn tokens_that_were_computed_before_a_kill_are_kept() {
+    let _alone = ONE_RUN_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     let model = ModelFiles::embedded().load(&Device::flex()).unwrap();
     let source = Source::World { classes: Cast::Shapes.seen(), per_class: 1, seed: 1 };
