@@ -1,9 +1,12 @@
 //! What the model sees of pictures that are not square: chosen above the stage, and moved by hand on it.
 
 use super::intent::Intent;
+use super::probes::PatchAt;
 use super::stage;
 use super::state::State;
 use super::theme;
+use crate::engine::Question;
+use crate::video::clip::ClipSpec;
 use crate::video::preprocess::CropRect;
 use crate::video::{Crop, Preprocess};
 use egui::{
@@ -21,10 +24,44 @@ const STEP: f64 = 0.01;
 impl State {
     /// The part of the open video's picture that is wanted; `None` where it is square, and while it or the model is not known.
     fn wanted_crop(&self) -> Option<CropRect> {
-        let info = self.playback.info.as_ref().filter(|i| i.width != i.height)?;
-        let preprocess = Preprocess { crop: self.crop, ..Preprocess::clip(self.model.as_ref()?.image_size) };
+        self.playback.info.as_ref().filter(|i| i.width != i.height)?;
+        self.crop_rect(self.crop)
+    }
+
+    fn crop_rect(&self, crop: Crop) -> Option<CropRect> {
+        let info = self.playback.info.as_ref()?;
+        let preprocess = Preprocess { crop, ..Preprocess::clip(self.model.as_ref()?.image_size) };
         Some(preprocess.crop_rect(info.width, info.height))
     }
+
+    /// The chosen patch once `after` is asked in place of `before`: of the same frames with another crop it is the patch over the same
+    /// place of the picture; of other frames, or where that place is not seen any more, it is none.
+    pub(super) fn patch_after(&self, before: &Question, after: &Question) -> Option<PatchAt> {
+        let at = self.probes.patch?;
+        let frames = |q: &Question| ClipSpec { crop: Crop::Centre, ..q.clip.clone() };
+        if before.source != after.source || frames(before) != frames(after) || at.other {
+            return None;
+        }
+        let (from, to) = (self.crop_rect(before.clip.crop)?, self.crop_rect(after.clip.crop)?);
+        let motion = &self.shown.as_ref()?.answer.evidence.maps.motion;
+        Some(PatchAt { patch: moved_patch(at.patch, (motion.rows, motion.cols), from, to)?, ..at })
+    }
+}
+
+/// The patch over the same place of the picture when the model, which saw `from` of it, sees `to`; `None` where that place is not seen
+/// any more. `(rows, cols)` of the grid.
+fn moved_patch(patch: usize, (rows, cols): (usize, usize), from: CropRect, to: CropRect) -> Option<usize> {
+    if rows * cols == 0 {
+        return None;
+    }
+    let along = |cell: usize, n: usize, from: (f32, f32), to: (f32, f32)| {
+        let at = from.0 + (cell as f32 + 0.5) / n as f32 * (from.1 - from.0);
+        let cell = ((at - to.0) / (to.1 - to.0) * n as f32).floor();
+        (0.0..n as f32).contains(&cell).then_some(cell as usize)
+    };
+    let row = along(patch / cols, rows, (from.y0, from.y1), (to.y0, to.y1))?;
+    let col = along(patch % cols, cols, (from.x0, from.x1), (to.x0, to.x1))?;
+    Some(row * cols + col)
 }
 
 /// Letterbox or square, and where the square is; nothing where the picture is square.
@@ -132,5 +169,22 @@ pub fn grips(ui: &Ui, s: &State, (picture, frame): (Rect, Rect), layer: &str, ou
     if held {
         let line = Stroke::new(2.0, theme::ACCENT);
         ui.painter_at(frame).rect_stroke(square, CornerRadius::ZERO, line, egui::StrokeKind::Inside);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_goes_with_its_place_in_the_picture() {
+        let rect = |x0, x1| CropRect { x0, y0: 0.0, x1, y1: 1.0 };
+        let (left, centre) = (rect(0.0, 0.5), rect(0.25, 0.75));
+        // Columns of an eighth of the square are a sixteenth of the picture: a quarter of the picture is four of them.
+        assert_eq!(moved_patch(2 * 8 + 5, (8, 8), left, centre), Some(2 * 8 + 1));
+        assert_eq!(moved_patch(2 * 8 + 1, (8, 8), centre, left), Some(2 * 8 + 5));
+        assert_eq!(moved_patch(2 * 8 + 3, (8, 8), left, centre), None, "left of what is seen");
+        assert_eq!(moved_patch(9, (8, 8), centre, centre), Some(9));
+        assert_eq!(moved_patch(0, (0, 0), centre, centre), None);
     }
 }

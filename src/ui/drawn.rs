@@ -7,6 +7,7 @@ use super::theme;
 use crate::engine::Answer;
 use crate::session::Maps;
 use crate::video::Pts;
+use crate::video::clip::Order;
 use crate::video::preprocess::CropRect;
 use egui::Color32;
 use std::borrow::Cow;
@@ -24,6 +25,8 @@ pub struct Drawn<'a> {
     pub full: bool,
     /// Which frame the map belongs to, in words, and the colour of that.
     pub words: (String, Color32),
+    /// The frame that the model was given where another is displayed: it takes the place of the picture.
+    pub given: Option<Pts>,
     /// Tells the maps of one moment from those of another; `None`: they are those of the answer on show.
     pub moment: Option<(usize, Pts)>,
 }
@@ -64,8 +67,24 @@ impl State {
             seen: !moment.outside,
             full: moment.exact && !playback.playing && !self.is_of_another_drawing(answer),
             words,
+            given: None,
             moment: None,
         })
+    }
+
+    /// What is drawn of what is on show beside its original: where frames have another order, what the model was given in the place
+    /// of the frame that the original shows, so that the two run side by side.
+    pub fn drawn_altered(&self) -> Option<Drawn<'_>> {
+        let drawn = self.drawn()?;
+        let (shown, original) = (&self.shown.as_ref()?.answer, self.original()?);
+        if shown.question.clip.order == Order::Forward || !drawn.seen {
+            return Some(drawn);
+        }
+        let place = self.moment_at(original, &self.playback)?.t;
+        let Some(given) = shown.frames.get(place).copied() else { return Some(drawn) };
+        let words =
+            (format!("map of {}, frame {} of the altered order", clock(given), place + 1), theme::GOOD);
+        Some(Drawn { t: place, given: Some(given), full: true, words, ..drawn })
     }
 
     /// The answer is of what was drawn before the drawing changed.
@@ -87,6 +106,7 @@ impl State {
                 seen: false,
                 full: false,
                 words: ("not looked at here yet".to_owned(), theme::WARN),
+                given: None,
                 moment: None,
             });
         };
@@ -105,6 +125,7 @@ impl State {
             seen: true,
             full: at.place != Place::Near,
             words,
+            given: None,
             moment: Some((Arc::as_ptr(&at.from) as usize, displayed)),
         })
     }

@@ -9,6 +9,34 @@ pub fn middle<'a>(ui: &Ui, text: &'a str, font: &FontId, width: f32) -> Cow<'a, 
     fit(text, |t| width_of(ui, t, font) <= width)
 }
 
+/// The text with `inner`, which stands beside it in full anyway, cut at its end before anything else is: "a video of moving r…".
+pub fn inner<'a>(ui: &Ui, text: &'a str, inner: &str, font: &FontId, width: f32) -> Cow<'a, str> {
+    fit_inner(text, inner, |t| width_of(ui, t, font) <= width)
+}
+
+fn fit_inner<'a>(text: &'a str, inner: &str, fits: impl Fn(&str) -> bool) -> Cow<'a, str> {
+    let Some((before, after)) = text.split_once(inner).filter(|_| !inner.is_empty() && !fits(text)) else {
+        return fit(text, fits);
+    };
+    let chars: Vec<char> = inner.chars().take(LONGEST).collect();
+    let with = |kept: usize| -> String {
+        before.chars().chain(chars[..kept].iter().copied()).chain("…".chars()).chain(after.chars()).collect()
+    };
+    let kept = most(chars.len().saturating_sub(1), |kept| fits(&with(kept)));
+    let cut = with(kept);
+    if fits(&cut) { cut.into() } else { fit(text, fits) }
+}
+
+/// The largest number up to `high` of which `fits` holds, given that it holds of all smaller ones; 0 if of none.
+fn most(mut high: usize, fits: impl Fn(usize) -> bool) -> usize {
+    let mut low = 0;
+    while low < high {
+        let half = (low + high).div_ceil(2);
+        if fits(half) { low = half } else { high = half - 1 }
+    }
+    low
+}
+
 /// The width of a text on one line, in points.
 pub fn width_of(ui: &Ui, text: &str, font: &FontId) -> f32 {
     ui.fonts_mut(|f| f.layout_no_wrap(text.to_owned(), font.clone(), Color32::PLACEHOLDER)).size().x
@@ -26,13 +54,8 @@ fn fit(text: &str, fits: impl Fn(&str) -> bool) -> Cow<'_, str> {
         let tail = &last[last.len() - tail.min(last.len())..];
         chars[..head.min(chars.len())].iter().chain(['…'].iter()).chain(tail).collect()
     };
-    // The largest number of signs that fits.
-    let (mut low, mut high) = (0, whole.saturating_sub(1).min(LONGEST));
-    while low < high {
-        let half = (low + high).div_ceil(2);
-        if fits(&with(half)) { low = half } else { high = half - 1 }
-    }
-    with(low).into()
+    let kept = most(whole.saturating_sub(1).min(LONGEST), |kept| fits(&with(kept)));
+    with(kept).into()
 }
 
 /// No place has room for more signs.
@@ -63,6 +86,19 @@ mod tests {
         assert_eq!(fit("abc", at_most(0)), "…");
         assert_eq!(fit("", at_most(0)), "");
         assert_eq!(fit(&"x".repeat(100_000), at_most(5)), "xx…xx");
+    }
+
+    #[test]
+    fn what_stands_beside_a_text_is_cut_before_the_rest_of_it() {
+        let at_most = |n: usize| move |t: &str| t.chars().count() <= n;
+        let cut = |text, n| fit_inner(text, "moving left", at_most(n)).into_owned();
+        assert_eq!(cut("a video of moving left", 30), "a video of moving left");
+        assert_eq!(cut("a video of moving left", 18), "a video of moving…");
+        assert_eq!(cut("moving left in a video", 18), "movin… in a video");
+        assert_eq!(cut("moving left", 5), "movi…");
+        assert_eq!(cut("a video of moving left", 6), "a v…ft", "no room for the rest alone");
+        assert_eq!(cut("something else", 6), "som…se");
+        assert_eq!(fit_inner("abcdef", "", at_most(4)), "ab…f");
     }
 
     #[test]

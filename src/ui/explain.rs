@@ -124,8 +124,8 @@ fn page(ui: &mut Ui, e: &Explained<'_>, c: usize, out: &mut Vec<Intent>) {
     let title = |ui: &mut Ui, text: String| ui.label(RichText::new(text).strong().color(theme::STRONG));
     title(ui, format!("The numbers of {}", e.score.name));
     for (head, sign, about) in [
-        ("Cosine", "s+", S_POS),
-        ("Cosine", "s−", S_NEG),
+        ("Cosine with the positive prompts", "s+", S_POS),
+        ("Cosine with the negative prompts", "s−", S_NEG),
         ("Margin", "margin", MARGIN),
         ("Softmax", "p", P),
         ("Yes or no", "yes", YES),

@@ -94,6 +94,9 @@ pub fn show(ctx: &Context, stage: Rect, messages: &Messages, out: &mut Vec<Inten
                 Kind::Hint => (theme::WARN, Icon::Bulb, "Good to know"),
                 Kind::Done => (theme::GOOD, Icon::Check, "Done"),
             };
+            // A hint is read when there is time for it, and covers no more of the picture than it must until then.
+            let id = Id::unique(("message", m.id));
+            let short: bool = m.kind == Kind::Hint && !ui.data(|d| d.get_temp(id).unwrap_or(false));
             let frame = egui::Frame::new()
                 .fill(theme::CARD)
                 .stroke(egui::Stroke::new(1.0, colour))
@@ -108,9 +111,19 @@ pub fn show(ctx: &Context, stage: Rect, messages: &Messages, out: &mut Vec<Inten
                         if ui.button("Dismiss").on_hover_text("Hide this message").clicked() {
                             out.push(Intent::Dismiss(m.id));
                         }
+                        if short {
+                            if ui.button("More").on_hover_text("All of it").clicked() {
+                                ui.data_mut(|d| d.insert_temp(id, true));
+                            }
+                            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                                ui.add(egui::Label::new(&m.text).truncate());
+                            });
+                        }
                     });
                 });
-                ui.add(egui::Label::new(&m.text).selectable(true).wrap());
+                if !short {
+                    ui.add(egui::Label::new(&m.text).selectable(true).wrap());
+                }
             });
         }
     });

@@ -148,6 +148,11 @@ impl Row<'_> {
         format!("{} prompt {} of {}", capital(self.side.word()), self.i + 1, self.class)
     }
 
+    /// No positive prompt sets s−.
+    fn sets_width(&self) -> f32 {
+        if self.side == Side::Negative { SETS } else { 0.0 }
+    }
+
     fn field(&self, ui: &mut Ui, s: &State, key: PromptKey, out: &mut Vec<Intent>) {
         let (c, side, i) = (self.c, self.side, self.i);
         let note = s.notes.get(self.text);
@@ -160,7 +165,15 @@ impl Row<'_> {
                 text: self.text,
                 hint: "write a prompt",
                 name: name.clone(),
-                width: (ui.available_width() - COSINE - ADDS - SETS - MARK - WHERE - 20.0 - 20.0).max(60.0),
+                width: (ui.available_width()
+                    - COSINE
+                    - ADDS
+                    - self.sets_width()
+                    - MARK
+                    - WHERE
+                    - 20.0
+                    - 20.0)
+                    .max(60.0),
                 newest: s.history.newest() == Some(key.into()),
                 select: false,
             };
@@ -207,10 +220,11 @@ impl Row<'_> {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
             ui.label(RichText::new(self.side.sign()).font(theme::numbers()).color(colour(self.side)));
-            let width = (ui.available_width() - COSINE - ADDS - SETS - MARK - WHERE - 16.0).max(60.0);
+            let width =
+                (ui.available_width() - COSINE - ADDS - self.sets_width() - MARK - WHERE - 16.0).max(60.0);
             // One line, whatever is typed into the template.
             let font = egui::TextStyle::Body.resolve(ui.style());
-            let shown = elide::middle(ui, self.text, &font, width);
+            let shown = elide::inner(ui, self.text, self.class, &font, width);
             let (rect, r) = ui.allocate_exact_size(vec2(width, 16.0), Sense::hover());
             let galley = ui.fonts_mut(|f| f.layout_job(marked(ui, &shown, note, theme::WEAK)));
             ui.painter().galley(rect.left_center() - vec2(0.0, galley.size().y / 2.0), galley, theme::WEAK);
@@ -256,7 +270,15 @@ impl Row<'_> {
         let sets = self.number.is_some_and(|n| n.sets);
         let tip = "Of the negative prompts this one fits the clip best and sets s−; those of the templates do so together";
         let name = format!("{} sets s−", self.name());
-        place(ui, SETS, if sets { "won" } else { "" }, theme::small(), faint(theme::STRONG), name, tip);
+        place(
+            ui,
+            self.sets_width(),
+            if sets { "won" } else { "" },
+            theme::small(),
+            faint(theme::STRONG),
+            name,
+            tip,
+        );
         let (mark, tip) = note.map_or(("", String::new()), |n| about(n, s));
         let name = format!("{}: {tip}", self.name());
         place(ui, MARK, mark, theme::small(), theme::WARN, name, &tip);

@@ -3,14 +3,15 @@
 //! A map belongs to a sampled frame. Over that very frame it is drawn in full; over another frame of the analysed
 //! window it is dimmed and named ("map of 1.230 s"); outside the window it is not drawn, and the caption says why.
 
+mod tools;
+
 use super::compare::Compare;
 use super::drawn::Drawn;
-use super::icon::{self, Icon};
 use super::intent::Intent;
 use super::lens::Lens;
-use super::look::{self, Arrangement, PALETTES, Quantity, Scale, View};
+use super::look::{self, Arrangement, Quantity, View};
 use super::pictures::{MapFrame, Pictures};
-use super::state::State;
+use super::state::{State, clock};
 use super::{crop, draw_pane, overlay, scope, theme, truth};
 use crate::engine::Answer;
 use crate::model::folder::MotionScale;
@@ -26,15 +27,18 @@ use std::sync::Arc;
 const CAPTION: f32 = 24.0;
 /// How much of its opacity a map keeps over a frame that is not its own.
 const DIMMED: f32 = 0.6;
+pub use tools::room_for_slider;
+
 const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
 
 /// Draws it and gives the room below its buttons.
 pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) -> Rect {
     egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin::symmetric(8, 5)).show(ui, |ui| {
         ui.set_width(ui.available_width());
+        tools::show(ui, s, out);
+        // Below the buttons, which stay under the pointer when something is altered by one.
         draw_pane::banner(ui, s, out);
         scope::altered_banner(ui, s, out);
-        toolbar(ui, s, out);
     });
     let rect = ui.available_rect_before_wrap().shrink(6.0);
     ui.allocate_rect(rect, Sense::hover());
@@ -76,193 +80,6 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
         }
     }
     rect
-}
-
-fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
-    let mut v = s.view;
-    ui.horizontal_wrapped(|ui| {
-        // Those that another pane puts on the stage have no button of their own before.
-        let asked = Some(v.layer).filter(|layer| !Layer::ALL.contains(layer));
-        for layer in Layer::ALL.into_iter().chain(asked) {
-            let button = egui::Button::selectable(v.layer == layer, layer.name());
-            if ui.add(button).on_hover_text(layer.explain()).clicked() {
-                v.layer = layer;
-            }
-        }
-        ui.separator();
-        // Where two stand side by side, none of them is how the stage looks.
-        let alone = Whose::pair(s).is_none();
-        let icons = [Icon::Single, Icon::Wipe, Icon::SideBySide, Icon::Grid];
-        for (i, (a, icon)) in Arrangement::ALL.into_iter().zip(icons).enumerate() {
-            let tip = format!("{} ({})", a.name(), i + 1);
-            if icon::toggle(ui, icon, vec2(28.0, 22.0), alone && v.arrangement == a, a.name(), &tip).clicked()
-            {
-                v.arrangement = a;
-            }
-        }
-        if s.lens.zoom() > 1.0 {
-            ui.separator();
-            let button = ui.button(format!("{:.1}×", s.lens.zoom())).accessible_name("Whole picture");
-            if button.on_hover_text("How close the picture is; click to see the whole again (0)").clicked() {
-                out.push(Intent::Lens(Lens::default()));
-            }
-        }
-    });
-    ui.horizontal_wrapped(|ui| {
-        if s.easel.is_none() && s.video.as_ref().is_some_and(|v| v.bundled) {
-            draw_pane::begin(ui, out);
-            ui.separator();
-        }
-        look(ui, s, &mut v);
-        crop::choose(ui, s, out);
-    });
-    if v != s.view {
-        out.push(Intent::SetView(v));
-    }
-}
-
-/// Begins another row where a slider and its name would not fit into this one: sliders do not wrap by themselves, and would push
-/// everything below beyond the stage.
-pub fn room_for_slider(ui: &mut Ui) {
-    const NAME: f32 = 80.0;
-    if ui.available_size_before_wrap().x < NAME + ui.spacing().slider_width {
-        ui.end_row();
-    }
-}
-
-/// The second row: how the chosen overlay looks.
-fn look(ui: &mut Ui, s: &State, v: &mut View) {
-    let label = ui.label(RichText::new("Opacity").color(theme::WEAK));
-    let slider = egui::Slider::new(&mut v.opacity, 0.0..=1.0).show_value(false);
-    ui.add(slider).labelled_by(label.id).on_hover_text("How strongly the map covers the picture");
-    let combo = egui::ComboBox::from_id_salt("colours").width(76.0).selected_text(v.palette.name()).show_ui(
-        ui,
-        |ui| {
-            for p in PALETTES {
-                ui.selectable_value(&mut v.palette, p, p.name());
-            }
-        },
-    );
-    combo
-        .response
-        .accessible_name("Colours")
-        .on_hover_text("Colours of magnitudes; signed values are blue to red");
-    ui.checkbox(&mut v.smooth, "Smooth").on_hover_text("Interpolate between patches");
-    threshold(ui, s, v);
-    // Of a drawing there always is one, a moment after its last change.
-    if s.truth.is_some() || s.easel.is_some() {
-        ui.checkbox(&mut v.truth, "Truth").on_hover_text(
-            "Outlines the mover and the distractor in the frame on show, by the JSON that lies beside the clip",
-        );
-    }
-    scale(ui, s, v);
-    let shown = |l: Layer| v.layer == l || (v.arrangement == Arrangement::Grid && four(v.layer).contains(&l));
-    let (motion, fixed, gate) = (shown(Layer::Motion), shown(Layer::Static), shown(Layer::Gate));
-    if motion && let Some(shown) = &s.shown {
-        let name = |l: Option<usize>| l.map_or("all levels".to_owned(), |l| s.level_name(l));
-        let combo = egui::ComboBox::from_id_salt("level").width(84.0).selected_text(name(v.level)).show_ui(
-            ui,
-            |ui| {
-                for l in std::iter::once(None).chain((0..shown.answer.evidence.maps.levels.len()).map(Some)) {
-                    ui.selectable_value(&mut v.level, l, name(l));
-                }
-            },
-        );
-        combo.response.accessible_name("Level").on_hover_text(
-            "Changes within so many seconds (a lifting level), or all together, which coincides best with what moves",
-        );
-    }
-    if fixed {
-        ui.checkbox(&mut v.static_energy, "Static as energy")
-            .on_hover_text("Instead of colours; it has little contrast");
-    }
-    if gate && let Some(shown) = &s.shown {
-        let name = |g: Option<(usize, usize)>| {
-            g.map_or("mean gate".to_owned(), |(b, h)| format!("block {} head {}", b + 1, h + 1))
-        };
-        let combo =
-            egui::ComboBox::from_id_salt("gate").width(112.0).selected_text(name(v.gate)).show_ui(ui, |ui| {
-                ui.selectable_value(&mut v.gate, None, name(None));
-                for (b, heads) in shown.gates.iter().enumerate() {
-                    for h in 0..heads.len() {
-                        ui.selectable_value(&mut v.gate, Some((b, h)), name(Some((b, h))));
-                    }
-                }
-            });
-        combo.response.accessible_name("Gate").on_hover_text("Block and head of the gate");
-        ui.checkbox(&mut v.gate_stretch, "Stretch gate").on_hover_text("Off: fixed scale from 0 to 1");
-    }
-}
-
-/// What is too little to be painted.
-fn threshold(ui: &mut Ui, s: &State, v: &mut View) {
-    room_for_slider(ui);
-    let label = ui.label(RichText::new("Threshold").color(theme::WEAK));
-    let now = v.threshold;
-    let slider = egui::Slider::new(&mut v.threshold, 0.0..=1.0).step_by(0.01).show_value(false);
-    ui.add(slider).labelled_by(label.id).on_hover_ui(|ui| {
-        let what =
-            "What lies below this share of the scale is not painted; all the way to the left everything is";
-        let is =
-            if now > 0.0 { format!("\n{:.0}%{}", now * 100.0, cut_words(s, now)) } else { String::new() };
-        ui.label(format!("{what}.{is}"));
-    });
-    if v.threshold > 0.0 {
-        ui.label(RichText::new(format!("{:.0}%", v.threshold * 100.0)).font(theme::small()));
-    }
-}
-
-/// ": below 0.200, motion energy ‖M‖/‖X‖, relative": what a threshold cuts of the layer on the stage.
-fn cut_words(s: &State, threshold: f32) -> String {
-    let Some((shown, drawn)) = s.shown.as_ref().zip(s.drawn()) else { return String::new() };
-    let layer = s.view.layer;
-    let scale = match Quantity::of(layer, &s.view, &drawn.maps) {
-        Some(Quantity::StaticColours) => {
-            return " of other layers: the colours of the static stream have no scale and are painted whole"
-                .to_owned();
-        }
-        Some(source) => {
-            let range = range(s, source, layer, Whose::Shown, &drawn);
-            Some((range, source.colormap(s.view.palette), source.quantity()))
-        }
-        None if layer.is_probed() => overlay::scale(s, layer, &shown.answer),
-        None => None,
-    };
-    let Some((range, colours, what)) = scale else { return String::new() };
-    let value = number(range.at_share(threshold, colours.is_signed()));
-    let side = if colours.is_signed() { "nearer to 0 than" } else { "below" };
-    format!(": {side} {value} ({what})")
-}
-
-/// What the ends of the colours are.
-fn scale(ui: &mut Ui, s: &State, v: &mut View) {
-    let present = s.shown.as_ref().map_or(0.5, |shown| {
-        let maps = &shown.answer.evidence.maps;
-        Quantity::of(Layer::Motion, v, maps)
-            .map_or(0.5, |source| source.range(v, maps, s.motion_scale(), 0).hi)
-    });
-    let combo =
-        egui::ComboBox::from_id_salt("scale").width(104.0).selected_text(v.scale.name()).show_ui(ui, |ui| {
-            for (scale, tip) in [
-                (Scale::Model, "The same for every clip, so clips can be compared"),
-                (
-                    Scale::Clip,
-                    "Up to the largest value of this clip: faint motion becomes visible, and so does noise",
-                ),
-                (Scale::Frame, "Up to the largest value of each frame: frames cannot be compared"),
-                (Scale::Locked(present), "Up to the value at its side, whatever is shown"),
-            ] {
-                let chosen = std::mem::discriminant(&scale) == std::mem::discriminant(&v.scale);
-                if ui.selectable_label(chosen, scale.name()).on_hover_text(tip).clicked() && !chosen {
-                    v.scale = scale;
-                }
-            }
-        });
-    combo.response.accessible_name("Scale").on_hover_text("What the brightest colour of motion stands for");
-    if let Scale::Locked(hi) = &mut v.scale {
-        let drag = egui::DragValue::new(hi).range(1e-4..=10.0).speed(0.005).max_decimals(4);
-        ui.add(drag).accessible_name("Locked at").on_hover_text("The value of the brightest colour, ‖M‖/‖X‖");
-    }
 }
 
 fn empty(ui: &mut Ui, s: &State, rect: Rect, out: &mut Vec<Intent>) {
@@ -386,6 +203,7 @@ impl Whose {
 
     fn drawn(self, s: &State) -> Option<Drawn<'_>> {
         match self {
+            Self::Shown if Self::pair(s).is_some() && !s.is_comparing() => s.drawn_altered(),
             Self::Shown => s.drawn(),
             Self::Original => s.original().and_then(|answer| s.drawn_of(answer)),
             Self::Other => s.other_drawn(),
@@ -500,7 +318,8 @@ fn picture_of(
     let other_clip = whose == Whose::Other && s.compare.as_ref().is_some_and(|c| c.playback().is_some());
     if let Some(known) = s.truth.as_ref().filter(|_| s.view.truth && !other_clip) {
         let frame = whose.frame(s, rect);
-        let at = s.playback.shown.unwrap_or(s.playback.position);
+        let given = whose.drawn(s).and_then(|drawn| drawn.given);
+        let at = given.or(s.playback.shown).unwrap_or(s.playback.position);
         let id = (layer.name(), whose as usize);
         truth::outline(ui, &known.file, at, (s.lens.picture(frame), frame), id);
     }
@@ -544,21 +363,35 @@ fn layer_of(
     let picture = s.lens.picture(frame);
     let painter = ui.painter_at(frame);
     let other_clip = s.compare.as_ref().and_then(Compare::playback).filter(|_| whose == Whose::Other);
-    match if other_clip.is_some() { pictures.other() } else { pictures.video() } {
+    let drawn = whose.drawn(s);
+    let given = drawn.as_ref().and_then(|drawn| drawn.given);
+    let texture = match given {
+        Some(at) => pictures.thumbnails.get(at).map(egui::TextureHandle::id),
+        None if other_clip.is_some() => pictures.other(),
+        None => pictures.video(),
+    };
+    match texture {
         Some(id) => {
             painter.image(id, picture, WHOLE, Color32::WHITE);
         }
         None => {
             painter.rect_filled(picture, CornerRadius::ZERO, Color32::BLACK);
-            if other_clip.unwrap_or(&s.playback).shown.is_none() {
-                let text = "waiting for the first frame";
+            let waiting = match given {
+                Some(at) => Some(format!("waiting for the frame at {}", clock(at))),
+                None => other_clip
+                    .unwrap_or(&s.playback)
+                    .shown
+                    .is_none()
+                    .then(|| "waiting for the first frame".to_owned()),
+            };
+            if let Some(text) = waiting {
                 painter.text(picture.center(), Align2::CENTER_CENTER, text, theme::small(), theme::WEAK);
             }
         }
     }
     let strip = Rect::from_min_max(frame.left_bottom(), frame.right_bottom() + vec2(0.0, CAPTION));
     let strip = strip.intersect(rect);
-    let Some((answer, drawn)) = whose.answer(s).zip(whose.drawn(s)) else {
+    let Some((answer, drawn)) = whose.answer(s).zip(drawn) else {
         let problem = s.compare.as_ref().and_then(|c| c.problem.as_deref());
         let text = match layer {
             Layer::Input => "Input",

@@ -17,12 +17,22 @@ pub const UNTRAINED: &str = "The motion head is untrained: motion does not enter
      by hand with repeats), frozen pixels (encoded again), static off, negatives and α still do.";
 
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    // At the foot, so that it is seen whatever was altered above, and what is above stays where it is.
+    if s.altered_words().is_some() {
+        let most = ui.available_height() * 0.45;
+        egui::Panel::bottom("what altering changed")
+            .resizable(true)
+            .max_size(most)
+            .default_size(most.min(240.0))
+            .show(ui, |ui| {
+                egui::ScrollArea::vertical()
+                    .id_salt("changes")
+                    .auto_shrink([false, false])
+                    .show(ui, |ui| changes(ui, s, out));
+            });
+    }
     egui::ScrollArea::vertical().id_salt("surgery").auto_shrink([false, false]).show(ui, |ui| {
-        if s.order == Order::Forward && s.surgery.is_none() {
-            weak(ui, "Nothing is altered. Nothing here is retrained: it shows what a part is worth to this model on this clip.");
-        } else {
-            scope::altered_note(ui, s);
-        }
+        weak(ui, "Nothing here is retrained: it shows what a part is worth to this model on this clip.");
         if s.model.as_ref().is_some_and(|m| !m.head_trained) {
             ui.add(egui::Label::new(RichText::new(UNTRAINED).font(theme::small()).color(theme::WARN)).wrap());
         }
@@ -35,7 +45,6 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         if surgery != s.surgery {
             out.push(Intent::Surgery(surgery));
         }
-        changes(ui, s, out);
     });
 }
 
@@ -255,10 +264,8 @@ fn freeze(ui: &mut Ui, s: &State, surgery: &mut Surgery, out: &mut Vec<Intent>) 
 }
 
 fn changes(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
-    if s.altered_words().is_none() {
-        return;
-    }
     heading(ui, "Original and altered");
+    scope::altered_note(ui, s);
     let mut beside = s.view.beside;
     if ui
         .checkbox(&mut beside, "Original beside it on the stage")

@@ -1,4 +1,4 @@
-//! Small pictures of the sampled frames for the filmstrip, read on a thread with a handle of its own. They are a
+//! Small pictures of the sampled frames, for the filmstrip and where the stage shows another than the play head's, read on a thread with a handle of its own. They are a
 //! comfort: while the analysis follows a playing video none are read, and a frame that cannot be read has none.
 
 use super::jobs::{Desk, JobOutcome};
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Longest side in pixels.
-const SIDE: u32 = 128;
+const SIDE: u32 = 256;
 /// Pictures kept; beyond it all are dropped and read again when they are needed.
 const MOST: usize = 256;
 

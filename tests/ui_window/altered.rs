@@ -101,7 +101,7 @@ fn reversed(held: bool) -> Window {
 fn every_control_of_the_surgery_pane_asks_for_what_it_says() {
     let mut h = surgery_pane(analysed([1280.0, 800.0], false));
     h.run();
-    h.get_by_label_contains("Nothing is altered");
+    h.get_by_label_contains("Nothing here is retrained");
     for (name, order) in [
         ("Reversed", Order::Reversed),
         ("Half rate", Order::HalfRate),

@@ -749,7 +749,7 @@ fn the_crop_is_dragged_and_letterboxed_and_the_scores_are_those_of_the_command()
     h.run_steps(2);
     h.drop_at(at);
     h.run_steps(2);
-    assert!(matches!(h.state().state().crop, Crop::Moved { thousandths: 700..900 }));
+    assert!(matches!(h.state().state().crop, Crop::Moved { thousandths: 700..960 }));
     h.get_by_label("Letterbox").click();
     h.step();
     wait(&mut h, "scores of the whole", |s| scored(s) && s.shown.as_ref().unwrap().answer.crop.y0 == -0.5);

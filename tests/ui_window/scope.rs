@@ -38,7 +38,7 @@ fn a_clip_without_motion_is_said_to_have_none_and_stays_dark() {
 #[test]
 fn the_scale_is_chosen_and_locked_by_hand() {
     let mut h = analysed(SIZE, false);
-    h.get_by_label("Scale").click();
+    h.get_by_label("Look").click();
     h.run();
     h.get_by_label("locked").click();
     h.run();

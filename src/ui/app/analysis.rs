@@ -24,13 +24,10 @@ impl App {
         let of_other = self.state.wanted_of_other();
         let of_other = of_other.and_then(|probe| Some((self.state.other_question(&question)?, probe)));
         // A patch is one of these frames, and the clip of the other side goes with this one.
-        if self
-            .state
-            .asked
-            .as_ref()
-            .is_some_and(|a| (&a.source, &a.clip) != (&question.source, &question.clip))
+        if let Some(asked) =
+            self.state.asked.as_ref().filter(|a| (&a.source, &a.clip) != (&question.source, &question.clip))
         {
-            self.state.probes.patch = None;
+            self.state.probes.patch = self.state.patch_after(asked, &question);
         }
         let probed = question.clone();
         if self.state.asked.as_ref() != Some(&question) {

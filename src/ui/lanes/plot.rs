@@ -97,9 +97,16 @@ fn one(
         let room = seen.secs() / width * f64::from(INSET);
         plot.set_plot_bounds_x(seen.start.secs() - room..=seen.end.secs() + room);
         plot.set_plot_bounds_y(range.clone());
-        marks(plot, s, &range, from);
+        spans(plot, s, &range, from);
         for lane in drawn {
             line(plot, record, lane, seen, scale(lane), stale);
+        }
+        // Over the lanes, which run along the foot where a score is 0.
+        if let Some(shown) = &s.shown {
+            let foot = *range.start();
+            let frames: Vec<[f64; 2]> = shown.answer.frames.iter().map(|at| [at.secs(), foot]).collect();
+            let points = Points::new("sampled frames", PlotPoints::from(frames)).shape(MarkerShape::Up);
+            plot.points(points.radius(5.0).color(theme::WEAK).allow_hover(false));
         }
         plot.vline(
             VLine::new("play head", s.playback.position.secs())
@@ -162,8 +169,8 @@ fn zoom(ui: &Ui, x: f64, end: Pts, seen: Span, lanes: &mut Lanes) {
     lanes.view = (!whole).then(|| Span::new(Pts::from_secs(start), Pts::from_secs(start + length)));
 }
 
-/// What lies behind the lines: the in/out range, the one being drawn, the frames that the scores on show are of.
-fn marks(plot: &mut PlotUi<'_>, s: &State, range: &RangeInclusive<f64>, from: Option<f64>) {
+/// What lies behind the lines: the in/out range, and the one being drawn.
+fn spans(plot: &mut PlotUi<'_>, s: &State, range: &RangeInclusive<f64>, from: Option<f64>) {
     let band = |plot: &mut PlotUi<'_>, name: &str, a: f64, b: f64, colour: Color32| {
         let (lo, hi) = (*range.start(), *range.end());
         let corners = vec![[a, lo], [b, lo], [b, hi], [a, hi]];
@@ -192,12 +199,6 @@ fn marks(plot: &mut PlotUi<'_>, s: &State, range: &RangeInclusive<f64>, from: Op
             a.max(b.x),
             Color32::from_rgba_unmultiplied(122, 162, 247, 60),
         );
-    }
-    if let Some(shown) = &s.shown {
-        let foot = *range.start();
-        let frames: Vec<[f64; 2]> = shown.answer.frames.iter().map(|at| [at.secs(), foot]).collect();
-        let points = Points::new("sampled frames", PlotPoints::from(frames)).shape(MarkerShape::Up);
-        plot.points(points.radius(5.0).color(theme::WEAK).allow_hover(false));
     }
 }
 
