@@ -37,7 +37,7 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
         let width = if beside { room.x * 0.62 } else { room.x } - NAMES - 16.0;
         let count = shown.answer.frames.len().max(1) as f32;
         let tall = (room.y - TIMES - 34.0) / ROWS.len() as f32 - GAP;
-        let side = (width / count - GAP).min(tall).clamp(30.0, 110.0);
+        let side = (width / count - GAP).min(tall).clamp(20.0, 110.0);
         let frames = |ui: &mut Ui, pictures: &mut Pictures, out: &mut Vec<Intent>| {
             ui.vertical(|ui| {
                 strip(ui, s, shown, pictures, side, out);

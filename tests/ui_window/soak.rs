@@ -67,6 +67,8 @@ struct Soak {
     /// What the person has made of the prompts.
     typed: PromptSet,
     checked: usize,
+    /// What was done since everything was at rest.
+    done: Vec<String>,
 }
 
 impl Soak {
@@ -77,7 +79,7 @@ impl Soak {
         let typed = PromptSet::from_names(["moving left", "moving right"]);
         app.apply(&ctx, Intent::Edit(PromptEdit::Replace(typed.clone())));
         app.apply(&ctx, Intent::OpenModel(ModelSource::Embedded));
-        Self { ctx, app, texts: HashMap::new(), models: HashMap::new(), typed, checked: 0 }
+        Self { ctx, app, texts: HashMap::new(), models: HashMap::new(), typed, checked: 0, done: Vec::new() }
     }
 
     /// One random thing that a person can do.
@@ -138,6 +140,7 @@ impl Soak {
                 Intent::Edit(edit)
             }
         };
+        self.done.push(format!("{command:?}"));
         self.app.apply(&self.ctx, command);
     }
 
@@ -204,14 +207,18 @@ impl Soak {
             }
             assert!(
                 Instant::now() < limit,
-                "sequence {seed} does not come to rest: work {:?}, asked {:?}, stale {}, fresh {}",
+                "sequence {seed} does not come to rest: {:#?}, messages {:?}, work {:?}, asked {:?}, shown {:?}, stale {}, fresh {}",
+                self.done,
+                s.messages.all(),
                 s.work,
                 s.asked,
+                s.shown.as_ref().map(|shown| &shown.answer.question),
                 s.is_stale(),
                 s.scores_fresh()
             );
             std::thread::sleep(Duration::from_millis(2));
         }
+        self.done.clear();
     }
 }
 
