@@ -448,9 +448,14 @@ fn what_cannot_be_measured_is_said_before_anything_is_computed() {
     std::fs::remove_file(folder.join("ucf/ucfTrainTestlist/testlist03.txt")).unwrap();
     made.write("ucf/ucfTrainTestlist/testlist02.txt", "\r\n");
     made.write("gone.csv", "path,label\nnowhere.mp4,moving left steadily\n");
+    let many: String = (0..2001).map(|class| format!("one.mp4,class {class},{class}\n")).collect();
+    made.write("many.csv", &many);
+    made.put("left", 0, "one.mp4");
     let ucf = ["--dataset", "ucf101", "--root"];
     for (args, part) in [
-        (&[&ucf[..], &["nowhere"]].concat()[..], "nowhere is not there"),
+        (&["--dataset", "folder", "--root", "many.csv", "--confusion", "c.png"][..], "at most 2000 classes"),
+        (&[&ucf[..], &["ucf", "--splits", "1", "--templates", "empty"]].concat(), "no plain file"),
+        (&[&ucf[..], &["nowhere"]].concat(), "nowhere is not there"),
         (&[&ucf[..], &["empty"]].concat(), "--root is the folder that holds UCF-101"),
         (&[&ucf[..], &["ucf"]].concat(), "testlist03.txt"),
         (&[&ucf[..], &["ucf", "--splits", "4"]].concat(), "no split 4"),
@@ -473,6 +478,24 @@ fn what_cannot_be_measured_is_said_before_anything_is_computed() {
         assert!(said.contains(part) && !said.contains("panicked"), "{args:?}: {said}");
         assert!(output.stdout.is_empty(), "{args:?}");
     }
+}
+
+/// A pipe to which nobody writes would be waited for without an end.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    ucf(&Made::new(folder));
+    assert!(Command::new("mkfifo").arg(folder.join("pipe")).status().unwrap().success());
+    let base = ["--dataset", "ucf101", "--root", "ucf", "--splits", "1"];
+    for more in [&["--templates", "pipe"][..], &["--labels", "pipe", "--list", "pipe"], &["--resume", "pipe"]]
+    {
+        let output = eval(folder, &[&base[..], more].concat());
+        assert!(stderr(&output).contains("no plain file"), "{more:?}: {}", stderr(&output));
+    }
+    let output = motionlens(folder, &["eval", "compare", "pipe", "pipe"]);
+    assert!(stderr(&output).contains("no plain file"), "{}", stderr(&output));
 }
 
 #[test]

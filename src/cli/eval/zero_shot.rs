@@ -15,6 +15,7 @@ use crate::session::Session;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -95,6 +96,13 @@ pub(super) fn run(args: &ZeroShotArgs) -> Result<(), CliError> {
     }
     let templates = args.templates.as_deref().map(read_templates).transpose()?;
     let data = data(args)?;
+    let classes = data.splits.iter().flat_map(|split| &split.classes).collect::<BTreeSet<_>>().len();
+    if args.confusion.is_some() && classes > confusion::MOST_CLASSES {
+        return Err(CliError::Usage(format!(
+            "--confusion draws at most {} classes, and there are {classes}",
+            confusion::MOST_CLASSES
+        )));
+    }
     let (device, info) = crate::device::open(args.model.device, None)?;
     let mut session = Session::load(&args.model.source(), &device, &|_, _| ())
         .map_err(|e| CliError::Engine(e.to_string()))?;
@@ -278,9 +286,9 @@ pub(super) fn tell_missing(data: &DataSet) -> Result<(), CliError> {
 
 pub(super) fn read_templates(path: &Path) -> Result<Templates, CliError> {
     let fail = |why: String| CliError::Missing(format!("cannot read {}: {why}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let templates: Templates = serde_json::from_str(text)
+    let bytes = read_whole(path).map_err(|e| fail(e.to_string()))?;
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+    let templates: Templates = serde_json::from_slice(text)
         .map_err(|e| fail(format!("{{\"positive\": [..], \"negative\": [..]}} is expected; {e}")))?;
     let mut all = templates.positive.iter().chain(&templates.negative);
     if let Some(fixed) = all.find(|template| !template.contains("{}")) {
@@ -499,7 +507,7 @@ fn points(d: &Difference) -> String {
 
 fn read_report(path: &Path) -> Result<Report, CliError> {
     let fail = |why: String| CliError::Missing(format!("cannot read {}: {why}", path.display()));
-    let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
+    let bytes = read_whole(path).map_err(|e| fail(e.to_string()))?;
     let report: Report = serde_json::from_slice(&bytes)
         .map_err(|e| fail(format!("it is no report of eval zero-shot --json ({e})")))?;
     match report.splits.iter().all(SplitReport::is_whole)
