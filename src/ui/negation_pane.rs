@@ -53,6 +53,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         if let Some(Err(why)) = s.negation.found.as_ref().map(|found| &found.texts) {
             return warn(ui, why);
         }
+        subtract(ui, s, out);
         let (ways, fresh) = s.negation_ways(&evidence).map_or((None, false), |(w, fresh)| (Some(w), fresh));
         ui.scope(|ui| {
             if !fresh {
@@ -62,7 +63,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         });
         as_negative(ui, s, (c, idea), (ways.as_ref(), &evidence), out);
         as_not(ui, s, (c, idea), &evidence, out);
-        as_vector(ui, s, ways.as_ref(), out);
+        as_vector(ui, ways.as_ref());
     });
 }
 
@@ -111,6 +112,18 @@ fn question(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         }
         field.on_hover_text("The idea whose text vector is t−; without the word “not”");
     });
+}
+
+/// How much way 3 subtracts.
+fn subtract(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    let asked = &s.negation.asked;
+    let mut lambda = asked.lambda;
+    let slider = egui::Slider::new(&mut lambda, 0.0..=MOST).text("λ").step_by(0.01).fixed_decimals(2);
+    let slider = ui.add(slider).accessible_name("λ, how much is subtracted");
+    if slider.changed() {
+        out.push(Intent::Negate(Negated { lambda, ..asked.clone() }));
+    }
+    slider.on_hover_text("0: the class as it is; 1: as much as t+ itself; at most 2. No unit.");
 }
 
 /// Which evidence the numbers are of.
@@ -172,6 +185,12 @@ fn rows(ways: Option<&[Way; 4]>) -> Vec<Row> {
     let row =
         |name, tip, colour, of: &dyn Fn(&Way, &Way) -> String| Row { name, tip, colour, cells: cells(of) };
     let share = |way: &Way| way.outcome.rank.map(|_| 100.0 * way.outcome.p);
+    // Of the class as it is there is no change.
+    let change = |way: &Way, own: &Way, of: &dyn Fn(&Way) -> Option<f64>, smallest: f64| {
+        let change = of(way).zip(of(own)).filter(|_| !std::ptr::eq(way, own)).map(|(now, was)| now - was);
+        // No "−0.0".
+        change.map(|v| if v.abs() < smallest { 0.0 } else { v })
+    };
     vec![
         row(
             "cos t+",
@@ -194,18 +213,13 @@ fn rows(ways: Option<&[Way; 4]>) -> Vec<Row> {
             "Δ p, pp",
             "Change of p against the class as it is, in percentage points (pp): what adding it would do.",
             theme::TEXT,
-            &|way, own| {
-                share(way)
-                    .zip(share(own))
-                    .map_or(number(None), |(p, q)| format!("{:+6.1}", tidy(p - q, 0.05)))
-            },
+            &|way, own| change(way, own, &share, 0.05).map_or(number(None), |pp| format!("{pp:+6.1}")),
         ),
         row("yes", YES, theme::STRONG, &|way, _| {
             way.outcome.yes.map_or(number(None), |yes| format!("{yes:6.3}"))
         }),
         row("Δ yes", "Change of yes against the class as it is.", theme::TEXT, &|way, own| {
-            let change = way.outcome.yes.zip(own.outcome.yes).map(|(a, b)| tidy(a - b, 5e-4));
-            number(change)
+            number(change(way, own, &|way| way.outcome.yes, 5e-4))
         }),
         row(
             "rank",
@@ -214,11 +228,6 @@ fn rows(ways: Option<&[Way; 4]>) -> Vec<Row> {
             &|way, _| way.outcome.rank.map_or(number(None), |rank| format!("{rank:6}")),
         ),
     ]
-}
-
-/// No "−0.0".
-fn tidy(v: f64, smallest: f64) -> f64 {
-    if v.abs() < smallest { 0.0 } else { v }
 }
 
 fn table(ui: &mut Ui, ways: Option<&[Way; 4]>, classes: usize) {
@@ -238,6 +247,7 @@ fn table(ui: &mut Ui, ways: Option<&[Way; 4]>, classes: usize) {
         };
         ui.spacing_mut().item_spacing = vec2(2.0, 1.0);
         if narrow && !name.is_empty() {
+            ui.add_space(3.0);
             label(ui, vec2(width, 13.0));
         }
         ui.horizontal(|ui| {
@@ -314,6 +324,13 @@ fn as_negative(
     } else if evidence.scores.alpha == 0.0 {
         weak(ui, "α is 0 for this model: negatives do not enter p, only “yes”.");
     }
+    let nearest = |i: usize| ways.and_then(|ways| ways[i].outcome.own.negative);
+    if nearest(0).is_some() && nearest(0) == nearest(1) {
+        weak(
+            ui,
+            "Another negative of the class fits this clip as well or better, so this one changes nothing here.",
+        );
+    }
     if let Some([_, minus]) =
         ways.and_then(|ways| ways[0].with).filter(|[_, minus]| *minus > f64::from(ALIKE))
     {
@@ -356,20 +373,13 @@ fn as_not(ui: &mut Ui, s: &State, (c, idea): (usize, &str), evidence: &Evidence<
     take_over(ui, s, (c, List::Positive, not), ("Add as positive", tip), out);
 }
 
-fn as_vector(ui: &mut Ui, s: &State, ways: Option<&[Way; 4]>, out: &mut Vec<Intent>) {
+fn as_vector(ui: &mut Ui, ways: Option<&[Way; 4]>) {
     heading(ui, "3 · subtracted: t = t+ − λ t−, as a unit vector");
     weak(
         ui,
-        "Arithmetic, no word has to be understood. It cannot be typed as a prompt, so it stays in this pane.",
+        "Arithmetic, no word has to be understood; λ, above the numbers, says how much. It cannot be typed as a prompt, so it stays \
+         in this pane.",
     );
-    let asked = &s.negation.asked;
-    let mut lambda = asked.lambda;
-    let slider = egui::Slider::new(&mut lambda, 0.0..=MOST).text("λ").step_by(0.01).fixed_decimals(2);
-    let slider = ui.add(slider).accessible_name("λ, how much is subtracted");
-    if slider.changed() {
-        out.push(Intent::Negate(Negated { lambda, ..asked.clone() }));
-    }
-    slider.on_hover_text("0: the class as it is; 1: as much as t+ itself; at most 2. No unit.");
     if ways.is_some_and(|ways| ways[0].with.is_some() && ways[3].with.is_none()) {
         warn(ui, "t+ and t− are the same here, so nothing is left to score.");
     }
