@@ -374,14 +374,12 @@ impl State {
         self.work.take_if(|work| work.question == question);
     }
 
-    /// Whether an answer is to be shown: it is the one that was asked for last, or, while the span follows the play head, one
-    /// that was asked for on the way.
+    /// Whether an answer is to be shown: it is the one that was asked for last, or, until that one has come, one that was asked for
+    /// on the way to it: while the span follows the play head, or something is moved by hand.
     pub fn wants(&self, answer: &Answer) -> bool {
-        let Some(asked) = &self.asked else { return false };
-        let given = &*answer.question;
-        let same = || Question { clip: asked.clip.clone(), ..given.clone() } == *asked;
-        // While a slider or the crop is dragged or a brush or a motion drawn, every step on the way is worth seeing.
-        given.is_but_by_hand(asked) || (self.follow && self.scope == Scope::Around && same())
+        let shown = self.shown.as_ref().map(|shown| &*shown.answer.question);
+        let follows = self.follow && self.scope == Scope::Around;
+        self.asked.as_ref().is_some_and(|asked| is_wanted(asked, shown, &answer.question, follows))
     }
 
     /// The sampled frame that belongs to the displayed one.
@@ -400,6 +398,16 @@ impl State {
             self.follow && self.scope == Scope::Around && (0.0..self.around.max(1.0)).contains(&behind);
         Some(Moment { outside: moment.outside && !follows, ..moment })
     }
+}
+
+/// See [`State::wants`].
+fn is_wanted(asked: &Question, shown: Option<&Question>, given: &Question, follows: bool) -> bool {
+    if shown == Some(asked) {
+        return given == asked;
+    }
+    let same = || Question { clip: asked.clip.clone(), ..given.clone() } == *asked;
+    // While a slider or the crop is dragged or a brush or a motion drawn, every step on the way is worth seeing.
+    given.is_but_by_hand(asked) || (follows && same())
 }
 
 /// By name, which survives a new order; a class that has been renamed is known by its place.
@@ -443,6 +451,35 @@ pub fn parse_clock(text: &str) -> Option<Pts> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Surgery;
+    use crate::video::SourceId;
+    use crate::video::clip::{ClipSpec, Span};
+
+    #[test]
+    fn the_original_that_stands_beside_it_never_takes_the_place_of_what_is_altered_by_hand() {
+        let question = |frozen: &[u16]| Question {
+            source: serde_json::from_str("\"clip\"").unwrap(),
+            clip: ClipSpec::segments(Span::new(Pts(0), Pts(1_000_000_000))),
+            frames: 8,
+            model: "model".into(),
+            device: "device".into(),
+            surgery: Surgery { frozen: frozen.to_vec(), ..Surgery::default() },
+        };
+        let (asked, before, original) = (question(&[3, 4]), question(&[3]), question(&[]));
+        // While a brush paints, every step on the way is worth seeing, until the last has come.
+        assert!(is_wanted(&asked, None, &before, false));
+        assert!(is_wanted(&asked, Some(&before), &asked, false));
+        assert!(!is_wanted(&asked, Some(&asked), &before, false));
+        assert!(!is_wanted(&asked, Some(&asked), &original, false));
+        assert!(is_wanted(&asked, Some(&asked), &asked, false), "asked again");
+        // Nor does one that is late while the span follows the play head.
+        let mut late = original.clone();
+        late.clip.span = Span::new(Pts(1), Pts(1_000_000_001));
+        assert!(
+            is_wanted(&original, Some(&before), &late, true)
+                && !is_wanted(&original, Some(&original), &late, true)
+        );
+    }
 
     #[test]
     fn times_are_written_and_read_back() {
