@@ -65,6 +65,17 @@ impl Made {
     }
 }
 
+/// What the protocol of every report has.
+const CONDITIONS: [&str; 7] =
+    ["classes_digest", "clips_digest", "frames", "negatives", "preprocess", "templates_digest", "views"];
+
+/// The keys of an object, those of [`CONDITIONS`] first.
+fn keys(object: &Value) -> Vec<&str> {
+    let mut keys: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_by_key(|key| (!CONDITIONS.contains(key), *key));
+    keys
+}
+
 fn near(got: &Value, want: f64) {
     let got = got.as_f64().unwrap_or(f64::NAN);
     assert!((got - want).abs() < 1e-9, "{got} is not {want}");
@@ -128,6 +139,7 @@ fn accuracies_and_deviations_are_those_computed_by_hand() {
         (&json!(8), &json!(1), &json!("clip"))
     );
     assert_eq!((&protocol["splits"], &protocol["negatives"]), (&json!([1, 2, 3]), &json!(true)));
+    assert_eq!(keys(protocol), [&CONDITIONS[..], &["splits"]].concat());
     for digest in ["templates_digest", "classes_digest", "clips_digest"] {
         assert_eq!(protocol[digest].as_str().unwrap().len(), 16, "{digest}");
     }
@@ -430,6 +442,12 @@ fn reports_of_one_protocol_are_compared_and_others_are_not() {
     write("fewer.json", &report(folder, &base));
     let refused = compare("a.json", "fewer.json");
     assert!(stderr(&refused).contains("clips of split 2: 2 and 1"), "{}", stderr(&refused));
+    let mut empty = a.clone();
+    (empty["splits"], empty["protocol"]["splits"]) = (json!([]), json!([]));
+    write("empty.json", &empty);
+    let refused = compare("empty.json", "empty.json");
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("no splits"), "{}", stderr(&refused));
     for (name, text) in [("bad.json", "{}"), ("none.json", "")] {
         std::fs::write(folder.join(name), text).unwrap();
         assert_eq!(compare("a.json", name).status.code(), Some(2));
@@ -448,9 +466,14 @@ fn what_cannot_be_measured_is_said_before_anything_is_computed() {
     std::fs::remove_file(folder.join("ucf/ucfTrainTestlist/testlist03.txt")).unwrap();
     made.write("ucf/ucfTrainTestlist/testlist02.txt", "\r\n");
     made.write("gone.csv", "path,label\nnowhere.mp4,moving left steadily\n");
+    let many: String = (0..2001).map(|class| format!("one.mp4,class {class},{class}\n")).collect();
+    made.write("many.csv", &many);
+    made.put("left", 0, "one.mp4");
     let ucf = ["--dataset", "ucf101", "--root"];
     for (args, part) in [
-        (&[&ucf[..], &["nowhere"]].concat()[..], "nowhere is not there"),
+        (&["--dataset", "folder", "--root", "many.csv", "--confusion", "c.png"][..], "at most 2000 classes"),
+        (&[&ucf[..], &["ucf", "--splits", "1", "--templates", "empty"]].concat(), "no plain file"),
+        (&[&ucf[..], &["nowhere"]].concat(), "nowhere is not there"),
         (&[&ucf[..], &["empty"]].concat(), "--root is the folder that holds UCF-101"),
         (&[&ucf[..], &["ucf"]].concat(), "testlist03.txt"),
         (&[&ucf[..], &["ucf", "--splits", "4"]].concat(), "no split 4"),
@@ -475,13 +498,31 @@ fn what_cannot_be_measured_is_said_before_anything_is_computed() {
     }
 }
 
+/// A pipe to which nobody writes would be waited for without an end.
+#[cfg(unix)]
 #[test]
-fn heads_on_shots_are_measured_on_both_halves() {
+fn a_pipe_is_not_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path();
-    let made = Made::new(folder);
-    // Base: the classes with three clips for training. What is called down in the test moves up, once.
-    let name = |way: &str| format!("Moving{}{}Steadily", way[..1].to_uppercase(), &way[1..]);
+    ucf(&Made::new(folder));
+    assert!(Command::new("mkfifo").arg(folder.join("pipe")).status().unwrap().success());
+    let base = ["--dataset", "ucf101", "--root", "ucf", "--splits", "1"];
+    for more in [&["--templates", "pipe"][..], &["--labels", "pipe", "--list", "pipe"], &["--resume", "pipe"]]
+    {
+        let output = eval(folder, &[&base[..], more].concat());
+        assert!(stderr(&output).contains("no plain file"), "{more:?}: {}", stderr(&output));
+    }
+    let output = motionlens(folder, &["eval", "compare", "pipe", "pipe"]);
+    assert!(stderr(&output).contains("no plain file"), "{}", stderr(&output));
+}
+
+/// The class of a way as UCF-101 writes its names.
+fn name(way: &str) -> String {
+    format!("Moving{}{}Steadily", way[..1].to_uppercase(), &way[1..])
+}
+
+/// UCF-101 with four classes. Base: left and right, with three clips for training. What is called down in the test moves up, once.
+fn halved(made: &Made) {
     let (mut train, mut test, mut index) = (String::new(), String::new(), String::new());
     for (i, (way, count)) in [("down", 2), ("left", 3), ("right", 3), ("up", 2)].into_iter().enumerate() {
         let class = name(way);
@@ -497,6 +538,40 @@ fn heads_on_shots_are_measured_on_both_halves() {
     made.write("ucf/ucfTrainTestlist/classInd.txt", &index);
     made.write("ucf/ucfTrainTestlist/trainlist01.txt", &train);
     made.write("ucf/ucfTrainTestlist/testlist01.txt", &test);
+}
+
+#[test]
+fn a_shot_that_cannot_be_decoded_is_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    let made = Made::new(folder);
+    halved(&made);
+    made.write(&format!("ucf/UCF-101/{}/train1.avi", name("left")), "not a video");
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/model");
+    let command = "eval base-to-novel --device cpu --dataset ucf101 --root ucf --out heads --cache features --shots 3 --seeds 1 --epochs 1 --json r.json --model";
+    let args: Vec<&str> = command.split(' ').chain([model.to_str().unwrap()]).collect();
+    let output = motionlens(folder, &args);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("skipped: "), "{}", stderr(&output));
+    assert!(stderr(&output).contains("a head on 5 clips of 2 classes"), "{}", stderr(&output));
+    let got: Value = serde_json::from_slice(&std::fs::read(folder.join("r.json")).unwrap()).unwrap();
+    let seed = &got["seeds"][0];
+    assert_eq!(seed["trained_on"], 5);
+    assert_eq!(seed["skipped"][0]["clip"], "UCF-101/MovingLeftSteadily/train1.avi");
+    assert!(!seed["skipped"][0]["error"].as_str().unwrap().is_empty(), "{seed}");
+    assert_eq!(seed["skipped"].as_array().unwrap().len(), 1);
+    let card = std::fs::read_to_string(folder.join("heads/seed-1/motionlens.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&card).unwrap()["training"]["stage 2"]["batch"], 5);
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.contains("8 frames, 1 view\n") && table.contains(", 1 epoch, "), "{table}");
+}
+
+#[test]
+fn heads_on_shots_are_measured_on_both_halves() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    let made = Made::new(folder);
+    halved(&made);
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/model");
     let model = model.to_str().unwrap();
     let command = [
@@ -528,6 +603,7 @@ fn heads_on_shots_are_measured_on_both_halves() {
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(String::from_utf8_lossy(&output.stdout).contains("harmonic mean"));
     let got = read();
+    assert_eq!(keys(&got["protocol"]), [&CONDITIONS[..], &["epochs", "shots"]].concat());
     let classes = |half: usize| got["halves"][half]["classes"].clone();
     assert_eq!(classes(0), json!(["Moving Left Steadily", "Moving Right Steadily"]));
     assert_eq!(classes(1), json!(["Moving Down Steadily", "Moving Up Steadily"]));
@@ -579,7 +655,7 @@ fn heads_on_shots_are_measured_on_both_halves() {
         near(&told["novel"], n);
         let hm = if b + n > 0.0 { 2.0 * b * n / (b + n) } else { 0.0 };
         near(&told["hm"], hm);
-        assert_eq!(told["trained_on"], 4);
+        assert_eq!((&told["trained_on"], &told["skipped"]), (&json!(4), &json!([])));
         near(&got["vanilla"]["base"], figure(&base, "vanilla_top1"));
         near(&got["vanilla"]["novel"], figure(&novel, "vanilla_top1"));
         reached.push([b, n, hm]);

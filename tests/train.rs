@@ -75,7 +75,10 @@ fn train_head(settings: &stage2::Settings, model: &Model, out: &Path, kill_at_ep
     let source = Source::World { classes: Cast::Shapes.seen(), per_class: 2, seed: 1 };
     let cache = out.parent().unwrap().join("cache");
     let run = || {
-        stage2::train(settings, &mut session(model), &source, &cache, out, &mut |report| {
+        let mut session = session(model);
+        let features =
+            stage2::features(&source, &session, settings.head.frames, &cache, &mut |_| ()).unwrap();
+        stage2::train(settings, &mut session, &features, out, &mut |report| {
             if let Report::Epoch(epoch) = report {
                 assert!(epoch.epoch < kill_at_epoch, "killed");
             }

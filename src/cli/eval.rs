@@ -3,11 +3,12 @@
 mod base_to_novel;
 mod zero_shot;
 
-use super::analyze::from_json;
+use super::analyze::{from_json, print};
 use super::{Casts, CliError, ModelArguments};
 use crate::data::cast::Cast;
 use crate::eval::exam::{self, Altered, FIRST_SEED, SynthReport};
 use crate::eval::pointing;
+use crate::export::ExportError;
 use crate::files::write_atomic;
 use crate::metrics::Summary;
 use crate::model::Surgery;
@@ -16,6 +17,7 @@ use crate::session::Session;
 use crate::video::clip::Order;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -85,6 +87,26 @@ pub fn run(args: &EvalArgs) -> Result<(), CliError> {
         Protocol::Compare { a, b } => zero_shot::compare(a, b),
         Protocol::Mean { reports } => mean(reports),
     }
+}
+
+/// Prints the table and writes the report as JSON to `path`, if there is one; prints the JSON alone where that is -.
+fn write(path: Option<&Path>, report: &impl Serialize, table: &str) -> Result<(), CliError> {
+    let mut json = serde_json::to_vec_pretty(report).map_err(|e| CliError::Engine(e.to_string()))?;
+    json.push(b'\n');
+    let path = match path {
+        Some(path) if path == Path::new("-") => return print(&json),
+        path => path,
+    };
+    print(table.as_bytes())?;
+    if let Some(path) = path {
+        write_atomic(path, &json).map_err(|source| ExportError::Write { path: path.to_owned(), source })?;
+    }
+    Ok(())
+}
+
+/// "1 view", "3 views".
+fn counted(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
 
 fn synth(args: &SynthArgs) -> Result<(), CliError> {

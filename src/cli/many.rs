@@ -396,12 +396,12 @@ impl Run<'_> {
             Record::new(video, &self.session.info, self.device, &answer, &scores, Vec::new(), embeddings);
         let file = match (&output.folder, output.format) {
             (Some(folder), Format::Npz) => {
-                let name = self.file(&path, clip, "npz");
+                let name = file_of(&path, &clip.spec, self.settings, "npz");
                 arrays::write(&answer, &scores, &folder.join(&name)).map_err(|e| Stop::Run(e.into()))?;
                 Some(name)
             }
             (Some(folder), _) => {
-                let name = self.file(&path, clip, "json");
+                let name = file_of(&path, &clip.spec, self.settings, "json");
                 let path = folder.join(&name);
                 let json = record.to_json().map_err(|e| Stop::Run(CliError::Output(e.into())))?;
                 let fail = |source| Stop::Run(ExportError::Write { path: path.clone(), source }.into());
@@ -448,14 +448,15 @@ impl Run<'_> {
             encoded_frames: clip.pixels.len(),
         })
     }
+}
 
-    /// A name that no other clip and no other settings have, and that is the same in every run.
-    fn file(&self, path: &str, clip: &ReadClip, extension: &str) -> String {
-        let key = format!("{path}\n{:?}\n{}", clip.spec, self.settings);
-        let stem = Path::new(path).file_stem().unwrap_or_default().to_string_lossy();
-        let stem: String = stem.chars().take(80).collect();
-        format!("{stem}-{}.{extension}", &blake3::hash(key.as_bytes()).to_hex()[..12])
-    }
+/// A name that no other clip and no other settings have, and that is the same in every run and of every version.
+fn file_of(path: &str, spec: &ClipSpec, settings: &str, extension: &str) -> String {
+    // Plain data: it always has a JSON form.
+    let key = serde_json::to_string(&(path, spec, settings)).unwrap_or_default();
+    let stem = Path::new(path).file_stem().unwrap_or_default().to_string_lossy();
+    let stem: String = stem.chars().take(80).collect();
+    format!("{stem}-{}.{extension}", &blake3::hash(key.as_bytes()).to_hex()[..12])
 }
 
 /// What ends a clip, or the whole run.
@@ -476,6 +477,7 @@ fn scope(spec: &ClipSpec, frames: usize) -> Scope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::video::clip::Order;
 
     #[test]
     fn shards_part_the_list_without_gap_or_overlap() {
@@ -487,6 +489,16 @@ mod tests {
         for bad in ["0/2", "3/2", "1", "a/b", "1/0", ""] {
             assert!(bad.parse::<Shard>().is_err(), "{bad}");
         }
+    }
+
+    /// The name is of a clip's JSON, which says nothing of a crop in the centre.
+    #[test]
+    fn a_clip_has_one_name_in_every_version() {
+        let spec = ClipSpec::segments(Span::new(Pts(1), Pts(2)));
+        let said = r#"["a/b.mp4",{"span":{"start":1,"end":2},"rule":"segments","order":"forward"},"of"]"#;
+        let name = format!("b-{}.npz", &blake3::hash(said.as_bytes()).to_hex()[..12]);
+        assert_eq!(file_of("a/b.mp4", &spec, "of", "npz"), name);
+        assert_ne!(file_of("a/b.mp4", &ClipSpec { order: Order::Reversed, ..spec }, "of", "npz"), name);
     }
 
     #[test]

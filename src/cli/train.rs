@@ -220,10 +220,9 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
 
     copy_clip(&args.model, &args.out)?;
     let bar = progress_bar(source.clips(), "clips");
-    let selection =
-        train::stage2::train(&settings, &mut session, &source, &cache, &args.out, &mut |report| {
-            tell(&bar, report)
-        })?;
+    let mut told = |report: Report<'_>| tell(&bar, report);
+    let features = train::stage2::features(&source, &session, settings.head.frames, &cache, &mut told)?;
+    let selection = train::stage2::train(&settings, &mut session, &features, &args.out, &mut told)?;
     bar.finish();
     println!("epoch {}, alpha {}: {}", selection.epoch, selection.alpha, args.out.display());
     Ok(())

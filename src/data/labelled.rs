@@ -38,9 +38,9 @@ pub fn read(path: &Path) -> Result<LabelledClips, LabelledError> {
     let found = if path.is_dir() {
         class_folders(path)?
     } else {
-        let file = std::fs::File::open(path)
+        let bytes = crate::files::read_whole(path)
             .map_err(|e| LabelledError::Read { path: path.to_owned(), reason: e.to_string() })?;
-        manifest(file, path.parent().unwrap_or(Path::new("")), path)?
+        manifest(&bytes[..], path.parent().unwrap_or(Path::new("")), path)?
     };
     if found.clips.is_empty() { Err(LabelledError::Empty(path.to_owned())) } else { Ok(found) }
 }

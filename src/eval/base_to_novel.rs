@@ -1,7 +1,7 @@
 //! `eval base-to-novel`: the classes of a data set in two halves (METHOD §9). A head learns from a few clips of each class of one half, the
 //! base; then each half is measured in its own label space. For several seeds, which choose the clips and the initial weights.
 
-use super::zero_shot::{Answers, Fault, Figure, Measured, Missing, Preprocessing};
+use super::zero_shot::{Answers, Conditions, Fault, Figure, Measured, Missing};
 use crate::data::labelled::LabelledClips;
 use crate::data::sets::{DataSet, Split};
 use crate::data::world;
@@ -12,13 +12,8 @@ use serde::{Deserialize, Serialize};
 /// The protocol as a report says it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stamp {
-    pub frames: usize,
-    pub views: usize,
-    pub preprocess: Preprocessing,
-    pub templates_digest: String,
-    pub classes_digest: String,
-    pub clips_digest: String,
-    pub negatives: bool,
+    #[serde(flatten)]
+    pub conditions: Conditions,
     /// Clips of each base class that a head learns from.
     pub shots: usize,
     pub epochs: usize,
@@ -40,11 +35,13 @@ impl Halves {
 }
 
 /// One seed.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeedReport {
     pub seed: u64,
     /// The clips that the head learnt from.
     pub trained_on: usize,
+    /// The clips that were chosen for it and could not be decoded; they are left out.
+    pub skipped: Vec<Fault>,
     #[serde(flatten)]
     pub halves: Halves,
 }
@@ -203,6 +200,7 @@ mod tests {
         let seeds = [(60.0, 40.0), (50.0, 50.0)].map(|(base, novel)| SeedReport {
             seed: 1,
             trained_on: 1,
+            skipped: Vec::new(),
             halves: Halves::of(base, novel),
         });
         assert_eq!(over(&seeds, |h| h.hm), Figure { mean: 49.0, std: 1.0 });

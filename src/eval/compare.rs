@@ -20,7 +20,7 @@ pub struct Difference {
 
 /// What of the stamps of two reports differs, in words; empty where they can be compared.
 pub fn differing(a: &Report, b: &Report) -> Vec<String> {
-    let (p, q) = (&a.protocol, &b.protocol);
+    let (p, q) = (&a.protocol.conditions, &b.protocol.conditions);
     let mut all = Vec::new();
     let mut say = |what: &str, a: String, b: String| {
         if a != b {
@@ -35,7 +35,7 @@ pub fn differing(a: &Report, b: &Report) -> Vec<String> {
     say("preprocessing", word(p.preprocess), word(q.preprocess));
     say("templates (digest)", p.templates_digest.clone(), q.templates_digest.clone());
     say("negative prompts", on(p.negatives), on(q.negatives));
-    say("splits", format!("{:?}", p.splits), format!("{:?}", q.splits));
+    say("splits", format!("{:?}", a.protocol.splits), format!("{:?}", b.protocol.splits));
     say("names of the classes (digest)", p.classes_digest.clone(), q.classes_digest.clone());
     say("which clips there are (digest)", p.clips_digest.clone(), q.clips_digest.clone());
     for (s, t) in a.splits.iter().zip(&b.splits) {

@@ -42,9 +42,9 @@ pub struct Protocol {
     pub negatives: bool,
 }
 
-/// The protocol as a report says it: figures can be compared where all of it is equal.
+/// What every report says of how it was measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Stamp {
+pub struct Conditions {
     pub frames: usize,
     pub views: usize,
     pub preprocess: Preprocessing,
@@ -52,9 +52,16 @@ pub struct Stamp {
     pub templates_digest: String,
     pub classes_digest: String,
     pub clips_digest: String,
+    pub negatives: bool,
+}
+
+/// The protocol as a report says it: figures can be compared where all of it is equal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stamp {
+    #[serde(flatten)]
+    pub conditions: Conditions,
     /// The numbers of the splits.
     pub splits: Vec<usize>,
-    pub negatives: bool,
 }
 
 /// What was measured.
@@ -455,16 +462,16 @@ impl<'a> Examination<'a> {
     pub fn stamp(&self, root: &Path) -> Stamp {
         let Protocol { frames, views, preprocess, negatives, ref templates } = *self.protocol;
         let templates = serde_json::json!(templates).to_string();
-        Stamp {
+        let conditions = Conditions {
             frames,
             views,
             preprocess,
             templates_digest: blake3::hash(templates.as_bytes()).to_hex()[..16].to_owned(),
             classes_digest: self.data.classes_digest(),
             clips_digest: self.data.clips_digest(root),
-            splits: self.data.splits.iter().map(|s| s.number).collect(),
             negatives,
-        }
+        };
+        Stamp { conditions, splits: self.data.splits.iter().map(|s| s.number).collect() }
     }
 }
 
@@ -595,7 +602,7 @@ pub fn report(
 }
 
 /// A path as a report has it.
-fn shown(path: &Path, root: &Path) -> String {
+pub fn shown(path: &Path, root: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string()
 }
 
@@ -686,14 +693,16 @@ mod tests {
             Session::load(&crate::session::ModelSource::Embedded, &burn::tensor::Device::flex(), &|_, _| ());
         let session = session.unwrap();
         let stamp = Stamp {
-            frames: 8,
-            views: 1,
-            preprocess: Preprocessing::Clip,
-            templates_digest: String::new(),
-            classes_digest: String::new(),
-            clips_digest: String::new(),
+            conditions: Conditions {
+                frames: 8,
+                views: 1,
+                preprocess: Preprocessing::Clip,
+                templates_digest: String::new(),
+                classes_digest: String::new(),
+                clips_digest: String::new(),
+                negatives: true,
+            },
             splits: vec![1, 2],
-            negatives: true,
         };
         let of =
             Of { dataset: "k600", stamp, model: &session.info, device: "a test", root: Path::new("/root") };

@@ -10,6 +10,9 @@ use crate::view::{self, Colormap};
 use egui::FontId;
 use std::path::Path;
 
+/// Classes of which a picture can be made: of more it has hundreds of millions of pixels.
+pub const MOST_CLASSES: usize = 2000;
+
 const MARGIN: u32 = 16;
 const NAMES: u32 = 300;
 /// The row of a class without clips.

@@ -174,23 +174,23 @@ pub enum Report<'a> {
     Epoch(EpochReport<'a>),
 }
 
-/// Trains a head on `source` for `model` and writes its two files to `out`, where the CLIP's own files make them a model
-/// folder. Resumes where `out/checkpoint.bin` stands.
-pub fn train(
-    settings: &Settings,
-    session: &mut Session,
+/// What a head learns from: the tokens of the clips that can be read, at so many `frames` each. The others are reported, and left out.
+///
+/// # Errors
+/// The tokens cannot be computed or kept, or no clip can be read.
+pub fn features(
     source: &Source,
+    session: &Session,
+    frames: usize,
     cache: &Path,
-    out: &Path,
     report: &mut dyn FnMut(Report<'_>),
-) -> Result<Selection, RunError> {
-    let features =
-        Features::load_or_compute(source, session, settings.head.frames, cache, &mut |progress| {
-            report(match progress {
-                Progress::Size { folder, bytes } => Report::Size { folder, bytes },
-                Progress::Done { done, total } => Report::Features { done, total },
-            });
-        })?;
+) -> Result<Features, RunError> {
+    let features = Features::load_or_compute(source, session, frames, cache, &mut |progress| {
+        report(match progress {
+            Progress::Size { folder, bytes } => Report::Size { folder, bytes },
+            Progress::Done { done, total } => Report::Features { done, total },
+        });
+    })?;
     for (_, reason) in features.skipped() {
         report(Report::Skipped { reason });
     }
@@ -198,13 +198,28 @@ pub fn train(
     if features.is_empty() {
         return Err(RunError::Other("no clip could be read, so there is nothing to train on".into()));
     }
+    Ok(features)
+}
+
+/// Trains a head on [`features`] for the session's model and writes its two files to `out`, where the CLIP's own files make them a
+/// model folder. Resumes where `out/checkpoint.bin` stands.
+///
+/// # Errors
+/// `out` holds a run of other settings or cannot be written, there are fewer clips than a batch has, or a loss is not finite.
+pub fn train(
+    settings: &Settings,
+    session: &mut Session,
+    features: &Features,
+    out: &Path,
+    report: &mut dyn FnMut(Report<'_>),
+) -> Result<Selection, RunError> {
     let text = TextSide::encode(session, &features.classes, &settings.templates)?;
     let session = &*session;
     let (model, device) = (session.model(), session.device());
     let trained: Vec<usize> =
         (0..features.classes.len()).filter(|&c| !settings.holdout.contains(&features.classes[c])).collect();
     let held: Vec<usize> = (0..features.classes.len()).filter(|c| !trained.contains(c)).collect();
-    let (mut clips, validation) = split(&features, &trained, held.is_empty());
+    let (mut clips, validation) = split(features, &trained, held.is_empty());
     let per_epoch = clips.len() / settings.batch;
     if trained.len() < 2 || per_epoch == 0 {
         return Err(RunError::Other(format!(
@@ -291,7 +306,7 @@ pub fn train(
             None
         } else {
             let mut found = Vec::with_capacity(ALPHAS.len());
-            for (alpha, accuracy) in validate(&head.valid(), session, &features, &text, &validation, &held)? {
+            for (alpha, accuracy) in validate(&head.valid(), session, features, &text, &validation, &held)? {
                 run.log(&format!(
                     "{},{},{loss:.5},,,{:.2},{:.2},{:.2},{alpha},{:.1}",
                     epoch + 1,

@@ -1,23 +1,21 @@
 //! `motionlens eval base-to-novel`: heads on a few clips of half of the classes, measured on both halves.
 
-use super::super::analyze::print;
 use super::super::train::{cache_folder, copy_clip, count, progress_bar, tell, weight};
 use super::super::{CliError, ModelArguments};
+use super::counted;
 use super::zero_shot::{
     all_decoded, examine, folder_is_there, read_templates, tell_damaged, tell_missing, usual_names,
 };
 use crate::data::sets::{self, DataSet, Layout, Names, Part, Place};
 use crate::eval::base_to_novel::{self, Halves, Report, SeedReport, Stamp};
-use crate::eval::zero_shot::{self, Candidate, Examination, Figure, Preprocessing, Protocol};
-use crate::export::ExportError;
-use crate::files::write_atomic;
+use crate::eval::zero_shot::{self, Candidate, Examination, Fault, Figure, Preprocessing, Protocol};
 use crate::model::head::HeadConfig;
 use crate::session::{ModelSource, Session};
 use crate::train::features::Source;
 use crate::train::losses::Lambdas;
-use crate::train::stage2::{self, Settings};
+use crate::train::stage2::{self, Report as Training, Settings};
 use clap::Args;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct BaseToNovelArgs {
@@ -121,20 +119,28 @@ pub(super) fn run(args: &BaseToNovelArgs) -> Result<(), CliError> {
     for seed in 1..=args.seeds {
         let out = args.out.join(format!("seed-{seed}"));
         let clips = base_to_novel::shots(&train, args.shots, seed);
-        let trained_on = clips.clips.len();
         let source = Source::Files(clips);
-        let settings = settings(args, &session, &protocol, seed, &source);
-        copy_clip(folder, &out)?;
-        eprintln!("seed {seed}: a head on {trained_on} clips of {} classes", train.classes.len());
-        let bar = progress_bar(trained_on, "clips");
         let cache = args.cache.clone().or_else(cache_folder).unwrap_or_else(|| args.out.join("features"));
-        stage2::train(&settings, &mut session, &source, &cache, &out, &mut |report| tell(&bar, report))?;
+        let bar = progress_bar(source.clips(), "clips");
+        let mut told = |report: Training<'_>| tell(&bar, report);
+        let features = stage2::features(&source, &session, args.frames, &cache, &mut told)?;
+        let trained_on = features.len();
+        let (clips, classes) = (counted(trained_on, "clip"), train.classes.len());
+        bar.suspend(|| eprintln!("seed {seed}: a head on {clips} of {classes} classes"));
+        let settings = settings(args, &session, &protocol, seed, &source, trained_on);
+        copy_clip(folder, &out)?;
+        stage2::train(&settings, &mut session, &features, &out, &mut told)?;
         bar.finish_and_clear();
+        let skipped: Vec<Fault> = features
+            .skipped()
+            .iter()
+            .map(|(path, why)| Fault { clip: zero_shot::shown(path, &args.root), error: why.clone() })
+            .collect();
         let mut trained = Session::load(&ModelSource::Folder(out), &device, &|_, _| ())
             .map_err(|e| CliError::Engine(e.to_string()))?;
         candidates.push(Candidate::of(&mut trained, &data, &protocol).map_err(CliError::Engine)?);
         heads.push(trained.info.identity.clone());
-        seeds.push((seed, trained_on));
+        seeds.push((seed, trained_on, skipped));
     }
     candidates.push(Candidate::vanilla(&mut session, &data, &protocol).map_err(CliError::Engine)?);
 
@@ -148,26 +154,16 @@ pub(super) fn run(args: &BaseToNovelArgs) -> Result<(), CliError> {
 
     let reached = |candidate| base_to_novel::reached(&data, &answers, candidate).map_err(CliError::Engine);
     let seeds = seeds
-        .iter()
+        .into_iter()
         .enumerate()
-        .map(|(i, (seed, trained_on))| {
-            Ok(SeedReport { seed: *seed, trained_on: *trained_on, halves: reached(i)? })
+        .map(|(i, (seed, trained_on, skipped))| {
+            Ok(SeedReport { seed, trained_on, skipped, halves: reached(i)? })
         })
         .collect::<Result<Vec<_>, CliError>>()?;
     let model = &session.info;
     let report = Report {
         dataset: args.dataset.word().to_owned(),
-        protocol: Stamp {
-            frames: stamp.frames,
-            views: stamp.views,
-            preprocess: stamp.preprocess,
-            templates_digest: stamp.templates_digest,
-            classes_digest: stamp.classes_digest,
-            clips_digest: stamp.clips_digest,
-            negatives: stamp.negatives,
-            shots: args.shots,
-            epochs: args.epochs,
-        },
+        protocol: Stamp { conditions: stamp.conditions, shots: args.shots, epochs: args.epochs },
         model: zero_shot::Measured {
             name: model.name.clone(),
             digest: session.model().clip_digest.clone(),
@@ -190,7 +186,7 @@ pub(super) fn run(args: &BaseToNovelArgs) -> Result<(), CliError> {
         seeds,
     };
     tell_damaged(&report.damaged);
-    write(args, &report)?;
+    super::write(args.json.as_deref(), &report, &table(&report))?;
     all_decoded(report.undecodable.len(), data.clips.len())
 }
 
@@ -204,21 +200,22 @@ fn head(args: &BaseToNovelArgs, session: &Session) -> HeadConfig {
     }
 }
 
-/// The recipe of `train head` on files, with as many clips a step as there are where they are few.
+/// The recipe of `train head` on files, with as many `clips` a step as can be read where they are few.
 fn settings(
     args: &BaseToNovelArgs,
     session: &Session,
     protocol: &Protocol,
     seed: u64,
     source: &Source,
+    clips: usize,
 ) -> Settings {
     let model = session.model();
-    let clips = source.clips();
     Settings {
-        name: format!("{} on {} shots of {}", model.name, args.shots, args.dataset.word()),
+        name: format!("{} on {} of {}", model.name, counted(args.shots, "shot"), args.dataset.word()),
         model: model.clip_digest.clone(),
         data: format!(
-            "{clips} clips of {}, the base classes; digest {}",
+            "{} of {}, the base classes; digest {}",
+            counted(clips, "clip"),
             args.root.display(),
             source.digest()
         ),
@@ -236,42 +233,28 @@ fn settings(
     }
 }
 
-fn write(args: &BaseToNovelArgs, report: &Report) -> Result<(), CliError> {
-    let mut json = serde_json::to_vec_pretty(report).map_err(|e| CliError::Engine(e.to_string()))?;
-    json.push(b'\n');
-    let fail = |path: &Path, source| ExportError::Write { path: path.to_owned(), source };
-    match &args.json {
-        Some(path) if path.as_os_str() == "-" => print(&json)?,
-        path => {
-            print(table(report).as_bytes())?;
-            if let Some(path) = path {
-                write_atomic(path, &json).map_err(|e| fail(path, e))?;
-            }
-        }
-    }
-    Ok(())
-}
-
 fn table(report: &Report) -> String {
-    let p = &report.protocol;
+    let (p, conditions) = (&report.protocol, &report.protocol.conditions);
     let mut text = format!(
-        "{}, base to novel: {} shots of each of {} base classes, {} novel classes; {} frames, {} views\n{} (digest {}), {} epochs, alpha {}, on {}\n",
+        "{}, base to novel: {} of each of {} base classes, {} novel classes; {}, {}\n{} (digest {}), {}, alpha {}, on {}\n",
         report.dataset,
-        p.shots,
+        counted(p.shots, "shot"),
         report.halves[0].classes.len(),
         report.halves[1].classes.len(),
-        p.frames,
-        p.views,
+        counted(conditions.frames, "frame"),
+        counted(conditions.views, "view"),
         report.model.name,
         report.model.digest,
-        p.epochs,
+        counted(p.epochs, "epoch"),
         report.model.alpha,
         report.device
     );
     for (half, name) in report.halves.iter().zip(["base", "novel"]) {
         text += &format!(
-            "{name}: {} clips, {} missing, {} undecodable\n",
-            half.clips, half.missing, half.undecodable
+            "{name}: {}, {} missing, {} undecodable\n",
+            counted(half.clips, "clip"),
+            half.missing,
+            half.undecodable
         );
     }
     text += &format!("\n{:<16} {:>12} {:>12} {:>14}\n", "", "base", "novel", "harmonic mean");

@@ -2,19 +2,21 @@
 
 use super::super::analyze::{print, run_notes};
 use super::super::{CliError, ModelArguments, train};
+use super::counted;
 use crate::data::sets::{self, DataSet, Layout, Names, Part, Place};
 use crate::eval::compare::{self, Difference};
 use crate::eval::zero_shot::{
     self, Answers, Candidate, Confusion, Examination, Fault, Figure, Of, Preprocessing, Protocol, Report,
-    Right, SplitReport, Stamp, Told,
+    Right, SplitReport, Told,
 };
-use crate::export::{ExportError, confusion};
-use crate::files::{read_whole, write_atomic};
+use crate::export::confusion;
+use crate::files::read_whole;
 use crate::prompt::Templates;
 use crate::session::Session;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -58,7 +60,7 @@ pub(super) struct ZeroShotArgs {
     /// data set's own lists; repeated, a split each
     #[arg(long, value_name = "FILE", requires = "labels")]
     list: Vec<PathBuf>,
-    /// For k600, the word in the column split of the clips that are tested [default: the only one beside train]
+    /// For k400 and k600, the word in the column split of the clips that are tested [default: the only one beside train]
     #[arg(long, value_name = "WORD")]
     subset: Option<String>,
     /// Write the report as JSON; - is the standard output
@@ -95,6 +97,13 @@ pub(super) fn run(args: &ZeroShotArgs) -> Result<(), CliError> {
     }
     let templates = args.templates.as_deref().map(read_templates).transpose()?;
     let data = data(args)?;
+    let classes = data.splits.iter().flat_map(|split| &split.classes).collect::<BTreeSet<_>>().len();
+    if args.confusion.is_some() && classes > confusion::MOST_CLASSES {
+        return Err(CliError::Usage(format!(
+            "--confusion draws at most {} classes, and there are {classes}",
+            confusion::MOST_CLASSES
+        )));
+    }
     let (device, info) = crate::device::open(args.model.device, None)?;
     let mut session = Session::load(&args.model.source(), &device, &|_, _| ())
         .map_err(|e| CliError::Engine(e.to_string()))?;
@@ -124,7 +133,11 @@ pub(super) fn run(args: &ZeroShotArgs) -> Result<(), CliError> {
     let of = Of { dataset: args.dataset.word(), stamp, model: &model, device: &info.name, root };
     let (report, matrix) = zero_shot::report(of, &data, &answers, &undecodable).map_err(CliError::Engine)?;
     tell_damaged(&report.damaged);
-    write(args, &report, &matrix)?;
+    super::write(args.json.as_deref(), &report, &table(&report, &matrix))?;
+    if let Some(path) = &args.confusion {
+        confusion::write(&matrix.classes, &matrix.counts, &caption(&report), path)?;
+        eprintln!("The confusion matrix is in {}", path.display());
+    }
     all_decoded(report.undecodable.len(), data.clips.len())
 }
 
@@ -132,7 +145,8 @@ pub(super) fn run(args: &ZeroShotArgs) -> Result<(), CliError> {
 pub(super) fn tell_damaged(damaged: &[Fault]) {
     const NAMED: usize = 10;
     if !damaged.is_empty() {
-        eprintln!("note: {} clips were looked at as far as they go:", damaged.len());
+        let were = if damaged.len() == 1 { "was" } else { "were" };
+        eprintln!("note: {} {were} looked at as far as they go:", counted(damaged.len(), "clip"));
         damaged.iter().take(NAMED).for_each(|fault| eprintln!("  {}: {}", fault.clip, fault.error));
         if damaged.len() > NAMED {
             eprintln!("  … and the others that the JSON names");
@@ -278,9 +292,9 @@ pub(super) fn tell_missing(data: &DataSet) -> Result<(), CliError> {
 
 pub(super) fn read_templates(path: &Path) -> Result<Templates, CliError> {
     let fail = |why: String| CliError::Missing(format!("cannot read {}: {why}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let templates: Templates = serde_json::from_str(text)
+    let bytes = read_whole(path).map_err(|e| fail(e.to_string()))?;
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+    let templates: Templates = serde_json::from_slice(text)
         .map_err(|e| fail(format!("{{\"positive\": [..], \"negative\": [..]}} is expected; {e}")))?;
     let mut all = templates.positive.iter().chain(&templates.negative);
     if let Some(fixed) = all.find(|template| !template.contains("{}")) {
@@ -364,30 +378,10 @@ fn json_line(value: &impl Serialize) -> std::io::Result<Vec<u8>> {
     Ok(json)
 }
 
-fn write(args: &ZeroShotArgs, report: &Report, matrix: &Confusion) -> Result<(), CliError> {
-    let mut json = serde_json::to_vec_pretty(report).map_err(|e| CliError::Engine(e.to_string()))?;
-    json.push(b'\n');
-    match &args.json {
-        Some(path) if path.as_os_str() == "-" => print(&json)?,
-        Some(path) => {
-            print(table(report, matrix).as_bytes())?;
-            write_atomic(path, &json).map_err(|source| ExportError::Write { path: path.clone(), source })?;
-        }
-        None => print(table(report, matrix).as_bytes())?,
-    }
-    if let Some(path) = &args.confusion {
-        confusion::write(&matrix.classes, &matrix.counts, &caption(report), path)?;
-        eprintln!("The confusion matrix is in {}", path.display());
-    }
-    Ok(())
-}
-
 /// What the figures are of, in lines.
 fn caption(report: &Report) -> Vec<String> {
-    let Stamp { frames, views, negatives, ref splits, .. } = report.protocol;
-    let p = &report.protocol;
-    let numbers: Vec<String> = splits.iter().map(usize::to_string).collect();
-    let views = if views == 1 { "1 view".to_owned() } else { format!("{views} views") };
+    let p = &report.protocol.conditions;
+    let numbers: Vec<String> = report.protocol.splits.iter().map(usize::to_string).collect();
     vec![
         format!("{}, split {}, zero-shot", report.dataset, numbers.join(", ")),
         format!(
@@ -395,11 +389,13 @@ fn caption(report: &Report) -> Vec<String> {
             report.model.name,
             report.model.head,
             report.model.digest,
-            if negatives { format!("on (alpha {})", report.model.alpha) } else { "off".to_owned() },
+            if p.negatives { format!("on (alpha {})", report.model.alpha) } else { "off".to_owned() },
             report.device
         ),
         format!(
-            "{frames} frames, {views}, {} preprocessing; templates {}, classes {}, clips {}",
+            "{}, {}, {} preprocessing; templates {}, classes {}, clips {}",
+            counted(p.frames, "frame"),
+            counted(p.views, "view"),
             format!("{:?}", p.preprocess).to_lowercase(),
             p.templates_digest,
             p.classes_digest,
@@ -419,12 +415,11 @@ fn table(report: &Report, matrix: &Confusion) -> String {
     }
     let figure = |f: Figure| format!("{:.1} ± {:.1}%", f.mean, f.std);
     text += &format!(
-        "\ntop-1 {}, top-5 {}; vanilla CLIP top-1 {} (mean ± population standard deviation over {} split{})\n",
+        "\ntop-1 {}, top-5 {}; vanilla CLIP top-1 {} (mean ± population standard deviation over {})\n",
         figure(report.top1),
         figure(report.top5),
         figure(report.vanilla_top1),
-        report.splits.len(),
-        if report.splits.len() == 1 { "" } else { "s" }
+        counted(report.splits.len(), "split")
     );
     let (_, less) = compare::difference((&report.splits, Right::Vanilla), (&report.splits, Right::Top1));
     text += &format!(
@@ -499,9 +494,12 @@ fn points(d: &Difference) -> String {
 
 fn read_report(path: &Path) -> Result<Report, CliError> {
     let fail = |why: String| CliError::Missing(format!("cannot read {}: {why}", path.display()));
-    let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
+    let bytes = read_whole(path).map_err(|e| fail(e.to_string()))?;
     let report: Report = serde_json::from_slice(&bytes)
         .map_err(|e| fail(format!("it is no report of eval zero-shot --json ({e})")))?;
+    if report.splits.is_empty() {
+        return Err(fail("it has no splits, so there is nothing to compare".to_owned()));
+    }
     match report.splits.iter().all(SplitReport::is_whole)
         && report.splits.len() == report.protocol.splits.len()
     {

@@ -142,9 +142,12 @@ fn subset(rows: &[Row], named: Option<&str>) -> Result<String, SetError> {
     let tested: Vec<&str> = all.iter().copied().filter(|word| *word != "train").collect();
     match tested[..] {
         [only] => Ok(only.to_owned()),
-        _ => Err(SetError::Layout(format!(
-            "the rows have the splits {}; say with --subset which is tested",
-            list()
+        [] => Err(SetError::Layout(
+            "every row of the CSV files has the split train; the file of the clips that are tested is missing, or name a split with --subset".to_owned(),
+        )),
+        [first, ..] => Err(SetError::Layout(format!(
+            "the CSV files have more than one split beside train: {}; choose the one that is tested, such as --subset {first}",
+            tested.join(", ")
         ))),
     }
 }
@@ -199,6 +202,11 @@ mod tests {
         files(root, &[("annotations/validate.csv", &format!("{header}\nother,z,1,2,val\n"))]);
         assert!(message(&all, 1).contains("--subset"));
         assert_eq!(super::read(&Place { subset: Some("test"), ..all }, &[1]).unwrap()[0], splits[0]);
+        // Both files of Kinetics-400 are handed out together.
+        let why = message(&k400, 1);
+        assert!(why.contains("beside train: test, val; ") && why.contains("such as --subset test"), "{why}");
+        let chosen = super::read(&Place { subset: Some("test"), ..k400 }, &[1]).unwrap();
+        assert_eq!(chosen[0].clips.clips.len(), 3);
         files(root, &[("annotations/validate.csv", &format!("{header}\nother,z,soon,2,val\n"))]);
         assert!(message(&all, 1).contains("line 2"));
         assert!(message(&place(Layout::K600, &root.join("splits")), 1).contains("no CSV"));

@@ -6,7 +6,7 @@ use std::path::Path;
 /// The whole file.
 pub fn read(path: &Path) -> Result<String, SetError> {
     let fail = |reason: String| SetError::Read { path: path.to_owned(), reason };
-    let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
+    let bytes = crate::files::read_whole(path).map_err(|e| fail(e.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| fail("it is not UTF-8 text".to_owned()))?;
     Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
 }
