@@ -16,7 +16,7 @@ use egui::{Key, Modifiers, RichText};
 pub const SPEEDS: [f64; 10] = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0];
 
 /// The list of keys, for the help page.
-pub const LIST: [(&str, &str); 28] = [
+pub const LIST: [(&str, &str); 29] = [
     ("Space", "play, pause"),
     (", .", "one frame back, forward"),
     ("← →", "5 s back, forward (with Shift 1 s)"),
