@@ -56,6 +56,7 @@ fn panes_menu(ui: &mut Ui, s: &State, panes: &Panes, out: &mut Vec<Intent>) {
     let window = lesson_panel::room(ui.ctx(), s);
     let menu = ui.menu_button("Panes", |ui| {
         ui.set_min_width(200.0);
+        ui.set_max_width(200.0);
         for pane in Pane::ALL.into_iter().filter(|p| *p != Pane::Stage) {
             let mut open = panes.is_open(pane, window);
             ui.horizontal(|ui| {
