@@ -2,6 +2,7 @@
 //! so a prompt edit is as cheap as it looks.
 
 mod matrix;
+pub mod negation;
 mod what_if;
 
 pub use matrix::{Kept, Matrix};

@@ -1,10 +1,12 @@
-//! What-ifs say what the edit itself gives: a prompt left out, a class left out, and a class added, each beside the scores of
-//! the set that was really edited.
+//! What-ifs say what the edit itself gives: a prompt left out, a class left out, a class added, and the ways of the negation bench,
+//! each beside the scores of the set that was really edited.
 
 use burn::tensor::Device;
 use motionlens::prompt::{Class, PromptSet, Templates};
 use motionlens::score::{ClassEmbedding, Scores, left_out, normalise, score, with_class, without_class};
 use motionlens::session::{ModelSource, Session};
+use motionlens::ui::edit::{History, PromptEdit, Side};
+use motionlens::ui::negation::{denied, texts, ways};
 
 const TOLERANCE: f64 = 1e-6;
 const ALPHA: f32 = 0.5;
@@ -156,4 +158,77 @@ fn a_large_set_leaves_out_only_where_a_person_has_written() {
     // The same class in a small set is looked at again.
     set.classes.truncate(3);
     assert!(bench.classes(&set).iter().all(|c| c.without.is_some()));
+}
+
+#[test]
+fn the_ways_of_the_negation_bench_are_the_edits_themselves() {
+    let mut bench = Bench::new();
+    let set = set();
+    let before = bench.scores(&set);
+    let (mut moved, mut subtracted) = (0, 0);
+    for (c, class) in set.classes.iter().enumerate() {
+        // Another motion, itself, and words that the model does not know.
+        for idea in ["moving up", class.name.as_str(), "juggling knives"] {
+            let tried = bench.classes(&texts(&set, class, idea));
+            let really = |edit| {
+                let mut history = History::new(set.clone());
+                history.edit(&edit);
+                history.present().prompts.clone()
+            };
+            let negative = bench.scores(&really(PromptEdit::AddPrompt(c, Side::Negative, idea.into())));
+            let not = bench.scores(&really(PromptEdit::AddPrompt(c, Side::Positive, denied(idea))));
+            for (v, (scores, _)) in before.iter().enumerate() {
+                let of = |lambda| ways(&bench.videos[v], &tried, (c, scores), true, lambda).expect("ways");
+                let [own, with_negative, with_not, nothing] = of(0.0);
+                let real = |all: &[(Scores, Vec<ClassEmbedding>)]| all[v].0.clone();
+                for (what, way, real) in [
+                    ("as it is", own, scores.clone()),
+                    ("negative", with_negative, real(&negative)),
+                    ("not", with_not, real(&not)),
+                    ("λ = 0", nothing, scores.clone()),
+                ] {
+                    let (told, really) = (way.outcome, &real.classes[c]);
+                    let what = format!("{what}, {} and {idea}", class.name);
+                    let same = |told: Option<f64>, real: Option<f32>| {
+                        assert_eq!(told.is_some(), real.is_some(), "{what}");
+                        let apart = told.zip(real).map_or(0.0, |(a, b)| (a - f64::from(b)).abs());
+                        assert!(apart <= TOLERANCE, "{what}: {told:?} {real:?}");
+                    };
+                    same(Some(told.p), Some(really.p));
+                    same(told.margin, really.margin);
+                    same(told.yes, really.yes);
+                    same(told.own.positive, really.s_pos);
+                    same(told.own.negative, really.s_neg);
+                    let rank = real.classes.iter().filter(|other| other.p > really.p).count() + 1;
+                    assert_eq!(told.rank, really.logit.map(|_| rank), "{what}");
+                    moved += usize::from((told.p - own.outcome.p).abs() > 1e-3);
+                }
+                // What is subtracted is farther from the idea, and never as near to the class as it is.
+                let ([own, .., less], [.., more]) = (of(0.5), of(1.5));
+                if let Some(([[plus, minus], [less_plus, less_minus]], [_, more_minus])) =
+                    own.with.zip(less.with).map(<[_; 2]>::from).zip(more.with)
+                {
+                    assert!((plus - 1.0).abs() < TOLERANCE && less_plus <= plus + TOLERANCE);
+                    assert!(less_minus <= minus + TOLERANCE && more_minus <= less_minus + TOLERANCE);
+                    subtracted += usize::from(more_minus < minus - 0.1);
+                }
+            }
+        }
+    }
+    assert!(moved > 20 && subtracted > 10, "{moved} {subtracted}");
+}
+
+#[test]
+fn without_negatives_a_negative_more_is_nothing() {
+    let mut bench = Bench::new();
+    let set = set();
+    let scores = bench.scores(&set);
+    let tried = bench.classes(&texts(&set, &set.classes[1], "moving up"));
+    let [own, negative, not, _] = ways(&bench.videos[0], &tried, (1, &scores[0].0), false, 0.5).unwrap();
+    assert_eq!(own.outcome, negative.outcome);
+    assert_ne!(own.outcome, not.outcome);
+    assert_eq!((own.outcome.own.negative, own.outcome.yes), (None, None));
+    // What does not belong together says nothing.
+    assert_eq!(ways(&bench.videos[0], &tried[..2], (1, &scores[0].0), true, 0.5), None);
+    assert_eq!(ways(&bench.videos[0], &tried, (99, &scores[0].0), true, 0.5), None);
 }

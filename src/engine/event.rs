@@ -117,6 +117,8 @@ pub enum Event {
         set: Arc<PromptSet>,
         model: String,
         classes: Result<Arc<Vec<ClassEmbedding>>, String>,
+        /// On its prompts; none where there are no text sides.
+        notes: Arc<Vec<PromptNote>>,
     },
     /// An answer has been scored under a new revision of the prompts, or because it is watched now.
     Scored(Scored),

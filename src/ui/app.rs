@@ -26,6 +26,7 @@ use super::lens::Lens;
 use super::lesson::Lesson;
 use super::look::View;
 use super::messages::{Kind, Messages};
+use super::negation::Negation;
 use super::panes::Panes;
 use super::pictures::Pictures;
 use super::prompt_log::PromptLog;
@@ -148,6 +149,7 @@ impl App {
             texts: None,
             log: PromptLog::default(),
             trial: Trial::default(),
+            negation: Negation::default(),
             import: None,
             misplaced: None,
             exporting: None,
@@ -390,6 +392,7 @@ impl App {
             Intent::ReturnTo(state) => self.return_to(state),
             Intent::Watch(class) => s.log.watched = class,
             Intent::Try(name) => self.try_class(name),
+            Intent::Negate(asked) => s.negation.asked = asked.within(),
             Intent::Import(names) => self.import(names),
 
             Intent::Shelve(path) => self.desk.find_clips(path),
@@ -582,8 +585,10 @@ impl App {
                     record.take(&swept, s.playback.position);
                 }
             }
-            Event::Tried { set, model, classes } => {
-                if !s.take_other_texts(&set, &model, &classes) {
+            Event::Tried { set, model, classes, notes } => {
+                if s.negation.is_of(&set) {
+                    s.negation.take(set, model, classes, notes);
+                } else if !s.take_other_texts(&set, &model, &classes) {
                     s.trial.take(&set, model, classes);
                 }
             }
@@ -652,6 +657,7 @@ impl App {
             self.arrange_experiment();
         }
         self.poll_compare(ctx, now);
+        self.ask_negation();
         self.ask_when_changed(now);
         self.keep_sweeping(now);
         self.ask_shelf();

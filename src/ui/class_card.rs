@@ -16,7 +16,7 @@ use egui::{Align, Id, Layout, Sense, Ui, WidgetInfo, vec2};
 /// A button without a frame.
 pub const SMALL: egui::Vec2 = vec2(18.0, 18.0);
 /// From here on the text model hardly tells the negative from the positive prompts.
-const ALIKE: f32 = 0.95;
+pub const ALIKE: f32 = 0.95;
 
 /// Draws the card. Gives its height, and whether it is open.
 pub fn show(

@@ -9,6 +9,7 @@ use super::lanes::Lanes;
 use super::learning::Turn;
 use super::lens::Lens;
 use super::look::View;
+use super::negation::Negated;
 use super::panes::Pane;
 use super::probes::{Brush, PatchAt};
 use super::scope::Scope;
@@ -105,6 +106,8 @@ pub enum Intent {
     Watch(Option<String>),
     /// Where would a class of this name land? Empty: no question.
     Try(String),
+    /// What the negation bench is about.
+    Negate(Negated),
     /// What is to become of the names that were read; `None`: nothing.
     Import(Option<Names>),
 
@@ -222,6 +225,9 @@ mod tests {
         ] {
             assert_eq!(format!("{:?}", serde_json::from_str::<Intent>(json).unwrap()), intent);
         }
+        let negated: Intent = serde_json::from_str(r#"{"negate":{"class":"hop","idea":"run"}}"#).unwrap();
+        let (class, idea) = (Some("hop".to_owned()), "run".to_owned());
+        assert_eq!(negated, Intent::Negate(Negated { class, idea, ..Negated::default() }));
         let lanes: Intent = serde_json::from_str(r#"{"lanes":{"measure":"margin","hop":0.5}}"#).unwrap();
         let half = Lanes { measure: Measure::Margin, hop: Some(0.5), ..Lanes::default() };
         assert_eq!(lanes, Intent::Lanes(half));

@@ -5,6 +5,7 @@ use super::easel::Draw;
 use super::intent::{Dialog, Intent};
 use super::lens::Lens;
 use super::look::{Arrangement, View};
+use super::panes::Pane;
 use super::state::State;
 use super::{field, theme};
 use crate::video::Pts;
@@ -15,7 +16,7 @@ use egui::{Key, Modifiers, RichText};
 pub const SPEEDS: [f64; 10] = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0];
 
 /// The list of keys, for the help page.
-pub const LIST: [(&str, &str); 27] = [
+pub const LIST: [(&str, &str); 28] = [
     ("Space", "play, pause"),
     (", .", "one frame back, forward"),
     ("← →", "5 s back, forward (with Shift 1 s)"),
@@ -36,6 +37,7 @@ pub const LIST: [(&str, &str); 27] = [
     ("R", "reset what is altered: frames as filmed, model as trained"),
     ("Esc", "let go of the patch that was clicked, of the prompt on the stage, and of the brush"),
     ("D", "draw a motion (Esc: back to the clip; Ctrl+Z: the path before; Ctrl+S: save it as a clip)"),
+    ("N", "negation bench: what a class is not, said in three ways"),
     ("P", "pin the scores as the baseline"),
     ("S", "picture of the stage"),
     ("F", "full screen"),
@@ -108,6 +110,7 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
         }
         on(Modifiers::NONE, Key::D, Intent::Draw(Draw::Begin));
         on(Modifiers::NONE, Key::R, Intent::ResetAltered);
+        on(Modifiers::NONE, Key::N, Intent::Pane(Pane::Negation, true));
         on(Modifiers::NONE, Key::P, Intent::Pin);
         on(Modifiers::NONE, Key::F1, Intent::Help(!s.help));
         on(shift, Key::V, Intent::SetView(View { layer: next_layer(s.view.layer, -1), ..s.view }));

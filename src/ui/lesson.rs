@@ -384,6 +384,7 @@ fn within(intent: Intent, folder: &Path) -> Result<Intent, String> {
         | Intent::SortByScore(_)
         | Intent::Watch(_)
         | Intent::Try(_)
+        | Intent::Negate(_)
         | Intent::Draw(_)
         | Intent::Pane(..) => Ok(intent),
         _ => Err("a lesson may look and alter, but not read or write files, change the model, or act for the person".to_owned()),

@@ -44,6 +44,8 @@ pub mod lesson;
 pub mod lesson_panel;
 pub mod look;
 pub mod messages;
+pub mod negation;
+pub mod negation_pane;
 pub mod overlay;
 pub mod panes;
 pub mod patch;

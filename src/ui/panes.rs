@@ -8,8 +8,8 @@ use super::intent::Intent;
 use super::pictures::Pictures;
 use super::state::State;
 use super::{
-    compare_pane, draw_pane, filmstrip, history_pane, inspector, lanes, lesson_panel, patch, shelf_pane,
-    stage, surgery, theme,
+    compare_pane, draw_pane, filmstrip, history_pane, inspector, lanes, lesson_panel, negation_pane, patch,
+    shelf_pane, stage, surgery, theme,
 };
 use egui::{Color32, Rect, Style, Ui, Visuals, WidgetText};
 use egui_tiles::{Behavior, Container, SimplificationOptions, Tabs, Tile, TileId, Tiles, Tree, UiResponse};
@@ -26,6 +26,7 @@ pub enum Pane {
     Surgery,
     Patch,
     Compare,
+    Negation,
     History,
     Lanes,
     Filmstrip,
@@ -41,13 +42,14 @@ enum Place {
 }
 
 impl Pane {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Stage,
         Self::Inspector,
         Self::Draw,
         Self::Surgery,
         Self::Patch,
         Self::Compare,
+        Self::Negation,
         Self::History,
         Self::Lanes,
         Self::Filmstrip,
@@ -62,6 +64,7 @@ impl Pane {
             Self::Surgery => "Surgery",
             Self::Patch => "Patch",
             Self::Compare => "Compare",
+            Self::Negation => "Negation",
             Self::Inspector => "Inspector",
             Self::History => "History",
             Self::Lanes => "Lanes",
@@ -83,6 +86,7 @@ impl Pane {
             }
             Self::Patch => "What the patch that was clicked is like, and what its motion attends to",
             Self::Compare => "Another clip, model or prompt set beside what is on the stage",
+            Self::Negation => "What a class is not, said in three ways side by side (N)",
             Self::Inspector => "Facts about clip, model and device",
             Self::Lanes => "Scores, motion and gates over the whole video",
             Self::Shelf => "Many clips against the prompts at once",
@@ -92,9 +96,13 @@ impl Pane {
     fn place(self) -> Place {
         match self {
             Self::Stage => Place::Centre,
-            Self::Inspector | Self::Draw | Self::Surgery | Self::Patch | Self::Compare | Self::History => {
-                Place::Right
-            }
+            Self::Inspector
+            | Self::Draw
+            | Self::Surgery
+            | Self::Patch
+            | Self::Compare
+            | Self::Negation
+            | Self::History => Place::Right,
             Self::Lanes | Self::Filmstrip | Self::Shelf => Place::Below,
         }
     }
@@ -106,6 +114,8 @@ impl Pane {
             (Self::Shelf, _) => false,
             // Opens with the drawing.
             (Self::Draw, _) => false,
+            // Opened by who has a question for it.
+            (Self::Negation, _) => false,
             (_, Place::Centre) => true,
             (_, Place::Right) => window.x >= 1100.0,
             (_, Place::Below) => window.y >= 700.0,
@@ -258,6 +268,7 @@ impl Behavior<Pane> for Drawing<'_> {
                     Pane::Surgery => surgery::show(ui, s, out),
                     Pane::Patch => patch::show(ui, s, out),
                     Pane::Compare => compare_pane::show(ui, s, out),
+                    Pane::Negation => negation_pane::show(ui, s, out),
                     Pane::Inspector => inspector::show(ui, s),
                     Pane::Lanes => lanes::show(ui, s, out),
                     Pane::Shelf => shelf_pane::show(ui, s, out),

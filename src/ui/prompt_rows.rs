@@ -281,7 +281,7 @@ fn adds((now, without): (Effect, Effect)) -> (String, String) {
 }
 
 /// A mark for a note, and the note in words.
-fn about(n: &PromptNote, s: &State) -> (&'static str, String) {
+pub fn about(n: &PromptNote, s: &State) -> (&'static str, String) {
     let mut tips = Vec::new();
     if !n.unknown.is_empty() {
         let words: Vec<&str> = n.unknown.iter().filter_map(|r| n.text.get(r.clone())).collect();

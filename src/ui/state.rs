@@ -16,6 +16,7 @@ use super::lens::Lens;
 use super::lesson::Lesson;
 use super::look::{self, Moment, View};
 use super::messages::Messages;
+use super::negation::Negation;
 use super::probes::Probes;
 use super::prompt_log::PromptLog;
 use super::record::Record;
@@ -238,6 +239,8 @@ pub struct State {
     pub log: PromptLog,
     /// A class that is tried out beside the set.
     pub trial: Trial,
+    /// What the negation bench is about.
+    pub negation: Negation,
     /// Names that wait to be taken over.
     pub import: Option<Import>,
     /// An experiment that waits for its clip.

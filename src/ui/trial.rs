@@ -39,7 +39,10 @@ impl Trial {
         model: String,
         classes: Result<Arc<Vec<ClassEmbedding>>, String>,
     ) {
-        if let Some(class) = set.classes.first() {
+        // Of another name it answers what is not asked any more.
+        if let [class] = set.classes.as_slice()
+            && class.name == self.name
+        {
             let first = |list: Arc<Vec<ClassEmbedding>>| list.first().cloned().unwrap_or_default();
             self.found = Some((class.name.clone(), model, classes.map(first)));
         }

@@ -8,6 +8,7 @@ mod support;
 mod lanes;
 mod lessons;
 mod live;
+mod negation;
 mod panels;
 mod panes;
 mod pictures;

@@ -11,7 +11,9 @@ use motionlens::data::world::Manner;
 use motionlens::ui::compare::Side;
 use motionlens::ui::easel::Draw;
 use motionlens::ui::intent::Intent;
+use motionlens::ui::learning::{Learning, Turn};
 use motionlens::ui::look::View;
+use motionlens::ui::negation::Negated;
 use motionlens::ui::panes::Pane;
 use motionlens::ui::shelf::Place;
 use motionlens::ui::state::State;
@@ -67,6 +69,12 @@ fn every_view_looks_as_the_readme_shows_it() {
     pictures.take(&mut h, "compare");
     apply(&mut h, Intent::Compare(None));
 
+    apply(&mut h, Intent::Pane(Pane::Negation, true));
+    apply(&mut h, Intent::Negate(Negated { idea: "moving right".into(), ..Negated::default() }));
+    wait(&mut h, "the ways", |s| s.negation.found.is_some());
+    pictures.take(&mut h, "negation");
+    apply(&mut h, Intent::Negate(Negated::default()));
+
     apply(&mut h, Intent::Draw(Draw::Begin));
     let track = Ready::Circle.track();
     let mover = Object { shape: Shape::Cross, colour: 3 };
@@ -81,6 +89,20 @@ fn every_view_looks_as_the_readme_shows_it() {
     apply(&mut h, Intent::Seek(third));
     apply(&mut h, Intent::Pane(Pane::Lanes, true));
     pictures.take(&mut h, "drawing");
+    apply(&mut h, Intent::Draw(Draw::Done));
+    wait(&mut h, "the clip again", scored);
+
+    let place = h.state().state().lessons.iter().position(|l| l.title.contains("negative prompt")).unwrap();
+    apply(&mut h, Intent::Learn(Some(place)));
+    wait(&mut h, "the first step", |s| s.learning.as_ref().is_some_and(Learning::is_through) && scored(s));
+    apply(&mut h, Intent::Lesson(Turn::Next));
+    wait(&mut h, "the question", |s| s.learning.as_ref().is_some_and(|l| l.asks().is_some()));
+    settled(&mut h);
+    apply(&mut h, Intent::Pause);
+    apply(&mut h, Intent::Seek(middle));
+    wait(&mut h, "the frame", |s| !s.playback.seeking && s.work.is_none());
+    settled(&mut h);
+    pictures.take(&mut h, "lesson");
     pictures.judge();
 }
 

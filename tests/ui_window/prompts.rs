@@ -118,7 +118,7 @@ fn a_class_is_tried_out_and_added() {
     let tried = |h: &mut Window, name: &str, counts: bool| {
         let classes = Ok(Arc::new(vec![ClassEmbedding { counts, ..class(name, 0.6, &[0.3]) }]));
         let set = Arc::new(PromptSet::from_names([name]));
-        h.state_mut().on_event(Event::Tried { set, model: "small".into(), classes });
+        h.state_mut().on_event(Event::Tried { set, model: "small".into(), classes, notes: Arc::default() });
         h.run();
     };
     tried(&mut h, "ho", true);

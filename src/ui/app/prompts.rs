@@ -70,11 +70,21 @@ impl App {
         self.ask_trial();
     }
 
-    /// Asks for the text sides of the class that is tried out and of the prompts that are compared with.
+    /// Asks for the texts of the negation bench where they are others than the ones that it has asked for.
+    pub(super) fn ask_negation(&mut self) {
+        let wanted = self.state.negation_texts();
+        if wanted.as_ref() != self.state.negation.wanted.as_deref() {
+            self.state.negation.wanted = wanted.map(Arc::new);
+            self.ask_trial();
+        }
+    }
+
+    /// Asks for the text sides of the class that is tried out, of the negation bench, and of the prompts that are compared with.
     pub(super) fn ask_trial(&self) {
         let s = &self.state;
         let other = s.compare.as_ref().and_then(Compare::waits_for_texts);
-        let sets: Vec<_> = s.trial.set(s.prompts()).into_iter().chain(other).collect();
+        let sets: Vec<_> =
+            s.trial.set(s.prompts()).into_iter().chain(s.negation.wanted.clone()).chain(other).collect();
         if let (Some(engine), false) = (&self.engine, sets.is_empty()) {
             engine.try_prompts(sets);
         }

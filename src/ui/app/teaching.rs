@@ -11,6 +11,7 @@ use crate::ui::lanes::Lanes;
 use crate::ui::learning::{Learning, Turn};
 use crate::ui::lesson::Lesson;
 use crate::ui::look::View;
+use crate::ui::negation::Negated;
 use crate::ui::panes::Panes;
 use crate::ui::scope::Scope;
 use crate::video::Pts;
@@ -35,6 +36,7 @@ pub(super) struct Before {
     crop: Crop,
     lanes: Lanes,
     gate_worth: bool,
+    negated: Negated,
     drawn: Drawing,
     scope: Scope,
     range: (Option<Pts>, Option<Pts>),
@@ -84,6 +86,7 @@ impl App {
             crop: s.crop,
             lanes: s.lanes.clone(),
             gate_worth: s.gate_worth,
+            negated: s.negation.asked.clone(),
             drawn: self.drawn_last.clone(),
             scope: s.scope,
             range: s.range,
@@ -110,6 +113,7 @@ impl App {
         s.sort_by_score = before.sort_by_score;
         (s.order, s.surgery, s.crop) = (before.order, before.surgery, before.crop);
         (s.lanes, s.gate_worth) = (before.lanes, before.gate_worth);
+        s.negation.asked = before.negated;
         match before.former {
             Some(former) => self.give_back(former),
             None => {
