@@ -258,7 +258,8 @@ fn table(ui: &mut Ui, ways: Option<&[Way; 4]>, classes: usize) {
             cells(ui);
         });
     };
-    ui.scope(|ui| {
+    // Beside a lesson there is no room for four numbers.
+    egui::ScrollArea::horizontal().id_salt("ways").show(ui, |ui| {
         line(ui, "", "", &mut |ui| {
             for (short, _, tip) in COLUMNS {
                 let text = RichText::new(short).font(theme::small()).color(theme::of(ui).accent);

@@ -53,7 +53,7 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
         let halves: Vec<(Rect, Whose)> = rects.into_iter().zip(pair).collect();
         let pointed = halves.iter().find_map(|(r, whose)| whose.pointed(ui, s, *r));
         for (r, whose) in halves {
-            picture_of(ui, s, pictures, out, r, (layer, whose), None, pointed);
+            picture_of(ui, s, pictures, out, Pane { rect: r, layer, whose, from: None, pointed });
         }
         return rect;
     }
@@ -477,23 +477,25 @@ fn pane(
     from: Option<f32>,
 ) {
     let pointed = Whose::Shown.pointed(ui, s, rect);
-    picture_of(ui, s, pictures, out, rect, (layer, Whose::Shown), from, pointed);
+    picture_of(ui, s, pictures, out, Pane { rect, layer, whose: Whose::Shown, from, pointed });
 }
 
-/// Draws the picture with its map, and over it the truth where it is wanted. `pointed`: the place that the pointer is at, here or in
-/// the picture beside it ([`Whose::pointed`]).
-#[expect(clippy::too_many_arguments, reason = "a picture is whose, what, where and how much of it")]
-fn picture_of(
-    ui: &mut Ui,
-    s: &State,
-    pictures: &mut Pictures,
-    out: &mut Vec<Intent>,
+/// A picture is what of whom, where, and how much of it.
+#[derive(Clone, Copy)]
+struct Pane {
     rect: Rect,
-    (layer, whose): (Layer, Whose),
+    layer: Layer,
+    whose: Whose,
+    /// The map only right of this x.
     from: Option<f32>,
+    /// The place that the pointer is at, here or in the picture beside it ([`Whose::pointed`]).
     pointed: Option<Pos2>,
-) {
-    map_over(ui, s, pictures, out, rect, (layer, whose), from, pointed);
+}
+
+/// Draws the picture with its map, and over it the truth where it is wanted.
+fn picture_of(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>, pane: Pane) {
+    let Pane { rect, layer, whose, .. } = pane;
+    map_over(ui, s, pictures, out, pane);
     if whose == Whose::Shown {
         let frame = whose.frame(s, rect);
         crop::grips(ui, s, (s.lens.picture(frame), frame), layer.name(), out);
@@ -508,39 +510,27 @@ fn picture_of(
 }
 
 /// The picture with its map and its caption.
-#[expect(clippy::too_many_arguments, reason = "a picture is whose, what, where and how much of it")]
-fn map_over(
-    ui: &mut Ui,
-    s: &State,
-    pictures: &mut Pictures,
-    out: &mut Vec<Intent>,
-    rect: Rect,
-    (layer, whose): (Layer, Whose),
-    from: Option<f32>,
-    pointed: Option<Pos2>,
-) {
+fn map_over(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>, pane: Pane) {
+    let Pane { rect, layer, whose, .. } = pane;
     let frame = whose.frame(s, rect);
     let picture = s.lens.picture(frame);
     let hand = look_closer(ui, s, frame, (layer, whose), out);
-    layer_of(ui, s, pictures, out, rect, (layer, whose), from, pointed, &hand);
+    layer_of(ui, s, pictures, out, pane, &hand);
     if whose == Whose::Shown {
         draw_pane::on_stage(ui, s, &hand, picture, frame, out);
     }
 }
 
 /// The picture with its map and caption; `hand` is what a person does on it.
-#[expect(clippy::too_many_arguments, reason = "a picture is whose, what, where and how much of it")]
 fn layer_of(
     ui: &mut Ui,
     s: &State,
     pictures: &mut Pictures,
     out: &mut Vec<Intent>,
-    rect: Rect,
-    (layer, whose): (Layer, Whose),
-    from: Option<f32>,
-    pointed: Option<Pos2>,
+    pane: Pane,
     hand: &egui::Response,
 ) {
+    let Pane { rect, layer, whose, from, pointed } = pane;
     let frame = whose.frame(s, rect);
     let picture = s.lens.picture(frame);
     let painter = ui.painter_at(frame);

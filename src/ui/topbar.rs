@@ -60,11 +60,23 @@ fn panes_menu(ui: &mut Ui, s: &State, panes: &Panes, out: &mut Vec<Intent>) {
     let window = lesson_panel::room(ui.ctx(), s);
     let menu = ui.menu_button("Panes", |ui| {
         ui.set_min_width(200.0);
+        ui.set_max_width(200.0);
         for pane in Pane::ALL.into_iter().filter(|p| *p != Pane::Stage) {
             let mut open = panes.is_open(pane, window);
-            if ui.checkbox(&mut open, pane.title()).on_hover_text(pane.tip()).changed() {
-                out.push(Intent::Pane(pane, open));
-            }
+            ui.horizontal(|ui| {
+                if ui.checkbox(&mut open, pane.title()).on_hover_text(pane.tip()).changed() {
+                    out.push(Intent::Pane(pane, open));
+                }
+                if open {
+                    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                        let show = ui.small_button("Show").on_hover_text("In front of the panes beside it");
+                        if show.accessible_name(format!("Show {}", pane.title())).clicked() {
+                            out.push(Intent::Pane(pane, true));
+                            ui.close();
+                        }
+                    });
+                }
+            });
         }
         ui.separator();
         if ui.button("As at first").on_hover_text("Every pane where it was at first").clicked() {
