@@ -20,8 +20,9 @@ test: packages cargo ## Install what is missing and run every check and test
 	cargo test --release
 	@.ci/second-driver
 
-soak: packages cargo ## Long runs: 500 random sequences of what a person can do, against the real engine
+soak: packages cargo ## Long runs: 500 random sequences of what a person can do, against the real engine; 500 mutated answers of a hub
 	MOTIONLENS_SOAK=500 cargo test --release --test ui_window soak -- --nocapture
+	MOTIONLENS_SOAK=500 cargo test --release --test hub mutated -- --nocapture
 
 pictures: packages cargo ## Take the README's pictures anew, into assets/pictures
 	MOTIONLENS_PICTURES=write cargo test --release --test ui_window pictures

@@ -101,6 +101,39 @@ pub struct ConfigFile {
     pub vision_config_dict: Option<VisionFields>,
 }
 
+impl ConfigFile {
+    fn text(&self) -> TextFields {
+        self.text_config_dict.as_ref().or(self.text_config.as_ref()).cloned().unwrap_or_default()
+    }
+
+    fn vision(&self) -> VisionFields {
+        self.vision_config_dict.as_ref().or(self.vision_config.as_ref()).cloned().unwrap_or_default()
+    }
+
+    /// That it is of a CLIP as OpenAI's, as far as that can be told without the tensors.
+    ///
+    /// # Errors
+    /// It is of another architecture, or of another activation function; in words.
+    pub fn check(&self) -> Result<(), String> {
+        if !["", "clip"].contains(&self.model_type.as_str()) {
+            let kind: String = self.model_type.chars().take(40).collect();
+            return Err(format!(
+                "model_type is {kind:?}, which is not a CLIP of this layout; that has model_type \"clip\", as OpenAI's"
+            ));
+        }
+        let (text, vision) = (self.text().hidden_act, self.vision().hidden_act);
+        for (name, act) in [("text_config", text), ("vision_config", vision)] {
+            if let Some(other) = act.filter(|act| act != "quick_gelu") {
+                let other: String = other.chars().take(40).collect();
+                return Err(format!(
+                    "{name}.hidden_act is {other:?}; only quick_gelu, as OpenAI's, is supported"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
 fn clip() -> String {
     "clip".to_owned()
 }
@@ -154,21 +187,14 @@ impl ClipConfig {
     /// Joins the file's fields with the tensors' sizes. Fields that the tensors fix must agree where they are
     /// given; the others default to the B/32 values (METHOD §1). The error names the field.
     pub fn resolve(file: &ConfigFile, sizes: &TensorSizes) -> Result<Self, String> {
-        let text = file.text_config_dict.as_ref().or(file.text_config.as_ref()).cloned().unwrap_or_default();
-        let vision =
-            file.vision_config_dict.as_ref().or(file.vision_config.as_ref()).cloned().unwrap_or_default();
+        let (text, vision) = (file.text(), file.vision());
         let same = |name: &str, given: Option<usize>, found: usize| match given {
             Some(g) if g != found => {
                 Err(format!("config.json says {name} = {g}, but the tensors have {found}"))
             }
             _ => Ok(found),
         };
-        let act = |name: &str, given: &Option<String>| match given.as_deref() {
-            None | Some("quick_gelu") => Ok(()),
-            Some(other) => Err(format!("{name}.hidden_act is \"{other}\"; only quick_gelu is supported")),
-        };
-        act("text_config", &text.hidden_act)?;
-        act("vision_config", &vision.hidden_act)?;
+        file.check()?;
         same("vision_config.num_channels", vision.num_channels, 3)?;
 
         let patches = sizes.vision_positions.saturating_sub(1);

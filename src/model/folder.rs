@@ -5,7 +5,8 @@ use super::config::{ClipConfig, ConfigFile};
 use super::dense::Reading;
 use super::head::{HeadConfig, MotionHead};
 use super::towers::Towers;
-use super::weights::{Weights, WeightsError, load_clip};
+use super::weights::{ShardIndex, Weights, WeightsError, load_clip};
+use crate::files::read_whole;
 use crate::prompt::Templates;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -15,6 +16,8 @@ use std::path::Path;
 /// Names of the files of a model folder.
 pub const CONFIG: &str = "config.json";
 pub const WEIGHTS: &str = "model.safetensors";
+/// In place of [`WEIGHTS`], where they are in several files: which tensor is in which.
+pub const INDEX: &str = "model.safetensors.index.json";
 pub const TOKENIZER: &str = "tokenizer.json";
 pub const PREPROCESSOR: &str = "preprocessor_config.json";
 pub const HEAD_WEIGHTS: &str = "motion_head.safetensors";
@@ -31,6 +34,11 @@ pub enum ModelError {
         "{folder} has no {file}; a model folder holds config.json, model.safetensors and tokenizer.json, as Hugging Face lays out a CLIP"
     )]
     Missing { folder: String, file: &'static str },
+    #[error(
+        "{folder} has no model.safetensors, only {file}: a pickle, which can run any program when it is opened and is never \
+         read. Save the model anew with transformers, save_pretrained(folder, safe_serialization=True)"
+    )]
+    Pickle { folder: String, file: &'static str },
     #[error("cannot read {file} of {folder}: {reason}")]
     Read { folder: String, file: &'static str, reason: String },
     #[error(transparent)]
@@ -128,6 +136,16 @@ impl Default for Normalisation {
     }
 }
 
+/// Names of the files that the weights of a folder are in, as its [`INDEX`] says.
+///
+/// # Errors
+/// There is no index, or it is none; in words.
+pub fn shards(folder: &Path) -> Result<Vec<String>, String> {
+    let bytes = read_whole(&folder.join(INDEX)).map_err(|e| e.to_string())?;
+    let index = ShardIndex::from_bytes(&bytes)?;
+    Ok(index.files().into_iter().map(str::to_owned).collect())
+}
+
 /// The files of a model, not yet understood.
 pub struct ModelFiles {
     /// The folder's path, or "the embedded model".
@@ -206,7 +224,25 @@ impl ModelFiles {
         let name = |file: &str| folder.join(file).display().to_string();
         let config = required(CONFIG)?;
         let tokenizer = required(TOKENIZER)?;
-        let weights = Weights::from_bytes(&name(WEIGHTS), required(WEIGHTS)?);
+        let weights = match (optional(WEIGHTS)?, optional(INDEX)?) {
+            (Some(whole), _) => Weights::from_bytes(&name(WEIGHTS), whole),
+            (None, Some(index)) => {
+                let index = ShardIndex::from_bytes(&index).map_err(|reason| ModelError::Read {
+                    folder: place.clone(),
+                    file: INDEX,
+                    reason,
+                })?;
+                let read = |file: &str| std::fs::read(folder.join(file)).map_err(|e| format!("{file}: {e}"));
+                Weights::from_shards(&name(INDEX), &index, read)?
+            }
+            (None, None) => {
+                let pickle = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
+                return Err(match pickle.into_iter().find(|file| folder.join(file).exists()) {
+                    Some(file) => ModelError::Pickle { folder: place, file },
+                    None => ModelError::Missing { folder: place, file: WEIGHTS },
+                });
+            }
+        };
         let head = match (optional(CARD)?, optional(HEAD_WEIGHTS)?) {
             (Some(card), Some(head)) => Some((card, Weights::from_bytes(&name(HEAD_WEIGHTS), head))),
             (None, None) => None,
@@ -232,6 +268,7 @@ impl ModelFiles {
             |file: &'static str, reason: String| ModelError::Read { folder: place.clone(), file, reason };
         let file: ConfigFile =
             serde_json::from_slice(&self.config).map_err(|e| read(CONFIG, e.to_string()))?;
+        file.check().map_err(|reason| read(CONFIG, reason))?;
         let normalisation: Normalisation = match &self.preprocessor {
             Some(bytes) => serde_json::from_slice(bytes).map_err(|e| read(PREPROCESSOR, e.to_string()))?,
             None => Normalisation::default(),

@@ -12,6 +12,7 @@ use burn::store::{
 use burn::tensor::{DType, Device, TensorData};
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,39 @@ pub enum Precision {
     F16,
 }
 
+/// `model.safetensors.index.json`: in which file each tensor is.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ShardIndex {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl ShardIndex {
+    /// Reads the JSON. No name of a file leads out of the index's folder.
+    ///
+    /// # Errors
+    /// It is no index, or it names what is no safetensors file beside it; in words.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        const MOST: usize = 1000;
+        let index: Self = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+        let plain = |file: &&str| {
+            !file.contains(['/', '\\', ':']) && !file.starts_with('.') && file.ends_with(".safetensors")
+        };
+        let files = index.files();
+        match files.iter().find(|file| !plain(file)) {
+            Some(odd) => Err(format!("it names {odd:?}, which is no safetensors file beside it")),
+            None if files.is_empty() => Err("it names no file".to_owned()),
+            None if files.len() > MOST => Err(format!("it names {} files", files.len())),
+            None => Ok(index),
+        }
+    }
+
+    /// The files, each once, by name.
+    pub fn files(&self) -> Vec<&str> {
+        let files: std::collections::BTreeSet<&str> = self.weight_map.values().map(String::as_str).collect();
+        files.into_iter().collect()
+    }
+}
+
 /// A safetensors file held in memory, checked tensor by tensor. `path` is only for messages.
 pub struct Weights {
     path: PathBuf,
@@ -54,7 +88,39 @@ impl Weights {
         Self { path: name.into(), bytes }
     }
 
-    /// The raw file, for digests.
+    /// Weights in several files, as an index says which tensor is in which; `read` gives the content of a file of
+    /// [`ShardIndex::files`]. `name` is for messages.
+    ///
+    /// # Errors
+    /// A file cannot be read, or files and index do not agree about a tensor.
+    pub fn from_shards(
+        name: &str,
+        index: &ShardIndex,
+        mut read: impl FnMut(&str) -> Result<Vec<u8>, String>,
+    ) -> Result<Self, WeightsError> {
+        let refuse = |reason: String| WeightsError::Format { path: name.into(), reason };
+        let files = index.files();
+        let contents = files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>().map_err(refuse)?;
+        let mut tensors = BTreeMap::new();
+        for (file, content) in files.iter().zip(&contents) {
+            let shard = SafeTensors::deserialize(content).map_err(|e| refuse(format!("{file}: {e}")))?;
+            for (tensor, view) in shard.tensors() {
+                if index.weight_map.get(&tensor).map(String::as_str) != Some(*file) {
+                    return Err(refuse(format!("{file} has tensor {tensor}, and the index does not say so")));
+                }
+                tensors.insert(tensor, view);
+            }
+        }
+        if let Some((tensor, file)) =
+            index.weight_map.iter().find(|(tensor, _)| !tensors.contains_key(*tensor))
+        {
+            return Err(refuse(format!("tensor {tensor} is not in {file}, where the index says it is")));
+        }
+        let bytes = safetensors::serialize(tensors, None).map_err(|e| refuse(e.to_string()))?;
+        Ok(Self { path: name.into(), bytes })
+    }
+
+    /// The raw file, for digests; of several files, the one that they come to.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }

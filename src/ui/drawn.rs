@@ -52,13 +52,13 @@ impl State {
                 clock(of.start),
                 clock(of.end)
             );
-            (text, theme::WARN)
+            (text, theme::ON_STAGE.warn)
         } else if self.is_of_another_drawing(answer) {
-            ("map of the drawing before its last change".to_owned(), theme::WARN)
+            ("map of the drawing before its last change".to_owned(), theme::ON_STAGE.warn)
         } else if moment.exact {
-            ("map of this frame".to_owned(), theme::GOOD)
+            ("map of this frame".to_owned(), theme::ON_STAGE.good)
         } else {
-            (format!("map of {}", clock(moment.pts)), theme::WARN)
+            (format!("map of {}", clock(moment.pts)), theme::ON_STAGE.warn)
         };
         Some(Drawn {
             maps: Cow::Borrowed(&answer.evidence.maps),
@@ -82,8 +82,10 @@ impl State {
         }
         let place = self.moment_at(original, &self.playback)?.t;
         let Some(given) = shown.frames.get(place).copied() else { return Some(drawn) };
-        let words =
-            (format!("map of {}, frame {} of the altered order", clock(given), place + 1), theme::GOOD);
+        let words = (
+            format!("map of {}, frame {} of the altered order", clock(given), place + 1),
+            theme::ON_STAGE.good,
+        );
         Some(Drawn { t: place, given: Some(given), full: true, words, ..drawn })
     }
 
@@ -105,18 +107,23 @@ impl State {
                 crop: shown.answer.crop,
                 seen: false,
                 full: false,
-                words: ("not looked at here yet".to_owned(), theme::WARN),
+                words: ("not looked at here yet".to_owned(), theme::ON_STAGE.warn),
                 given: None,
                 moment: None,
             });
         };
         let words = match (at.place, &at.to) {
-            (Place::Own, _) => ("map of this frame, from the span around it".to_owned(), theme::GOOD),
+            (Place::Own, _) => {
+                ("map of this frame, from the span around it".to_owned(), theme::ON_STAGE.good)
+            }
             (Place::Between, Some(to)) => {
                 let (a, b) = (at.from.pts.min(to.pts), at.from.pts.max(to.pts));
-                (format!("interpolated between the maps of {} and {}", clock(a), clock(b)), theme::GOOD)
+                (
+                    format!("interpolated between the maps of {} and {}", clock(a), clock(b)),
+                    theme::ON_STAGE.good,
+                )
             }
-            _ => (format!("map of {}, the nearest of the grid", clock(at.from.pts)), theme::WARN),
+            _ => (format!("map of {}, the nearest of the grid", clock(at.from.pts)), theme::ON_STAGE.warn),
         };
         Some(Drawn {
             maps: Cow::Owned(at.maps()),

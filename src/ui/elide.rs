@@ -94,7 +94,7 @@ mod tests {
         let cut = |text, n| fit_inner(text, "moving left", at_most(n)).into_owned();
         assert_eq!(cut("a video of moving left", 30), "a video of moving left");
         assert_eq!(cut("a video of moving left", 18), "a video of moving…");
-        assert_eq!(cut("moving left in a video", 18), "movin… in a video");
+        assert_eq!(cut("moving left in a video", 18), "moving… in a video");
         assert_eq!(cut("moving left", 5), "movi…");
         assert_eq!(cut("a video of moving left", 6), "a v…ft", "no room for the rest alone");
         assert_eq!(cut("something else", 6), "som…se");

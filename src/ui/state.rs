@@ -452,7 +452,6 @@ pub fn parse_clock(text: &str) -> Option<Pts> {
 mod tests {
     use super::*;
     use crate::model::Surgery;
-    use crate::video::SourceId;
     use crate::video::clip::{ClipSpec, Span};
 
     #[test]

@@ -34,7 +34,10 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     egui::ScrollArea::vertical().id_salt("surgery").auto_shrink([false, false]).show(ui, |ui| {
         weak(ui, "Nothing here is retrained: it shows what a part is worth to this model on this clip.");
         if s.model.as_ref().is_some_and(|m| !m.head_trained) {
-            ui.add(egui::Label::new(RichText::new(UNTRAINED).font(theme::small()).color(theme::WARN)).wrap());
+            ui.add(
+                egui::Label::new(RichText::new(UNTRAINED).font(theme::small()).color(theme::of(ui).warn))
+                    .wrap(),
+            );
         }
         time(ui, s, out);
         let mut surgery = s.surgery.clone();
@@ -50,11 +53,11 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
 
 fn heading(ui: &mut Ui, text: &str) {
     ui.add_space(6.0);
-    ui.label(RichText::new(text).strong().color(theme::STRONG));
+    ui.label(RichText::new(text).strong().color(theme::of(ui).strong));
 }
 
 fn weak(ui: &mut Ui, text: &str) {
-    ui.add(egui::Label::new(RichText::new(text).font(theme::small()).color(theme::WEAK)).wrap());
+    ui.add(egui::Label::new(RichText::new(text).font(theme::small()).color(theme::of(ui).weak)).wrap());
 }
 
 fn time(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {

@@ -115,9 +115,9 @@ fn idle(s: &State) -> [Option<&'static str>; 2] {
 fn look(ui: &mut Ui, s: &State, v: &mut View) {
     let [palette, scaled] = idle(s);
     let head = |ui: &mut Ui, text: &str, idle: Option<&str>| {
-        ui.label(RichText::new(text).font(theme::small()).color(theme::ACCENT));
+        ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).accent));
         if let Some(why) = idle {
-            let why = RichText::new(why).font(theme::small()).color(theme::WEAK);
+            let why = RichText::new(why).font(theme::small()).color(theme::of(ui).weak);
             ui.add(egui::Label::new(why).wrap());
         }
     };
@@ -152,7 +152,7 @@ fn map(ui: &mut Ui, s: &State, v: &mut View) {
     let layers = on_show(s);
     let any = layers.iter().any(|layer| *layer != Layer::Input);
     let none = "The picture alone: choose a layer to lay a map over it";
-    let label = ui.label(RichText::new("Opacity").color(theme::WEAK));
+    let label = ui.label(RichText::new("Opacity").color(theme::of(ui).weak));
     let slider = egui::Slider::new(&mut v.opacity, 0.0..=1.0).show_value(false);
     let slider = ui.add_enabled(any, slider).labelled_by(label.id).on_disabled_hover_text(none);
     slider.on_hover_text("How strongly the map covers the picture");
@@ -201,7 +201,7 @@ fn map(ui: &mut Ui, s: &State, v: &mut View) {
 /// What is too little to be painted. `can`, or why there is nothing to cut.
 fn threshold(ui: &mut Ui, s: &State, v: &mut View, can: Result<(), &str>) {
     room_for_slider(ui);
-    let label = ui.label(RichText::new("Threshold").color(theme::WEAK));
+    let label = ui.label(RichText::new("Threshold").color(theme::of(ui).weak));
     let now = v.threshold;
     let slider = egui::Slider::new(&mut v.threshold, 0.0..=1.0).step_by(0.01).show_value(false);
     let slider = ui.add_enabled(can.is_ok(), slider).labelled_by(label.id);

@@ -1,0 +1,149 @@
+//! Answers of the hub that are mutated at random: never a panic, never a hang, nothing outside the cache, and no file in it that
+//! is not what its name says. `make test` tries a sample of them, `make soak` 500; `MOTIONLENS_SOAK` is their number, and each is
+//! its seed.
+
+use super::hub_server::*;
+use super::library::{Bench, short};
+use motionlens::model::HubError;
+use motionlens::model::hub::Patience;
+use rand::{Rng, SeedableRng, seq::IndexedRandom};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+
+/// Every place of a JSON value.
+fn places(value: &Value, at: String, out: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => map.iter().for_each(|(k, v)| places(v, format!("{at}/{k}"), out)),
+        Value::Array(list) => list.iter().enumerate().for_each(|(i, v)| places(v, format!("{at}/{i}"), out)),
+        _ => {}
+    }
+    out.push(at);
+}
+
+fn odd(rng: &mut ChaCha8Rng) -> Value {
+    let odd = [
+        Value::Null,
+        json!(-1),
+        json!(0),
+        json!(1e300),
+        json!(u64::MAX),
+        json!(""),
+        json!("../../../../tmp/x"),
+        json!("/etc/passwd"),
+        json!("model.safetensors"),
+        json!("config.json"),
+        json!("0".repeat(40)),
+        json!("F".repeat(64)),
+        json!("a\u{0}b\r\nlocation: x"),
+        json!("x".repeat(100_000)),
+        json!([]),
+        json!({}),
+        json!([[[[[[[[]]]]]]]]),
+        json!(true),
+        json!("model-00001-of-00001.safetensors"),
+        json!("siglip"),
+    ];
+    odd.choose(rng).unwrap().clone()
+}
+
+fn mutated(info: &Value, rng: &mut ChaCha8Rng) -> Vec<u8> {
+    let mut info = info.clone();
+    for _ in 0..rng.random_range(1..4) {
+        let mut all = Vec::new();
+        places(&info, String::new(), &mut all);
+        let at = all.choose(rng).unwrap();
+        let new = odd(rng);
+        if let Some(value) = info.pointer_mut(at) {
+            match (rng.random_range(0..4), value) {
+                (0, Value::Object(map)) => map.clear(),
+                (1, Value::Array(list)) if !list.is_empty() => {
+                    let again = list[rng.random_range(0..list.len())].clone();
+                    list.push(again);
+                }
+                (_, value) => *value = new,
+            }
+        }
+    }
+    let mut bytes = info.to_string().into_bytes();
+    match rng.random_range(0..5) {
+        0 => bytes.truncate(rng.random_range(0..bytes.len())),
+        1 => {
+            for _ in 0..rng.random_range(1..5) {
+                let at = rng.random_range(0..bytes.len());
+                bytes[at] = rng.random();
+            }
+        }
+        _ => {}
+    }
+    bytes
+}
+
+/// Every file below a folder.
+fn below(folder: &Path, out: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { below(&path, out) } else { out.push(path) }
+    }
+}
+
+#[test]
+fn mutated_answers_never_panic_hang_or_leave_a_wrong_file() {
+    let answers: u64 = std::env::var("MOTIONLENS_SOAK").ok().and_then(|n| n.parse().ok()).unwrap_or(40);
+    let files = tiny_clip();
+    let rights: Vec<Vec<u8>> = files.values().cloned().collect();
+    let mut whole = 0;
+    for seed in 0..answers {
+        let bench = Bench::new(files.clone());
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let fault = match rng.random_range(0..8) {
+            0 => Fault::Cut { after: rng.random_range(0..3_000_000), times: rng.random_range(1..5) },
+            1 => Fault::Altered,
+            2 => {
+                let code = *[100, 204, 206, 301, 304, 400, 401, 403, 404, 416, 429, 500, 503]
+                    .choose(&mut rng)
+                    .unwrap();
+                Fault::Status { code, times: rng.random_range(1..5), questions: rng.random() }
+            }
+            _ => Fault::Info(mutated(&bench.server.info(), &mut rng)),
+        };
+        bench.server.fault(fault.clone());
+        let patience = Patience { answer: Duration::from_secs(2), ..short() };
+        let hub = bench.hub.clone().with_patience(patience);
+        let done = hub
+            .look(&ID.parse().unwrap(), &|| false)
+            .and_then(|plan| hub.fetch(&plan, &|| false, &mut |_| ()));
+        match &done {
+            Ok(model) => {
+                whole += 1;
+                assert!(model.folder.starts_with(bench.dir.path()), "seed {seed}");
+                for (name, path) in
+                    ["config.json", "tokenizer.json", "model.safetensors"].map(|n| (n, model.folder.join(n)))
+                {
+                    if path.exists() {
+                        assert!(
+                            rights.contains(&std::fs::read(&path).unwrap()),
+                            "seed {seed}, {name}: {fault:?}"
+                        );
+                    }
+                }
+            }
+            Err(error) => {
+                let text = error.to_string();
+                assert!(!text.is_empty() && text.len() < 2000, "seed {seed}: {text}");
+                assert!(!matches!(error, HubError::Cancelled), "seed {seed}");
+            }
+        }
+        let mut all = Vec::new();
+        below(bench.dir.path(), &mut all);
+        for path in all.iter().filter(|p| p.parent().is_some_and(|p| p.ends_with("blobs"))) {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let content = std::fs::read(path).unwrap();
+            let right =
+                name == sha256(&content) || name == git_sha1(&content) || name.ends_with(".incomplete");
+            assert!(right, "seed {seed}: {name}");
+        }
+    }
+    assert!(whole > 0, "some mutations do no harm");
+}
