@@ -11,7 +11,7 @@ use super::{
     compare_pane, draw_pane, filmstrip, history_pane, inspector, lanes, lesson_panel, negation_pane, patch,
     shelf_pane, stage, surgery, theme,
 };
-use egui::{Color32, Rect, Style, Ui, Visuals, WidgetText};
+use egui::{Color32, Rect, Response, Style, Ui, Visuals, WidgetText};
 use egui_tiles::{Behavior, Container, SimplificationOptions, Tabs, Tile, TileId, Tiles, Tree, UiResponse};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
@@ -129,6 +129,9 @@ pub struct Panes {
     tree: Tree<Pane>,
     /// The panes that a person has opened or closed.
     chosen: BTreeMap<Pane, bool>,
+    /// The tab that has just come to the front: it is scrolled to where it can be seen.
+    #[serde(skip)]
+    raised: Option<TileId>,
 }
 
 impl Default for Panes {
@@ -151,7 +154,11 @@ impl Default for Panes {
                 }
             }
         }
-        Self { tree: Tree::new(egui::Id::unique("panes"), root, tiles), chosen: BTreeMap::new() }
+        Self {
+            tree: Tree::new(egui::Id::unique("panes"), root, tiles),
+            chosen: BTreeMap::new(),
+            raised: None,
+        }
     }
 }
 
@@ -216,6 +223,7 @@ impl Panes {
         if open && let Some(tile) = self.tree.tiles.find_pane(&pane) {
             self.tree.set_visible(tile, true);
             self.tree.make_active(|id, _| id == tile);
+            self.raised = Some(tile);
         }
     }
 
@@ -235,7 +243,8 @@ impl Panes {
             }
         }
         let stage_tile = self.tree.tiles.find_pane(&Pane::Stage);
-        let mut drawing = Drawing { s, pictures, out, stage: None, stage_tile };
+        let raised = self.raised.take();
+        let mut drawing = Drawing { s, pictures, out, stage: None, stage_tile, raised };
         self.tree.ui(&mut drawing, ui);
         drawing.stage
     }
@@ -248,13 +257,14 @@ struct Drawing<'a> {
     out: &'a mut Vec<Intent>,
     stage: Option<(Rect, Rect)>,
     stage_tile: Option<TileId>,
+    raised: Option<TileId>,
 }
 
 impl Behavior<Pane> for Drawing<'_> {
     fn pane_ui(&mut self, ui: &mut Ui, _tile: TileId, pane: &mut Pane) -> UiResponse {
         let (s, pictures, out) = (self.s, &mut *self.pictures, &mut *self.out);
         let rect = ui.max_rect();
-        let colour = if *pane == Pane::Stage { theme::STAGE } else { theme::PANEL };
+        let colour = if *pane == Pane::Stage { theme::of(ui).stage } else { theme::of(ui).panel };
         ui.painter().rect_filled(rect, 0.0, colour);
         ui.set_clip_rect(rect.intersect(ui.clip_rect()));
         match pane {
@@ -281,6 +291,13 @@ impl Behavior<Pane> for Drawing<'_> {
 
     fn tab_title_for_pane(&mut self, pane: &Pane) -> WidgetText {
         pane.title().into()
+    }
+
+    fn on_tab_button(&mut self, _tiles: &mut Tiles<Pane>, tile: TileId, button: Response) -> Response {
+        if self.raised == Some(tile) {
+            button.scroll_to_me(None);
+        }
+        button
     }
 
     fn is_tab_bar_visible(&self, _tile: TileId, tabs: &Tabs) -> bool {
@@ -321,8 +338,8 @@ impl Behavior<Pane> for Drawing<'_> {
         2.0
     }
 
-    fn tab_bar_color(&self, _visuals: &Visuals) -> Color32 {
-        theme::FIELD
+    fn tab_bar_color(&self, visuals: &Visuals) -> Color32 {
+        visuals.extreme_bg_color
     }
 }
 

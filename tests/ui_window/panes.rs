@@ -20,6 +20,21 @@ fn a_pane_is_closed_by_its_button_and_opened_by_the_menu() {
     h.get_by_label("Facts");
 }
 
+#[test]
+fn an_open_pane_behind_others_is_shown_by_the_menu_and_its_tab_can_be_seen() {
+    let mut h = analysed([1280.0, 800.0], false);
+    for pane in ["History", "Inspector"] {
+        h.get_by_label("Panes").click();
+        h.run();
+        h.get_by_label(&format!("Show {pane}")).click();
+        h.run();
+        h.run_steps(20);
+        let close = h.get_by_label(&format!("Close {pane}")).rect();
+        let tab = h.get_by_label(pane).rect();
+        assert!(tab.right() <= close.left() + 1.0 && tab.left() > 1040.0, "{pane}: {tab:?} {close:?}");
+    }
+}
+
 fn wheel(h: &mut Window, at: Pos2, by: f32) {
     h.hover_at(at);
     let (unit, delta) = (MouseWheelUnit::Point, vec2(0.0, by));
