@@ -186,8 +186,9 @@ pub fn help(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
     if !s.help {
         return;
     }
+    let window = ctx.content_rect().size();
     let modal = egui::Modal::new(egui::Id::unique("help")).show(ctx, |ui| {
-        ui.set_width(470.0);
+        ui.set_width((window.x - 60.0).min(620.0));
         ui.horizontal(|ui| {
             ui.label(RichText::new("Keys").strong().size(16.0).color(theme::of(ui).strong));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -205,15 +206,21 @@ pub fn help(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
         });
         ui.label(RichText::new("They rest while you type in a text box.").color(theme::of(ui).weak));
         ui.separator();
-        egui::ScrollArea::vertical().max_height(440.0).show(ui, |ui| {
-            egui::Grid::new("keys").num_columns(2).spacing([18.0, 4.0]).show(ui, |ui| {
+        let height = (window.y - 140.0).clamp(120.0, 480.0);
+        egui::ScrollArea::vertical()
+            .max_height(height)
+            .min_scrolled_height(height)
+            .auto_shrink([false, true])
+            .show(ui, |ui| {
                 for (key, what) in LIST {
-                    ui.label(RichText::new(*key).font(theme::numbers()).color(theme::of(ui).accent));
-                    ui.label(*what);
-                    ui.end_row();
+                    ui.horizontal_top(|ui| {
+                        let key = RichText::new(*key).font(theme::numbers()).color(theme::of(ui).accent);
+                        let keys = ui.label(key).rect.width();
+                        ui.add_space((150.0 - keys).max(0.0));
+                        ui.add(egui::Label::new(*what).wrap());
+                    });
                 }
             });
-        });
     });
     if modal.should_close() {
         out.push(Intent::Help(false));

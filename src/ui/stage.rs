@@ -22,6 +22,8 @@ use egui::{
 };
 use std::sync::Arc;
 
+/// In less height than this the buttons above the picture scroll.
+const LOW: f32 = 320.0;
 /// How much of its opacity a map keeps over a frame that is not its own.
 const DIMMED: f32 = 0.6;
 const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
@@ -35,9 +37,13 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
             ui.set_width(ui.available_width());
             draw_pane::banner(ui, s, out);
             scope::altered_banner(ui, s, out);
-            if !s.presenting {
-                toolbar(ui, s, out);
+            if s.presenting {
+                return;
             }
+            // Where text is large the picture keeps the larger part.
+            let room = if ui.available_height() < LOW { 0.36 * ui.available_height() } else { f32::INFINITY };
+            let scroll = egui::ScrollArea::vertical().id_salt("stage buttons").max_height(room);
+            scroll.auto_shrink([false, true]).show(ui, |ui| toolbar(ui, s, out));
         });
     }
     theme::on_stage(ui);
@@ -580,7 +586,9 @@ fn layer_of(
         }
     }
     let strip = Rect::from_min_max(frame.left_bottom(), frame.right_bottom() + vec2(0.0, caption_height(ui)));
-    let strip = strip.intersect(rect);
+    // Under a very small picture it is wider than that.
+    let width = strip.width().max((250.0 * theme::enlarged(ui)).min(rect.width()));
+    let strip = Rect::from_center_size(strip.center(), vec2(width, strip.height())).intersect(rect);
     let Some((answer, drawn)) = whose.answer(s).zip(whose.drawn(s)) else {
         let problem = s.compare.as_ref().and_then(|c| c.problem.as_deref());
         let text = match layer {

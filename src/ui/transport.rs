@@ -127,7 +127,7 @@ fn short(v: f64) -> String {
 }
 
 fn analysis(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
-    ui.label(RichText::new("Scores of").color(theme::of(ui).weak));
+    ui.add(egui::Label::new(RichText::new("Scores of").color(theme::of(ui).weak)).extend());
     if named(ui.button("In"), "Set in point", "In point at the play head (I)").clicked() {
         out.push(Intent::SetIn);
     }

@@ -2,7 +2,7 @@
 
 use crate::support::{Window, analysed, answer, clip, info, playback, scored};
 use egui::accesskit::Role;
-use egui::{Key, Modifiers, Theme};
+use egui::{Key, Modifiers, Rect, Theme};
 use egui_kittest::kittest::Queryable;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::look::{Arrangement, View};
@@ -168,4 +168,54 @@ fn a_clip_with_a_sound_track_is_said_to_be_silent() {
     h.state_mut().show_playback(Some(clip()), with);
     h.run();
     h.get_by_label("no sound");
+}
+
+/// Whether it lies within the window; what scrolls there is brought into view by the wheel.
+fn reachable(h: &Window, name: &str) -> Result<(), String> {
+    let window = Rect::from_min_size(egui::Pos2::ZERO, h.ctx.content_rect().size()).expand(1.0);
+    let Some(node) = h.query_all_by_label(name).next() else { return Err(format!("{name} is not there")) };
+    let rect = node.rect();
+    if window.contains_rect(rect) {
+        Ok(())
+    } else {
+        Err(format!("{name} is at {rect}, the window is {window}"))
+    }
+}
+
+#[test]
+fn at_twice_the_size_every_main_control_is_within_a_window_of_1280_by_800() {
+    let mut h = analysed([1280.0, 800.0], false);
+    apply(&mut h, Intent::TextSize(200));
+    assert_eq!(h.ctx.content_rect().size(), egui::vec2(640.0, 400.0));
+    let mut wrong = Vec::new();
+    let mut look =
+        |h: &Window, names: &[&str]| wrong.extend(names.iter().filter_map(|n| reachable(h, n).err()));
+    look(&h, &["Open", "Export", "Panes", "View", "Learn", "Help"]);
+    look(&h, &["Load…", "Save…", "Pin", "Name of class 1"]);
+    look(
+        &h,
+        &["Play", "Next frame", "Speed", "Time", "Whole video", "Follow play head", "Length of the span"],
+    );
+    look(&h, &Layer::ALL.map(Layer::name));
+    look(&h, &["Single", "Wipe", "Side by side", "2×2", "Opacity", "Colours", "Scale", "Picture: Motion"]);
+    let picture = h.get_by_label("Picture: Motion").rect();
+    assert!(picture.height() > 60.0, "{picture}");
+    // Every pane opens to something that can be used.
+    for (pane, control) in [
+        (Pane::Surgery, "Reversed"),
+        (Pane::Inspector, "Facts"),
+        (Pane::Compare, "Close Compare"),
+        (Pane::Lanes, "Close Lanes"),
+        (Pane::Filmstrip, "Close Filmstrip"),
+    ] {
+        apply(&mut h, Intent::Pane(pane, true));
+        look(&h, &[control]);
+        apply(&mut h, Intent::Pane(pane, false));
+    }
+    apply(&mut h, Intent::Help(true));
+    look(&h, &["Close", "The first minute"]);
+    apply(&mut h, Intent::Help(false));
+    apply(&mut h, Intent::Present(true));
+    look(&h, &["Most likely: moving left, 72.1%", "Leave presenter mode", "Play", "Picture: Motion"]);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
