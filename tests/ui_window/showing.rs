@@ -170,7 +170,7 @@ fn a_clip_with_a_sound_track_is_said_to_be_silent() {
     h.get_by_label("no sound");
 }
 
-/// Whether it lies within the window; what scrolls there is brought into view by the wheel.
+/// Whether it lies within the window, be it scrolled out of sight there: nothing sticks out at a side.
 fn reachable(h: &Window, name: &str) -> Result<(), String> {
     let window = Rect::from_min_size(egui::Pos2::ZERO, h.ctx.content_rect().size()).expand(1.0);
     let Some(node) = h.query_all_by_label(name).next() else { return Err(format!("{name} is not there")) };
