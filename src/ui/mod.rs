@@ -29,6 +29,7 @@ pub mod field;
 pub mod filmstrip;
 pub mod fonts;
 pub mod gates;
+pub mod hall;
 pub mod history_pane;
 pub mod hold;
 pub mod icon;
