@@ -197,7 +197,7 @@ fn at_twice_the_size_every_main_control_is_within_a_window_of_1280_by_800() {
         &["Play", "Next frame", "Speed", "Time", "Whole video", "Follow play head", "Length of the span"],
     );
     look(&h, &Layer::ALL.map(Layer::name));
-    look(&h, &["Single", "Wipe", "Side by side", "2×2", "Opacity", "Colours", "Scale", "Picture: Motion"]);
+    look(&h, &["Single", "Wipe", "Side by side", "2×2", "Opacity", "Threshold", "Look", "Picture: Motion"]);
     let picture = h.get_by_label("Picture: Motion").rect();
     assert!(picture.height() > 60.0, "{picture}");
     // Every pane opens to something that can be used.
