@@ -477,6 +477,14 @@ mod tests {
     }
 
     #[test]
+    fn two_lanes_have_two_colours_and_a_lane_keeps_its_own() {
+        let slots = lane_slots(&[1, 9, 17, 2]);
+        assert_eq!(slots.iter().collect::<std::collections::HashSet<_>>().len(), 4);
+        assert_eq!((slots[0], lane_slots(&[1])[0]), (1, 1));
+        assert_eq!(lane_slots(&(0..20).collect::<Vec<_>>()).len(), 20);
+    }
+
+    #[test]
     fn ranges_take_constant_and_broken_maps() {
         assert_eq!(Normalise::over(&[2.0, -1.0, f32::NAN, f32::INFINITY]), Normalise { lo: -1.0, hi: 2.0 });
         assert_eq!(Normalise::over(&[]).unit(7.0), 0.5);

@@ -432,6 +432,11 @@ impl App {
                 let now = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
                 ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!now));
             }
+            Intent::Theme(theme) => ctx.set_theme(theme),
+            Intent::TextSize(percent) => {
+                let percent = percent.clamp(*keep::TEXT_SIZES.start(), *keep::TEXT_SIZES.end());
+                ctx.set_zoom_factor(f32::from(percent) / 100.0);
+            }
         }
     }
 
@@ -769,26 +774,26 @@ impl App {
         keys::read(&ctx, s, &mut out);
         let panes = &mut self.panes;
         egui::Panel::top("top bar")
-            .frame(theme::panel_frame())
+            .frame(theme::panel_frame(ui))
             .show(ui, |ui| topbar::show(ui, s, panes, &mut out));
         egui::Panel::bottom("transport")
-            .frame(theme::panel_frame())
+            .frame(theme::panel_frame(ui))
             .show(ui, |ui| transport::show(ui, s, &mut out));
         if s.learning.is_some() {
             egui::Panel::right("lesson")
-                .frame(theme::panel_frame())
+                .frame(theme::panel_frame(ui))
                 .default_size(lesson_panel::WIDTH)
                 .size_range(220.0..=480.0)
                 .show(ui, |ui| lesson_panel::show(ui, s, &mut self.markdown, &mut out));
         }
         let width = ctx.content_rect().width();
         let panel = egui::Panel::left("prompts")
-            .frame(theme::panel_frame())
+            .frame(theme::panel_frame(ui))
             .default_size(s.prompts_width.unwrap_or((width * 0.3).clamp(300.0, 440.0)))
             .size_range(260.0..=(width * 0.45).max(280.0))
             .show(ui, |ui| prompt_panel::show(ui, s, &mut out));
         s.prompts_width = Some(panel.response.rect.width());
-        let central = egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::STAGE));
+        let central = egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::of(ui).stage));
         let drawn = central.show(ui, |ui| panes.show(ui, s, &mut self.pictures, &mut out));
         let (stage, below_buttons) = drawn.inner.unwrap_or((egui::Rect::NOTHING, drawn.response.rect));
         s.stage_rect = stage;

@@ -96,8 +96,8 @@ fn field_window(
     let id = Id::unique(("field", title));
     let modal = egui::Modal::new(Id::unique(title)).show(ctx, |ui| {
         ui.set_width(420.0);
-        ui.label(RichText::new(title).strong().color(theme::STRONG));
-        ui.label(RichText::new(about).font(theme::small()).color(theme::WEAK));
+        ui.label(RichText::new(title).strong().color(theme::of(ui).strong));
+        ui.label(RichText::new(about).font(theme::small()).color(theme::of(ui).weak));
         let edit = egui::TextEdit::singleline(&mut asked.text).id(id);
         let r = ui.add(edit.hint_text(hint).desired_width(f32::INFINITY)).accessible_name(name);
         if r.changed() {
@@ -109,7 +109,9 @@ fn field_window(
         }
         // The room for a problem is there before there is one.
         let problem = asked.problem.as_deref().unwrap_or(" ");
-        ui.add(egui::Label::new(RichText::new(problem).font(theme::small()).color(theme::WARN)).wrap());
+        ui.add(
+            egui::Label::new(RichText::new(problem).font(theme::small()).color(theme::of(ui).warn)).wrap(),
+        );
         ui.horizontal(|ui| {
             if ui.button("Go").clicked() || entered {
                 outcome = Outcome::Entered;

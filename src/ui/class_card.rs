@@ -30,7 +30,7 @@ pub fn show(
     // Remembered from the first time: one class more or less opens and closes no card.
     let open_id = Id::unique(("class open", key));
     let mut open = ui.data_mut(|d| *d.get_temp_mut_or_insert_with(open_id, || few));
-    let drawn = theme::card_frame().show(ui, |ui| {
+    let drawn = theme::card_frame(ui).show(ui, |ui| {
         ui.set_width(ui.available_width());
         // Of the class, not of its place: an open menu goes with it.
         let own = egui::UiBuilder::new().scope_id(Id::unique(("card", key)));
@@ -89,7 +89,8 @@ fn head(
                 select: true,
             };
             let newest = line.newest;
-            let colour = if trouble.iter().any(|t| t.left_out) { theme::WEAK } else { theme::TEXT };
+            let colour =
+                if trouble.iter().any(|t| t.left_out) { theme::of(ui).weak } else { theme::of(ui).text };
             let font = egui::TextStyle::Body.resolve(ui.style());
             let done =
                 line.show(ui, |_, text| LayoutJob::simple_singleline(text.to_owned(), font.clone(), colour));
@@ -168,7 +169,7 @@ fn mark(ui: &mut Ui, class: &str, trouble: &[Trouble]) {
     if trouble.is_empty() {
         return;
     }
-    icon::paint(ui.painter(), Icon::Warning, rect.center(), 13.0, theme::WARN);
+    icon::paint(ui.painter(), Icon::Warning, rect.center(), 13.0, theme::of(ui).warn);
     let text = words(trouble);
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, format!("{class}: {text}")));
     r.on_hover_text(text);
@@ -180,10 +181,10 @@ fn line(ui: &mut Ui, text: &str, trouble: &[Trouble]) {
     if text.is_empty() {
         return;
     }
-    let mut job = LayoutJob::simple_singleline(text.to_owned(), theme::small(), theme::WARN);
+    let mut job = LayoutJob::simple_singleline(text.to_owned(), theme::small(), theme::of(ui).warn);
     job.wrap = egui::text::TextWrapping::truncate_at_width(rect.width());
     let galley = ui.fonts_mut(|f| f.layout_job(job));
-    ui.painter().galley(rect.min, galley, theme::WARN);
+    ui.painter().galley(rect.min, galley, theme::of(ui).warn);
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, text));
     r.on_hover_text(words(trouble));
 }
@@ -208,6 +209,6 @@ fn class_menu(ui: &mut Ui, c: usize, name: &str, movable: bool, out: &mut Vec<In
 pub fn menu(ui: &mut Ui, name: String, items: impl FnOnce(&mut Ui)) {
     let button = egui::Button::new("").min_size(vec2(20.0, 18.0)).frame_when_inactive(false);
     let (menu, _) = egui::containers::menu::MenuButton::from_button(button).ui(ui, items);
-    icon::paint(ui.painter(), Icon::Menu, menu.rect.center(), 12.0, theme::TEXT);
+    icon::paint(ui.painter(), Icon::Menu, menu.rect.center(), 12.0, theme::of(ui).text);
     menu.on_hover_text("Move or remove").accessible_name(name);
 }

@@ -34,7 +34,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             ui.add(egui::Label::new(RichText::new(format!("{name}: {words}")).font(theme::small())).wrap());
         }
         if let Some(problem) = &compare.problem {
-            ui.add(egui::Label::new(RichText::new(problem).font(theme::small()).color(theme::ERROR)).wrap());
+            ui.add(egui::Label::new(RichText::new(problem).font(theme::small()).color(theme::of(ui).error)).wrap());
         }
         time(ui, s, compare, out);
         notes(ui, s, compare);
@@ -52,7 +52,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
 }
 
 fn weak(ui: &mut Ui, text: &str) {
-    ui.add(egui::Label::new(RichText::new(text).font(theme::small()).color(theme::WEAK)).wrap());
+    ui.add(egui::Label::new(RichText::new(text).font(theme::small()).color(theme::of(ui).weak)).wrap());
 }
 
 /// How far B is.
@@ -153,7 +153,7 @@ fn time(ui: &mut Ui, s: &State, compare: &Compare, out: &mut Vec<Intent>) {
         }
         if s.other_head().is_some_and(|head| head.ended) {
             let text = RichText::new("B is over here; its last frame stays").font(theme::small());
-            ui.label(text.color(theme::WARN));
+            ui.label(text.color(theme::of(ui).warn));
         }
     });
 }
@@ -161,7 +161,7 @@ fn time(ui: &mut Ui, s: &State, compare: &Compare, out: &mut Vec<Intent>) {
 /// What the numbers must not be read without.
 fn notes(ui: &mut Ui, s: &State, compare: &Compare) {
     let mut warn = |text: &str| {
-        ui.add(egui::Label::new(RichText::new(text).font(theme::small()).color(theme::WARN)).wrap());
+        ui.add(egui::Label::new(RichText::new(text).font(theme::small()).color(theme::of(ui).warn)).wrap());
     };
     if s.moment && compare.has_maps() {
         warn(
@@ -223,7 +223,7 @@ fn notes(ui: &mut Ui, s: &State, compare: &Compare) {
         ui.label(
             RichText::new("Without the joint adapter other prompts are not scored.")
                 .font(theme::small())
-                .color(theme::WARN),
+                .color(theme::of(ui).warn),
         );
     }
     if s.likens() {

@@ -34,7 +34,7 @@ pub fn choose(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     }
     let mut crop = s.crop;
     super::stage::room_for_slider(ui);
-    let label = ui.label(RichText::new("Crop").color(theme::WEAK));
+    let label = ui.label(RichText::new("Crop").color(theme::of(ui).weak));
     let mut part = crop.part().unwrap_or(0.5);
     let slider = egui::Slider::new(&mut part, 0.0..=1.0).step_by(STEP).show_value(false);
     let slider = ui.add_enabled(crop != Crop::Letterbox, slider).labelled_by(label.id);
@@ -130,7 +130,7 @@ pub fn grips(ui: &Ui, s: &State, (picture, frame): (Rect, Rect), layer: &str, ou
         r.on_hover_text("Drag to move what the model sees along the picture, or use the arrow keys");
     }
     if held {
-        let line = Stroke::new(2.0, theme::ACCENT);
+        let line = Stroke::new(2.0, theme::of(ui).accent);
         ui.painter_at(frame).rect_stroke(square, CornerRadius::ZERO, line, egui::StrokeKind::Inside);
     }
 }

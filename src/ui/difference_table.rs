@@ -75,7 +75,7 @@ pub fn show(
     let mut number: Number =
         ui.data(|d| d.get_temp::<u8>(key)).map_or(Number::P, |n| Number::ALL[usize::from(n) % 4]);
     ui.horizontal(|ui| {
-        ui.label(RichText::new("Change of").font(theme::small()).color(theme::WEAK));
+        ui.label(RichText::new("Change of").font(theme::small()).color(theme::of(ui).weak));
         for n in Number::ALL {
             let button = ui.selectable_label(number == n, n.name()).on_hover_text(n.tip());
             if button.accessible_name(format!("Compare {} ({id})", n.name())).clicked() {
@@ -111,7 +111,7 @@ pub fn show(
     let (head, _) = ui.allocate_exact_size(vec2(width, ROW), Sense::hover());
     for (place, name) in [(1.0, before_name), (2.0, after_name), (3.0, "change")] {
         let at = pos2(x(head.left(), place), head.center().y);
-        ui.painter().text(at, Align2::RIGHT_CENTER, name, theme::small(), theme::WEAK);
+        ui.painter().text(at, Align2::RIGHT_CENTER, name, theme::small(), theme::of(ui).weak);
     }
     // Whole rows.
     let between = ui.spacing().item_spacing.y;
@@ -135,13 +135,15 @@ pub fn show(
             let room = if narrow { width } else { x(rect.left(), 0.0) - rect.left() };
             let name = elide::middle(ui, &class.name, &theme::small(), room);
             let left = names.left_center();
-            ui.painter().text(left, Align2::LEFT_CENTER, name, theme::small(), theme::TEXT);
+            ui.painter().text(left, Align2::LEFT_CENTER, name, theme::small(), theme::of(ui).text);
             // Direction by sign and word; nothing is good or bad about it.
             let colour = match change {
-                Some(d) if d.abs() >= 5e-4 => theme::STRONG,
-                _ => theme::WEAK,
+                Some(d) if d.abs() >= 5e-4 => theme::of(ui).strong,
+                _ => theme::of(ui).weak,
             };
-            for (place, (word, colour)) in words.iter().zip([theme::WEAK, theme::TEXT, colour]).enumerate() {
+            for (place, (word, colour)) in
+                words.iter().zip([theme::of(ui).weak, theme::of(ui).text, colour]).enumerate()
+            {
                 text(ui, numbers, place as f32 + 1.0, word, colour);
             }
             let told = format!(

@@ -15,8 +15,8 @@ const PLACES: [[f32; 2]; 5] = [[50.0, 13.0], [50.0, 50.0], [13.0, 50.0], [13.0, 
 
 /// The button that begins it, which stands out.
 pub fn begin(ui: &mut Ui, out: &mut Vec<Intent>) {
-    let text = RichText::new("Draw a motion").strong().color(theme::ON_ALTERED);
-    let button = ui.add(egui::Button::new(text).fill(theme::ACCENT));
+    let text = RichText::new("Draw a motion").strong().color(theme::of(ui).on_accent);
+    let button = ui.add(egui::Button::new(text).fill(theme::of(ui).accent));
     let tip = "Drag a path over the picture: what you draw moves along it, and the scores answer at once (D)";
     if button.on_hover_text(tip).clicked() {
         out.push(Intent::Draw(Draw::Begin));
@@ -26,15 +26,17 @@ pub fn begin(ui: &mut Ui, out: &mut Vec<Intent>) {
 /// Says above the stage that this is a drawing, and is the way back.
 pub fn banner(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let Some(easel) = &s.easel else { return };
-    let frame =
-        egui::Frame::new().fill(theme::ACCENT).corner_radius(4).inner_margin(egui::Margin::symmetric(8, 3));
+    let frame = egui::Frame::new()
+        .fill(theme::of(ui).accent)
+        .corner_radius(4)
+        .inner_margin(egui::Margin::symmetric(8, 3));
     frame.show(ui, |ui| {
         ui.horizontal_wrapped(|ui| {
             let words = match s.probes.brush {
                 None => "Drawing: drag a path over the picture",
                 Some(_) => "Drawing; the brush is in your hand (Esc lets go of it)",
             };
-            ui.label(RichText::new(words).strong().color(theme::ON_ALTERED));
+            ui.label(RichText::new(words).strong().color(theme::of(ui).on_accent));
             let undo = ui.add_enabled(easel.can_undo(), egui::Button::new("Undo path").small());
             if undo.on_hover_text("The path before this one (Ctrl+Z)").clicked() {
                 out.push(Intent::Draw(Draw::Undo));
@@ -76,11 +78,11 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
 
 fn heading(ui: &mut Ui, text: &str) {
     ui.add_space(6.0);
-    ui.label(RichText::new(text).strong().color(theme::STRONG));
+    ui.label(RichText::new(text).strong().color(theme::of(ui).strong));
 }
 
 fn weak(ui: &mut Ui, text: &str) {
-    ui.add(egui::Label::new(RichText::new(text).font(theme::small()).color(theme::WEAK)).wrap());
+    ui.add(egui::Label::new(RichText::new(text).font(theme::small()).color(theme::of(ui).weak)).wrap());
 }
 
 fn path(ui: &mut Ui, d: &mut Drawing, out: &mut Vec<Intent>) {
@@ -135,7 +137,7 @@ fn object(ui: &mut Ui, object: &mut Object, whose: &str) {
             let inner = Rect::from_center_size(button.rect.center(), vec2(13.0, 13.0));
             ui.painter().rect_filled(inner, 2.0, colour(rgb));
             if object.colour == i {
-                let line = Stroke::new(2.0, theme::STRONG);
+                let line = Stroke::new(2.0, theme::of(ui).strong);
                 ui.painter().rect_stroke(button.rect, 4.0, line, egui::StrokeKind::Inside);
             }
             if button.on_hover_text(name).accessible_name(format!("{name}{whose}")).clicked() {
@@ -217,7 +219,7 @@ fn truth(ui: &mut Ui, d: &Drawing) {
         egui::Layout::top_down(egui::Align::Min),
         |ui| {
             ui.set_min_height(66.0);
-            let words = RichText::new(d.words()).strong().color(theme::STRONG);
+            let words = RichText::new(d.words()).strong().color(theme::of(ui).strong);
             ui.add(egui::Label::new(words).wrap()).on_hover_text(tip);
             weak(ui, like);
         },
@@ -249,9 +251,9 @@ pub fn on_stage(ui: &Ui, s: &State, r: &Response, picture: Rect, frame: Rect, ou
         }
     };
     if easel.hand().is_empty() {
-        line(easel.drawing().track.knots(), theme::ACCENT.gamma_multiply(0.8));
+        line(easel.drawing().track.knots(), theme::of(ui).accent.gamma_multiply(0.8));
     } else {
-        line(easel.hand(), theme::STRONG);
+        line(easel.hand(), theme::of(ui).strong);
         if let Some(at) = easel.hand().last() {
             let radius = easel.drawing().radius / SIDE * picture.width();
             let (_, rgb) = COLOURS[easel.drawing().mover.colour];

@@ -49,13 +49,13 @@ impl State {
                 clock(of.start),
                 clock(of.end)
             );
-            (text, theme::WARN)
+            (text, theme::ON_STAGE.warn)
         } else if self.is_of_another_drawing(answer) {
-            ("map of the drawing before its last change".to_owned(), theme::WARN)
+            ("map of the drawing before its last change".to_owned(), theme::ON_STAGE.warn)
         } else if moment.exact {
-            ("map of this frame".to_owned(), theme::GOOD)
+            ("map of this frame".to_owned(), theme::ON_STAGE.good)
         } else {
-            (format!("map of {}", clock(moment.pts)), theme::WARN)
+            (format!("map of {}", clock(moment.pts)), theme::ON_STAGE.warn)
         };
         Some(Drawn {
             maps: Cow::Borrowed(&answer.evidence.maps),
@@ -86,17 +86,22 @@ impl State {
                 crop: shown.answer.crop,
                 seen: false,
                 full: false,
-                words: ("not looked at here yet".to_owned(), theme::WARN),
+                words: ("not looked at here yet".to_owned(), theme::ON_STAGE.warn),
                 moment: None,
             });
         };
         let words = match (at.place, &at.to) {
-            (Place::Own, _) => ("map of this frame, from the span around it".to_owned(), theme::GOOD),
+            (Place::Own, _) => {
+                ("map of this frame, from the span around it".to_owned(), theme::ON_STAGE.good)
+            }
             (Place::Between, Some(to)) => {
                 let (a, b) = (at.from.pts.min(to.pts), at.from.pts.max(to.pts));
-                (format!("interpolated between the maps of {} and {}", clock(a), clock(b)), theme::GOOD)
+                (
+                    format!("interpolated between the maps of {} and {}", clock(a), clock(b)),
+                    theme::ON_STAGE.good,
+                )
             }
-            _ => (format!("map of {}, the nearest of the grid", clock(at.from.pts)), theme::WARN),
+            _ => (format!("map of {}, the nearest of the grid", clock(at.from.pts)), theme::ON_STAGE.warn),
         };
         Some(Drawn {
             maps: Cow::Owned(at.maps()),

@@ -45,8 +45,8 @@ pub fn show(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
                 format!("This experiment is of {}, and there is no such file.", waiting.experiment.clip.path.display()),
             ),
         };
-        ui.label(RichText::new(title).strong().color(theme::STRONG));
-        ui.add(egui::Label::new(RichText::new(text).color(theme::TEXT)).wrap());
+        ui.label(RichText::new(title).strong().color(theme::of(ui).strong));
+        ui.add(egui::Label::new(RichText::new(text).color(theme::of(ui).text)).wrap());
         ui.horizontal(|ui| {
             if ui.button("Find the clip…").on_hover_text("Choose the file that it is of").clicked() {
                 out.push(Intent::Ask(Dialog::FindClip));

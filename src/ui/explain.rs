@@ -102,7 +102,7 @@ fn prompts(n: usize) -> String {
 pub fn button(ui: &mut Ui, s: &State, c: usize, out: &mut Vec<Intent>) {
     let Some(class) = s.prompts().classes.get(c) else { return };
     let explained = s.score(c).and_then(|score| Explained::new(s.scores()?, score));
-    let button = egui::Button::new(RichText::new("?").color(theme::WEAK)).min_size(vec2(18.0, 18.0));
+    let button = egui::Button::new(RichText::new("?").color(theme::of(ui).weak)).min_size(vec2(18.0, 18.0));
     let button = button.frame_when_inactive(false);
     ui.add_enabled_ui(explained.is_some(), |ui| {
         let (menu, _) = egui::containers::menu::MenuButton::from_button(button).ui(ui, |ui| {
@@ -121,7 +121,8 @@ pub fn button(ui: &mut Ui, s: &State, c: usize, out: &mut Vec<Intent>) {
 
 fn page(ui: &mut Ui, e: &Explained<'_>, c: usize, out: &mut Vec<Intent>) {
     ui.set_width(460.0);
-    let title = |ui: &mut Ui, text: String| ui.label(RichText::new(text).strong().color(theme::STRONG));
+    let title =
+        |ui: &mut Ui, text: String| ui.label(RichText::new(text).strong().color(theme::of(ui).strong));
     title(ui, format!("The numbers of {}", e.score.name));
     for (head, sign, about) in [
         ("Cosine", "s+", S_POS),
@@ -132,9 +133,9 @@ fn page(ui: &mut Ui, e: &Explained<'_>, c: usize, out: &mut Vec<Intent>) {
     ] {
         let Some(formula) = e.of(sign) else { continue };
         ui.add_space(4.0);
-        ui.label(RichText::new(head).font(theme::small()).color(theme::ACCENT));
-        ui.label(RichText::new(about).font(theme::small()).color(theme::WEAK));
-        ui.label(RichText::new(formula).font(theme::numbers()).color(theme::TEXT));
+        ui.label(RichText::new(head).font(theme::small()).color(theme::of(ui).accent));
+        ui.label(RichText::new(about).font(theme::small()).color(theme::of(ui).weak));
+        ui.label(RichText::new(formula).font(theme::numbers()).color(theme::of(ui).text));
     }
     ui.separator();
     title(ui, format!("Without {}", e.score.name));
@@ -143,10 +144,10 @@ fn page(ui: &mut Ui, e: &Explained<'_>, c: usize, out: &mut Vec<Intent>) {
     let others = score_row::changes(e.scores, &before, &after);
     let others: Vec<_> = others.into_iter().filter(|(name, _)| *name != e.score.name).collect();
     if others.is_empty() {
-        ui.label(RichText::new("No other class would have more or less.").color(theme::WEAK));
+        ui.label(RichText::new("No other class would have more or less.").color(theme::of(ui).weak));
     } else {
         let text = "Its share would go to (in percentage points of p; exact, as if it were removed):";
-        ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+        ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).weak));
         egui::Grid::new("without").num_columns(3).spacing([14.0, 2.0]).show(ui, |ui| {
             for (name, change) in others.iter().take(6) {
                 ui.label(*name);

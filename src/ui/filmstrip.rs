@@ -26,7 +26,7 @@ const NAMES: f32 = 58.0;
 pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) {
     let Some(shown) = &s.shown else {
         let text = "The frames that the model sees appear here when a clip has been analysed.";
-        ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+        ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).weak));
         return;
     };
     // Where there is no room beside the frames for the gates, they come below them.
@@ -42,7 +42,7 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
             ui.vertical(|ui| {
                 strip(ui, s, shown, pictures, side, out);
                 let text = "Click a frame to go there; drag it to another place for another order.";
-                ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+                ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).weak));
             });
         };
         if beside {
@@ -67,7 +67,7 @@ fn strip(ui: &mut Ui, s: &State, shown: &Shown, pictures: &mut Pictures, side: f
     let top = |row: usize| area.top() + TIMES + step * row as f32;
     for (row, layer) in ROWS.iter().enumerate() {
         let at = pos2(area.left(), top(row) + side / 2.0);
-        painter.text(at, Align2::LEFT_CENTER, layer.name(), theme::small(), theme::WEAK);
+        painter.text(at, Align2::LEFT_CENTER, layer.name(), theme::small(), theme::of(ui).weak);
     }
     let near = s.moment();
     let mut dropped = None;
@@ -80,15 +80,21 @@ fn strip(ui: &mut Ui, s: &State, shown: &Shown, pictures: &mut Pictures, side: f
         });
         let faint = if r.dragged() { 0.45 } else { 1.0 };
         let at = pos2(column.center().x, area.top() + TIMES - 2.0);
-        painter.text(at, Align2::CENTER_BOTTOM, format!("{:.2}", pts.secs()), theme::small(), theme::WEAK);
+        painter.text(
+            at,
+            Align2::CENTER_BOTTOM,
+            format!("{:.2}", pts.secs()),
+            theme::small(),
+            theme::of(ui).weak,
+        );
         for (row, layer) in ROWS.into_iter().enumerate() {
             let tile = Rect::from_min_size(pos2(left, top(row)), vec2(side, side));
             draw_tile(ui, s, shown, pictures, (layer, t), tile, faint);
         }
         let current = near.is_some_and(|m| m.t == t && !m.outside);
         let line = match (current, r.hovered()) {
-            (true, _) => Stroke::new(2.0, theme::WARN),
-            (false, true) => Stroke::new(1.0, theme::STRONG),
+            (true, _) => Stroke::new(2.0, theme::of(ui).warn),
+            (false, true) => Stroke::new(1.0, theme::of(ui).strong),
             (false, false) => Stroke::NONE,
         };
         let tiles = column.with_min_y(top(0) - 1.0).with_max_y(top(ROWS.len()) - GAP + 1.0);
@@ -98,7 +104,7 @@ fn strip(ui: &mut Ui, s: &State, shown: &Shown, pictures: &mut Pictures, side: f
         if let Some(p) = r.interact_pointer_pos() {
             if r.dragged() {
                 let x = area.left() + NAMES + step * gap(p.x) as f32 - GAP / 2.0;
-                painter.vline(x, tiles.y_range(), Stroke::new(3.0, theme::ACCENT));
+                painter.vline(x, tiles.y_range(), Stroke::new(3.0, theme::of(ui).accent));
             }
             if r.drag_stopped() {
                 dropped = Some((t, gap(p.x)));
@@ -146,11 +152,11 @@ fn draw_tile(
             // A picture that is letterboxed does not fill the tile.
             let c = answer.crop;
             let crop = Rect::from_min_max(pos2(c.x0, c.y0), pos2(c.x1, c.y1)).intersect(WHOLE);
-            painter.rect_filled(tile, CornerRadius::ZERO, theme::FIELD);
+            painter.rect_filled(tile, CornerRadius::ZERO, theme::of(ui).field);
             painter.image(picture, inside, crop, Color32::WHITE.gamma_multiply(faint));
         }
         None => {
-            painter.rect_filled(tile, CornerRadius::ZERO, theme::FIELD);
+            painter.rect_filled(tile, CornerRadius::ZERO, theme::of(ui).field);
         }
     }
     let maps = &answer.evidence.maps;

@@ -11,7 +11,7 @@ use egui::{Align2, CornerRadius, Rect, RichText, Sense, Stroke, StrokeKind, Ui, 
 const HARDLY: f32 = 0.01;
 
 pub fn show(ui: &mut Ui, s: &State, shown: &Shown, out: &mut Vec<Intent>) {
-    ui.label(RichText::new("Gates").strong().color(theme::STRONG));
+    ui.label(RichText::new("Gates").strong().color(theme::of(ui).strong));
     if shown.gates.is_empty() {
         weak(ui, "What is shown has no gates.");
         return;
@@ -22,7 +22,7 @@ pub fn show(ui: &mut Ui, s: &State, shown: &Shown, out: &mut Vec<Intent>) {
 }
 
 fn weak(ui: &mut Ui, text: &str) {
-    ui.add(egui::Label::new(RichText::new(text).font(theme::small()).color(theme::WEAK)).wrap());
+    ui.add(egui::Label::new(RichText::new(text).font(theme::small()).color(theme::of(ui).weak)).wrap());
 }
 
 fn matrix(ui: &mut Ui, s: &State, shown: &Shown, out: &mut Vec<Intent>) {
@@ -39,7 +39,7 @@ fn matrix(ui: &mut Ui, s: &State, shown: &Shown, out: &mut Vec<Intent>) {
             if height >= 11.0 || h == 0 {
                 let at = pos2(rect.left(), rect.top() + height.max(11.0) / 2.0);
                 let name = format!("{}·{}", b + 1, h + 1);
-                painter.text(at, Align2::LEFT_CENTER, name, theme::small(), theme::WEAK);
+                painter.text(at, Align2::LEFT_CENTER, name, theme::small(), theme::of(ui).weak);
             }
             let cells = rect.with_min_x(rect.left() + NAMES);
             let cell = cells.width() / gate.over_time.len().max(1) as f32;
@@ -53,7 +53,7 @@ fn matrix(ui: &mut Ui, s: &State, shown: &Shown, out: &mut Vec<Intent>) {
                 );
             }
             if s.view.layer == Layer::Gate && s.view.gate == Some((b, h)) {
-                let line = Stroke::new(1.5, theme::ACCENT);
+                let line = Stroke::new(1.5, theme::of(ui).accent);
                 painter.rect_stroke(cells, CornerRadius::ZERO, line, StrokeKind::Outside);
             }
             let name = format!("Gate of block {} head {}", b + 1, h + 1);
@@ -98,6 +98,6 @@ fn worth(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     } else {
         format!("Against every gate at ½ a class's share changes by up to {points:.1} points.")
     };
-    ui.add(egui::Label::new(RichText::new(words).font(theme::small()).color(theme::TEXT)).wrap());
+    ui.add(egui::Label::new(RichText::new(words).font(theme::small()).color(theme::of(ui).text)).wrap());
     difference_table::show(ui, "gates", ("all ½", half), ("real", real));
 }

@@ -18,7 +18,8 @@ pub fn show(ui: &mut Ui, s: &State, _pictures: &mut Pictures, out: &mut Vec<Inte
     let lines = s.log.lines();
     if lines.is_empty() {
         ui.label(
-            RichText::new("Each state of the prompts will stand here with its scores.").color(theme::WEAK),
+            RichText::new("Each state of the prompts will stand here with its scores.")
+                .color(theme::of(ui).weak),
         );
         return;
     }
@@ -40,7 +41,7 @@ pub fn show(ui: &mut Ui, s: &State, _pictures: &mut Pictures, out: &mut Vec<Inte
 fn header(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     const WINNER: &str = "the winner of each";
     ui.horizontal(|ui| {
-        ui.label(RichText::new("change of").font(theme::small()).color(theme::WEAK));
+        ui.label(RichText::new("change of").font(theme::small()).color(theme::of(ui).weak));
         let chosen = s.log.watched.as_deref().unwrap_or(WINNER);
         let menu = egui::ComboBox::from_id_salt("watched class").selected_text(chosen).truncate();
         let shown = menu.width((ui.available_width() - 8.0).min(220.0)).show_ui(ui, |ui| {
@@ -66,18 +67,24 @@ fn line(ui: &mut Ui, s: &State, line: &Line, before: Option<&Line>, out: &mut Ve
     let (rect, r) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), Sense::click());
     let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
     if present || r.hovered() {
-        painter.rect_filled(rect, 3.0, if present { theme::CARD } else { theme::FIELD });
+        painter.rect_filled(rect, 3.0, if present { theme::of(ui).card } else { theme::of(ui).field });
     }
     let (left, top, bottom) = (rect.left() + 18.0, rect.top() + 10.0, rect.top() + 26.0);
     if present {
-        icon::paint(&painter, icon::Icon::Collapsed, egui::pos2(rect.left() + 9.0, top), 11.0, theme::ACCENT);
+        icon::paint(
+            &painter,
+            icon::Icon::Collapsed,
+            egui::pos2(rect.left() + 9.0, top),
+            11.0,
+            theme::of(ui).accent,
+        );
     }
     let body = egui::TextStyle::Body.resolve(ui.style());
     let words = elide::middle(ui, &line.words, &body, rect.right() - left - 4.0);
-    painter.text(egui::pos2(left, top), Align2::LEFT_CENTER, &words, body, theme::TEXT);
+    painter.text(egui::pos2(left, top), Align2::LEFT_CENTER, &words, body, theme::of(ui).text);
     let numbers = numbers(s, line, before);
     let short = elide::middle(ui, &numbers.short, &theme::small(), rect.right() - left - 4.0);
-    painter.text(egui::pos2(left, bottom), Align2::LEFT_CENTER, &short, theme::small(), theme::WEAK);
+    painter.text(egui::pos2(left, bottom), Align2::LEFT_CENTER, &short, theme::small(), theme::of(ui).weak);
     let state = if present { "Present state" } else { "Go back to" };
     let name = format!("{state}: {}; {}", line.words, numbers.short);
     r.widget_info(|| WidgetInfo::selected(egui::accesskit::Role::Button, true, present, &name));

@@ -52,7 +52,7 @@ pub fn show(ctx: &egui::Context, s: &mut State, out: &mut Vec<Intent>) {
     let modal = egui::Modal::new(Id::unique("import")).show(ctx, |ui| {
         ui.set_width(460.0);
         let name = import.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-        ui.label(RichText::new(format!("Names from {name}")).strong().color(theme::STRONG));
+        ui.label(RichText::new(format!("Names from {name}")).strong().color(theme::of(ui).strong));
         choice(ui, &mut import);
         ui.separator();
         let read = import.column.map(|column| import.table.names(column));
@@ -115,11 +115,11 @@ fn preview(
 ) -> Option<Vec<String>> {
     let names = match read {
         None => {
-            ui.label(RichText::new("Choose the column that the names are in.").color(theme::WEAK));
+            ui.label(RichText::new("Choose the column that the names are in.").color(theme::of(ui).weak));
             return None;
         }
         Some(Err(why)) => {
-            ui.label(RichText::new(format!("This column cannot be read: {why}.")).color(theme::WARN));
+            ui.label(RichText::new(format!("This column cannot be read: {why}.")).color(theme::of(ui).warn));
             return None;
         }
         Some(Ok(names)) => names,
@@ -129,9 +129,9 @@ fn preview(
     if import.append && known > 0 {
         head += &format!(", {known} of them are there already and are left out");
     }
-    ui.label(RichText::new(head).color(theme::TEXT));
+    ui.label(RichText::new(head).color(theme::of(ui).text));
     for name in names.iter().take(PREVIEW) {
-        ui.add(egui::Label::new(RichText::new(format!("· {name}")).color(theme::WEAK)).truncate());
+        ui.add(egui::Label::new(RichText::new(format!("· {name}")).color(theme::of(ui).weak)).truncate());
     }
     if names.len() > PREVIEW {
         ui.label(RichText::new(format!("and {} more", names.len() - PREVIEW)).font(theme::small()));

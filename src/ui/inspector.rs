@@ -6,13 +6,13 @@ use egui::{RichText, Ui};
 
 pub fn show(ui: &mut Ui, s: &State) {
     egui::ScrollArea::vertical().id_salt("inspector").auto_shrink([false, false]).show(ui, |ui| {
-        ui.label(RichText::new("Facts").strong().color(theme::STRONG));
+        ui.label(RichText::new("Facts").strong().color(theme::of(ui).strong));
         facts(ui, s);
     });
 }
 
 fn weak(ui: &mut Ui, text: &str) {
-    ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+    ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).weak));
 }
 
 fn facts(ui: &mut Ui, s: &State) {
@@ -49,7 +49,7 @@ fn facts(ui: &mut Ui, s: &State) {
     }
     egui::Grid::new("facts").num_columns(2).spacing([10.0, 2.0]).show(ui, |ui| {
         for (name, value) in rows {
-            ui.label(RichText::new(name).font(theme::small()).color(theme::WEAK));
+            ui.label(RichText::new(name).font(theme::small()).color(theme::of(ui).weak));
             ui.add(egui::Label::new(RichText::new(value).font(theme::small())).wrap());
             ui.end_row();
         }

@@ -19,6 +19,7 @@ use crate::model::Surgery;
 use crate::session::ModelSource;
 use crate::video::clip::Order;
 use crate::video::{Crop, Pts};
+use egui::ThemePreference;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -152,6 +153,10 @@ pub enum Intent {
     /// Every pane where it was at first.
     DefaultPanes,
     Fullscreen,
+    /// Dark, light, or as the system has it.
+    Theme(ThemePreference),
+    /// The size of text and controls in percent, within [`keep::TEXT_SIZES`].
+    TextSize(u16),
 }
 
 /// Which file dialog.
@@ -207,6 +212,8 @@ mod tests {
             (Intent::Draw(Draw::Begin), r#"{"draw":"begin"}"#),
             (Intent::Draw(Draw::Ready(Ready::ThereAndBack)), r#"{"draw":{"ready":"there_and_back"}}"#),
             (Intent::ResetAltered, r#""reset_altered""#),
+            (Intent::Theme(ThemePreference::Light), r#"{"theme":"Light"}"#),
+            (Intent::TextSize(150), r#"{"text_size":150}"#),
             (Intent::GateWorth(true), r#"{"gate_worth":true}"#),
             (Intent::OpenModel(ModelSource::Embedded), r#"{"open_model":"embedded"}"#),
             (

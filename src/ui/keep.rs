@@ -11,7 +11,9 @@ use super::jobs::{Desk, JobOutcome};
 use super::look::View;
 use crate::prompt::{PromptSet, Templates};
 use disk::Disk;
+use egui::ThemePreference;
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +28,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(4);
 /// How often it is looked whether the arrangement has changed.
 const LOOK: Duration = Duration::from_secs(2);
+/// The sizes of text and controls, in percent.
+pub const TEXT_SIZES: RangeInclusive<u16> = 50..=200;
 /// Recent files of a kind.
 const RECENT: usize = 8;
 
@@ -85,6 +89,8 @@ pub struct Kept {
     pub panes: serde_json::Value,
     /// In points.
     pub prompts_width: Option<f32>,
+    pub theme: ThemePreference,
+    /// See [`TEXT_SIZES`]; 1: 100%.
     pub zoom: f32,
     /// Size of the window, in points.
     pub size: Option<[f32; 2]>,
@@ -102,6 +108,7 @@ impl Default for Kept {
             sort_by_score: None,
             panes: serde_json::Value::Null,
             prompts_width: None,
+            theme: ThemePreference::Dark,
             zoom: 1.0,
             size: None,
             open: Open::default(),
@@ -128,7 +135,11 @@ impl Kept {
     fn within_bounds(mut self) -> Self {
         let within = |v: f32, low: f32, high: f32| if v.is_finite() { v.clamp(low, high) } else { low };
         self.version = VERSION;
-        self.zoom = if self.zoom.is_finite() { self.zoom.clamp(0.5, 3.0) } else { 1.0 };
+        self.zoom = if self.zoom.is_finite() {
+            within(self.zoom, 0.01 * f32::from(*TEXT_SIZES.start()), 0.01 * f32::from(*TEXT_SIZES.end()))
+        } else {
+            1.0
+        };
         self.view = self.view.within_bounds();
         self.prompts_width = self.prompts_width.map(|w| within(w, 260.0, 4000.0));
         self.size = self.size.map(|[w, h]| [within(w, 900.0, 8192.0), within(h, 600.0, 8192.0)]);

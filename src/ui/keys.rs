@@ -16,7 +16,7 @@ use egui::{Key, Modifiers, RichText};
 pub const SPEEDS: [f64; 10] = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0];
 
 /// The list of keys, for the help page.
-pub const LIST: [(&str, &str); 28] = [
+pub const LIST: [(&str, &str); 29] = [
     ("Space", "play, pause"),
     (", .", "one frame back, forward"),
     ("← →", "5 s back, forward (with Shift 1 s)"),
@@ -41,6 +41,7 @@ pub const LIST: [(&str, &str); 28] = [
     ("P", "pin the scores as the baseline"),
     ("S", "picture of the stage"),
     ("F", "full screen"),
+    ("Ctrl + − 0", "text and controls larger, smaller, as they were"),
     ("Ctrl+O", "open a video"),
     ("Ctrl+S", "save the experiment"),
     ("Ctrl+Z Ctrl+Shift+Z", "undo, redo (prompts and pins)"),
@@ -49,6 +50,20 @@ pub const LIST: [(&str, &str); 28] = [
 
 /// Turns the keys of this frame into commands.
 pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
+    // Of no use to who types: these never rest.
+    let size = text_size(ctx);
+    ctx.input_mut(|i| {
+        for (key, percent) in [
+            (Key::Plus, size.saturating_add(10)),
+            (Key::Equals, size.saturating_add(10)),
+            (Key::Minus, size.saturating_sub(10)),
+            (Key::Num0, 100),
+        ] {
+            if i.consume_key(Modifiers::COMMAND, key) {
+                out.push(Intent::TextSize(percent));
+            }
+        }
+    });
     // Asked in every frame: it keeps account of the fields.
     let rest = field::keys_rest(ctx);
     if rest || s.path_field.is_some() || s.time_field.is_some() {
@@ -141,6 +156,11 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
     });
 }
 
+/// How large text and controls are, in percent.
+pub fn text_size(ctx: &egui::Context) -> u16 {
+    (100.0 * ctx.zoom_factor()).round() as u16
+}
+
 /// The next speed of the list, up or down.
 pub fn next_speed(now: f64, by: i32) -> f64 {
     let up = SPEEDS.iter().copied().find(|v| *v > now + 1e-6);
@@ -162,7 +182,7 @@ pub fn help(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
     let modal = egui::Modal::new(egui::Id::unique("help")).show(ctx, |ui| {
         ui.set_width(470.0);
         ui.horizontal(|ui| {
-            ui.label(RichText::new("Keys").strong().size(16.0).color(theme::STRONG));
+            ui.label(RichText::new("Keys").strong().size(16.0).color(theme::of(ui).strong));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 if ui.button("Close").clicked() {
                     out.push(Intent::Help(false));
@@ -176,12 +196,12 @@ pub fn help(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
                 }
             });
         });
-        ui.label(RichText::new("They rest while you type in a text box.").color(theme::WEAK));
+        ui.label(RichText::new("They rest while you type in a text box.").color(theme::of(ui).weak));
         ui.separator();
         egui::ScrollArea::vertical().max_height(440.0).show(ui, |ui| {
             egui::Grid::new("keys").num_columns(2).spacing([18.0, 4.0]).show(ui, |ui| {
                 for (key, what) in LIST {
-                    ui.label(RichText::new(key).font(theme::numbers()).color(theme::ACCENT));
+                    ui.label(RichText::new(key).font(theme::numbers()).color(theme::of(ui).accent));
                     ui.label(what);
                     ui.end_row();
                 }

@@ -9,14 +9,15 @@ mod plot;
 use super::intent::Intent;
 use super::record::{Record, Value};
 use super::state::{State, clock};
-use super::{elide, scope, theme};
+use super::theme::{self, Colours};
+use super::{elide, scope};
 use crate::engine::{Progress, Sweep};
 use crate::video::Pts;
 use crate::video::clip::Span;
 pub use crate::view::Measure;
-use crate::view::{self, LANE_COLOURS, lane_slots};
+use crate::view::{self, lane_slots};
 use egui::containers::menu::{MenuButton, MenuConfig};
-use egui::{Color32, RichText, Ui};
+use egui::{Align2, Color32, RichText, Sense, Stroke, Ui, WidgetInfo, vec2};
 use serde::{Deserialize, Serialize};
 
 /// Which number of the class in this column is drawn.
@@ -93,20 +94,9 @@ struct Lane {
     tip: String,
 }
 
-/// Colours of classes, see [`lane_slots`].
-const COLOURS: [Color32; LANE_COLOURS] = [
-    Color32::from_rgb(86, 180, 233),
-    Color32::from_rgb(240, 128, 128),
-    Color32::from_rgb(128, 205, 146),
-    Color32::from_rgb(242, 201, 109),
-    Color32::from_rgb(196, 160, 245),
-    Color32::from_rgb(236, 160, 48),
-    Color32::from_rgb(120, 220, 220),
-    Color32::from_rgb(240, 170, 210),
-];
-/// A long name takes so much of the legend, in points.
+/// A long name takes so much of the legend, in points, and the line before it so much.
 const LEGEND: f32 = 130.0;
-const OTHER: Color32 = Color32::from_rgb(150, 156, 166);
+const SAMPLE: f32 = 12.0;
 
 /// Draws the lanes.
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
@@ -117,7 +107,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         } else {
             "Scores over time appear here once the clip has been looked at."
         };
-        ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+        ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).weak));
         return;
     };
     ui.horizontal_wrapped(|ui| {
@@ -127,11 +117,12 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         controls(ui, s, record, end, &mut lanes, out);
         progress(ui, record, &mut lanes);
     });
-    let (scores, streams) = (class_lanes(s, record), stream_lanes(s, record));
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = 12.0;
+    let colours = theme::of(ui);
+    let (scores, streams) = (class_lanes(s, record, colours), stream_lanes(s, record, colours));
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing = vec2(12.0, 3.0);
         ui.spacing_mut().interact_size.y = 15.0;
-        legend(ui, s, record, scores.iter().chain(&streams));
+        ui.horizontal_wrapped(|ui| legend(ui, s, record, scores.iter().chain(&streams)));
     });
     plot::show(ui, s, record, &scores, &streams, &mut lanes, out);
     if lanes != s.lanes {
@@ -237,7 +228,7 @@ fn choose(ui: &mut Ui, record: &Record, lanes: &mut Lanes) {
                 record.classes(),
                 record.names().len()
             );
-            ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+            ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).weak));
         }
     });
 }
@@ -260,7 +251,7 @@ fn progress(ui: &mut Ui, record: &Record, lanes: &mut Lanes) {
             .accessible_name("Progress of the sweep");
     }
     let (text, tip) = progress_words(p, lanes.running);
-    let colour = if p.full || p.failed > 0 { theme::WARN } else { theme::WEAK };
+    let colour = if p.full || p.failed > 0 { theme::of(ui).warn } else { theme::of(ui).weak };
     let text = RichText::new(text).font(theme::small()).color(colour);
     ui.add(egui::Label::new(text).extend()).on_hover_text(tip);
 }
@@ -318,7 +309,7 @@ fn duration(seconds: f32) -> String {
 }
 
 /// The classes that are drawn, and "none" where p is.
-fn class_lanes(s: &State, record: &Record) -> Vec<Lane> {
+fn class_lanes(s: &State, record: &Record, theme: &Colours) -> Vec<Lane> {
     let lanes = &s.lanes;
     let columns: Vec<usize> = match &lanes.classes {
         Some(names) => names.iter().filter_map(|n| record.column(n)).collect(),
@@ -333,24 +324,20 @@ fn class_lanes(s: &State, record: &Record) -> Vec<Lane> {
     let none = Lane {
         name: "none of these".into(),
         value: Value::None,
-        colour: OTHER,
+        colour: theme.lane_none,
         tip: "The weight of “none of these”: Σ p (1 − yes)".into(),
     };
     let none = (lanes.none && lanes.measure == Measure::P).then_some(none);
-    let colours = colours(&columns);
+    let colours = lane_slots(&columns).into_iter().map(|slot| theme.lanes[slot]);
     columns.into_iter().zip(colours).map(lane).chain(none).collect()
 }
 
-fn colours(columns: &[usize]) -> Vec<Color32> {
-    lane_slots(columns).into_iter().map(|slot| COLOURS[slot]).collect()
-}
-
 /// Motion on the model's scale, and the mean gate: both 0 to 1.
-fn stream_lanes(s: &State, record: &Record) -> Vec<Lane> {
+fn stream_lanes(s: &State, record: &Record, theme: &Colours) -> Vec<Lane> {
     let motion = s.lanes.motion.then(|| Lane {
         name: "motion".into(),
         value: Value::Motion,
-        colour: theme::TEXT,
+        colour: theme.text,
         tip: format!(
             "How bright the motion map gets: the ‖M‖/‖X‖ that 99% of its patches stay below. The top of the lane is {}",
             motion_top(s, record).1
@@ -359,7 +346,7 @@ fn stream_lanes(s: &State, record: &Record) -> Vec<Lane> {
     let gate = s.lanes.gate.then(|| Lane {
         name: "gate".into(),
         value: Value::Gate,
-        colour: Color32::from_rgb(140, 190, 120),
+        colour: theme.lane_gate,
         tip: if s.model.as_ref().is_some_and(|m| !m.head_trained) {
             "Mean gate. The motion head is untrained: every gate is ½, and motion does not enter the scores"
                 .into()
@@ -383,9 +370,17 @@ fn legend<'a>(ui: &mut Ui, s: &State, record: &Record, lanes: impl Iterator<Item
     let stale = record.revision != s.revision;
     for lane in lanes {
         let value = near.and_then(|i| record.value(i, lane.value));
+        let colours = theme::of(ui);
+        let (line, ink) = if stale {
+            (lane.colour.gamma_multiply(0.45), colours.weak)
+        } else {
+            (lane.colour, colours.text)
+        };
+        let number = number(lane.value, value);
         let name = elide::middle(ui, &lane.name, &theme::small(), LEGEND);
-        let text = format!("{name} {}", number(lane.value, value));
-        let colour = if stale { theme::WEAK } else { lane.colour };
+        let width = |text: &str| elide::width_of(ui, text, &theme::small());
+        // As wide with one figure as with another: the next name does not move while the clip plays.
+        let size = vec2(SAMPLE + 4.0 + width(&name) + width(" +00.0%"), 15.0);
         let at = near.and_then(|i| record.span(i)).map_or(String::new(), |k| {
             let span = record.sweep.span(k);
             format!(
@@ -394,12 +389,17 @@ fn legend<'a>(ui: &mut Ui, s: &State, record: &Record, lanes: impl Iterator<Item
                 clock(span.end)
             )
         });
-        ui.label(RichText::new(text).font(theme::small()).color(colour))
-            .on_hover_text(format!("{}: {}{at}", lane.name, lane.tip))
-            .accessible_name(format!("{} {}", lane.name, number(lane.value, value)));
+        let (rect, r) = ui.allocate_exact_size(size, Sense::hover());
+        let painter = ui.painter();
+        painter.hline(rect.left()..=rect.left() + SAMPLE, rect.center().y, Stroke::new(3.0, line));
+        let at_name = rect.left_center() + vec2(SAMPLE + 4.0, 0.0);
+        painter.text(at_name, Align2::LEFT_CENTER, format!("{name} {number}"), theme::small(), ink);
+        let words = format!("{} {number}", lane.name);
+        r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &words));
+        r.on_hover_text(format!("{}: {}{at}", lane.name, lane.tip));
     }
     if stale && !record.is_empty() {
-        let text = RichText::new("stale").font(theme::small()).color(theme::WARN);
+        let text = RichText::new("stale").font(theme::small()).color(theme::of(ui).warn);
         ui.label(text).on_hover_text("The prompts have been edited; the lanes are being scored anew");
     }
 }
@@ -416,14 +416,6 @@ fn number(of: Value, value: Option<f32>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn two_lanes_have_two_colours() {
-        let drawn = colours(&[1, 9, 17, 2]);
-        assert_eq!(drawn.iter().collect::<std::collections::HashSet<_>>().len(), 4);
-        assert_eq!((drawn[0], colours(&[1])[0]), (COLOURS[1], COLOURS[1]));
-        assert_eq!(colours(&(0..20).collect::<Vec<_>>()).len(), 20);
-    }
 
     #[test]
     fn progress_is_told_in_words() {

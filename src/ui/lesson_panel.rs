@@ -21,7 +21,7 @@ pub fn show(ui: &mut Ui, s: &State, cache: &mut CommonMarkCache, out: &mut Vec<I
     let Some(learning) = &s.learning else { return };
     let (step, steps) = (learning.step, learning.lesson.steps.len());
     ui.horizontal(|ui| {
-        ui.label(RichText::new(&learning.lesson.title).strong().color(theme::STRONG));
+        ui.label(RichText::new(&learning.lesson.title).strong().color(theme::of(ui).strong));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let tip = "Ends the lesson; clip, prompts and view are as they were before it";
             if ui.button("Leave").on_hover_text(tip).accessible_name("Leave the lesson").clicked() {
@@ -30,7 +30,7 @@ pub fn show(ui: &mut Ui, s: &State, cache: &mut CommonMarkCache, out: &mut Vec<I
         });
     });
     let title = &learning.lesson.steps[step].title;
-    ui.label(RichText::new(format!("{} of {steps} · {title}", step + 1)).color(theme::ACCENT));
+    ui.label(RichText::new(format!("{} of {steps} · {title}", step + 1)).color(theme::of(ui).accent));
     ui.separator();
     let footer = 34.0;
     let height = (ui.available_height() - footer).max(60.0);
@@ -54,7 +54,7 @@ pub fn show(ui: &mut Ui, s: &State, cache: &mut CommonMarkCache, out: &mut Vec<I
         };
         let mut text = RichText::new(next);
         if learning.is_through() {
-            text = text.strong().color(theme::ACCENT);
+            text = text.strong().color(theme::of(ui).accent);
         }
         if ui
             .button(text)
@@ -67,7 +67,7 @@ pub fn show(ui: &mut Ui, s: &State, cache: &mut CommonMarkCache, out: &mut Vec<I
         let (right, judged) = learning.tally();
         if judged > 0 {
             let tally = RichText::new(format!("{right} of {judged} guesses right")).font(theme::small());
-            ui.label(tally.color(theme::WEAK))
+            ui.label(tally.color(theme::of(ui).weak))
                 .on_hover_text("What is right is measured on the model that is loaded");
         }
     });
@@ -90,7 +90,7 @@ fn blocks(ui: &mut Ui, s: &State, learning: &Learning, cache: &mut CommonMarkCac
             Block::Do(_) if at == learning.place => {
                 ui.horizontal(|ui| {
                     ui.spinner();
-                    ui.label(RichText::new("waiting for the scores").color(theme::WEAK));
+                    ui.label(RichText::new("waiting for the scores").color(theme::of(ui).weak));
                 });
             }
             _ => {}
@@ -111,7 +111,7 @@ fn guess_of(
     before: Option<&crate::score::Scores>,
     out: &mut Vec<Intent>,
 ) {
-    egui::Frame::new().fill(theme::CARD).corner_radius(4).inner_margin(8).show(ui, |ui| {
+    egui::Frame::new().fill(theme::of(ui).card).corner_radius(4).inner_margin(8).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.label(RichText::new(&guess.question).strong());
         let right = guessed.and_then(|g| g.right);
@@ -135,7 +135,7 @@ fn guess_of(
                 ui.label(
                     RichText::new("What do you think? The answer is measured.")
                         .font(theme::small())
-                        .color(theme::WEAK),
+                        .color(theme::of(ui).weak),
                 );
             }
             return;
@@ -146,15 +146,15 @@ fn guess_of(
             None => "None of these with this model.",
         };
         let numbers = right.map_or(String::new(), |right| guess.options[right].1.in_words(s, before));
-        ui.label(RichText::new(format!("{told} Measured: {numbers}")).color(theme::STRONG));
+        ui.label(RichText::new(format!("{told} Measured: {numbers}")).color(theme::of(ui).strong));
     });
 }
 
 fn claim(ui: &mut Ui, s: &State, condition: &Condition, before: Option<&crate::score::Scores>) {
     let (mark, colour) = match condition.holds(s, before) {
-        Some(true) => ("measured: ", theme::GOOD),
-        Some(false) => ("not so with what is loaded now: ", theme::WARN),
-        None => ("", theme::WEAK),
+        Some(true) => ("measured: ", theme::of(ui).good),
+        Some(false) => ("not so with what is loaded now: ", theme::of(ui).warn),
+        None => ("", theme::of(ui).weak),
     };
     let text = format!("{mark}{}", condition.in_words(s, before));
     ui.label(RichText::new(text).font(theme::small()).color(colour));
@@ -167,10 +167,10 @@ fn your_turn(
     met: bool,
     before: Option<&crate::score::Scores>,
 ) {
-    let (mark, colour) = if met { ("Done", theme::GOOD) } else { ("Your turn", theme::ACCENT) };
+    let (mark, colour) = if met { ("Done", theme::of(ui).good) } else { ("Your turn", theme::of(ui).accent) };
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new(mark).strong().color(colour));
         let now = RichText::new(format!("({})", condition.in_words(s, before))).font(theme::small());
-        ui.label(now.color(theme::WEAK));
+        ui.label(now.color(theme::of(ui).weak));
     });
 }

@@ -90,12 +90,12 @@ pub fn show(ctx: &Context, stage: Rect, messages: &Messages, out: &mut Vec<Inten
         ui.set_width(width);
         for m in messages.all() {
             let (colour, icon, word) = match m.kind {
-                Kind::Problem => (theme::ERROR, Icon::Warning, "Problem"),
-                Kind::Hint => (theme::WARN, Icon::Bulb, "Good to know"),
-                Kind::Done => (theme::GOOD, Icon::Check, "Done"),
+                Kind::Problem => (theme::of(ui).error, Icon::Warning, "Problem"),
+                Kind::Hint => (theme::of(ui).warn, Icon::Bulb, "Good to know"),
+                Kind::Done => (theme::of(ui).good, Icon::Check, "Done"),
             };
             let frame = egui::Frame::new()
-                .fill(theme::CARD)
+                .fill(theme::of(ui).card)
                 .stroke(egui::Stroke::new(1.0, colour))
                 .corner_radius(4)
                 .inner_margin(egui::Margin::symmetric(10, 6));

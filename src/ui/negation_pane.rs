@@ -5,9 +5,10 @@ use super::class_card::ALIKE;
 use super::edit::{PromptEdit, Side as List};
 use super::intent::Intent;
 use super::negation::{Evidence, MOST, Negated, Side, Way, denied};
+use super::prompt_rows;
 use super::score_row::{MARGIN, P, S_NEG, S_POS, YES};
 use super::state::State;
-use super::{prompt_rows, theme};
+use super::theme::{self, Colours};
 use crate::score::negation::cosine;
 use egui::{Color32, Id, Label, RichText, Ui, WidgetInfo, vec2};
 
@@ -68,11 +69,11 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
 }
 
 fn weak(ui: &mut Ui, text: &str) {
-    ui.add(Label::new(RichText::new(text).font(theme::small()).color(theme::WEAK)).wrap());
+    ui.add(Label::new(RichText::new(text).font(theme::small()).color(theme::of(ui).weak)).wrap());
 }
 
 fn warn(ui: &mut Ui, text: &str) {
-    ui.add(Label::new(RichText::new(text).font(theme::small()).color(theme::WARN)).wrap());
+    ui.add(Label::new(RichText::new(text).font(theme::small()).color(theme::of(ui).warn)).wrap());
 }
 
 /// Which class, and what it is not.
@@ -178,7 +179,7 @@ fn number(v: Option<f64>) -> String {
     v.map_or("  –   ".to_owned(), |v| format!("{v:+.3}"))
 }
 
-fn rows(ways: Option<&[Way; 4]>) -> Vec<Row> {
+fn rows(colours: &Colours, ways: Option<&[Way; 4]>) -> Vec<Row> {
     let cells = |of: &dyn Fn(&Way, &Way) -> String| {
         std::array::from_fn(|i| ways.map_or(number(None), |ways| of(&ways[i], &ways[0])))
     };
@@ -195,36 +196,36 @@ fn rows(ways: Option<&[Way; 4]>) -> Vec<Row> {
         row(
             "cos t+",
             "Cosine of the way's text vector with t+, that of the class as it is. 1: the same direction.",
-            theme::TEXT,
+            colours.text,
             &|way, _| number(way.with.map(|[plus, _]| plus)),
         ),
         row(
             "cos t−",
             "Cosine of the way's text vector with t−, that of the idea. Near 1: the model hardly tells them apart; near 0: they \
              have nothing in common; below 0: they point away from each other.",
-            theme::TEXT,
+            colours.text,
             &|way, _| number(way.with.map(|[_, minus]| minus)),
         ),
-        row("s+", S_POS, theme::POSITIVE, &|way, _| number(way.outcome.own.positive)),
-        row("s−", S_NEG, theme::NEGATIVE, &|way, _| number(way.outcome.own.negative)),
-        row("margin", MARGIN, theme::TEXT, &|way, _| number(way.outcome.margin)),
-        row("p", P, theme::STRONG, &|way, _| share(way).map_or(number(None), |p| format!("{p:5.1}%"))),
+        row("s+", S_POS, colours.positive, &|way, _| number(way.outcome.own.positive)),
+        row("s−", S_NEG, colours.negative, &|way, _| number(way.outcome.own.negative)),
+        row("margin", MARGIN, colours.text, &|way, _| number(way.outcome.margin)),
+        row("p", P, colours.strong, &|way, _| share(way).map_or(number(None), |p| format!("{p:5.1}%"))),
         row(
             "Δ p, pp",
             "Change of p against the class as it is, in percentage points (pp): what adding it would do.",
-            theme::TEXT,
+            colours.text,
             &|way, own| change(way, own, &share, 0.05).map_or(number(None), |pp| format!("{pp:+6.1}")),
         ),
-        row("yes", YES, theme::STRONG, &|way, _| {
+        row("yes", YES, colours.strong, &|way, _| {
             way.outcome.yes.map_or(number(None), |yes| format!("{yes:6.3}"))
         }),
-        row("Δ yes", "Change of yes against the class as it is.", theme::TEXT, &|way, own| {
+        row("Δ yes", "Change of yes against the class as it is.", colours.text, &|way, own| {
             number(change(way, own, &|way| way.outcome.yes, 5e-4))
         }),
         row(
             "rank",
             "Its place by p among the classes that have a share: 1 is the likeliest.",
-            theme::TEXT,
+            colours.text,
             &|way, _| way.outcome.rank.map_or(number(None), |rank| format!("{rank:6}")),
         ),
     ]
@@ -236,7 +237,7 @@ fn table(ui: &mut Ui, ways: Option<&[Way; 4]>, classes: usize) {
     let column = ((if narrow { width } else { width - NAME }) / 4.0 - 2.0).clamp(44.0, 84.0);
     let line = |ui: &mut Ui, name: &str, tip: &str, cells: &mut dyn FnMut(&mut Ui)| {
         let label = |ui: &mut Ui, size| {
-            let text = RichText::new(name).font(theme::small()).color(theme::WEAK);
+            let text = RichText::new(name).font(theme::small()).color(theme::of(ui).weak);
             ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Center), |ui| {
                 ui.set_min_size(size);
                 let label = ui.add(Label::new(text));
@@ -261,11 +262,11 @@ fn table(ui: &mut Ui, ways: Option<&[Way; 4]>, classes: usize) {
     egui::ScrollArea::horizontal().id_salt("ways").show(ui, |ui| {
         line(ui, "", "", &mut |ui| {
             for (short, _, tip) in COLUMNS {
-                let text = RichText::new(short).font(theme::small()).color(theme::ACCENT);
+                let text = RichText::new(short).font(theme::small()).color(theme::of(ui).accent);
                 ui.add_sized(vec2(column, 16.0), Label::new(text)).on_hover_text(tip);
             }
         });
-        for row in rows(ways) {
+        for row in rows(theme::of(ui), ways) {
             let tip = match row.name {
                 "rank" => format!("{} There are {classes} classes.", row.tip),
                 _ => row.tip.to_owned(),
@@ -286,7 +287,7 @@ fn table(ui: &mut Ui, ways: Option<&[Way; 4]>, classes: usize) {
 
 fn heading(ui: &mut Ui, text: &str) {
     ui.add_space(5.0);
-    ui.add(Label::new(RichText::new(text).strong().color(theme::STRONG)).wrap());
+    ui.add(Label::new(RichText::new(text).strong().color(theme::of(ui).strong)).wrap());
 }
 
 /// A button that takes a way over; the bench stays with the class that it was about.
@@ -363,7 +364,8 @@ fn as_not(ui: &mut Ui, s: &State, (c, idea): (usize, &str), evidence: &Evidence<
             _ => "it tells them apart.",
         };
         let text = format!("cos(“{idea}”, “{not}”) = {cos:+.3}: {verdict}");
-        let label = ui.add(Label::new(RichText::new(text).font(theme::small()).color(theme::TEXT)).wrap());
+        let label =
+            ui.add(Label::new(RichText::new(text).font(theme::small()).color(theme::of(ui).text)).wrap());
         label.on_hover_text(
             "The cosine of the two texts by themselves. Near 1: the same to the model. That they differ does not yet mean that the \
              right one fits the clip: compare the two cosines with the clip.",

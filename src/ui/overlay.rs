@@ -181,7 +181,7 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
     let write = |x: f32, align: Align2, text: &str, colour| {
         painter.text(pos2(x, strip.center().y), align, text, theme::small(), colour)
     };
-    let name = write(strip.left() + 2.0, Align2::LEFT_CENTER, layer.name(), theme::STRONG);
+    let name = write(strip.left() + 2.0, Align2::LEFT_CENTER, layer.name(), theme::of(ui).strong);
     // What is cut for want of room is in the tooltip.
     let captioned = |name: &str, tip: &str| {
         let r = ui.interact(strip, ui.scope_id().with(("caption", layer.name(), other)), Sense::hover());
@@ -195,7 +195,7 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
             captioned(&format!("Caption: {}{which}: {why}", layer.name()), &why);
             let room = painter.with_clip_rect(strip.with_min_x(name.right() + 8.0));
             let at = pos2(name.right() + 8.0, strip.center().y);
-            room.text(at, Align2::LEFT_CENTER, why, theme::small(), theme::WARN);
+            room.text(at, Align2::LEFT_CENTER, why, theme::small(), theme::of(ui).warn);
             return;
         }
     };
@@ -209,10 +209,10 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
         over.rect_filled(place(p), CornerRadius::ZERO, colour.gamma_multiply(s.view.opacity));
     }
     let bar = Rect::from_min_size(pos2(strip.right() - 132.0, strip.center().y - 4.5), vec2(70.0, 9.0));
-    write(strip.right() - 2.0, Align2::RIGHT_CENTER, &number(overlay.range.hi), theme::TEXT);
+    write(strip.right() - 2.0, Align2::RIGHT_CENTER, &number(overlay.range.hi), theme::of(ui).text);
     gradient(&painter, bar, table);
     cut(&painter, bar, threshold, signed);
-    let low = write(bar.left() - 5.0, Align2::RIGHT_CENTER, &number(overlay.range.lo), theme::TEXT);
+    let low = write(bar.left() - 5.0, Align2::RIGHT_CENTER, &number(overlay.range.lo), theme::of(ui).text);
     captioned(
         &format!("Caption: {}{which}: {}", layer.name(), overlay.what),
         overlay.explained.as_ref().unwrap_or(&overlay.what),
@@ -230,9 +230,14 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
     let hovered = hovered.and_then(|p| patch_at(p, crop, overlay.grid));
     let value = hovered.and_then(|p| Some((p, *overlay.values.get(p)?)));
     if let Some((p, v)) = value {
-        over.rect_stroke(place(p), CornerRadius::ZERO, Stroke::new(1.0, theme::STRONG), StrokeKind::Inside);
+        over.rect_stroke(
+            place(p),
+            CornerRadius::ZERO,
+            Stroke::new(1.0, theme::of(ui).strong),
+            StrokeKind::Inside,
+        );
         let x = bar.left() + bar.width() * overlay.range.unit(v);
-        painter.vline(x, bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(2.0, theme::STRONG));
+        painter.vline(x, bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(2.0, theme::of(ui).strong));
     }
     let words = match value {
         Some((p, v)) => {
@@ -242,7 +247,7 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
     };
     let room = Rect::from_x_y_ranges(name.right() + 8.0..=right - 6.0, strip.y_range());
     let at = pos2(room.left(), room.center().y);
-    painter.with_clip_rect(room).text(at, Align2::LEFT_CENTER, words, theme::small(), theme::TEXT);
+    painter.with_clip_rect(room).text(at, Align2::LEFT_CENTER, words, theme::small(), theme::of(ui).text);
 }
 
 /// The patch at a point of the crop.
@@ -329,7 +334,7 @@ fn place_of(p: usize, crop: Rect, grid: usize) -> Rect {
 /// A frame around the patch that was clicked, on the side that it is of.
 fn mark_patch(ui: &Ui, s: &State, (crop, frame): (Rect, Rect), grid: usize, other: bool) {
     if let Some(at) = s.probes.patch.filter(|at| at.other == other) {
-        let (rect, line) = (place_of(at.patch, crop, grid), Stroke::new(2.0, theme::WARN));
+        let (rect, line) = (place_of(at.patch, crop, grid), Stroke::new(2.0, theme::of(ui).warn));
         ui.painter_at(frame).rect_stroke(rect, CornerRadius::ZERO, line, StrokeKind::Inside);
     }
 }
@@ -338,15 +343,25 @@ fn mark_patch(ui: &Ui, s: &State, (crop, frame): (Rect, Rect), grid: usize, othe
 fn marks(ui: &Ui, s: &State, crop: Rect, frame: Rect, grid: usize) {
     let painter = ui.painter_at(frame);
     let place = |p: &u16| place_of(usize::from(*p), crop, grid);
-    let line = Stroke::new(1.5, theme::POSITIVE);
+    let line = Stroke::new(1.5, theme::of(ui).positive);
     for p in s.surgery.frozen.iter().map(place) {
         painter.line_segment([p.left_bottom(), p.right_top()], line);
-        painter.rect_stroke(p, CornerRadius::ZERO, Stroke::new(1.0, theme::POSITIVE), StrokeKind::Inside);
+        painter.rect_stroke(
+            p,
+            CornerRadius::ZERO,
+            Stroke::new(1.0, theme::of(ui).positive),
+            StrokeKind::Inside,
+        );
     }
-    let line = Stroke::new(1.5, theme::NEGATIVE);
+    let line = Stroke::new(1.5, theme::of(ui).negative);
     for p in s.surgery.frozen_pixels.iter().map(place) {
         painter.line_segment([p.left_top(), p.right_bottom()], line);
-        painter.rect_stroke(p, CornerRadius::ZERO, Stroke::new(1.0, theme::NEGATIVE), StrokeKind::Inside);
+        painter.rect_stroke(
+            p,
+            CornerRadius::ZERO,
+            Stroke::new(1.0, theme::of(ui).negative),
+            StrokeKind::Inside,
+        );
     }
 }
 

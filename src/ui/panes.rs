@@ -264,7 +264,7 @@ impl Behavior<Pane> for Drawing<'_> {
     fn pane_ui(&mut self, ui: &mut Ui, _tile: TileId, pane: &mut Pane) -> UiResponse {
         let (s, pictures, out) = (self.s, &mut *self.pictures, &mut *self.out);
         let rect = ui.max_rect();
-        let colour = if *pane == Pane::Stage { theme::STAGE } else { theme::PANEL };
+        let colour = if *pane == Pane::Stage { theme::of(ui).stage } else { theme::of(ui).panel };
         ui.painter().rect_filled(rect, 0.0, colour);
         ui.set_clip_rect(rect.intersect(ui.clip_rect()));
         match pane {
@@ -338,8 +338,8 @@ impl Behavior<Pane> for Drawing<'_> {
         2.0
     }
 
-    fn tab_bar_color(&self, _visuals: &Visuals) -> Color32 {
-        theme::FIELD
+    fn tab_bar_color(&self, visuals: &Visuals) -> Color32 {
+        visuals.extreme_bg_color
     }
 }
 

@@ -21,7 +21,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     ui.horizontal_wrapped(|ui| {
         let whose = if s.is_comparing() { format!(" of {}", at.side()) } else { String::new() };
         let text = format!("{}{whose}", place(at.frame, at.patch, grid));
-        ui.label(RichText::new(text).strong().color(theme::STRONG));
+        ui.label(RichText::new(text).strong().color(theme::of(ui).strong));
         if ui.small_button("Clear").on_hover_text("No patch (Esc)").clicked() {
             out.push(Intent::Patch(None));
         }
@@ -97,14 +97,14 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
                     Align2::LEFT_CENTER,
                     elide::middle(ui, name, &theme::small(), room),
                     theme::small(),
-                    theme::TEXT,
+                    theme::of(ui).text,
                 );
                 painter.text(
                     rect.left_center(),
                     Align2::LEFT_CENTER,
                     format!("{v:+.3}"),
                     theme::numbers(),
-                    theme::STRONG,
+                    theme::of(ui).strong,
                 );
                 r.widget_info(|| {
                     WidgetInfo::labeled(
@@ -141,5 +141,5 @@ fn across(ui: &mut Ui, s: &State, at: PatchAt) {
 }
 
 fn weak(ui: &mut Ui, text: &str) {
-    ui.add(egui::Label::new(RichText::new(text).font(theme::small()).color(theme::WEAK)).wrap());
+    ui.add(egui::Label::new(RichText::new(text).font(theme::small()).color(theme::of(ui).weak)).wrap());
 }

@@ -10,7 +10,7 @@ use super::prompt_rows::{capital, sign};
 use super::state::State;
 use super::{class_list, scope, score_row, theme, trial};
 use egui::text::LayoutJob;
-use egui::{Color32, RichText, Ui, vec2};
+use egui::{RichText, Ui, vec2};
 
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     header(ui, s, out);
@@ -26,7 +26,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             ui.label(RichText::new("No classes yet").strong());
             let text = "A class is a name, such as “jumping”. Its positive prompts say what it looks like, its \
                         negative prompts what it is not. Add one, or open a prompt set.";
-            ui.label(RichText::new(text).color(theme::WEAK));
+            ui.label(RichText::new(text).color(theme::of(ui).weak));
         }
         class_list::show(ui, s, out);
         ui.add_space(6.0);
@@ -38,7 +38,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
 
 fn header(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     ui.horizontal_wrapped(|ui| {
-        ui.label(RichText::new("Prompts").strong().color(theme::STRONG));
+        ui.label(RichText::new("Prompts").strong().color(theme::of(ui).strong));
         if ui
             .button("Load…")
             .on_hover_text("Open a prompt set (JSON), a list of names, or a CSV with a column of names")
@@ -87,10 +87,10 @@ fn header(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
 
 /// The templates that fill the lists of classes without own prompts.
 fn templates(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
-    let title = RichText::new("Templates").color(theme::WEAK);
+    let title = RichText::new("Templates").color(theme::of(ui).weak);
     egui::CollapsingHeader::new(title).id_salt("templates").show(ui, |ui| {
         let text = "For classes without own prompts. {} stands for the name.";
-        ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+        ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).weak));
         let document = s.history.present();
         let t = &document.prompts.templates;
         for (side, list) in [(Side::Positive, &t.positive), (Side::Negative, &t.negative)] {
@@ -109,8 +109,9 @@ fn templates(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
                         select: true,
                     };
                     let font = egui::TextStyle::Body.resolve(ui.style());
+                    let colour = theme::of(ui).text;
                     let done = line.show(ui, |_, text| {
-                        LayoutJob::simple_singleline(text.to_owned(), font.clone(), theme::TEXT)
+                        LayoutJob::simple_singleline(text.to_owned(), font.clone(), colour)
                     });
                     if let Some(new) = done.changed {
                         out.push(Intent::Edit(PromptEdit::SetTemplate(side, i, new)));
@@ -139,9 +140,9 @@ fn foot(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             ui.horizontal(|ui| {
                 let tip = "Weight of “none of these”: the shares of all classes, each times how little it fits by itself \
                            (1 − yes). Only negative prompts can raise it.";
-                ui.label(RichText::new("none of these").color(theme::TEXT)).on_hover_text(tip);
+                ui.label(RichText::new("none of these").color(theme::of(ui).text)).on_hover_text(tip);
                 let width = (ui.available_width() - 2.0).max(40.0);
-                let fill = Color32::from_rgb(104, 84, 48);
+                let fill = theme::of(ui).none;
                 let share = format!("{:.1}%", scores.none * 100.0);
                 score_row::meter(ui, width, scores.none, fill, "None of these", &share, tip);
             });
@@ -151,7 +152,7 @@ fn foot(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
                 ms => format!("{ms:.1} ms"),
             };
             let text = format!("α {} · scored in {time}{state}", scores.alpha);
-            ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK))
+            ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).weak))
                 .on_hover_text("α: how strongly the negative prompts count in p");
         }
         None => {
@@ -159,7 +160,7 @@ fn foot(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
                 Some(_) => "no scores yet",
                 None => "Scores come when a clip has been analysed.",
             };
-            ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+            ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).weak));
         }
     }
     if s.model.as_ref().is_some_and(|m| m.word_level) {

@@ -29,9 +29,9 @@ pub fn show(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Intent>)
     ui.add_space(2.0);
     ui.horizontal_wrapped(|ui| {
         sign(ui, side);
-        ui.label(RichText::new(format!("{} prompts", side.word())).color(colour(side)));
+        ui.label(RichText::new(format!("{} prompts", side.word())).color(colour(ui, side)));
         let whose = if own { "own" } else { "from templates" };
-        ui.label(RichText::new(whose).font(theme::small()).color(theme::WEAK));
+        ui.label(RichText::new(whose).font(theme::small()).color(theme::of(ui).weak));
         let (text, tip, e) = if own {
             (
                 "Use templates",
@@ -79,7 +79,7 @@ pub fn show(ui: &mut Ui, s: &State, c: usize, side: Side, out: &mut Vec<Intent>)
             Side::Positive => "None: the class gets no s+.",
             Side::Negative => "None: nothing pushes against this class.",
         };
-        ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+        ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).weak));
     }
     let name = format!("Add {} prompt to {}", side.word(), class.name);
     let button = egui::Button::new(format!("{} Add {} prompt", side.sign(), side.word())).small();
@@ -154,7 +154,7 @@ impl Row<'_> {
         let name = self.name();
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
-            ui.label(RichText::new(side.sign()).font(theme::numbers()).color(colour(side)));
+            ui.label(RichText::new(side.sign()).font(theme::numbers()).color(colour(ui, side)));
             let line = Line {
                 key: key.into(),
                 text: self.text,
@@ -166,7 +166,7 @@ impl Row<'_> {
             };
             let newest = line.newest;
             // The note is on the text as it was when it was scored; on another text it says nothing.
-            let done = line.show(ui, |ui, text| marked(ui, text, note, theme::TEXT));
+            let done = line.show(ui, |ui, text| marked(ui, text, note, theme::of(ui).text));
             let blank = done.changed.as_deref().unwrap_or(self.text).trim().is_empty();
             if let Some(text) = done.changed {
                 out.push(Intent::Edit(PromptEdit::SetPrompt(c, side, i, text)));
@@ -206,14 +206,18 @@ impl Row<'_> {
         let note = s.notes.get(self.text);
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
-            ui.label(RichText::new(self.side.sign()).font(theme::numbers()).color(colour(self.side)));
+            ui.label(RichText::new(self.side.sign()).font(theme::numbers()).color(colour(ui, self.side)));
             let width = (ui.available_width() - COSINE - ADDS - SETS - MARK - WHERE - 16.0).max(60.0);
             // One line, whatever is typed into the template.
             let font = egui::TextStyle::Body.resolve(ui.style());
             let shown = elide::middle(ui, self.text, &font, width);
             let (rect, r) = ui.allocate_exact_size(vec2(width, 16.0), Sense::hover());
-            let galley = ui.fonts_mut(|f| f.layout_job(marked(ui, &shown, note, theme::WEAK)));
-            ui.painter().galley(rect.left_center() - vec2(0.0, galley.size().y / 2.0), galley, theme::WEAK);
+            let galley = ui.fonts_mut(|f| f.layout_job(marked(ui, &shown, note, theme::of(ui).weak)));
+            ui.painter().galley(
+                rect.left_center() - vec2(0.0, galley.size().y / 2.0),
+                galley,
+                theme::of(ui).weak,
+            );
             r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, self.text));
             if shown.len() != self.text.len() {
                 r.on_hover_text(self.text);
@@ -249,17 +253,25 @@ impl Row<'_> {
         let cosine = self.number.map_or(String::new(), |n| format!("{:+.3}", n.cosine));
         let tip = "Cosine of the clip and this prompt by itself";
         let name = format!("Cosine of {}: {cosine}", self.name());
-        place(ui, COSINE, &cosine, theme::numbers(), faint(colour(self.side)), name, tip);
+        place(ui, COSINE, &cosine, theme::numbers(), faint(colour(ui, self.side)), name, tip);
         let (adds, tip) = self.number.and_then(|n| n.effect).map_or_else(Default::default, adds);
         let name = format!("{} adds {adds} to p", self.name());
-        place(ui, ADDS, &adds, theme::small(), faint(theme::TEXT), name, &tip);
+        place(ui, ADDS, &adds, theme::small(), faint(theme::of(ui).text), name, &tip);
         let sets = self.number.is_some_and(|n| n.sets);
         let tip = "Of the negative prompts this one fits the clip best and sets s−; those of the templates do so together";
         let name = format!("{} sets s−", self.name());
-        place(ui, SETS, if sets { "won" } else { "" }, theme::small(), faint(theme::STRONG), name, tip);
+        place(
+            ui,
+            SETS,
+            if sets { "won" } else { "" },
+            theme::small(),
+            faint(theme::of(ui).strong),
+            name,
+            tip,
+        );
         let (mark, tip) = note.map_or(("", String::new()), |n| about(n, s));
         let name = format!("{}: {tip}", self.name());
-        place(ui, MARK, mark, theme::small(), theme::WARN, name, &tip);
+        place(ui, MARK, mark, theme::small(), theme::of(ui).warn, name, &tip);
     }
 }
 
@@ -301,22 +313,22 @@ pub fn about(n: &PromptNote, s: &State) -> (&'static str, String) {
 /// Plus in a disc or minus in a square: the side by shape as well as by sign, word and colour.
 pub fn sign(ui: &mut Ui, side: Side) {
     let (rect, _) = ui.allocate_exact_size(vec2(15.0, 15.0), Sense::hover());
-    let (painter, colour, c) = (ui.painter(), colour(side), rect.center());
+    let (painter, colour, c) = (ui.painter(), colour(ui, side), rect.center());
     match side {
         Side::Positive => painter.circle_filled(c, 7.0, colour),
         Side::Negative => painter.rect_filled(rect.shrink(1.0), 2, colour),
     };
-    let ink = Stroke::new(2.0, theme::FIELD);
+    let ink = Stroke::new(2.0, theme::of(ui).field);
     painter.line_segment([pos2(c.x - 4.0, c.y), pos2(c.x + 4.0, c.y)], ink);
     if side == Side::Positive {
         painter.line_segment([pos2(c.x, c.y - 4.0), pos2(c.x, c.y + 4.0)], ink);
     }
 }
 
-fn colour(side: Side) -> Color32 {
+fn colour(ui: &Ui, side: Side) -> Color32 {
     match side {
-        Side::Positive => theme::POSITIVE,
-        Side::Negative => theme::NEGATIVE,
+        Side::Positive => theme::of(ui).positive,
+        Side::Negative => theme::of(ui).negative,
     }
 }
 
@@ -330,8 +342,11 @@ pub fn capital(word: &str) -> String {
 fn marked(ui: &Ui, text: &str, note: Option<&PromptNote>, colour: Color32) -> LayoutJob {
     let font = egui::TextStyle::Body.resolve(ui.style());
     let plain = TextFormat { font_id: font.clone(), color: colour, ..Default::default() };
-    let unknown =
-        TextFormat { underline: Stroke::new(1.5, theme::WARN), color: theme::WARN, ..plain.clone() };
+    let unknown = TextFormat {
+        underline: Stroke::new(1.5, theme::of(ui).warn),
+        color: theme::of(ui).warn,
+        ..plain.clone()
+    };
     let mut job = LayoutJob { break_on_newline: false, ..Default::default() };
     let mut at = 0;
     let ranges = note.filter(|n| n.text == text).map(|n| n.unknown.as_slice());

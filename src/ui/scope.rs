@@ -146,11 +146,13 @@ impl State {
 /// What is altered, on a ground of its own that cannot be overlooked, with the way back.
 pub fn altered_banner(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let Some(words) = s.altered_words() else { return };
-    let frame =
-        egui::Frame::new().fill(theme::ALTERED).corner_radius(4).inner_margin(egui::Margin::symmetric(8, 3));
+    let frame = egui::Frame::new()
+        .fill(theme::of(ui).altered)
+        .corner_radius(4)
+        .inner_margin(egui::Margin::symmetric(8, 3));
     frame.show(ui, |ui| {
         ui.horizontal_wrapped(|ui| {
-            ui.label(RichText::new(words).strong().color(theme::ON_ALTERED));
+            ui.label(RichText::new(words).strong().color(theme::of(ui).on_altered));
             if ui.small_button("Reset").on_hover_text("Frames as filmed, model as trained (R)").clicked() {
                 out.push(Intent::ResetAltered);
             }
@@ -167,9 +169,11 @@ pub fn altered_note(ui: &mut Ui, s: &State) {
 
 /// Words on the ground of what is altered.
 pub fn altered_label(ui: &mut Ui, words: &str) -> egui::Response {
-    let text = RichText::new(words).font(theme::small()).color(theme::ON_ALTERED);
-    let frame =
-        egui::Frame::new().fill(theme::ALTERED).corner_radius(3).inner_margin(egui::Margin::symmetric(6, 1));
+    let text = RichText::new(words).font(theme::small()).color(theme::of(ui).on_altered);
+    let frame = egui::Frame::new()
+        .fill(theme::of(ui).altered)
+        .corner_radius(3)
+        .inner_margin(egui::Margin::symmetric(6, 1));
     frame.show(ui, |ui| ui.add(egui::Label::new(text).wrap())).inner
 }
 
@@ -179,15 +183,15 @@ pub fn line(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         switch(ui, s, out);
         let Some(words) = s.scope_words() else {
             let text = if s.work.is_some() { "being looked at for the first time" } else { "no scores yet" };
-            ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+            ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).weak));
             return;
         };
         let stale = !s.moment && s.is_stale();
-        let colour = if stale { theme::WEAK } else { theme::TEXT };
+        let colour = if stale { theme::of(ui).weak } else { theme::of(ui).text };
         ui.label(RichText::new(words).font(theme::small()).color(colour));
         let mut mark = |on: bool, text: &str, tip: &str| {
             if on {
-                let text = RichText::new(text).font(theme::small()).color(theme::WARN);
+                let text = RichText::new(text).font(theme::small()).color(theme::of(ui).warn);
                 ui.label(text).on_hover_text(tip);
             }
         };

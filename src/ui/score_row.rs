@@ -2,7 +2,7 @@
 //! what the negative prompts push, and a diamond where the two leave it (the margin).
 
 use super::explain::Explained;
-use super::theme;
+use super::theme::{self, Colours};
 use super::whiskers::Spread;
 use crate::score::{ClassScore, Scores};
 use egui::{Color32, CornerRadius, Rect, RichText, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
@@ -81,10 +81,10 @@ fn numbers(ui: &mut Ui, c: &ClassScore, pinned: Option<&ClassScore>, explained: 
         |of: fn(&ClassScore) -> Option<f32>| pinned.map(|b| of(c).zip(of(b)).map(|(now, then)| now - then));
     // More s− is worse.
     let rows = [
-        ("s+", number(c.s_pos), change(|c| c.s_pos), S_POS, theme::POSITIVE, 1.0),
-        ("s−", number(c.s_neg), change(|c| c.s_neg), S_NEG, theme::NEGATIVE, -1.0),
-        ("margin", number(c.margin), change(|c| c.margin), MARGIN, theme::TEXT, 1.0),
-        ("yes", yes, change(|c| c.yes), YES, theme::TEXT, 1.0),
+        ("s+", number(c.s_pos), change(|c| c.s_pos), S_POS, theme::of(ui).positive, 1.0),
+        ("s−", number(c.s_neg), change(|c| c.s_neg), S_NEG, theme::of(ui).negative, -1.0),
+        ("margin", number(c.margin), change(|c| c.margin), MARGIN, theme::of(ui).text, 1.0),
+        ("yes", yes, change(|c| c.yes), YES, theme::of(ui).text, 1.0),
     ];
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(4.0, 1.0);
@@ -102,12 +102,16 @@ fn numbers(ui: &mut Ui, c: &ClassScore, pinned: Option<&ClassScore>, explained: 
                     ui.label(RichText::new(formula).font(theme::numbers()));
                 }
             };
-            ui.label(RichText::new(name).font(theme::small()).color(theme::WEAK)).on_hover_ui(tip);
+            ui.label(RichText::new(name).font(theme::small()).color(theme::of(ui).weak)).on_hover_ui(tip);
             ui.label(RichText::new(value).font(theme::numbers()).color(colour)).on_hover_ui(tip);
             if let Some(d) = change {
                 let text = format!("Δ {}", delta(d));
-                ui.label(RichText::new(text).font(theme::numbers()).color(change_colour(d, better)))
-                    .on_hover_text("Change against the pinned scores");
+                ui.label(RichText::new(text).font(theme::numbers()).color(change_colour(
+                    theme::of(ui),
+                    d,
+                    better,
+                )))
+                .on_hover_text("Change against the pinned scores");
             }
         }
     });
@@ -125,11 +129,11 @@ fn delta(d: Option<f32>) -> String {
 }
 
 /// Good news or bad news. `better`: the sign of a change for the better.
-fn change_colour(d: Option<f32>, better: f32) -> Color32 {
+fn change_colour(colours: &Colours, d: Option<f32>, better: f32) -> Color32 {
     match d {
-        Some(d) if d * better >= SMALLEST => theme::GOOD,
-        Some(d) if d * better <= -SMALLEST => theme::ERROR,
-        _ => theme::WEAK,
+        Some(d) if d * better >= SMALLEST => colours.good,
+        Some(d) if d * better <= -SMALLEST => colours.error,
+        _ => colours.weak,
     }
 }
 
@@ -150,7 +154,7 @@ fn share(
     });
     let formula = explained.and_then(|e| e.of("p")).map_or(String::new(), |f| format!("\n{f}"));
     let tip = format!("{P}{formula}{was}{range}");
-    let fill = Color32::from_rgb(58, 84, 140);
+    let fill = theme::of(ui).chosen;
     let text = match (known, c.counts) {
         (false, _) => "–".to_owned(),
         (true, false) => "left out".to_owned(),
@@ -164,7 +168,7 @@ fn share(
     }
     if let Some(b) = pinned {
         let x = r.rect.left() + r.rect.width() * b.p.clamp(0.0, 1.0);
-        ui.painter().vline(x, r.rect.y_range(), Stroke::new(2.0, theme::WARN));
+        ui.painter().vline(x, r.rect.y_range(), Stroke::new(2.0, theme::of(ui).warn));
     }
 }
 
@@ -180,17 +184,17 @@ pub fn meter(
 ) -> egui::Response {
     let (rect, r) = ui.allocate_exact_size(vec2(width, 20.0), Sense::hover());
     let painter = ui.painter();
-    painter.rect_filled(rect, CornerRadius::same(3), theme::FIELD);
+    painter.rect_filled(rect, CornerRadius::same(3), theme::of(ui).field);
     let filled = rect.with_max_x(rect.left() + rect.width() * v.clamp(0.0, 1.0));
     painter.rect_filled(filled, CornerRadius::same(3), fill);
-    painter.text(rect.center(), egui::Align2::CENTER_CENTER, text, theme::numbers(), theme::STRONG);
+    painter.text(rect.center(), egui::Align2::CENTER_CENTER, text, theme::numbers(), theme::of(ui).strong);
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, format!("{name}: {text}")));
     r.on_hover_text(tip.into())
 }
 
 /// From the smallest to the largest of a score over other samplings of the same span.
 fn whisker(ui: &Ui, from: f32, to: f32, y: f32, half: f32) {
-    let stroke = Stroke::new(1.0, theme::STRONG);
+    let stroke = Stroke::new(1.0, theme::of(ui).strong);
     ui.painter().hline(from..=to, y, stroke);
     for x in [from, to] {
         ui.painter().vline(x, y - half..=y + half, stroke);
@@ -200,7 +204,7 @@ fn whisker(ui: &Ui, from: f32, to: f32, y: f32, half: f32) {
 fn bar(ui: &mut Ui, c: &ClassScore, spread: Option<(f32, f32)>, reach: f32) {
     let (rect, r) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), Sense::hover());
     let painter = ui.painter();
-    painter.rect_filled(rect, CornerRadius::same(3), theme::FIELD);
+    painter.rect_filled(rect, CornerRadius::same(3), theme::of(ui).field);
     let half = rect.width() / 2.0 - 4.0;
     let x = |v: f32| rect.center().x + half * (v / reach).clamp(-1.0, 1.0);
     let zero = rect.center().x;
@@ -208,28 +212,32 @@ fn bar(ui: &mut Ui, c: &ClassScore, spread: Option<(f32, f32)>, reach: f32) {
         Rect::from_two_pos(pos2(zero, rect.top() + top), pos2(x(to), rect.top() + top + 6.0))
     };
     if let Some(v) = c.s_pos {
-        painter.rect_filled(band(v, 3.0), CornerRadius::ZERO, theme::POSITIVE);
+        painter.rect_filled(band(v, 3.0), CornerRadius::ZERO, theme::of(ui).positive);
     }
     if let Some(v) = c.s_neg {
         // Pushes the other way, and is hatched: not told apart by colour alone.
         let area = band(-v, 11.0);
-        painter.rect_filled(area, CornerRadius::ZERO, theme::NEGATIVE.gamma_multiply(0.45));
+        painter.rect_filled(area, CornerRadius::ZERO, theme::of(ui).negative.gamma_multiply(0.45));
         let clipped = painter.with_clip_rect(area.intersect(painter.clip_rect()));
         let mut at = area.left() - 6.0;
         while at < area.right() {
             clipped.line_segment(
                 [pos2(at, area.bottom()), pos2(at + 6.0, area.top())],
-                Stroke::new(1.5, theme::NEGATIVE),
+                Stroke::new(1.5, theme::of(ui).negative),
             );
             at += 4.0;
         }
     }
-    painter.vline(zero, rect.y_range(), Stroke::new(1.0, theme::WEAK));
+    painter.vline(zero, rect.y_range(), Stroke::new(1.0, theme::of(ui).weak));
     if let Some(m) = c.margin {
         let at = pos2(x(m), rect.center().y);
         let (w, h) = (vec2(4.0, 0.0), vec2(0.0, 7.0));
         let points = vec![at - h, at + w, at + h, at - w];
-        painter.add(egui::Shape::convex_polygon(points, theme::STRONG, Stroke::new(1.0, theme::FIELD)));
+        painter.add(egui::Shape::convex_polygon(
+            points,
+            theme::of(ui).strong,
+            Stroke::new(1.0, theme::of(ui).field),
+        ));
     }
     if let Some((lo, hi)) = spread {
         whisker(ui, x(lo), x(hi), rect.center().y, 2.5);
@@ -253,11 +261,13 @@ mod tests {
 
     #[test]
     fn more_of_what_pushes_against_a_class_is_bad_news() {
-        assert_eq!(change_colour(Some(0.1), 1.0), theme::GOOD);
-        assert_eq!(change_colour(Some(0.1), -1.0), theme::ERROR);
-        assert_eq!(change_colour(Some(-0.1), -1.0), theme::GOOD);
-        for nothing in [None, Some(0.0), Some(-1e-4)] {
-            assert_eq!(change_colour(nothing, -1.0), theme::WEAK);
+        for colours in [&theme::DARK, &theme::LIGHT] {
+            assert_eq!(change_colour(colours, Some(0.1), 1.0), colours.good);
+            assert_eq!(change_colour(colours, Some(0.1), -1.0), colours.error);
+            assert_eq!(change_colour(colours, Some(-0.1), -1.0), colours.good);
+            for nothing in [None, Some(0.0), Some(-1e-4)] {
+                assert_eq!(change_colour(colours, nothing, -1.0), colours.weak);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use super::intent::{Dialog, Intent};
 use super::shelf::{Row, Shelf};
 use super::state::State;
 use super::theme;
-use egui::{Align, Color32, Layout, RichText, Sense, Ui, WidgetInfo, vec2};
+use egui::{Align, Layout, RichText, Sense, Ui, WidgetInfo, vec2};
 use egui_extras::{Column, TableBuilder};
 
 /// Columns of classes at most; with more the table is no table.
@@ -38,7 +38,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     if shelf.rows().is_empty() {
         let text = "Put clips on the shelf, and every prompt that you type is scored against all of them at once. \
                     Labels come from folder names, a manifest (path,label) or the truth beside a rendered clip.";
-        ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+        ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).weak));
         return;
     }
     table(ui, s, shelf, out);
@@ -64,13 +64,14 @@ fn summary(ui: &mut Ui, s: &State, shelf: &Shelf) {
     if done < total {
         ui.add(egui::Spinner::new().size(12.0));
     }
-    let label = ui.label(RichText::new(words.join(" · ")).font(theme::small()).color(theme::TEXT));
+    let label = ui.label(RichText::new(words.join(" · ")).font(theme::small()).color(theme::of(ui).text));
     if !tally.confusions.is_empty() {
         let lines: Vec<String> =
             tally.confusions.iter().take(20).map(|(a, b, n)| format!("{n} × {a} taken for {b}")).collect();
         let (worst, more) = (&lines[0], lines.len() - 1);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let text = RichText::new(format!("Confused: {worst}{more}")).font(theme::small()).color(theme::WARN);
+        let text =
+            RichText::new(format!("Confused: {worst}{more}")).font(theme::small()).color(theme::of(ui).warn);
         ui.label(text).on_hover_text(lines.join("\n"));
     }
     label.on_hover_text("Each clip is asked about as a whole; p is its share among the classes");
@@ -81,7 +82,7 @@ fn table(ui: &mut Ui, s: &State, shelf: &Shelf, out: &mut Vec<Intent>) {
     let hidden = s.prompts().classes.len() - classes.len();
     if hidden > 0 {
         let text = format!("The first {CLASSES} classes have a column; the winner is found among all.");
-        ui.label(RichText::new(text).font(theme::small()).color(theme::WEAK));
+        ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).weak));
     }
     egui::ScrollArea::horizontal().id_salt("shelf").auto_shrink([false, false]).show(ui, |ui| {
         let table = TableBuilder::new(ui)
@@ -96,7 +97,7 @@ fn table(ui: &mut Ui, s: &State, shelf: &Shelf, out: &mut Vec<Intent>) {
             .columns(Column::exact(18.0), 2);
         let head = |ui: &mut Ui, text: &str, tip: &str| {
             // Names of classes differ at their ends as often as at their beginnings: two lines.
-            let text = RichText::new(text).font(theme::small()).color(theme::WEAK);
+            let text = RichText::new(text).font(theme::small()).color(theme::of(ui).weak);
             ui.add(egui::Label::new(text).wrap()).on_hover_text(tip);
         };
         let table = table.header(1.6 * LINE, |mut header| {
@@ -138,7 +139,7 @@ fn table(ui: &mut Ui, s: &State, shelf: &Shelf, out: &mut Vec<Intent>) {
 }
 
 fn name(ui: &mut Ui, row: &Row, out: &mut Vec<Intent>) {
-    let colour = if row.problem.is_some() { theme::ERROR } else { theme::TEXT };
+    let colour = if row.problem.is_some() { theme::of(ui).error } else { theme::of(ui).text };
     let text = RichText::new(&row.name).font(theme::small()).color(colour);
     let r = ui.add(egui::Button::new(text).frame(false).truncate());
     let tip = row.problem.clone().unwrap_or_else(|| row.place.path.display().to_string());
@@ -163,11 +164,11 @@ fn label(ui: &mut Ui, row: &Row, out: &mut Vec<Intent>) {
 
 fn winner(ui: &mut Ui, row: &Row) {
     let (text, colour) = match (row.winner(), row.right()) {
-        (None, _) if row.problem.is_some() => ("cannot be read".to_owned(), theme::ERROR),
-        (None, _) => ("…".to_owned(), theme::WEAK),
-        (Some(name), None) => (name.to_owned(), theme::TEXT),
-        (Some(name), Some(true)) => (format!("= {name}"), theme::GOOD),
-        (Some(name), Some(false)) => (format!("≠ {name}"), theme::WARN),
+        (None, _) if row.problem.is_some() => ("cannot be read".to_owned(), theme::of(ui).error),
+        (None, _) => ("…".to_owned(), theme::of(ui).weak),
+        (Some(name), None) => (name.to_owned(), theme::of(ui).text),
+        (Some(name), Some(true)) => (format!("= {name}"), theme::of(ui).good),
+        (Some(name), Some(false)) => (format!("≠ {name}"), theme::of(ui).warn),
     };
     let tip = match row.right() {
         Some(true) => "As labelled",
@@ -188,10 +189,10 @@ fn cell(ui: &mut Ui, row: &Row, class: &str, out: &mut Vec<Intent>) {
     });
     if let Some(c) = score {
         let filled = rect.with_max_x(rect.left() + rect.width() * c.p.clamp(0.0, 1.0));
-        ui.painter().rect_filled(filled, 2.0, Color32::from_rgb(58, 84, 140));
+        ui.painter().rect_filled(filled, 2.0, theme::of(ui).chosen);
     }
     let at = rect.left_center() + vec2(4.0, 0.0);
-    ui.painter().text(at, egui::Align2::LEFT_CENTER, &text, theme::numbers(), theme::TEXT);
+    ui.painter().text(at, egui::Align2::LEFT_CENTER, &text, theme::numbers(), theme::of(ui).text);
     let number = |v: Option<f32>| v.map_or("–".to_owned(), |v| format!("{v:+.3}"));
     let tip = score.map_or("Not scored yet".to_owned(), |c| {
         format!(

@@ -30,12 +30,13 @@ const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
 
 /// Draws it and gives the room below its buttons.
 pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) -> Rect {
-    egui::Frame::new().fill(theme::PANEL).inner_margin(egui::Margin::symmetric(8, 5)).show(ui, |ui| {
+    egui::Frame::new().fill(theme::of(ui).panel).inner_margin(egui::Margin::symmetric(8, 5)).show(ui, |ui| {
         ui.set_width(ui.available_width());
         draw_pane::banner(ui, s, out);
         scope::altered_banner(ui, s, out);
         toolbar(ui, s, out);
     });
+    theme::on_stage(ui);
     let rect = ui.available_rect_before_wrap().shrink(6.0);
     ui.allocate_rect(rect, Sense::hover());
     if rect.width() < 40.0 || rect.height() < 40.0 {
@@ -69,7 +70,7 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
             for (r, layer) in split(rect, 4, aspect(s)).into_iter().zip(four(s.view.layer)) {
                 pane(ui, s, pictures, out, r, layer, None);
                 if layer == s.view.layer {
-                    let line = Stroke::new(1.5, theme::ACCENT);
+                    let line = Stroke::new(1.5, theme::of(ui).accent);
                     ui.painter().rect_stroke(r, CornerRadius::same(2), line, StrokeKind::Inside);
                 }
             }
@@ -132,7 +133,7 @@ pub fn room_for_slider(ui: &mut Ui) {
 
 /// The second row: how the chosen overlay looks.
 fn look(ui: &mut Ui, s: &State, v: &mut View) {
-    let label = ui.label(RichText::new("Opacity").color(theme::WEAK));
+    let label = ui.label(RichText::new("Opacity").color(theme::of(ui).weak));
     let slider = egui::Slider::new(&mut v.opacity, 0.0..=1.0).show_value(false);
     ui.add(slider).labelled_by(label.id).on_hover_text("How strongly the map covers the picture");
     let combo = egui::ComboBox::from_id_salt("colours").width(76.0).selected_text(v.palette.name()).show_ui(
@@ -197,7 +198,7 @@ fn look(ui: &mut Ui, s: &State, v: &mut View) {
 /// What is too little to be painted.
 fn threshold(ui: &mut Ui, s: &State, v: &mut View) {
     room_for_slider(ui);
-    let label = ui.label(RichText::new("Threshold").color(theme::WEAK));
+    let label = ui.label(RichText::new("Threshold").color(theme::of(ui).weak));
     let now = v.threshold;
     let slider = egui::Slider::new(&mut v.threshold, 0.0..=1.0).step_by(0.01).show_value(false);
     ui.add(slider).labelled_by(label.id).on_hover_ui(|ui| {
@@ -271,11 +272,11 @@ fn empty(ui: &mut Ui, s: &State, rect: Rect, out: &mut Vec<Intent>) {
             ui.add_space((rect.height() * 0.35).max(10.0));
             if let Some(name) = &s.opening {
                 ui.add(egui::Spinner::new().size(22.0));
-                ui.label(RichText::new(format!("Opening {name}")).color(theme::WEAK));
+                ui.label(RichText::new(format!("Opening {name}")).color(theme::of(ui).weak));
                 return;
             }
-            ui.label(RichText::new("Open a video to begin").size(18.0).color(theme::STRONG));
-            ui.label(RichText::new("Drop a file here, press Ctrl+O, or pick one.").color(theme::WEAK));
+            ui.label(RichText::new("Open a video to begin").size(18.0).color(theme::of(ui).strong));
+            ui.label(RichText::new("Drop a file here, press Ctrl+O, or pick one.").color(theme::of(ui).weak));
             ui.add_space(8.0);
             draw_pane::begin(ui, out);
             if ui.button("Open a video…").clicked() {
@@ -342,7 +343,7 @@ fn wipe(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, out: &mut V
     let handle = Rect::from_center_size(pos2(x, picture.center().y), vec2(16.0, picture.height()));
     let r = ui.interact(handle, ui.scope_id().with("wipe"), Sense::drag());
     r.widget_info(|| WidgetInfo::slider(true, f64::from(s.view.wipe), "Wipe"));
-    let line = if r.hovered() || r.dragged() { theme::ACCENT } else { theme::STRONG };
+    let line = if r.hovered() || r.dragged() { theme::of(ui).accent } else { theme::of(ui).strong };
     ui.painter().vline(x, picture.y_range(), Stroke::new(2.0, line));
     ui.painter().circle_filled(pos2(x, picture.center().y), 6.0, line);
     let r = r.on_hover_and_drag_cursor(egui::CursorIcon::ResizeHorizontal);
@@ -542,7 +543,13 @@ fn layer_of(
             painter.rect_filled(picture, CornerRadius::ZERO, Color32::BLACK);
             if other_clip.unwrap_or(&s.playback).shown.is_none() {
                 let text = "waiting for the first frame";
-                painter.text(picture.center(), Align2::CENTER_CENTER, text, theme::small(), theme::WEAK);
+                painter.text(
+                    picture.center(),
+                    Align2::CENTER_CENTER,
+                    text,
+                    theme::small(),
+                    theme::of(ui).weak,
+                );
             }
         }
     }
@@ -554,7 +561,7 @@ fn layer_of(
             Layer::Input => "Input",
             _ => problem.filter(|_| whose == Whose::Other).unwrap_or("no map yet"),
         };
-        caption_text(ui, strip, text, theme::WEAK);
+        caption_text(ui, strip, text, theme::of(ui).weak);
         whose.badges(s, &painter, frame);
         return;
     };
@@ -576,7 +583,7 @@ fn layer_of(
         }
     }
     let Some(source) = Quantity::of(layer, &s.view, &drawn.maps) else {
-        caption_text(ui, strip, layer.name(), theme::TEXT);
+        caption_text(ui, strip, layer.name(), theme::of(ui).text);
         whose.badges(s, &painter, frame);
         return;
     };
@@ -610,7 +617,7 @@ fn layer_of(
     }
     let (about, colour) = drawn.words;
     let words = match whose.words(s) {
-        Some(words) => (format!("{words}, {about}"), theme::ALTERED),
+        Some(words) => (format!("{words}, {about}"), theme::of(ui).altered),
         None => (about, colour),
     };
     // The figure is of the whole clip, and so of no moment.
@@ -622,8 +629,8 @@ fn layer_of(
 /// What is altered, at the bottom of the picture on a ground that cannot be overlooked; of the original the word alone.
 fn altered_badge(painter: &egui::Painter, picture: Rect, text: &str, original: bool) {
     let (ground, ink) = match original {
-        true => (Color32::from_black_alpha(190), theme::STRONG),
-        false => (theme::ALTERED, theme::ON_ALTERED),
+        true => (Color32::from_black_alpha(190), theme::ON_STAGE.strong),
+        false => (theme::ON_STAGE.altered, theme::ON_STAGE.on_altered),
     };
     let galley = painter.layout(text.into(), theme::small(), ink, picture.width() - 16.0);
     let at = pos2(picture.center().x, picture.bottom() - 6.0);
@@ -670,11 +677,11 @@ fn look_closer(
 
 /// Words at the top of a picture that its map must not be read without.
 fn badge(painter: &egui::Painter, picture: Rect, align: Align2, text: &str) {
-    let galley = painter.layout(text.into(), theme::small(), theme::STRONG, picture.width() - 24.0);
+    let galley = painter.layout(text.into(), theme::small(), theme::ON_STAGE.strong, picture.width() - 24.0);
     let at = align.pos_in_rect(&picture.shrink2(vec2(12.0, 6.0)));
     let back = align.anchor_size(at, galley.size()).expand2(vec2(6.0, 2.0));
     painter.rect_filled(back, CornerRadius::same(3), Color32::from_black_alpha(190));
-    painter.galley(back.min + vec2(6.0, 2.0), galley, theme::STRONG);
+    painter.galley(back.min + vec2(6.0, 2.0), galley, theme::ON_STAGE.strong);
 }
 
 /// The crop on a picture that lies there.
@@ -696,14 +703,15 @@ fn outside_crop(painter: &egui::Painter, picture: Rect, crop: Rect) {
             continue;
         }
         painter.rect_filled(part, CornerRadius::ZERO, Color32::from_black_alpha(110));
-        let galley = painter.layout_no_wrap("not seen by the model".into(), theme::small(), theme::WEAK);
+        let galley =
+            painter.layout_no_wrap("not seen by the model".into(), theme::small(), theme::ON_STAGE.weak);
         let upright = part.width() >= galley.size().x + 6.0 && part.height() >= galley.size().y + 4.0;
         if upright {
             let at = pos2(part.center().x - galley.size().x / 2.0, part.bottom() - galley.size().y - 3.0);
-            painter.galley(at, galley, theme::WEAK);
+            painter.galley(at, galley, theme::ON_STAGE.weak);
         } else if part.width() >= galley.size().y + 2.0 && part.height() >= galley.size().x + 6.0 {
             let at = pos2(part.center().x - galley.size().y / 2.0, part.center().y + galley.size().x / 2.0);
-            let text = egui::epaint::TextShape::new(at, galley, theme::WEAK);
+            let text = egui::epaint::TextShape::new(at, galley, theme::ON_STAGE.weak);
             painter.add(text.with_angle(-std::f32::consts::FRAC_PI_2));
         }
     }
@@ -787,7 +795,7 @@ fn caption(
     let lay = |t: &str, colour| painter.layout_no_wrap(t.to_owned(), theme::small(), colour);
     let put = |x: f32, galley: Arc<Galley>| {
         let (at, end) = (pos2(x, middle - galley.size().y / 2.0), x + galley.size().x);
-        painter.galley(at, galley, theme::TEXT);
+        painter.galley(at, galley, theme::of(ui).text);
         end
     };
     let about = match source {
@@ -797,11 +805,11 @@ fn caption(
     let r = ui.interact(strip, ui.scope_id().with(("caption", layer.name(), whose as usize)), Sense::hover());
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, whose.caption(layer, &words)));
     r.on_hover_text(format!("{words}\n{about}"));
-    let mut left = put(strip.left() + 2.0, lay(layer.name(), theme::STRONG)) + 8.0;
+    let mut left = put(strip.left() + 2.0, lay(layer.name(), theme::of(ui).strong)) + 8.0;
     let narrow = strip.width() < 380.0;
     let mut right = strip.right() - 2.0;
     if source != Quantity::StaticColours {
-        let hi = lay(&number(scale.hi), theme::TEXT);
+        let hi = lay(&number(scale.hi), theme::of(ui).text);
         right -= hi.size().x;
         put(right, hi);
         let width = if narrow { 36.0 } else { 80.0 };
@@ -811,16 +819,16 @@ fn caption(
         cut(&painter, bar, s.view.threshold, colours.is_signed());
         if let Some(v) = hover.as_ref().and_then(|h| h.value) {
             let x = bar.left() + bar.width() * scale.unit(v);
-            painter.vline(x, bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(2.0, theme::STRONG));
+            painter.vline(x, bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(2.0, theme::of(ui).strong));
         }
-        let lo = lay(&number(scale.lo), theme::TEXT);
+        let lo = lay(&number(scale.lo), theme::of(ui).text);
         right = bar.left() - 5.0 - lo.size().x;
         put(right, lo);
         right -= 8.0;
         if let Some(auroc) = auroc {
             // Whose map it is and the value under the pointer come first.
             let texts = hover.iter().map(|h| h.text.as_str()).chain([words.as_str()]);
-            let taken: f32 = texts.map(|t| lay(t, theme::TEXT).size().x + 10.0).sum();
+            let taken: f32 = texts.map(|t| lay(t, theme::of(ui).text).size().x + 10.0).sum();
             let room = Rect::from_x_y_ranges((left + taken).min(right - 2.0)..=right - 2.0, strip.y_range());
             right = truth::write_auroc(ui, auroc, (layer.name(), whose as usize), frame, room) - 8.0;
         }
@@ -829,13 +837,13 @@ fn caption(
     let room =
         painter.with_clip_rect(Rect::from_min_max(pos2(left, strip.top()), pos2(right, strip.bottom())));
     let hovered = hover.is_some();
-    for (text, colour) in hover.map(|h| (h.text, theme::STRONG)).into_iter().chain([(words, colour)]) {
+    for (text, colour) in hover.map(|h| (h.text, theme::of(ui).strong)).into_iter().chain([(words, colour)]) {
         let galley = lay(&text, colour);
         let at = pos2(left, middle - galley.size().y / 2.0);
         left += galley.size().x + 10.0;
-        room.galley(at, galley, theme::TEXT);
+        room.galley(at, galley, theme::of(ui).text);
     }
-    let about = lay(&about, theme::WEAK);
+    let about = lay(&about, theme::of(ui).weak);
     if !hovered && left + about.size().x < right {
         put(right - about.size().x - 2.0, about);
     }
@@ -849,10 +857,14 @@ pub fn cut(painter: &egui::Painter, bar: Rect, threshold: f32, signed: bool) {
     let at = |share: f32| bar.left() + bar.width() * share;
     let ends = if signed { [0.5 - threshold / 2.0, 0.5 + threshold / 2.0] } else { [0.0, threshold] };
     let not_painted = Rect::from_x_y_ranges(at(ends[0])..=at(ends[1]), bar.y_range());
-    painter.rect_filled(not_painted, CornerRadius::ZERO, theme::STAGE);
-    painter.rect_stroke(bar, CornerRadius::ZERO, Stroke::new(1.0, theme::LINE), StrokeKind::Outside);
+    painter.rect_filled(not_painted, CornerRadius::ZERO, theme::ON_STAGE.stage);
+    painter.rect_stroke(bar, CornerRadius::ZERO, Stroke::new(1.0, theme::ON_STAGE.line), StrokeKind::Outside);
     for share in ends.into_iter().filter(|share| *share > 0.0) {
-        painter.vline(at(share), bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(1.0, theme::TEXT));
+        painter.vline(
+            at(share),
+            bar.top() - 3.0..=bar.bottom() + 3.0,
+            Stroke::new(1.0, theme::ON_STAGE.text),
+        );
     }
 }
 

@@ -24,7 +24,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             scope::altered_note(ui, s);
         }
         if s.model.as_ref().is_some_and(|m| !m.head_trained) {
-            ui.add(egui::Label::new(RichText::new(UNTRAINED).font(theme::small()).color(theme::WARN)).wrap());
+            ui.add(egui::Label::new(RichText::new(UNTRAINED).font(theme::small()).color(theme::of(ui).warn)).wrap());
         }
         time(ui, s, out);
         let mut surgery = s.surgery.clone();
@@ -41,11 +41,11 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
 
 fn heading(ui: &mut Ui, text: &str) {
     ui.add_space(6.0);
-    ui.label(RichText::new(text).strong().color(theme::STRONG));
+    ui.label(RichText::new(text).strong().color(theme::of(ui).strong));
 }
 
 fn weak(ui: &mut Ui, text: &str) {
-    ui.add(egui::Label::new(RichText::new(text).font(theme::small()).color(theme::WEAK)).wrap());
+    ui.add(egui::Label::new(RichText::new(text).font(theme::small()).color(theme::of(ui).weak)).wrap());
 }
 
 fn time(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {

@@ -5,14 +5,17 @@ use super::easel::Draw;
 use super::intent::{Dialog, Intent};
 use super::panes::{Pane, Panes};
 use super::state::State;
-use super::{elide, lesson_panel, theme};
+use super::theme::{self, Colours};
+use super::{elide, keys, lesson_panel};
 use crate::export::Form;
 use crate::session::ModelSource;
-use egui::{Align, Color32, FontId, Layout, RichText, Ui};
+use egui::{Align, Color32, FontId, Layout, RichText, ThemePreference, Ui};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+/// The sizes of text to choose from, in percent; the keys go in finer steps.
+const SIZES: [u16; 5] = [100, 125, 150, 175, 200];
 /// Work shorter than this needs no sign of life.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(250);
 
@@ -24,10 +27,11 @@ pub fn show(ui: &mut Ui, s: &State, panes: &Panes, out: &mut Vec<Intent>) {
                 out.push(Intent::Help(!s.help));
             }
             learn_menu(ui, s, out);
+            view_menu(ui, out);
             panes_menu(ui, s, panes, out);
             work(ui, s, out);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                ui.label(RichText::new("MotionLens").strong().size(15.0).color(theme::STRONG));
+                ui.label(RichText::new("MotionLens").strong().size(15.0).color(theme::of(ui).strong));
                 open_menu(ui, s, out);
                 export_menu(ui, s, out);
                 ui.separator();
@@ -83,6 +87,33 @@ fn panes_menu(ui: &mut Ui, s: &State, panes: &Panes, out: &mut Vec<Intent>) {
     menu.response.on_hover_text("Open and close panes; drag their tabs to move them");
 }
 
+/// How the whole window looks.
+fn view_menu(ui: &mut Ui, out: &mut Vec<Intent>) {
+    let menu = ui.menu_button("View", |ui| {
+        ui.set_min_width(200.0);
+        let theme = ui.ctx().options(|o| o.theme_preference);
+        for (choice, name, tip) in [
+            (ThemePreference::Dark, "Dark", "Light words on a dark window"),
+            (ThemePreference::Light, "Light", "Dark words on a light window; the stage stays dark"),
+            (ThemePreference::System, "As the system", "Dark or light, as the desktop is"),
+        ] {
+            if ui.radio(theme == choice, name).on_hover_text(tip).clicked() {
+                out.push(Intent::Theme(choice));
+            }
+        }
+        ui.separator();
+        ui.label(RichText::new("Text and controls").color(theme::of(ui).weak));
+        let now = keys::text_size(ui.ctx());
+        for percent in SIZES {
+            let tip = "Also with Ctrl +, Ctrl − and Ctrl 0";
+            if ui.radio(now == percent, format!("{percent}%")).on_hover_text(tip).clicked() {
+                out.push(Intent::TextSize(percent));
+            }
+        }
+    });
+    menu.response.on_hover_text("Dark or light, and how large everything is");
+}
+
 /// A text of the bar that may be long.
 struct Fact {
     text: String,
@@ -119,7 +150,9 @@ impl Fact {
         let label = egui::Label::new(RichText::new(shown.as_ref()).color(self.colour).font(font)).extend();
         let name = &self.text;
         let r = if self.badge {
-            let frame = egui::Frame::new().fill(theme::CARD).stroke(egui::Stroke::new(1.0, theme::LINE));
+            let frame = egui::Frame::new()
+                .fill(theme::of(ui).card)
+                .stroke(egui::Stroke::new(1.0, theme::of(ui).line));
             let frame = frame.corner_radius(9).inner_margin(egui::Margin::symmetric(8, 1));
             frame.show(ui, |ui| ui.add(label)).inner
         } else {
@@ -131,9 +164,10 @@ impl Fact {
 
 /// Clip, model, motion head, device: as wide as they want, or as there is room for.
 fn facts(ui: &mut Ui, s: &State) {
-    let mut list = vec![clip(s)];
-    list.extend(model(s));
-    list.extend(device(s));
+    let colours = theme::of(ui);
+    let mut list = vec![clip(s, colours)];
+    list.extend(model(s, colours));
+    list.extend(device(s, colours));
     let gaps = ui.spacing().item_spacing.x * list.len() as f32;
     let room = ui.available_width() - gaps - list.iter().map(Fact::around).sum::<f32>();
     let widths: Vec<f32> =
@@ -283,26 +317,26 @@ fn export_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     });
 }
 
-fn clip(s: &State) -> Fact {
+fn clip(s: &State, colours: &Colours) -> Fact {
     let (text, colour, tip) = match (&s.opening, &s.video) {
-        (Some(name), _) => (format!("opening {name}"), theme::WEAK, "The file is being opened".to_owned()),
-        (None, Some(v)) => (v.name.clone(), theme::TEXT, v.path.display().to_string()),
-        (None, None) => ("no video".to_owned(), theme::WEAK, "Open, then Video".to_owned()),
+        (Some(name), _) => (format!("opening {name}"), colours.weak, "The file is being opened".to_owned()),
+        (None, Some(v)) => (v.name.clone(), colours.text, v.path.display().to_string()),
+        (None, None) => ("no video".to_owned(), colours.weak, "Open, then Video".to_owned()),
     };
     Fact { text, colour, tip, badge: false, busy: s.opening.is_some() }
 }
 
-fn model(s: &State) -> Vec<Fact> {
+fn model(s: &State, colours: &Colours) -> Vec<Fact> {
     let mut list = Vec::new();
     if let Some(l) = &s.loading {
         let percent = l.fraction.map_or(String::new(), |f| format!(" {:.0}%", f * 100.0));
         let text = format!("{}{percent}", l.what);
-        list.push(Fact { busy: true, ..Fact::badge(text, theme::WEAK, "The model is being loaded") });
+        list.push(Fact { busy: true, ..Fact::badge(text, colours.weak, "The model is being loaded") });
     }
     let Some(info) = &s.model else {
         if list.is_empty() {
             let tip = "Open, then Model folder or Embedded model";
-            list.push(Fact::badge("no model", theme::WARN, tip));
+            list.push(Fact::badge("no model", colours.warn, tip));
         }
         return list;
     };
@@ -315,28 +349,28 @@ fn model(s: &State) -> Vec<Fact> {
         info.grid,
         info.grid
     );
-    list.push(Fact::badge(format!("model: {}", info.name), theme::TEXT, tip));
+    list.push(Fact::badge(format!("model: {}", info.name), colours.text, tip));
     list.push(if info.head_trained {
         let tip = "The motion head has trained weights.";
-        Fact::badge("motion head: trained", theme::GOOD, tip)
+        Fact::badge("motion head: trained", colours.good, tip)
     } else {
         let tip = "The motion head has no trained weights: the separation is the exact Haar one, the gates are at their \
                    starting value, and the scores equal plain CLIP's.";
-        Fact::badge("motion head: untrained", theme::WARN, tip)
+        Fact::badge("motion head: untrained", colours.warn, tip)
     });
     list
 }
 
-fn device(s: &State) -> Option<Fact> {
+fn device(s: &State, colours: &Colours) -> Option<Fact> {
     let d = s.device.as_ref()?;
-    let (more, colour) = if d.software { (", software", theme::WARN) } else { ("", theme::TEXT) };
+    let (more, colour) = if d.software { (", software", colours.warn) } else { ("", colours.text) };
     Some(Fact::badge(format!("{}{more}", d.name), colour, d.reason.clone()))
 }
 
 fn work(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     if let Some((done, total)) = s.encoding {
         let text = format!("reading prompts {done}/{total}");
-        ui.label(RichText::new(text).font(theme::small()).color(theme::TEXT))
+        ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).text))
             .on_hover_text("New prompts go through the text tower once; scores follow");
         ui.add(egui::Spinner::new().size(13.0));
     }
@@ -346,7 +380,7 @@ fn work(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         }
         let percent = export.percent.load(Ordering::Relaxed);
         let text = RichText::new(format!("writing the {} {percent}%", export.what));
-        ui.label(text.font(theme::small()).color(theme::TEXT));
+        ui.label(text.font(theme::small()).color(theme::of(ui).text));
         ui.ctx().request_repaint_after(SIGN_OF_LIFE);
     }
     let Some(w) = &s.work else { return };
@@ -358,7 +392,7 @@ fn work(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     if ui.small_button("Cancel").on_hover_text("Stop the work on this clip").clicked() {
         out.push(Intent::CancelWork);
     }
-    ui.label(RichText::new(text).font(theme::small()).color(theme::TEXT));
+    ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).text));
     if w.total > 0 {
         let bar = egui::ProgressBar::new(w.done as f32 / w.total as f32);
         ui.add(bar.desired_width(60.0).desired_height(12.0));

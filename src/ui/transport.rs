@@ -9,8 +9,8 @@ use super::state::{State, clock};
 use super::theme;
 use crate::video::Pts;
 use egui::{
-    Align2, Color32, CornerRadius, Key, Rect, Response, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
-    pos2, vec2,
+    Align2, CornerRadius, Key, Rect, Response, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2,
+    vec2,
 };
 
 const BUTTON: egui::Vec2 = vec2(30.0, 24.0);
@@ -76,7 +76,7 @@ fn facts(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let frame = b.frame_number().map_or("frame –".to_owned(), |(i, n)| {
         format!("frame {:>width$} / {n}", i + 1, width = n.to_string().len())
     });
-    ui.label(RichText::new(frame).font(theme::numbers()).color(theme::WEAK))
+    ui.label(RichText::new(frame).font(theme::numbers()).color(theme::of(ui).weak))
         .on_hover_text("Number of the displayed frame, counted by presentation time");
     let Some(info) = &b.info else { return };
     let rate = match (info.fps, info.variable_rate) {
@@ -89,7 +89,7 @@ fn facts(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     } else {
         "Frames per second"
     };
-    ui.label(RichText::new(rate).font(theme::numbers()).color(theme::WEAK)).on_hover_text(tip);
+    ui.label(RichText::new(rate).font(theme::numbers()).color(theme::of(ui).weak)).on_hover_text(tip);
 }
 
 fn short(v: f64) -> String {
@@ -98,7 +98,7 @@ fn short(v: f64) -> String {
 }
 
 fn analysis(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
-    ui.label(RichText::new("Scores of").color(theme::WEAK));
+    ui.label(RichText::new("Scores of").color(theme::of(ui).weak));
     if named(ui.button("In"), "Set in point", "In point at the play head (I)").clicked() {
         out.push(Intent::SetIn);
     }
@@ -184,23 +184,23 @@ fn seek_bar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let painter = ui.painter();
     let span = |a: f64, b: f64| Rect::from_min_max(pos2(x(a), track.top()), pos2(x(b), track.bottom()));
     let radius = CornerRadius::same(3);
-    painter.rect_filled(track, radius, theme::FIELD);
+    painter.rect_filled(track, radius, theme::of(ui).field);
     if s.range != (None, None) {
         let w = s.whole_or_range();
-        painter.rect_filled(span(w.start.secs(), w.end.secs()), radius, Color32::from_rgb(44, 58, 90));
+        painter.rect_filled(span(w.start.secs(), w.end.secs()), radius, theme::of(ui).range);
         for t in [s.range.0, s.range.1].into_iter().flatten() {
-            painter.vline(x(t.secs()), track.y_range(), Stroke::new(2.0, theme::ACCENT));
+            painter.vline(x(t.secs()), track.y_range(), Stroke::new(2.0, theme::of(ui).accent));
         }
     }
-    painter.rect_filled(span(0.0, position), radius, Color32::from_rgb(92, 124, 196).gamma_multiply(0.75));
+    painter.rect_filled(span(0.0, position), radius, theme::of(ui).played);
     if let Some(shown) = &s.shown {
         let of = span(shown.span().start.secs(), shown.span().end.secs());
         let below = of.translate(vec2(0.0, track.height() + 3.0)).with_max_y(track.bottom() + 6.0);
-        painter.rect_filled(below, CornerRadius::ZERO, theme::WEAK.gamma_multiply(0.5));
+        painter.rect_filled(below, CornerRadius::ZERO, theme::of(ui).weak.gamma_multiply(0.5));
         let near = s.moment();
         for (t, pts) in shown.answer.frames.iter().enumerate() {
             let current = near.is_some_and(|m| m.t == t && !m.outside);
-            let (colour, h) = if current { (theme::WARN, 9.0) } else { (theme::WEAK, 7.0) };
+            let (colour, h) = if current { (theme::of(ui).warn, 9.0) } else { (theme::of(ui).weak, 7.0) };
             let tip = pos2(x(pts.secs()), track.bottom() + 3.0);
             let foot = vec2(3.5, h);
             painter.add(egui::Shape::convex_polygon(
@@ -211,18 +211,22 @@ fn seek_bar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         }
     }
     let head = x(position);
-    painter.vline(head, track.top() - 3.0..=track.bottom() + 3.0, Stroke::new(2.0, theme::STRONG));
-    painter.circle_filled(pos2(head, track.center().y), 6.0, theme::STRONG);
+    painter.vline(head, track.top() - 3.0..=track.bottom() + 3.0, Stroke::new(2.0, theme::of(ui).strong));
+    painter.circle_filled(pos2(head, track.center().y), 6.0, theme::of(ui).strong);
     if response.has_focus() {
-        painter.rect_stroke(rect, radius, Stroke::new(1.0, theme::ACCENT), StrokeKind::Inside);
+        painter.rect_stroke(rect, radius, Stroke::new(1.0, theme::of(ui).accent), StrokeKind::Inside);
     }
     if let Some(p) = response.hover_pos() {
         let text = clock(time(p.x));
         let at = pos2(p.x.clamp(inner.left() + 30.0, inner.right() - 30.0), rect.bottom());
-        painter.vline(p.x.clamp(inner.left(), inner.right()), track.y_range(), Stroke::new(1.0, theme::TEXT));
-        let galley = painter.layout_no_wrap(text, theme::numbers(), theme::STRONG);
+        painter.vline(
+            p.x.clamp(inner.left(), inner.right()),
+            track.y_range(),
+            Stroke::new(1.0, theme::of(ui).text),
+        );
+        let galley = painter.layout_no_wrap(text, theme::numbers(), theme::of(ui).strong);
         let back = Align2::CENTER_BOTTOM.anchor_size(at, galley.size()).expand2(vec2(3.0, 0.0));
-        painter.rect_filled(back, CornerRadius::same(2), theme::FIELD);
-        painter.galley(back.min + vec2(3.0, 0.0), galley, theme::STRONG);
+        painter.rect_filled(back, CornerRadius::same(2), theme::of(ui).field);
+        painter.galley(back.min + vec2(3.0, 0.0), galley, theme::of(ui).strong);
     }
 }

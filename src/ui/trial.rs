@@ -73,7 +73,8 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
                 let (text, tip) = if name.is_empty() { Default::default() } else { said(s) };
                 let font = theme::small();
                 let shown = elide::middle(ui, &text, &font, ui.available_width() - 2.0);
-                let label = egui::Label::new(RichText::new(shown.as_ref()).font(font).color(theme::TEXT));
+                let label =
+                    egui::Label::new(RichText::new(shown.as_ref()).font(font).color(theme::of(ui).text));
                 ui.add(label).on_hover_text(format!("{text}\n{tip}")).accessible_name(&text);
             });
         });

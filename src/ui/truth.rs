@@ -82,7 +82,7 @@ pub fn write_auroc(ui: &Ui, auroc: f64, id: (&str, usize), frame: Rect, room: Re
     let number = format!("{auroc:.2}");
     let number = number.strip_prefix('0').unwrap_or(&number);
     let whole = format!("AUROC {number} for the mover");
-    let lay = |text: &str| ui.painter().layout_no_wrap(text.to_owned(), theme::small(), theme::GOOD);
+    let lay = |text: &str| ui.painter().layout_no_wrap(text.to_owned(), theme::small(), theme::of(ui).good);
     let long = lay(&whole);
     let galley = if long.size().x < room.width() { long } else { lay(&format!("AUROC {number}")) };
     let inside = galley.size().x < room.width();
@@ -94,7 +94,7 @@ pub fn write_auroc(ui: &Ui, auroc: f64, id: (&str, usize), frame: Rect, room: Re
         let back = at.expand2(vec2(4.0, 1.0));
         ui.painter().rect_filled(back, CornerRadius::same(3), Color32::from_black_alpha(190));
     }
-    ui.painter().galley(at.min, galley, theme::GOOD);
+    ui.painter().galley(at.min, galley, theme::of(ui).good);
     let r = ui.interact(at, ui.scope_id().with(("auroc", id)), Sense::hover());
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &whole));
     r.on_hover_text(format!(
@@ -110,8 +110,8 @@ pub fn write_auroc(ui: &Ui, auroc: f64, id: (&str, usize), frame: Rect, room: Re
 pub fn outline(ui: &Ui, truth: &TruthFile, at: Pts, (picture, frame): (Rect, Rect), id: (&str, usize)) {
     let painter = ui.painter_at(frame);
     let objects = [
-        ("mover", Some(truth.mover(at)), theme::GOOD),
-        ("distractor", truth.still.as_ref(), theme::NEGATIVE),
+        ("mover", Some(truth.mover(at)), theme::of(ui).good),
+        ("distractor", truth.still.as_ref(), theme::of(ui).negative),
     ];
     for (name, mask, colour) in objects {
         let Some(mask) = mask else { continue };

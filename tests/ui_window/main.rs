@@ -15,5 +15,6 @@ mod pictures;
 mod pixels;
 mod prompts;
 mod scope;
+mod showing;
 mod soak;
 mod typing;

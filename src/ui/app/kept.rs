@@ -22,7 +22,7 @@ impl App {
     /// Takes over what the last run kept, and keeps what changes from now on. Called when the prompts to begin with are
     /// set: Undo leads from the draft back to them.
     pub fn restore(&mut self, ctx: &egui::Context, keep: Keep, found: Found) {
-        let Kept { recent, view, sort_by_score, panes, prompts_width, zoom, invited, .. } = found.kept;
+        let Kept { recent, view, sort_by_score, panes, prompts_width, theme, zoom, invited, .. } = found.kept;
         self.invited = invited;
         let s = &mut self.state;
         s.recent = recent;
@@ -30,6 +30,7 @@ impl App {
         s.prompts_width = prompts_width;
         self.panes = Panes::from_kept(panes);
         s.sort_by_score = sort_by_score.unwrap_or(s.sort_by_score);
+        ctx.set_theme(theme);
         ctx.set_zoom_factor(zoom);
         for problem in found.problems {
             s.messages.add(Kind::Problem, problem);
@@ -160,6 +161,7 @@ impl App {
             sort_by_score: Some(before.map_or(s.sort_by_score, |b| b.sort_by_score)),
             panes: before.map_or(&self.panes, |b| &b.panes).kept(),
             prompts_width: s.prompts_width,
+            theme: ctx.options(|o| o.theme_preference),
             zoom: ctx.zoom_factor(),
             size: size.map(|s| [s.x.round(), s.y.round()]),
             open: self.open_now(),

@@ -4,7 +4,7 @@ use super::{Lane, Lanes, Measure, motion_top, number};
 use crate::ui::intent::Intent;
 use crate::ui::record::{Record, Value};
 use crate::ui::state::{State, clock};
-use crate::ui::theme;
+use crate::ui::theme::{self, Colours};
 use crate::video::Pts;
 use crate::video::clip::Span;
 use egui::{Color32, Id, RichText, Sense, Stroke, Ui, WidgetInfo};
@@ -76,6 +76,7 @@ fn one(
         }
     };
     let stale = record.revision != s.revision;
+    let colours = theme::of(ui);
     let plot = Plot::new(("lanes", name))
         .height(height)
         .width(ui.available_width())
@@ -89,7 +90,7 @@ fn one(
         .allow_double_click_reset(false)
         .sense(Sense::click_and_drag())
         .cursor_color(Color32::TRANSPARENT)
-        .grid_color(theme::LINE)
+        .grid_color(colours.line)
         .set_margin_fraction(egui::Vec2::ZERO);
     let shown = plot.show(ui, |plot| {
         // Where the seek bar's track begins and ends, the axis does.
@@ -97,13 +98,13 @@ fn one(
         let room = seen.secs() / width * f64::from(INSET);
         plot.set_plot_bounds_x(seen.start.secs() - room..=seen.end.secs() + room);
         plot.set_plot_bounds_y(range.clone());
-        marks(plot, s, &range, from);
+        marks(plot, s, &range, from, colours);
         for lane in drawn {
             line(plot, record, lane, seen, scale(lane), stale);
         }
         plot.vline(
             VLine::new("play head", s.playback.position.secs())
-                .color(theme::STRONG)
+                .color(colours.strong)
                 .width(1.5)
                 .allow_hover(false),
         );
@@ -163,7 +164,13 @@ fn zoom(ui: &Ui, x: f64, end: Pts, seen: Span, lanes: &mut Lanes) {
 }
 
 /// What lies behind the lines: the in/out range, the one being drawn, the frames that the scores on show are of.
-fn marks(plot: &mut PlotUi<'_>, s: &State, range: &RangeInclusive<f64>, from: Option<f64>) {
+fn marks(
+    plot: &mut PlotUi<'_>,
+    s: &State,
+    range: &RangeInclusive<f64>,
+    from: Option<f64>,
+    colours: &Colours,
+) {
     let band = |plot: &mut PlotUi<'_>, name: &str, a: f64, b: f64, colour: Color32| {
         let (lo, hi) = (*range.start(), *range.end());
         let corners = vec![[a, lo], [b, lo], [b, hi], [a, hi]];
@@ -176,28 +183,16 @@ fn marks(plot: &mut PlotUi<'_>, s: &State, range: &RangeInclusive<f64>, from: Op
     };
     if s.range != (None, None) {
         let span = s.whole_or_range();
-        band(
-            plot,
-            "in to out",
-            span.start.secs(),
-            span.end.secs(),
-            Color32::from_rgba_unmultiplied(122, 162, 247, 34),
-        );
+        band(plot, "in to out", span.start.secs(), span.end.secs(), colours.accent.gamma_multiply_u8(34));
     }
     if let (Some(a), Some(b)) = (from, plot.pointer_coordinate()) {
-        band(
-            plot,
-            "new in to out",
-            a.min(b.x),
-            a.max(b.x),
-            Color32::from_rgba_unmultiplied(122, 162, 247, 60),
-        );
+        band(plot, "new in to out", a.min(b.x), a.max(b.x), colours.accent.gamma_multiply_u8(60));
     }
     if let Some(shown) = &s.shown {
         let foot = *range.start();
         let frames: Vec<[f64; 2]> = shown.answer.frames.iter().map(|at| [at.secs(), foot]).collect();
         let points = Points::new("sampled frames", PlotPoints::from(frames)).shape(MarkerShape::Up);
-        plot.points(points.radius(5.0).color(theme::WEAK).allow_hover(false));
+        plot.points(points.radius(5.0).color(colours.weak).allow_hover(false));
     }
 }
 
@@ -272,17 +267,20 @@ fn read(ui: &mut Ui, record: &Record, lanes: &[Lane], at: Pts) {
     let small = |text: String, colour| RichText::new(text).font(theme::small()).color(colour);
     let wanted = record.sweep.nearest(at);
     let Some(i) = record.nearest(at) else {
-        ui.label(small(format!("{}: not looked at yet", clock(at)), theme::WEAK));
+        ui.label(small(format!("{}: not looked at yet", clock(at)), theme::of(ui).weak));
         return;
     };
     let k = record.span(i).unwrap_or(wanted);
     let span = record.sweep.span(k);
     if k != wanted {
-        ui.label(small(format!("{}: not looked at yet; the nearest that is:", clock(at)), theme::WARN));
+        ui.label(small(
+            format!("{}: not looked at yet; the nearest that is:", clock(at)),
+            theme::of(ui).warn,
+        ));
     }
     ui.label(small(
         format!("{}, span {} to {}", clock(at), clock(span.start), clock(span.end)),
-        theme::STRONG,
+        theme::of(ui).strong,
     ));
     for lane in lanes {
         ui.label(small(
@@ -291,7 +289,7 @@ fn read(ui: &mut Ui, record: &Record, lanes: &[Lane], at: Pts) {
         ));
     }
     if let Some(point) = record.point(i).filter(|_| lanes.iter().any(|l| l.value == Value::Motion)) {
-        ui.label(small(format!("mean motion {:.3}", point.motion), theme::WEAK));
+        ui.label(small(format!("mean motion {:.3}", point.motion), theme::of(ui).weak));
     }
 }
 
