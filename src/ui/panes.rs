@@ -300,6 +300,11 @@ impl Behavior<Pane> for Drawing<'_> {
         button
     }
 
+    /// Panes by their tabs; the ground behind the tabs would be a stop of Tab without a name.
+    fn is_tile_draggable(&self, tiles: &Tiles<Pane>, tile: TileId) -> bool {
+        tiles.get_pane(&tile).is_some()
+    }
+
     fn is_tab_bar_visible(&self, _tile: TileId, tabs: &Tabs) -> bool {
         // The stage by itself needs no name.
         tabs.children.as_slice() != self.stage_tile.as_slice()

@@ -14,6 +14,7 @@ mod panes;
 mod pictures;
 mod pixels;
 mod prompts;
+mod reach;
 mod scope;
 mod showing;
 mod soak;
