@@ -38,7 +38,8 @@ use super::trial::Trial;
 use super::truth::Known;
 use super::whiskers::Whiskers;
 use super::{
-    bundled, experiment_ask, import, keys, lesson_panel, messages, prompt_panel, theme, topbar, transport,
+    bundled, experiment_ask, focus, import, keys, lesson_panel, messages, prompt_panel, theme, topbar,
+    transport,
 };
 use crate::data::drawing::Drawing;
 use crate::engine::{Answer, Engine, Event, Finding, Memory, Probe, Question, Scored, Sweep};
@@ -803,6 +804,7 @@ impl App {
         experiment_ask::show(&ctx, s, &mut out);
         keys::help(&ctx, s, &mut out);
         dropped(&ctx, &mut out);
+        focus::ring(ui);
         if !out.is_empty() {
             ctx.request_repaint();
         }

@@ -26,6 +26,7 @@ pub mod experiment_ask;
 pub mod explain;
 pub mod field;
 pub mod filmstrip;
+pub mod focus;
 pub mod fonts;
 pub mod gates;
 pub mod history_pane;

@@ -294,7 +294,7 @@ impl Behavior<Pane> for Drawing<'_> {
     }
 
     fn on_tab_button(&mut self, _tiles: &mut Tiles<Pane>, tile: TileId, button: Response) -> Response {
-        if self.raised == Some(tile) {
+        if self.raised == Some(tile) || button.gained_focus() {
             button.scroll_to_me(None);
         }
         button

@@ -98,7 +98,8 @@ fn tab_comes_to_every_control_and_shows_where_it_is() {
     let mut before: RgbaImage = h.render().expect("a picture");
     for _ in 0..400 {
         h.key_press(Key::Tab);
-        h.run_steps(3);
+        // Lists scroll there smoothly.
+        h.run_steps(8);
         let Some((name, rect)) = focused(&h) else { continue };
         if !seen.insert((name.clone(), rect.min.round().to_string())) {
             break;
