@@ -118,10 +118,10 @@ impl Experiment {
             program: format!("motionlens {}", env!("CARGO_PKG_VERSION")),
             clip: Clip { path: whole(clip), relative: None, digest },
             model: Model {
-                source: model
-                    .folder
-                    .as_deref()
-                    .map_or(ModelSource::Embedded, |f| ModelSource::Folder(whole(f))),
+                source: match &model.source {
+                    ModelSource::Folder(folder) => ModelSource::Folder(whole(folder)),
+                    other => other.clone(),
+                },
                 name: model.name.clone(),
                 digest: model.digest.clone(),
                 identity: model.identity.clone(),

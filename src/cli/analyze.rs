@@ -243,7 +243,7 @@ fn one(arguments: &Arguments, video: &Path) -> Result<Option<PathBuf>, CliError>
     let end = arguments.end.map_or(times.end, Pts::from_secs);
     let outcome = ask(Request {
         device: arguments.model.device,
-        model: arguments.model.source(),
+        model: arguments.model.source()?,
         video: &source,
         clip: arguments.clip.clone().unwrap_or_else(|| ClipSpec {
             order: arguments.order.clone().unwrap_or_default(),
@@ -294,7 +294,7 @@ fn one(arguments: &Arguments, video: &Path) -> Result<Option<PathBuf>, CliError>
         pictures: &pictures,
         prompts: &prompts,
         style: Style { motion: outcome.scale.as_ref().map(|scale| scale.motion), ..Style::default() },
-        model: arguments.model.model.as_deref(),
+        model: &outcome.model.source,
         on_gpu: outcome.device.gpu,
     };
     if let Some(path) = &arguments.csv {
@@ -402,7 +402,7 @@ pub(super) fn run_notes(
     }
     if model.embedded {
         notes.push(
-                "the words of the embedded model know moving shapes only; for real scenes give a CLIP folder with --model"
+                "the words of the embedded model know moving shapes only; for real scenes name a CLIP with --model, as `--model openai/clip-vit-base-patch32`"
                     .to_owned(),
             );
     }

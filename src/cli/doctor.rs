@@ -1,9 +1,9 @@
 //! `motionlens doctor`: what this machine has, tried out rather than looked up: every adapter is opened, the model is run,
 //! folders are written to, and with `--window` the window is opened once.
 
-use super::{CliError, no_command};
+use super::{CliError, model, no_command};
 use crate::device::{self, AdapterReport, DeviceChoice, DeviceInfo};
-use crate::model::ModelFiles;
+use crate::model::{Hub, ModelFiles};
 use crate::ui::{self, WindowOptions, keep};
 use crate::video;
 use burn::tensor::{Device, Tensor};
@@ -28,10 +28,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     let mut page = Page { missing: Vec::new() };
     page.line(&format!("MotionLens {}", env!("CARGO_PKG_VERSION")))?;
     adapters(&mut page)?;
-    model(&mut page, arguments.device)?;
+    embedded(&mut page, arguments.device)?;
     page.head("ffmpeg libraries", &video::decode::ffmpeg_version())?;
     display(&mut page)?;
     clips(&mut page)?;
+    hub(&mut page)?;
     folders(&mut page)?;
     if arguments.window {
         open_window(&mut page, arguments)?;
@@ -97,7 +98,7 @@ fn described(a: &AdapterReport) -> String {
 }
 
 /// Runs the embedded model on the CPU, and on a GPU where one is picked.
-fn model(page: &mut Page, choice: DeviceChoice) -> Result<(), CliError> {
+fn embedded(page: &mut Page, choice: DeviceChoice) -> Result<(), CliError> {
     let picked = match device::open(choice, None) {
         Ok(picked) => Some(picked),
         Err(e) => {
@@ -110,7 +111,7 @@ fn model(page: &mut Page, choice: DeviceChoice) -> Result<(), CliError> {
     };
     let text = picked.as_ref().map_or_else(|| "none".to_owned(), |(_, info)| name(info));
     page.head("device that the model runs on", &text)?;
-    page.line("\nembedded model, 8 frames (another with --model DIR)")?;
+    page.line("\nembedded model, 8 frames (another with analyze --model)")?;
     if let Ok((cpu, info)) = device::open(DeviceChoice::Cpu, None) {
         page.line(&format!("  {}: {}", info.name, passes(&cpu)))?;
     }
@@ -181,6 +182,24 @@ fn clips(page: &mut Page) -> Result<(), CliError> {
             page.head("bundled clip", "none")
         }
     }
+}
+
+/// The hub's cache, and whether the network would be used; it is not tried, because nobody has asked for a model.
+fn hub(page: &mut Page) -> Result<(), CliError> {
+    let hub = match Hub::from_env() {
+        Ok(hub) => hub,
+        Err(why) => {
+            page.miss(why.to_string());
+            return page.head("models of the hub", "not available");
+        }
+    };
+    let nowhere = "a home folder: HF_HUB_CACHE names a place for models of the hub";
+    folder(page, "models of the hub", Some(hub.cache().to_owned()), nowhere)?;
+    let whole = hub.cached().into_iter().filter(|cached| cached.model.is_some()).count();
+    page.line(&format!(
+        "  {whole} to be used without network (motionlens model list); {}",
+        model::network(&hub)
+    ))
 }
 
 fn folders(page: &mut Page) -> Result<(), CliError> {

@@ -111,6 +111,9 @@ fn counted(count: usize, one: &str) -> String {
 
 fn synth(args: &SynthArgs) -> Result<(), CliError> {
     let casts = args.cast.casts();
+    if args.record && !args.model.model.as_deref().is_some_and(Path::is_dir) {
+        return Err(CliError::Usage("figures are recorded in a model folder; name it with --model".into()));
+    }
     if args.record && casts.len() > 1 {
         return Err(CliError::Usage("a card has the figures of one cast; choose it with --cast".into()));
     }
@@ -140,7 +143,7 @@ fn synth(args: &SynthArgs) -> Result<(), CliError> {
 
 fn examine(args: &SynthArgs, cast: Cast) -> Result<SynthReport, CliError> {
     let (device, _) = crate::device::open(args.model.device, None)?;
-    let session = Session::load(&args.model.source(), &device, &|_, _| ())
+    let session = Session::load(&args.model.source()?, &device, &|_, _| ())
         .map_err(|e| CliError::Engine(e.to_string()))?;
     let seeds: Vec<u64> = (0..args.seeds).map(|i| FIRST_SEED + i).collect();
     let bar = super::train::progress_bar(0, "clips");

@@ -6,6 +6,7 @@ mod doctor;
 mod drive;
 mod eval;
 mod many;
+mod model;
 mod no_command;
 mod replay;
 mod synth;
@@ -17,7 +18,7 @@ use crate::data::world_video::SynthError;
 use crate::device::{DeviceChoice, DeviceError};
 use crate::experiment::ExperimentError;
 use crate::export::ExportError;
-use crate::model::ModelError;
+use crate::model::{HubError, ModelError};
 use crate::prompt::PromptSetError;
 use crate::session::ModelSource;
 use crate::train::RunError;
@@ -53,6 +54,8 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Compute an experiment again, and say whether the numbers are the same
     Replay(replay::Arguments),
+    /// Say which models there are, fetch one from the Hugging Face hub, or check one
+    Model(model::ModelArgs),
     /// Say what this machine has and what is missing
     Doctor(doctor::Arguments),
 }
@@ -82,8 +85,9 @@ impl Casts {
 /// Which model and which device; the same for every command that runs one.
 #[derive(clap::Args, Clone, Debug)]
 struct ModelArguments {
-    /// Model folder in the Hugging Face CLIP layout [default: the embedded small model]
-    #[arg(long, value_name = "DIR")]
+    /// A folder in the Hugging Face CLIP layout, or a model of the hub as openai/clip-vit-base-patch32, which is fetched once
+    /// [default: the embedded small model]
+    #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
     /// Where the model runs; auto: a real GPU if there is one, else the CPU
     #[arg(long, value_enum, default_value_t)]
@@ -91,8 +95,9 @@ struct ModelArguments {
 }
 
 impl ModelArguments {
-    fn source(&self) -> ModelSource {
-        self.model.clone().map_or(ModelSource::Embedded, ModelSource::Folder)
+    /// The model; one of the hub that is not in its cache is fetched.
+    fn source(&self) -> Result<ModelSource, CliError> {
+        self.model.as_deref().map_or(Ok(ModelSource::Embedded), model::named)
     }
 }
 
@@ -128,6 +133,8 @@ enum CliError {
     Model(#[from] ModelError),
     #[error(transparent)]
     Device(#[from] DeviceError),
+    #[error(transparent)]
+    Hub(#[from] HubError),
     /// What the engine said.
     #[error("{0}")]
     Engine(String),
@@ -151,6 +158,7 @@ pub fn run() -> ExitCode {
         Some(Command::Train(arguments)) => train::run(&arguments),
         Some(Command::Eval(arguments)) => eval::run(&arguments),
         Some(Command::Replay(arguments)) => replay::run(&arguments),
+        Some(Command::Model(arguments)) => model::run(&arguments),
         Some(Command::Doctor(arguments)) => doctor::run(&arguments),
         None => no_command::run(&arguments.window),
     };

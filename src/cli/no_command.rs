@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     if display().is_some() {
         let options = WindowOptions {
             video: arguments.video.clone(),
-            model: arguments.model.source(),
+            model: arguments.model.source()?,
             prompts: arguments.prompts.clone(),
             device: arguments.model.device,
             state: keep::folder(),

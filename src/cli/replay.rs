@@ -11,6 +11,7 @@ use crate::export::json::{Record, Video};
 use crate::export::lanes;
 use crate::export::report::Report;
 use crate::files::write_atomic;
+use crate::model::Hub;
 use crate::session::ModelSource;
 use crate::video::{Cancel, Source};
 use crate::view::Style;
@@ -25,7 +26,7 @@ pub(super) struct Arguments {
     /// The clip, where it is not where the experiment says
     #[arg(long, value_name = "VIDEO")]
     clip: Option<PathBuf>,
-    /// The model folder, where it is not where the experiment says
+    /// The model, where it is not where the experiment says: a folder, or a model of the hub
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
     /// Where the model runs [default: the kind of device that it ran on]
@@ -148,7 +149,7 @@ fn clip(arguments: &Arguments, experiment: &Experiment) -> Result<PathBuf, CliEr
 fn model(arguments: &Arguments, experiment: &Experiment) -> Result<ModelSource, CliError> {
     let model = ModelArguments { model: arguments.model.clone(), device: DeviceChoice::Auto };
     let source = match arguments.model {
-        Some(_) => model.source(),
+        Some(_) => model.source()?,
         None => experiment.model.source.clone(),
     };
     match &source {
@@ -157,6 +158,15 @@ fn model(arguments: &Arguments, experiment: &Experiment) -> Result<ModelSource, 
             experiment.model.name,
             folder.display()
         ))),
+        // The cache of another machine, or one that was emptied.
+        ModelSource::Hub(model) if !model.folder.is_dir() => {
+            let id = model.id.at(&model.commit);
+            let found = Hub::from_env()?.find(&id).map(ModelSource::Hub);
+            found.ok_or_else(|| CliError::Missing(format!(
+                "the model \"{}\" is not in the cache of the hub; fetch it with motionlens model fetch {id}",
+                experiment.model.name
+            )))
+        }
         _ => Ok(source),
     }
 }
@@ -209,7 +219,7 @@ fn draw(
         pictures: &pictures,
         prompts: &experiment.prompts,
         style: Style { motion: outcome.scale.as_ref().map(|scale| scale.motion), ..Style::default() },
-        model: model.folder.as_deref(),
+        model: &model.source,
         on_gpu: device.gpu,
     };
     let clip = (source.path(), record.video.digest.clone());

@@ -5,10 +5,10 @@ use crate::data::cast::Cast;
 use crate::data::labelled;
 use crate::device::DeviceChoice;
 use crate::model::Model;
-use crate::model::folder::{CONFIG, PREPROCESSOR, TOKENIZER, WEIGHTS};
+use crate::model::folder::{CONFIG, INDEX, PREPROCESSOR, TOKENIZER, WEIGHTS, shards};
 use crate::model::head::HeadConfig;
 use crate::prompt::Templates;
-use crate::session::{ModelSource, Session};
+use crate::session::Session;
 use crate::train;
 use crate::train::features::Source;
 use crate::train::losses::Lambdas;
@@ -58,8 +58,8 @@ struct ClipArgs {
 
 #[derive(Debug, Args)]
 struct HeadArgs {
-    /// The CLIP that the head is for: a model folder
-    #[arg(long, value_name = "DIR")]
+    /// The CLIP that the head is for: a model folder, or a model of the hub as openai/clip-vit-base-patch32
+    #[arg(long, value_name = "MODEL")]
     model: PathBuf,
     /// Folder for the model with its head; a run that was stopped goes on from its checkpoint there
     #[arg(long)]
@@ -186,10 +186,14 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
     if !holdout.is_empty() {
         eprintln!("held out: {}", holdout.join(", "));
     }
+    let model = super::model::named(&args.model)?;
+    let Some(folder) = model.folder() else {
+        return Err(CliError::Usage("the embedded model has its head; name another with --model".to_owned()));
+    };
     let (device, info) = crate::device::open(args.device, None)?;
     eprintln!("on {}: {}", info.name, info.reason);
-    let mut session = Session::load(&ModelSource::Folder(args.model.clone()), &device, &|_, _| ())
-        .map_err(|e| CliError::Engine(e.to_string()))?;
+    let mut session =
+        Session::load(&model, &device, &|_, _| ()).map_err(|e| CliError::Engine(e.to_string()))?;
     if let Some(layer) = args.motion_layer {
         session = session.with_motion_layer(layer).map_err(|e| CliError::Engine(e.to_string()))?;
     }
@@ -218,7 +222,7 @@ fn head(args: &HeadArgs) -> Result<(), CliError> {
     }
     let cache = args.cache.clone().or_else(cache_folder).unwrap_or_else(|| args.out.join("features"));
 
-    copy_clip(&args.model, &args.out)?;
+    copy_clip(folder, &args.out)?;
     let bar = progress_bar(source.clips(), "clips");
     let mut told = |report: Report<'_>| tell(&bar, report);
     let features = train::stage2::features(&source, &session, settings.head.frames, &cache, &mut told)?;
@@ -345,7 +349,9 @@ pub(super) fn copy_clip(from: &Path, out: &Path) -> Result<(), CliError> {
         CliError::Engine(format!("cannot copy {} to {}: {e}", from.join(file).display(), out.display()))
     };
     std::fs::create_dir_all(out).map_err(|e| fail("", e))?;
-    for file in [CONFIG, WEIGHTS, TOKENIZER, PREPROCESSOR] {
+    let shards = if from.join(WEIGHTS).exists() { Vec::new() } else { shards(from).unwrap_or_default() };
+    let files = [CONFIG, WEIGHTS, INDEX, TOKENIZER, PREPROCESSOR].into_iter();
+    for file in files.chain(shards.iter().map(String::as_str)) {
         if from.join(file).exists() && from.canonicalize().ok() != out.canonicalize().ok() {
             std::fs::copy(from.join(file), out.join(file)).map_err(|e| fail(file, e))?;
         }

@@ -2,13 +2,13 @@
 
 use super::json::Record;
 use super::report::PROMPTS;
-use crate::engine::Question;
+use crate::engine::{ModelSource, Question};
 use crate::video::ClipSpec;
 use std::path::Path;
 
 /// `motionlens analyze …` with everything that the scores depend on. Paths are whole, but for the prompt set: it lies in the
 /// report's folder, which is where to run it.
-pub fn command(record: &Record, question: &Question, model: Option<&Path>, on_gpu: bool) -> String {
+pub fn command(record: &Record, question: &Question, model: &ModelSource, on_gpu: bool) -> String {
     let whole = |path: &Path| {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         path.display().to_string()
@@ -32,8 +32,8 @@ pub fn command(record: &Record, question: &Question, model: Option<&Path>, on_gp
     }
     option("--prompts", PROMPTS.to_owned());
     option("--alpha", record.alpha.to_string());
-    if let Some(model) = model {
-        option("--model", whole(model));
+    if let Some(model) = model.argument() {
+        option("--model", model);
     }
     option("--device", if on_gpu { "gpu" } else { "cpu" }.to_owned());
     // Only a word with a zero byte cannot be quoted, and no path has one.

@@ -11,6 +11,7 @@ use crate::experiment::Experiment;
 use crate::files::write_atomic;
 use crate::prompt::PromptSet;
 use crate::score::{ClassEmbedding, Scores};
+use crate::session::ModelSource;
 use crate::video::{Order, RgbImage};
 use crate::view::{Layer, Style, draw};
 use image::imageops::{self, FilterType};
@@ -39,8 +40,8 @@ pub struct Report<'a> {
     /// What the scores are of, with the templates that were filled.
     pub prompts: &'a PromptSet,
     pub style: Style,
-    /// The model's folder; `None` for the embedded one.
-    pub model: Option<&'a Path>,
+    /// Where the model was read from.
+    pub model: &'a ModelSource,
     pub on_gpu: bool,
 }
 

@@ -22,21 +22,60 @@ pub use texts::{PromptNote, TextMeans};
 
 use crate::model::folder::{MotionScale, Pointing};
 use crate::model::head::{HeadConfig, MotionHead};
-use crate::model::{ClipConfig, Model, ModelError, ModelFiles};
+use crate::model::{ClipConfig, HubModel, Model, ModelError, ModelFiles};
 use crate::prompt::{Templates, Tokenizer, TokenizerError};
 use crate::video::{Preprocess, RgbImage};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How a model is named: the embedded default or a folder in the Hugging Face CLIP layout.
+/// How a model is named: the embedded default, a folder in the Hugging Face CLIP layout, or one of the hub that is in its cache.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelSource {
     #[default]
     Embedded,
     Folder(PathBuf),
+    Hub(HubModel),
+}
+
+impl ModelSource {
+    /// Of a folder, which may be one of the hub's cache.
+    pub fn in_folder(folder: PathBuf) -> Self {
+        HubModel::in_folder(&folder).map_or(Self::Folder(folder), Self::Hub)
+    }
+
+    /// Where its files are; `None`: in the program.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Embedded => None,
+            Self::Folder(folder) => Some(folder),
+            Self::Hub(model) => Some(&model.folder),
+        }
+    }
+
+    /// What `--model` takes for it anywhere on this machine, and of a model of the hub on any; `None`: nothing is to be said.
+    pub fn argument(&self) -> Option<String> {
+        match self {
+            Self::Embedded => None,
+            Self::Folder(folder) => {
+                Some(std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).display().to_string())
+            }
+            Self::Hub(model) => Some(model.id.at(&model.commit).to_string()),
+        }
+    }
+}
+
+/// For people.
+impl std::fmt::Display for ModelSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Embedded => f.write_str("the embedded model"),
+            Self::Folder(folder) => folder.display().fmt(f),
+            Self::Hub(model) => model.id.fmt(f),
+        }
+    }
 }
 
 /// What the window and the reports say about the loaded model.
@@ -51,8 +90,8 @@ pub struct ModelInfo {
     pub head_trained: bool,
     /// The embedded small model, whose words know moving shapes only.
     pub embedded: bool,
-    /// Where it was read from; `None` for the embedded one.
-    pub folder: Option<PathBuf>,
+    /// Where it was read from.
+    pub source: ModelSource,
     /// The tokenizer has a vocabulary of whole words; others make any string of pieces.
     pub word_level: bool,
     /// Frames a clip (T) and lifting levels (L).
@@ -123,15 +162,19 @@ impl Session {
         let files = match source {
             ModelSource::Embedded => ModelFiles::embedded(),
             ModelSource::Folder(folder) => ModelFiles::read(folder)?,
+            // Its folder is called by the commit.
+            ModelSource::Hub(model) => {
+                let mut files = ModelFiles::read(&model.folder)?;
+                files.name = model.id.to_string();
+                files
+            }
         };
         let place = files.place.clone();
         stage("checking and placing the weights", 0.4);
         let model = files.load(device)?;
         stage("reading the tokenizer", 0.9);
         let mut session = Self::new(model, *source == ModelSource::Embedded, place, device)?;
-        if let ModelSource::Folder(folder) = source {
-            Arc::make_mut(&mut session.info).folder = Some(folder.clone());
-        }
+        Arc::make_mut(&mut session.info).source.clone_from(source);
         Ok(session)
     }
 
@@ -265,7 +308,7 @@ fn info(model: &Model, embedded: bool, word_level: bool) -> ModelInfo {
         identity: model.identity.clone(),
         head_trained: model.head_trained,
         embedded,
-        folder: None,
+        source: ModelSource::Embedded,
         word_level,
         frames: head.frames,
         levels: head.levels,

@@ -44,12 +44,12 @@ use super::{
 use crate::data::drawing::Drawing;
 use crate::engine::{Answer, Engine, Event, Finding, Memory, Probe, Question, Scored, Sweep};
 use crate::prompt::PromptSet;
+use crate::session::ModelSource;
 use crate::video::{Player, Pts, SourceId, VideoInfo, Wake};
 use crate::view::Layer;
 use eframe::egui_wgpu::RenderState;
 use egui_commonmark::CommonMarkCache;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -85,9 +85,9 @@ pub struct App {
     keep: Keep,
     /// A video that is to be shown where the run before this one left it.
     reopen: Option<keep::Open>,
-    /// The folder of the model that was asked for last, and of the one in use; `None`: the embedded one.
-    model_asked: Option<PathBuf>,
-    model_open: Option<PathBuf>,
+    /// The model that was asked for last, and the one in use.
+    model_asked: ModelSource,
+    model_open: ModelSource,
     /// Opens an engine like the one there is, for another model.
     spawn: Option<Box<dyn Fn() -> Engine>>,
     /// What plays and answers on the other side of a comparison.
@@ -196,8 +196,8 @@ impl App {
             missing: Missing::listen(ctx),
             keep: Keep::nothing(),
             reopen: None,
-            model_asked: None,
-            model_open: None,
+            model_asked: ModelSource::Embedded,
+            model_open: ModelSource::Embedded,
             spawn: None,
             rival: comparing::Rival::default(),
             experiment: None,

@@ -35,7 +35,7 @@ impl Side {
     pub fn of(path: PathBuf) -> Self {
         let ext = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         if path.is_dir() {
-            Self::Model(ModelSource::Folder(path))
+            Self::Model(ModelSource::in_folder(path))
         } else if ["json", "txt", "csv"].contains(&ext.as_str()) {
             Self::PromptFile(path)
         } else {

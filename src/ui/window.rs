@@ -209,7 +209,7 @@ fn begin(
     if let Some(restart) = restart {
         app.apply(
             &ctx,
-            Intent::OpenModel(before.model.clone().map_or(ModelSource::Embedded, ModelSource::Folder)),
+            Intent::OpenModel(before.model.clone().map_or(ModelSource::Embedded, ModelSource::in_folder)),
         );
         app.reopen(&before);
         app.tell_restart(&restart.reason);

@@ -7,7 +7,7 @@ use motionlens::model::Surgery;
 use motionlens::model::folder::{MotionScale, Reach};
 use motionlens::prompt::PromptSet;
 use motionlens::score::{ClassScore, Scores};
-use motionlens::session::{Evidence, Map, Maps, ModelInfo, PromptNote};
+use motionlens::session::{Evidence, Map, Maps, ModelInfo, ModelSource, PromptNote};
 use motionlens::ui::App;
 use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::intent::Intent;
@@ -98,7 +98,7 @@ fn model_with(head_trained: bool) -> Event {
             pointing: None,
             head_trained,
             embedded: true,
-            folder: None,
+            source: ModelSource::Embedded,
             frames: T,
             levels: 3,
             grid: GRID,

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct BaseToNovelArgs {
-    /// The model whose towers the heads are for has to be a folder
+    /// The model whose towers the heads are for; not the embedded one
     #[command(flatten)]
     model: ModelArguments,
     /// k400, hmdb51, ucf101 or ssv2: those that say which clips are for training; of hmdb51 and ucf101 the first split
@@ -71,9 +71,11 @@ pub(super) struct BaseToNovelArgs {
 
 /// Trains and measures, and prints the figures.
 pub(super) fn run(args: &BaseToNovelArgs) -> Result<(), CliError> {
-    let Some(folder) = &args.model.model else {
-        return Err(CliError::Usage("the heads are for a CLIP in a folder; name it with --model".to_owned()));
-    };
+    if args.model.model.is_none() {
+        return Err(CliError::Usage(
+            "the heads are for a CLIP in a folder; name one with --model".to_owned(),
+        ));
+    }
     if !matches!(args.dataset, Layout::K400 | Layout::Hmdb51 | Layout::Ucf101 | Layout::Ssv2) {
         return Err(CliError::Usage("--dataset is k400, hmdb51, ucf101 or ssv2 here".to_owned()));
     }
@@ -100,9 +102,13 @@ pub(super) fn run(args: &BaseToNovelArgs) -> Result<(), CliError> {
     tell_missing(&data)?;
     let train = base_to_novel::of_classes(&train, &halves[0]);
 
+    let model = args.model.source()?;
+    let Some(folder) = model.folder() else {
+        return Err(CliError::Usage("the embedded model has its head; name another with --model".to_owned()));
+    };
     let (device, info) = crate::device::open(args.model.device, None)?;
-    let mut session = Session::load(&ModelSource::Folder(folder.clone()), &device, &|_, _| ())
-        .map_err(|e| CliError::Engine(e.to_string()))?;
+    let mut session =
+        Session::load(&model, &device, &|_, _| ()).map_err(|e| CliError::Engine(e.to_string()))?;
     // The model's own levels are those of vanilla CLIP's time.
     let levels = head(args, &session).levels.max(session.model().head_config.levels);
     zero_shot::takes(levels, args.frames).map_err(CliError::Usage)?;

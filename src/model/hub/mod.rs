@@ -49,6 +49,16 @@ pub struct HubModel {
     pub folder: PathBuf,
 }
 
+impl HubModel {
+    /// Of a folder of a cache, wherever that is.
+    pub fn in_folder(folder: &Path) -> Option<Self> {
+        let commit = folder.file_name()?.to_str()?.parse().ok()?;
+        let snapshots = folder.parent().filter(|f| f.ends_with("snapshots"))?;
+        let id = HubId::of_folder(snapshots.parent()?.file_name()?.to_str()?)?;
+        Some(Self { id, commit, folder: folder.to_owned() })
+    }
+}
+
 /// Why something with the hub cannot be done. Every message says what to do.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum HubError {

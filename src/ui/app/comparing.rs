@@ -86,8 +86,8 @@ impl App {
             }
             Side::Model(source) => {
                 let name = match source {
-                    ModelSource::Embedded => "the embedded model".to_owned(),
                     ModelSource::Folder(path) => file_name(path),
+                    other => other.to_string(),
                 };
                 let loading = Some(Loading { what: format!("loading {name}"), fraction: None });
                 self.load_rival(source.clone());

@@ -67,16 +67,14 @@ impl App {
     /// A model was loaded.
     pub(super) fn note_model(&mut self) {
         self.model_open.clone_from(&self.model_asked);
-        if let Some(folder) = &self.model_open {
+        // Those of the hub have a menu of their own.
+        if let ModelSource::Folder(folder) = &self.model_open {
             Recent::note(&mut self.state.recent.models, folder);
         }
     }
 
     pub(super) fn ask_model(&mut self, source: &ModelSource) {
-        self.model_asked = match source {
-            ModelSource::Embedded => None,
-            ModelSource::Folder(folder) => Some(folder.clone()),
-        };
+        self.model_asked.clone_from(source);
     }
 
     /// Writes what is due; says when to look again.
@@ -146,7 +144,7 @@ impl App {
         let (clip, position, range) = held.map_or(here, Former::place);
         Open {
             video: clip.and_then(|v| path(&v.path)),
-            model: self.model_open.as_ref().and_then(path),
+            model: self.model_open.folder().and_then(|f| path(&f.to_owned())),
             position: position.secs(),
             range: (range.0.map(Pts::secs), range.1.map(Pts::secs)),
         }

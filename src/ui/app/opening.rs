@@ -71,7 +71,7 @@ impl App {
     pub(super) fn open(&mut self, path: PathBuf) {
         let ext = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         if path.is_dir() {
-            self.open_model(ModelSource::Folder(path));
+            self.open_model(ModelSource::in_folder(path));
         } else if ["json", "txt", "csv"].contains(&ext.as_str()) {
             self.desk.read_prompts(path);
         } else if ext == "md" {
@@ -95,10 +95,7 @@ impl App {
 
     pub(super) fn open_model(&mut self, source: ModelSource) {
         self.ask_model(&source);
-        let what = match &source {
-            ModelSource::Embedded => "loading the embedded model".to_owned(),
-            ModelSource::Folder(path) => format!("loading {}", path.display()),
-        };
+        let what = format!("loading {source}");
         self.state.loading = Some(Loading { what, fraction: None });
         if let Some(e) = &self.engine {
             e.load_model(source);

@@ -253,7 +253,7 @@ impl Report {
             pictures: &pictures,
             prompts: &self.prompts,
             style: self.style,
-            model: model.folder.as_deref(),
+            model: &model.source,
             on_gpu: self.device.gpu,
         };
         let clip = (self.video.path(), record.video.digest.clone());
