@@ -18,7 +18,7 @@ use crate::data::world_video::SynthError;
 use crate::device::{DeviceChoice, DeviceError};
 use crate::experiment::ExperimentError;
 use crate::export::ExportError;
-use crate::model::{HubError, ModelError};
+use crate::model::{HubError, HubId, ModelError};
 use crate::prompt::PromptSetError;
 use crate::session::ModelSource;
 use crate::train::RunError;
@@ -98,6 +98,11 @@ impl ModelArguments {
     /// The model; one of the hub that is not in its cache is fetched.
     fn source(&self) -> Result<ModelSource, CliError> {
         self.model.as_deref().map_or(Ok(ModelSource::Embedded), model::named)
+    }
+
+    /// The model, and one of the hub that the window has to ask about because it is not here.
+    fn for_window(&self) -> Result<(ModelSource, Option<HubId>), CliError> {
+        self.model.as_deref().map_or(Ok((ModelSource::Embedded, None)), model::for_window)
     }
 }
 

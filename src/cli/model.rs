@@ -69,6 +69,18 @@ pub(super) fn named(name: &Path) -> Result<ModelSource, CliError> {
     }
 }
 
+/// What `--model` says to the window: a model of the hub that is not here is asked about there.
+pub(super) fn for_window(name: &Path) -> Result<(ModelSource, Option<HubId>), CliError> {
+    match (local(name), HubId::in_place_of(name)) {
+        (None, Some(id)) => {
+            let found = Hub::from_env()?.find(&id).map(ModelSource::Hub);
+            let wanted = found.is_none().then_some(id);
+            Ok((found.unwrap_or_default(), wanted))
+        }
+        (source, _) => Ok((source.unwrap_or_else(|| ModelSource::Folder(name.to_owned())), None)),
+    }
+}
+
 /// What a name is without the hub.
 fn local(name: &Path) -> Option<ModelSource> {
     match name.exists() {

@@ -2,6 +2,7 @@
 
 use super::{CliError, ModelArguments, analyze};
 use crate::engine::Memory;
+use crate::model::Hub;
 use crate::ui::{self, WindowOptions, keep};
 use clap::builder::RangedU64ValueParser;
 use std::path::PathBuf;
@@ -22,9 +23,12 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     if display().is_some() {
+        let (model, fetch) = arguments.model.for_window()?;
         let options = WindowOptions {
             video: arguments.video.clone(),
-            model: arguments.model.source()?,
+            model,
+            hub: Hub::from_env().inspect_err(|why| eprintln!("No models of the hub: {why}")).ok(),
+            fetch,
             prompts: arguments.prompts.clone(),
             device: arguments.model.device,
             state: keep::folder(),

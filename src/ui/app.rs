@@ -5,6 +5,7 @@ mod analysis;
 mod comparing;
 mod drawing;
 mod experiment;
+mod fetching;
 mod kept;
 mod loss;
 mod opening;
@@ -18,6 +19,7 @@ pub use loss::Ending;
 
 use super::ask::{self, Asked};
 use super::edit::{History, PromptEdit};
+use super::fetching::Fetch;
 use super::fonts::Missing;
 use super::intent::Intent;
 use super::jobs::{Desk, JobOutcome};
@@ -43,6 +45,8 @@ use super::{
 };
 use crate::data::drawing::Drawing;
 use crate::engine::{Answer, Engine, Event, Finding, Memory, Probe, Question, Scored, Sweep};
+use crate::model::Hub;
+use crate::model::hub::KNOWN;
 use crate::prompt::PromptSet;
 use crate::session::ModelSource;
 use crate::video::{Player, Pts, SourceId, VideoInfo, Wake};
@@ -88,6 +92,8 @@ pub struct App {
     /// The model that was asked for last, and the one in use.
     model_asked: ModelSource,
     model_open: ModelSource,
+    /// Where models of the hub come from.
+    hub: Option<Hub>,
     /// Opens an engine like the one there is, for another model.
     spawn: Option<Box<dyn Fn() -> Engine>>,
     /// What plays and answers on the other side of a comparison.
@@ -122,6 +128,7 @@ impl App {
             playback: Playback::default(),
             model: None,
             loading: None,
+            fetching: Default::default(),
             device: None,
             work: None,
             shown: None,
@@ -170,6 +177,7 @@ impl App {
             lessons: Lesson::shipped().into_iter().map(Arc::new).collect(),
             learning: None,
             path_field: None,
+            id_field: None,
             time_field: None,
             recent: Recent::default(),
             prompts_width: None,
@@ -198,6 +206,7 @@ impl App {
             reopen: None,
             model_asked: ModelSource::Embedded,
             model_open: ModelSource::Embedded,
+            hub: None,
             spawn: None,
             rival: comparing::Rival::default(),
             experiment: None,
@@ -284,6 +293,7 @@ impl App {
             Intent::Open(path) => self.open(path),
             Intent::OpenVideo(path) => self.open_video(path),
             Intent::OpenModel(source) => self.open_model(source),
+            Intent::Model(fetch) => self.fetch(fetch),
             Intent::LoadPrompts(path) => self.desk.read_prompts(path),
             Intent::SavePrompts(path) => {
                 Recent::note(&mut s.recent.prompts, &path);
@@ -489,6 +499,9 @@ impl App {
                     Err(why) => s.messages.add(Kind::Problem, why),
                 }
             }
+            JobOutcome::Models(cached) => s.fetching.cached = cached,
+            JobOutcome::Looked(tracker, plan) => self.take_plan(&tracker, plan),
+            JobOutcome::Fetched(tracker, model) => self.take_model(&tracker, model),
             JobOutcome::Told(Ok(text)) => s.messages.add(Kind::Done, text),
             JobOutcome::Told(Err(text)) => s.messages.add(Kind::Problem, text),
         }
@@ -721,12 +734,11 @@ impl App {
         let own = s.video.as_ref().is_some_and(|v| !v.bundled);
         if own && !self.hinted && s.model.as_ref().is_some_and(|i| i.embedded) {
             self.hinted = true;
-            s.messages.add(
-                Kind::Hint,
-                "The embedded model's words know moving shapes only, so its scores say little about real scenes. \
-                 Its motion maps do carry over to clips from a still camera. For words about real scenes, load a \
-                 stock CLIP folder in the Hugging Face layout: Open, then Model folder.",
-            );
+            let text = "The embedded model's words know moving shapes only, so its scores say little about real scenes. \
+                        Its motion maps do carry over to clips from a still camera. For words about real scenes, use a stock \
+                        CLIP: of the hub (Open, then Models of the hub), or a folder in the Hugging Face layout.";
+            let stock = KNOWN[0].0.parse().ok().map(|id| (format!("Use {}…", KNOWN[0].0), Fetch::Want(id)));
+            s.messages.add_with(Kind::Hint, text, stock.map(|(text, fetch)| (text, Intent::Model(fetch))));
         }
     }
 }
@@ -802,6 +814,7 @@ impl App {
         ask::show(&ctx, s, &mut out);
         import::show(&ctx, s, &mut out);
         experiment_ask::show(&ctx, s, &mut out);
+        super::fetching::show(&ctx, s, &mut out);
         keys::help(&ctx, s, &mut out);
         dropped(&ctx, &mut out);
         focus::ring(ui);

@@ -1,5 +1,6 @@
 //! The small windows that take a path or a time as text. What is not understood is said in the window, which stays open.
 
+use super::fetching::Fetch;
 use super::field;
 use super::intent::{Dialog, Intent};
 use super::state::{Playback, State, parse_clock};
@@ -64,6 +65,18 @@ pub fn show(ctx: &egui::Context, s: &mut State, out: &mut Vec<Intent>) {
                     Err(why) => asked.problem = Some(why),
                 }
             }
+        }
+    }
+    if let Some(asked) = &mut s.id_field {
+        let about = "As owner/name, with @revision for another than its main branch. Licence and size are shown before it is fetched";
+        let (name, hint) = ("Id of the model", "openai/clip-vit-base-patch32");
+        match field_window(ctx, "A model of the hub", about, (name, hint), asked) {
+            Outcome::Open => {}
+            Outcome::Closed => out.push(Intent::Model(Fetch::Name(false))),
+            Outcome::Entered => match asked.text.trim().parse() {
+                Ok(id) => out.extend([Intent::Model(Fetch::Name(false)), Intent::Model(Fetch::Want(id))]),
+                Err(why) => asked.problem = Some(why),
+            },
         }
     }
     if let Some(asked) = &mut s.time_field {

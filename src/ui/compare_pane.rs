@@ -99,6 +99,10 @@ fn choices(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             item(ui, "Folder…", tip, Intent::Ask(Dialog::CompareModel));
             let embedded = Intent::Compare(Some(Side::Model(ModelSource::Embedded)));
             item(ui, "The embedded model", "The model in the program", embedded);
+            for model in s.fetching.cached.iter().filter_map(|cached| cached.model.as_ref()) {
+                let compare = Intent::Compare(Some(Side::Model(ModelSource::Hub(model.clone()))));
+                item(ui, &model.id.to_string(), "A model of the hub that is here", compare);
+            }
             for path in &s.recent.models {
                 let model = Intent::Compare(Some(Side::Model(ModelSource::Folder(path.clone()))));
                 item(ui, &name(path), &path.display().to_string(), model);

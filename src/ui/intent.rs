@@ -4,6 +4,7 @@
 use super::compare::{self, Align};
 use super::easel::Draw;
 use super::edit::{PromptEdit, Side, StateId};
+use super::fetching::Fetch;
 use super::import::Names;
 use super::lanes::Lanes;
 use super::learning::Turn;
@@ -31,6 +32,8 @@ pub enum Intent {
     Open(PathBuf),
     OpenVideo(PathBuf),
     OpenModel(ModelSource),
+    /// A model of the hub: to be loaded, or fetched.
+    Model(Fetch),
     LoadPrompts(PathBuf),
     SavePrompts(PathBuf),
     /// Back to the set that comes with the program.
@@ -216,6 +219,8 @@ mod tests {
             (Intent::TextSize(150), r#"{"text_size":150}"#),
             (Intent::GateWorth(true), r#"{"gate_worth":true}"#),
             (Intent::OpenModel(ModelSource::Embedded), r#"{"open_model":"embedded"}"#),
+            (Intent::Model(Fetch::Want("a/b".parse().unwrap())), r#"{"model":{"want":"a/b"}}"#),
+            (Intent::Model(Fetch::Begin), r#"{"model":"begin"}"#),
             (
                 Intent::Edit(PromptEdit::AddPrompt(0, Side::Negative, "standing".into())),
                 r#"{"edit":{"add_prompt":[0,"negative","standing"]}}"#,

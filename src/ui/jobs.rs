@@ -5,6 +5,7 @@
 use super::compare::Side;
 use super::easel::Draw;
 use super::experiment_ask::FoundClip;
+use super::fetching::Tracker;
 use super::intent::{Dialog, Intent};
 use super::lesson::Lesson;
 use super::shelf::{self, Labelled, Place};
@@ -12,6 +13,8 @@ use super::truth;
 use crate::data::truth_file::TruthFile;
 use crate::engine::QuestionId;
 use crate::experiment::Experiment;
+use crate::model::hub::{Cached, Plan};
+use crate::model::{HubError, HubModel};
 use crate::prompt::{NameTable, PromptSet};
 use crate::session::ModelSource;
 use crate::video::camera::Camera;
@@ -48,6 +51,12 @@ pub enum JobOutcome {
     Camera(QuestionId, Camera),
     /// The truth beside the video of that source has been read, or why it cannot be used.
     Truth(SourceId, Result<Arc<TruthFile>, String>),
+    /// The models in the hub's cache.
+    Models(Vec<Cached>),
+    /// What the hub says of the model that is wanted there.
+    Looked(Arc<Tracker>, Result<Arc<Plan>, HubError>),
+    /// That model is here, or will not come.
+    Fetched(Arc<Tracker>, Result<HubModel, HubError>),
     /// Something is done: what to tell, good or bad.
     Told(Result<String, String>),
 }

@@ -66,7 +66,7 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
     });
     // Asked in every frame: it keeps account of the fields.
     let rest = field::keys_rest(ctx);
-    if rest || s.path_field.is_some() || s.time_field.is_some() {
+    if rest || s.path_field.is_some() || s.id_field.is_some() || s.time_field.is_some() {
         return;
     }
     let widget_has_focus = ctx.memory(|m| m.focused().is_some());

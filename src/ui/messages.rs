@@ -31,6 +31,8 @@ pub struct Message {
     pub id: u64,
     pub kind: Kind,
     pub text: String,
+    /// What can be done about it: a button's text, and what it asks for.
+    pub offer: Option<(String, Intent)>,
     until: Instant,
 }
 
@@ -47,10 +49,15 @@ const MOST: usize = 4;
 impl Messages {
     /// Adds one. The very same that is shown already stays longer instead.
     pub fn add(&mut self, kind: Kind, text: impl Into<String>) {
-        self.add_at(kind, text.into(), Instant::now());
+        self.add_with(kind, text, None);
     }
 
-    fn add_at(&mut self, kind: Kind, text: String, now: Instant) {
+    /// The same with a button.
+    pub fn add_with(&mut self, kind: Kind, text: impl Into<String>, offer: Option<(String, Intent)>) {
+        self.add_at(kind, text.into(), offer, Instant::now());
+    }
+
+    fn add_at(&mut self, kind: Kind, text: String, offer: Option<(String, Intent)>, now: Instant) {
         let until = now + kind.stays();
         if let Some(same) = self.list.iter_mut().find(|m| m.kind == kind && m.text == text) {
             same.until = until;
@@ -60,7 +67,7 @@ impl Messages {
             self.list.remove(0);
         }
         self.next += 1;
-        self.list.push(Message { id: self.next, kind, text, until });
+        self.list.push(Message { id: self.next, kind, text, offer, until });
     }
 
     pub fn dismiss(&mut self, id: u64) {
@@ -111,6 +118,14 @@ pub fn show(ctx: &Context, stage: Rect, messages: &Messages, out: &mut Vec<Inten
                     });
                 });
                 ui.add(egui::Label::new(&m.text).selectable(true).wrap());
+                if let Some((text, intent)) = &m.offer
+                    && ui
+                        .button(text)
+                        .on_hover_text("Licence and size are shown before anything is fetched")
+                        .clicked()
+                {
+                    out.extend([intent.clone(), Intent::Dismiss(m.id)]);
+                }
             });
         }
     });
@@ -123,15 +138,15 @@ mod tests {
     #[test]
     fn all_go_by_themselves_problems_last_and_at_most_four_are_shown() {
         let (mut m, now) = (Messages::default(), Instant::now());
-        m.add_at(Kind::Problem, "p".into(), now);
-        m.add_at(Kind::Done, "d".into(), now);
+        m.add_at(Kind::Problem, "p".into(), None, now);
+        m.add_at(Kind::Done, "d".into(), None, now);
         assert_eq!(m.expire(now), Some(Duration::from_secs(6)));
         assert_eq!(m.expire(now + Duration::from_secs(7)), Some(Duration::from_secs(23)));
         assert_eq!(m.all().len(), 1);
         assert_eq!(m.expire(now + Duration::from_secs(31)), None);
         assert!(m.all().is_empty());
         for i in 0..9 {
-            m.add_at(Kind::Problem, format!("{i}"), now);
+            m.add_at(Kind::Problem, format!("{i}"), None, now);
         }
         let texts: Vec<&str> = m.all().iter().map(|m| m.text.as_str()).collect();
         assert_eq!(texts, ["5", "6", "7", "8"]);
@@ -140,8 +155,8 @@ mod tests {
     #[test]
     fn the_same_again_is_one_message_that_stays_longer() {
         let (mut m, now) = (Messages::default(), Instant::now());
-        m.add_at(Kind::Done, "saved".into(), now);
-        m.add_at(Kind::Done, "saved".into(), now + Duration::from_secs(5));
+        m.add_at(Kind::Done, "saved".into(), None, now);
+        m.add_at(Kind::Done, "saved".into(), None, now + Duration::from_secs(5));
         assert_eq!(m.all().len(), 1);
         m.expire(now + Duration::from_secs(7));
         assert_eq!(m.all().len(), 1);

@@ -24,6 +24,7 @@ pub mod edit;
 pub mod elide;
 pub mod experiment_ask;
 pub mod explain;
+pub mod fetching;
 pub mod field;
 pub mod filmstrip;
 pub mod focus;

@@ -7,6 +7,7 @@ use super::compare::Compare;
 use super::easel::Easel;
 use super::edit::History;
 use super::experiment_ask::Misplaced;
+use super::fetching::Fetching;
 use super::hold::Hold;
 use super::import::Import;
 use super::keep::Recent;
@@ -191,6 +192,8 @@ pub struct State {
     pub playback: Playback,
     pub model: Option<Arc<ModelInfo>>,
     pub loading: Option<Loading>,
+    /// Models of the hub: those that are here, and the one that is wanted.
+    pub fetching: Fetching,
     pub device: Option<DeviceInfo>,
     pub work: Option<Work>,
     /// What maps and scores on screen are of.
@@ -272,8 +275,9 @@ pub struct State {
     pub lessons: Vec<Arc<Lesson>>,
     /// While somebody is in a lesson.
     pub learning: Option<Learning>,
-    /// The window that takes a path while it is open; likewise for the time.
+    /// The window that takes a path while it is open; likewise for the time, and for the id of a model.
     pub path_field: Option<Asked>,
+    pub id_field: Option<Asked>,
     pub time_field: Option<Asked>,
     /// For the Open menu.
     pub recent: Recent,

@@ -2,12 +2,14 @@
 //! line at every size, so that nothing below it moves: where names are long, they share the room and keep both ends.
 
 use super::easel::Draw;
+use super::fetching::Fetch;
 use super::intent::{Dialog, Intent};
 use super::panes::{Pane, Panes};
 use super::state::State;
 use super::theme::{self, Colours};
-use super::{elide, keys, lesson_panel};
+use super::{elide, fetching, keys, lesson_panel};
 use crate::export::Form;
+use crate::model::hub::KNOWN;
 use crate::session::ModelSource;
 use egui::{Align, Color32, FontId, Layout, RichText, ThemePreference, Ui};
 use std::path::PathBuf;
@@ -211,6 +213,23 @@ fn open_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         ui.separator();
         item(ui, "Model folder…", "A CLIP folder in the Hugging Face layout", Intent::Ask(Dialog::Model));
         item(ui, "Embedded model", "The model in the program", Intent::OpenModel(ModelSource::Embedded));
+        let hub = ui.menu_button("Models of the hub", |ui| {
+            ui.set_min_width(260.0);
+            for cached in s.fetching.cached.iter().filter(|c| c.model.is_some()) {
+                let tip = "It is here, and is loaded without network; prompts, clip and view stay";
+                item(ui, &cached.id.to_string(), tip, Intent::Model(Fetch::Want(cached.id.clone())));
+            }
+            for (name, about) in KNOWN {
+                let here = s.fetching.cached.iter().any(|c| c.model.is_some() && c.id.repo() == name);
+                if let Some(id) = name.parse().ok().filter(|_| !here) {
+                    let tip = format!("{about}. Licence and size are shown before anything is fetched");
+                    item(ui, &format!("Fetch {name}…"), &tip, Intent::Model(Fetch::Want(id)));
+                }
+            }
+            let tip = "Any CLIP of the layout, by its id";
+            item(ui, "Another id…", tip, Intent::Model(Fetch::Name(true)));
+        });
+        hub.response.on_hover_text("CLIPs of the Hugging Face hub, fetched once");
         if !s.recent.models.is_empty() {
             ui.menu_button("Recent models", |ui| {
                 for path in &s.recent.models {
@@ -383,6 +402,7 @@ fn work(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         ui.label(text.font(theme::small()).color(theme::of(ui).text));
         ui.ctx().request_repaint_after(SIGN_OF_LIFE);
     }
+    fetching::work(ui, s, out);
     let Some(w) = &s.work else { return };
     if w.since.elapsed() < SIGN_OF_LIFE {
         ui.ctx().request_repaint_after(SIGN_OF_LIFE);

@@ -3,6 +3,7 @@
 
 use super::app::{App, Ending};
 use super::bundled;
+use super::fetching::Fetch;
 use super::intent::Intent;
 use super::keep::{Found, Keep};
 use super::restart::{self, Restart};
@@ -10,6 +11,7 @@ use crate::device::gpu::{open_adapter, requests};
 use crate::device::{self, AdapterReport, DeviceChoice, DeviceInfo, SharedGpu};
 use crate::engine::{Engine, Memory};
 use crate::files;
+use crate::model::{Hub, HubId};
 use crate::session::ModelSource;
 use eframe::egui_wgpu::{WgpuConfiguration, WgpuError, WgpuSetup, WgpuSetupCreateNew};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -22,6 +24,10 @@ use std::time::{Duration, Instant};
 pub struct WindowOptions {
     pub video: Option<PathBuf>,
     pub model: ModelSource,
+    /// Where models of the hub come from and are kept.
+    pub hub: Option<Hub>,
+    /// A model of the hub that is wanted and is not here.
+    pub fetch: Option<HubId>,
     pub prompts: Option<PathBuf>,
     pub device: DeviceChoice,
     /// Where prompts and arrangement are kept between runs; `None`: nowhere.
@@ -197,6 +203,9 @@ fn begin(
     let mut app = App::new(&ctx, gpu, Some(spawn()));
     app.spawn_with(spawn);
     app.limit(options.memory);
+    if let Some(hub) = options.hub {
+        app.use_hub(hub);
+    }
     if let Some(shared) = shared {
         app.watch(shared);
     }
@@ -216,6 +225,9 @@ fn begin(
         return app;
     }
     app.apply(&ctx, Intent::OpenModel(options.model));
+    if let Some(id) = options.fetch {
+        app.apply(&ctx, Intent::Model(Fetch::Want(id)));
+    }
     match options.video {
         Some(path) => app.apply(&ctx, Intent::OpenVideo(path)),
         // The first minute opens its own clip.

@@ -16,6 +16,8 @@ use std::time::Duration;
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 pub const PULL: &str = "89abcdef0123456789abcdef0123456789abcdef";
 pub const ID: &str = "someone/tiny-clip";
+/// Another name of the same.
+pub const STOCK: &str = "openai/clip-vit-base-patch32";
 
 /// How what is asked of it goes wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -248,6 +250,8 @@ fn serve(
 ) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let Request { path, range, token } = request(&stream)?;
+    // It has one model, under two names.
+    let path = path.replace(STOCK, ID);
     let fault = {
         let mut s = state.lock().unwrap();
         s.asked.push(Asked { path: path.clone(), range: range.clone(), token: token.clone(), storage });

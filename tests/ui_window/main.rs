@@ -1,5 +1,8 @@
 //! The window by its accessible names, as a person with a screen reader would use it.
 
+#[path = "../hub_server/mod.rs"]
+mod hub_server;
+
 mod altered;
 mod comparing;
 mod drawing;
@@ -8,6 +11,7 @@ mod support;
 mod lanes;
 mod lessons;
 mod live;
+mod models;
 mod negation;
 mod panels;
 mod panes;
