@@ -89,6 +89,7 @@ fn window(ctx: &egui::Context, classes: usize) -> App {
         fps: Some(25.0),
         variable_rate: false,
         format: "h264".into(),
+        sound: false,
         frames: Some(Arc::new(FrameTimes::new(
             (0..250).map(|i| Pts(i * 40_000_000)).collect(),
             Pts(10_000_000_000),

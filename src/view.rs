@@ -229,17 +229,17 @@ impl Layer {
     /// What it is, in a sentence for tooltips.
     pub fn explain(self) -> &'static str {
         match self {
-            Layer::Input => "The picture alone.",
+            Layer::Input => "The picture alone, without a map.",
             Layer::Motion => {
                 "How much of each patch the model takes for motion: the energy of the motion stream relative to \
                  the whole token, ‖M‖ / ‖X‖."
             }
             Layer::Static => {
-                "What stays when motion is taken away. As colours: the three main directions of the static \
-                 stream, one fit for the clip, so equal colours mean equal content."
+                "What stays when motion is taken away: equal colours mean equal content, for they are the three main \
+                 directions of the static stream, one fit for the clip."
             }
             Layer::Gate => {
-                "How far each patch lets static content into the motion stream: 0 closed, 1 open. Fixed scale."
+                "How far each patch lets static content into the motion stream, from 0 (closed) to 1 (open)."
             }
             Layer::Evidence => {
                 "From where the motion part of the decision is drawn: the pooling weights of the head."
@@ -474,6 +474,16 @@ mod tests {
         let [lo, mid, hi] = [0.0, 0.5, 1.0].map(|x| Colormap::Diverging.color(x).map(i32::from));
         assert!(lo[2] > lo[0] && hi[0] > hi[2], "blue is low and red is high");
         assert!(mid.iter().all(|c| *c > 230), "the middle is nearly white");
+    }
+
+    #[test]
+    fn each_layer_is_told_in_one_sentence_of_its_own() {
+        let all = Layer::ALL.into_iter().chain([Layer::Likeness, Layer::Support]);
+        let told: Vec<&str> = all.map(Layer::explain).collect();
+        for (i, text) in told.iter().enumerate() {
+            assert!(text.ends_with('.') && text.matches(". ").count() == 0, "{text}");
+            assert!(text.split_whitespace().count() >= 5 && !told[..i].contains(text), "{text}");
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ use super::trial::Trial;
 use super::truth::Known;
 use super::whiskers::Whiskers;
 use super::{
-    bundled, experiment_ask, focus, import, keys, lesson_panel, messages, prompt_panel, theme, topbar,
+    bundled, experiment_ask, focus, hall, import, keys, lesson_panel, messages, prompt_panel, theme, topbar,
     transport,
 };
 use crate::data::drawing::Drawing;
@@ -174,6 +174,7 @@ impl App {
             sort_by_score: false,
             messages: Messages::default(),
             help: false,
+            presenting: false,
             lessons: Lesson::shipped().into_iter().map(Arc::new).collect(),
             learning: None,
             path_field: None,
@@ -443,6 +444,7 @@ impl App {
                 let now = ctx.input(|i| i.viewport().fullscreen.unwrap_or(false));
                 ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!now));
             }
+            Intent::Present(on) => s.presenting = on,
             Intent::Theme(theme) => ctx.set_theme(theme),
             Intent::TextSize(percent) => {
                 let percent = percent.clamp(*keep::TEXT_SIZES.start(), *keep::TEXT_SIZES.end());
@@ -786,12 +788,14 @@ impl App {
         let s = &mut self.state;
         keys::read(&ctx, s, &mut out);
         let panes = &mut self.panes;
-        egui::Panel::top("top bar")
-            .frame(theme::panel_frame(ui))
-            .show(ui, |ui| topbar::show(ui, s, panes, &mut out));
-        egui::Panel::bottom("transport")
-            .frame(theme::panel_frame(ui))
-            .show(ui, |ui| transport::show(ui, s, &mut out));
+        if !s.presenting {
+            egui::Panel::top("top bar")
+                .frame(theme::panel_frame(ui))
+                .show(ui, |ui| topbar::show(ui, s, panes, &mut out));
+            egui::Panel::bottom("transport")
+                .frame(theme::panel_frame(ui))
+                .show(ui, |ui| transport::show(ui, s, &mut out));
+        }
         if s.learning.is_some() {
             egui::Panel::right("lesson")
                 .frame(theme::panel_frame(ui))
@@ -799,16 +803,20 @@ impl App {
                 .size_range(220.0..=480.0)
                 .show(ui, |ui| lesson_panel::show(ui, s, &mut self.markdown, &mut out));
         }
-        let width = ctx.content_rect().width();
-        let panel = egui::Panel::left("prompts")
-            .frame(theme::panel_frame(ui))
-            .default_size(s.prompts_width.unwrap_or((width * 0.3).clamp(300.0, 440.0)))
-            .size_range(260.0..=(width * 0.45).max(280.0))
-            .show(ui, |ui| prompt_panel::show(ui, s, &mut out));
-        s.prompts_width = Some(panel.response.rect.width());
-        let central = egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::of(ui).stage));
-        let drawn = central.show(ui, |ui| panes.show(ui, s, &mut self.pictures, &mut out));
-        let (stage, below_buttons) = drawn.inner.unwrap_or((egui::Rect::NOTHING, drawn.response.rect));
+        let (stage, below_buttons) = if s.presenting {
+            hall::show(ui, s, &mut self.pictures, &mut out)
+        } else {
+            let width = ctx.content_rect().width();
+            let panel = egui::Panel::left("prompts")
+                .frame(theme::panel_frame(ui))
+                .default_size(s.prompts_width.unwrap_or((width * 0.3).clamp(300.0, 440.0)))
+                .size_range(260.0..=(width * 0.45).max(280.0))
+                .show(ui, |ui| prompt_panel::show(ui, s, &mut out));
+            s.prompts_width = Some(panel.response.rect.width());
+            let central = egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::of(ui).stage));
+            let drawn = central.show(ui, |ui| panes.show(ui, s, &mut self.pictures, &mut out));
+            drawn.inner.unwrap_or((egui::Rect::NOTHING, drawn.response.rect))
+        };
         s.stage_rect = stage;
         messages::show(&ctx, below_buttons, &s.messages, &mut out);
         ask::show(&ctx, s, &mut out);
@@ -816,6 +824,9 @@ impl App {
         experiment_ask::show(&ctx, s, &mut out);
         super::fetching::show(&ctx, s, &mut out);
         keys::help(&ctx, s, &mut out);
+        if s.presenting {
+            hall::pointer(&ctx);
+        }
         dropped(&ctx, &mut out);
         focus::ring(ui);
         if !out.is_empty() {

@@ -195,6 +195,7 @@ mod tests {
             fps: Some(30.0),
             variable_rate: false,
             format: String::new(),
+            sound: false,
             frames: Some(Arc::new(FrameTimes::new(times.collect(), Pts(3_333_333_333)))),
             fault: None,
         };

@@ -22,6 +22,8 @@ fn facts(ui: &mut Ui, s: &State) {
         rows.push(("format", i.format.clone()));
         let reading = || format!("being read, {:.0} %", 100.0 * s.playback.scanning.unwrap_or(1.0));
         rows.push(("length", i.duration.map_or_else(reading, clock)));
+        let sound = if i.sound { "there, and not played" } else { "none" };
+        rows.push(("sound", sound.to_owned()));
         rows.extend(i.fault.clone().map(|fault| ("fault", fault)));
     }
     if let Some(a) = &s.shown {

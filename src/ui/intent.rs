@@ -156,6 +156,8 @@ pub enum Intent {
     /// Every pane where it was at first.
     DefaultPanes,
     Fullscreen,
+    /// Presenter mode: the stage and the scores for a hall, without panels.
+    Present(bool),
     /// Dark, light, or as the system has it.
     Theme(ThemePreference),
     /// The size of text and controls in percent, within [`keep::TEXT_SIZES`].
@@ -216,6 +218,7 @@ mod tests {
             (Intent::Draw(Draw::Ready(Ready::ThereAndBack)), r#"{"draw":{"ready":"there_and_back"}}"#),
             (Intent::ResetAltered, r#""reset_altered""#),
             (Intent::Theme(ThemePreference::Light), r#"{"theme":"Light"}"#),
+            (Intent::Present(true), r#"{"present":true}"#),
             (Intent::TextSize(150), r#"{"text_size":150}"#),
             (Intent::GateWorth(true), r#"{"gate_worth":true}"#),
             (Intent::OpenModel(ModelSource::Embedded), r#"{"open_model":"embedded"}"#),

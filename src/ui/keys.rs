@@ -16,7 +16,7 @@ use egui::{Key, Modifiers, RichText};
 pub const SPEEDS: [f64; 10] = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0];
 
 /// The list of keys, for the help page.
-pub const LIST: [(&str, &str); 29] = [
+pub const LIST: &[(&str, &str)] = &[
     ("Space", "play, pause"),
     (", .", "one frame back, forward"),
     ("← →", "5 s back, forward (with Shift 1 s)"),
@@ -41,6 +41,7 @@ pub const LIST: [(&str, &str); 29] = [
     ("P", "pin the scores as the baseline"),
     ("S", "picture of the stage"),
     ("F", "full screen"),
+    ("F5", "presenter mode: stage and scores for a hall, without panels (F5 or Esc: back)"),
     ("Ctrl + − 0", "text and controls larger, smaller, as they were"),
     ("Ctrl+O", "open a video"),
     ("Ctrl+S", "save the experiment"),
@@ -113,7 +114,13 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
         on(Modifiers::NONE, Key::F, Intent::Fullscreen);
         on(Modifiers::NONE, Key::F11, Intent::Fullscreen);
         on(Modifiers::NONE, Key::S, Intent::Snapshot);
-        if s.probes.patch.is_some() {
+        on(Modifiers::NONE, Key::F5, Intent::Present(!s.presenting));
+        let stroke = easel.is_some_and(|easel| !easel.hand().is_empty());
+        if s.help || s.import.is_some() || s.misplaced.is_some() {
+            // It closes what is asked.
+        } else if s.presenting && !stroke {
+            on(Modifiers::NONE, Key::Escape, Intent::Present(false));
+        } else if s.probes.patch.is_some() {
             on(Modifiers::NONE, Key::Escape, Intent::Patch(None));
         } else if s.probes.prompt.is_some() {
             on(Modifiers::NONE, Key::Escape, Intent::Where(None));
@@ -179,8 +186,9 @@ pub fn help(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
     if !s.help {
         return;
     }
+    let window = ctx.content_rect().size();
     let modal = egui::Modal::new(egui::Id::unique("help")).show(ctx, |ui| {
-        ui.set_width(470.0);
+        ui.set_width((window.x - 60.0).min(620.0));
         ui.horizontal(|ui| {
             ui.label(RichText::new("Keys").strong().size(16.0).color(theme::of(ui).strong));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -198,15 +206,21 @@ pub fn help(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
         });
         ui.label(RichText::new("They rest while you type in a text box.").color(theme::of(ui).weak));
         ui.separator();
-        egui::ScrollArea::vertical().max_height(440.0).show(ui, |ui| {
-            egui::Grid::new("keys").num_columns(2).spacing([18.0, 4.0]).show(ui, |ui| {
+        let height = (window.y - 140.0).clamp(120.0, 480.0);
+        egui::ScrollArea::vertical()
+            .max_height(height)
+            .min_scrolled_height(height)
+            .auto_shrink([false, true])
+            .show(ui, |ui| {
                 for (key, what) in LIST {
-                    ui.label(RichText::new(key).font(theme::numbers()).color(theme::of(ui).accent));
-                    ui.label(what);
-                    ui.end_row();
+                    ui.horizontal_top(|ui| {
+                        let key = RichText::new(*key).font(theme::numbers()).color(theme::of(ui).accent);
+                        let keys = ui.label(key).rect.width();
+                        ui.add_space((150.0 - keys).max(0.0));
+                        ui.add(egui::Label::new(*what).wrap());
+                    });
                 }
             });
-        });
     });
     if modal.should_close() {
         out.push(Intent::Help(false));

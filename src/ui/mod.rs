@@ -30,6 +30,7 @@ pub mod filmstrip;
 pub mod focus;
 pub mod fonts;
 pub mod gates;
+pub mod hall;
 pub mod history_pane;
 pub mod hold;
 pub mod icon;

@@ -179,7 +179,7 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
     let painter = ui.painter_at(strip);
     let over = ui.painter_at(frame);
     let write = |x: f32, align: Align2, text: &str, colour| {
-        painter.text(pos2(x, strip.center().y), align, text, theme::small(), colour)
+        painter.text(pos2(x, strip.center().y), align, text, theme::caption(ui), colour)
     };
     let name = write(strip.left() + 2.0, Align2::LEFT_CENTER, layer.name(), theme::of(ui).strong);
     // What is cut for want of room is in the tooltip.
@@ -195,7 +195,7 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
             captioned(&format!("Caption: {}{which}: {why}", layer.name()), &why);
             let room = painter.with_clip_rect(strip.with_min_x(name.right() + 8.0));
             let at = pos2(name.right() + 8.0, strip.center().y);
-            room.text(at, Align2::LEFT_CENTER, why, theme::small(), theme::of(ui).warn);
+            room.text(at, Align2::LEFT_CENTER, why, theme::caption(ui), theme::of(ui).warn);
             return;
         }
     };
@@ -208,7 +208,8 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
         let colour = table[(overlay.range.unit(*v) * 255.0).round() as usize];
         over.rect_filled(place(p), CornerRadius::ZERO, colour.gamma_multiply(s.view.opacity));
     }
-    let bar = Rect::from_min_size(pos2(strip.right() - 132.0, strip.center().y - 4.5), vec2(70.0, 9.0));
+    let unit = theme::enlarged(ui);
+    let bar = Rect::from_center_size(strip.right_center() - vec2(97.0 * unit, 0.0), vec2(70.0, 9.0) * unit);
     write(strip.right() - 2.0, Align2::RIGHT_CENTER, &number(overlay.range.hi), theme::of(ui).text);
     gradient(&painter, bar, table);
     cut(&painter, bar, threshold, signed);
@@ -247,7 +248,7 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
     };
     let room = Rect::from_x_y_ranges(name.right() + 8.0..=right - 6.0, strip.y_range());
     let at = pos2(room.left(), room.center().y);
-    painter.with_clip_rect(room).text(at, Align2::LEFT_CENTER, words, theme::small(), theme::of(ui).text);
+    painter.with_clip_rect(room).text(at, Align2::LEFT_CENTER, words, theme::caption(ui), theme::of(ui).text);
 }
 
 /// The patch at a point of the crop.

@@ -132,6 +132,9 @@ pub struct Panes {
     /// The tab that has just come to the front: it is scrolled to where it can be seen.
     #[serde(skip)]
     raised: Option<TileId>,
+    /// The one that is seen where there is room for one.
+    #[serde(skip)]
+    front: Option<Pane>,
 }
 
 impl Default for Panes {
@@ -158,6 +161,7 @@ impl Default for Panes {
             tree: Tree::new(egui::Id::unique("panes"), root, tiles),
             chosen: BTreeMap::new(),
             raised: None,
+            front: None,
         }
     }
 }
@@ -220,6 +224,7 @@ impl Panes {
             return;
         }
         self.chosen.insert(pane, open);
+        self.front = open.then_some(pane);
         if open && let Some(tile) = self.tree.tiles.find_pane(&pane) {
             self.tree.set_visible(tile, true);
             self.tree.make_active(|id, _| id == tile);
@@ -245,9 +250,49 @@ impl Panes {
         let stage_tile = self.tree.tiles.find_pane(&Pane::Stage);
         let raised = self.raised.take();
         let mut drawing = Drawing { s, pictures, out, stage: None, stage_tile, raised };
-        self.tree.ui(&mut drawing, ui);
+        let room = ui.available_size();
+        if room.x < CRAMPED.x || room.y < CRAMPED.y {
+            let open: Vec<Pane> = Pane::ALL
+                .into_iter()
+                .filter(|p| self.chosen.get(p).copied().unwrap_or_else(|| p.fits(window)))
+                .collect();
+            one_of(ui, &open, &mut self.front, &mut drawing);
+        } else {
+            self.tree.ui(&mut drawing, ui);
+        }
         drawing.stage
     }
+}
+
+/// In less room than this for all panes, one is seen at a time.
+const CRAMPED: egui::Vec2 = egui::vec2(540.0, 280.0);
+
+/// Draws one of the open panes alone, under the names of all of them.
+fn one_of(ui: &mut Ui, open: &[Pane], front: &mut Option<Pane>, drawing: &mut Drawing<'_>) {
+    let mut shown = front.filter(|pane| open.contains(pane)).unwrap_or(Pane::Stage);
+    let spacing = std::mem::take(&mut ui.spacing_mut().item_spacing);
+    if open.len() > 1 {
+        let frame = egui::Frame::new().fill(theme::of(ui).field).inner_margin(egui::Margin::symmetric(4, 2));
+        frame.show(ui, |ui| {
+            ui.spacing_mut().item_spacing = spacing;
+            ui.set_width(ui.available_width());
+            ui.horizontal_wrapped(|ui| {
+                for pane in open {
+                    let tab = egui::Button::selectable(shown == *pane, pane.title());
+                    if ui.add(tab).on_hover_text(pane.tip()).clicked() {
+                        shown = *pane;
+                        *front = Some(shown);
+                    }
+                }
+                if shown != Pane::Stage {
+                    drawing.close(ui, shown);
+                }
+            });
+        });
+    }
+    let rect = ui.available_rect_before_wrap();
+    ui.spacing_mut().item_spacing = spacing;
+    ui.scope_builder(egui::UiBuilder::new().max_rect(rect).id_salt(shown), |ui| drawing.draw(ui, shown));
 }
 
 /// Draws panes and tabs.
@@ -260,11 +305,21 @@ struct Drawing<'a> {
     raised: Option<TileId>,
 }
 
-impl Behavior<Pane> for Drawing<'_> {
-    fn pane_ui(&mut self, ui: &mut Ui, _tile: TileId, pane: &mut Pane) -> UiResponse {
+impl Drawing<'_> {
+    /// A button that closes it. (The one that egui_tiles puts on every tab has no name of its own.)
+    fn close(&mut self, ui: &mut Ui, pane: Pane) {
+        let button = ui.add(egui::Button::new("×").frame(false));
+        let tip = "Close this pane; the menu Panes opens it again";
+        let name = format!("Close {}", pane.title());
+        if button.on_hover_text(tip).accessible_name(name).clicked() {
+            self.out.push(Intent::Pane(pane, false));
+        }
+    }
+
+    fn draw(&mut self, ui: &mut Ui, pane: Pane) {
         let (s, pictures, out) = (self.s, &mut *self.pictures, &mut *self.out);
         let rect = ui.max_rect();
-        let colour = if *pane == Pane::Stage { theme::of(ui).stage } else { theme::of(ui).panel };
+        let colour = if pane == Pane::Stage { theme::of(ui).stage } else { theme::of(ui).panel };
         ui.painter().rect_filled(rect, 0.0, colour);
         ui.set_clip_rect(rect.intersect(ui.clip_rect()));
         match pane {
@@ -286,6 +341,12 @@ impl Behavior<Pane> for Drawing<'_> {
                 });
             }
         }
+    }
+}
+
+impl Behavior<Pane> for Drawing<'_> {
+    fn pane_ui(&mut self, ui: &mut Ui, _tile: TileId, pane: &mut Pane) -> UiResponse {
+        self.draw(ui, *pane);
         UiResponse::None
     }
 
@@ -310,7 +371,7 @@ impl Behavior<Pane> for Drawing<'_> {
         tabs.children.as_slice() != self.stage_tile.as_slice()
     }
 
-    /// Closes the pane in front. (The close button that egui_tiles puts on every tab has no name of its own.)
+    /// Closes the pane in front, and lists all that stand here: in a narrow bar some tabs are out of sight.
     fn top_bar_right_ui(
         &mut self,
         tiles: &Tiles<Pane>,
@@ -320,14 +381,22 @@ impl Behavior<Pane> for Drawing<'_> {
         _scroll: &mut f32,
     ) {
         let front = tabs.active.and_then(|tile| tiles.get_pane(&tile)).filter(|p| **p != Pane::Stage);
-        if let Some(pane) = front {
-            ui.add_space(4.0);
-            let button = ui.add(egui::Button::new("×").frame(false));
-            let tip = "Close this pane; the menu Panes opens it again";
-            let name = format!("Close {}", pane.title());
-            if button.on_hover_text(tip).accessible_name(name).clicked() {
-                self.out.push(Intent::Pane(*pane, false));
-            }
+        let Some(front) = front else { return };
+        ui.add_space(4.0);
+        self.close(ui, *front);
+        let here = tabs.children.iter().filter(|tile| tiles.is_visible(**tile));
+        let here: Vec<Pane> = here.filter_map(|tile| tiles.get_pane(tile).copied()).collect();
+        if here.len() > 3 {
+            let menu = ui.menu_button("…", |ui| {
+                for pane in here {
+                    let item = egui::Button::selectable(pane == *front, pane.title());
+                    if ui.add(item).on_hover_text(pane.tip()).clicked() {
+                        self.out.push(Intent::Pane(pane, true));
+                        ui.close();
+                    }
+                }
+            });
+            menu.response.on_hover_text("All panes that stand here").accessible_name("Panes here");
         }
     }
 

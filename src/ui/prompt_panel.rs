@@ -12,29 +12,52 @@ use super::{class_list, focus, scope, score_row, theme, trial};
 use egui::text::LayoutJob;
 use egui::{RichText, Ui, vec2};
 
+/// In less height than this the panel scrolls as a whole.
+const LOW: f32 = 360.0;
+
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    // Where text is large all of it scrolls: head and foot would leave the classes no room.
+    if ui.available_height() < LOW {
+        egui::ScrollArea::vertical().id_salt("prompts").auto_shrink([false, false]).show(ui, |ui| {
+            head(ui, s, out);
+            classes(ui, s, out);
+            ui.separator();
+            foot(ui, s, out);
+        });
+        return;
+    }
+    head(ui, s, out);
+    // The foot has its room whether there are scores or not.
+    let switch = if s.model.as_ref().is_some_and(|m| m.word_level) { 24.0 } else { 0.0 };
+    let height = (ui.available_height() - 52.0 - switch).max(80.0);
+    egui::ScrollArea::vertical()
+        .id_salt("classes")
+        .max_height(height)
+        .auto_shrink([false, false])
+        .show(ui, |ui| classes(ui, s, out));
+    ui.separator();
+    foot(ui, s, out);
+}
+
+fn head(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     header(ui, s, out);
     scope::altered_note(ui, s);
     scope::line(ui, s, out);
     ui.separator();
-    // The foot has its room whether there are scores or not.
-    let switch = if s.model.as_ref().is_some_and(|m| m.word_level) { 24.0 } else { 0.0 };
-    let height = (ui.available_height() - 52.0 - switch).max(80.0);
-    egui::ScrollArea::vertical().id_salt("classes").max_height(height).auto_shrink([false, false]).show(ui, |ui| {
-        if s.prompts().classes.is_empty() {
-            ui.add_space(14.0);
-            ui.label(RichText::new("No classes yet").strong());
-            let text = "A class is a name, such as “jumping”. Its positive prompts say what it looks like, its \
-                        negative prompts what it is not. Add one, or open a prompt set.";
-            ui.label(RichText::new(text).color(theme::of(ui).weak));
-        }
-        class_list::show(ui, s, out);
-        ui.add_space(6.0);
-        templates(ui, s, out);
-        focus::follow(ui);
-    });
-    ui.separator();
-    foot(ui, s, out);
+}
+
+fn classes(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    if s.prompts().classes.is_empty() {
+        ui.add_space(14.0);
+        ui.label(RichText::new("No classes yet").strong());
+        let text = "A class is a name, such as “jumping”. Its positive prompts say what it looks like, its \
+                    negative prompts what it is not. Add one, or open a prompt set.";
+        ui.label(RichText::new(text).color(theme::of(ui).weak));
+    }
+    class_list::show(ui, s, out);
+    ui.add_space(6.0);
+    templates(ui, s, out);
+    focus::follow(ui);
 }
 
 fn header(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {

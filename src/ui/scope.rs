@@ -169,7 +169,7 @@ pub fn altered_note(ui: &mut Ui, s: &State) {
 
 /// Words on the ground of what is altered.
 pub fn altered_label(ui: &mut Ui, words: &str) -> egui::Response {
-    let text = RichText::new(words).font(theme::small()).color(theme::of(ui).on_altered);
+    let text = RichText::new(words).font(theme::caption(ui)).color(theme::of(ui).on_altered);
     let frame = egui::Frame::new()
         .fill(theme::of(ui).altered)
         .corner_radius(3)

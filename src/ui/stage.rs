@@ -11,31 +11,41 @@ use super::lens::Lens;
 use super::look::{self, Arrangement, PALETTES, Quantity, Scale, View};
 use super::pictures::{MapFrame, Pictures};
 use super::state::State;
-use super::{crop, draw_pane, overlay, scope, theme, truth};
+use super::{crop, draw_pane, hall, overlay, scope, theme, truth};
 use crate::engine::Answer;
 use crate::model::folder::MotionScale;
 use crate::video::preprocess::CropRect;
 use crate::view::{Layer, Normalise};
 use egui::{
-    Align2, Color32, CornerRadius, Galley, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
-    pos2, vec2,
+    Align2, Color32, CornerRadius, FontId, Galley, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui,
+    WidgetInfo, pos2, vec2,
 };
 use std::sync::Arc;
 
-/// Height of the caption under a picture.
-const CAPTION: f32 = 24.0;
+/// In less height than this the buttons above the picture scroll.
+const LOW: f32 = 320.0;
 /// How much of its opacity a map keeps over a frame that is not its own.
 const DIMMED: f32 = 0.6;
 const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
 
 /// Draws it and gives the room below its buttons.
 pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) -> Rect {
-    egui::Frame::new().fill(theme::of(ui).panel).inner_margin(egui::Margin::symmetric(8, 5)).show(ui, |ui| {
-        ui.set_width(ui.available_width());
-        draw_pane::banner(ui, s, out);
-        scope::altered_banner(ui, s, out);
-        toolbar(ui, s, out);
-    });
+    // In a hall there is nothing above the picture but what must not be overlooked.
+    if !s.presenting || s.easel.is_some() || s.altered_words().is_some() {
+        let frame = egui::Frame::new().fill(theme::of(ui).panel).inner_margin(egui::Margin::symmetric(8, 5));
+        frame.show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            draw_pane::banner(ui, s, out);
+            scope::altered_banner(ui, s, out);
+            if s.presenting {
+                return;
+            }
+            // Where text is large the picture keeps the larger part.
+            let room = if ui.available_height() < LOW { 0.36 * ui.available_height() } else { f32::INFINITY };
+            let scroll = egui::ScrollArea::vertical().id_salt("stage buttons").max_height(room);
+            scroll.auto_shrink([false, true]).show(ui, |ui| toolbar(ui, s, out));
+        });
+    }
     theme::on_stage(ui);
     let rect = ui.available_rect_before_wrap().shrink(6.0);
     ui.allocate_rect(rect, Sense::hover());
@@ -46,28 +56,38 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
         empty(ui, s, rect, out);
         return rect;
     }
-    if let Some(pair) = Whose::pair(s) {
-        let layer =
-            if s.view.layer == Layer::Input && !s.is_comparing() { Layer::Motion } else { s.view.layer };
-        let rects = split(rect, 2, aspect(s));
+    let pair = Whose::pair(s);
+    let room = rect;
+    // Beside the picture alone, or on it, there is a map in any case.
+    let beside = match pair {
+        Some(_) => !s.is_comparing(),
+        None => matches!(s.view.arrangement, Arrangement::Wipe | Arrangement::SideBySide),
+    };
+    let layer = if s.view.layer == Layer::Input && beside { Layer::Motion } else { s.view.layer };
+    let rect = if s.presenting { hall::sentence(ui, layer, room) } else { room };
+    if let Some(pair) = pair {
+        let rects = split(rect, 2, aspect(s), caption_height(ui));
         let halves: Vec<(Rect, Whose)> = rects.into_iter().zip(pair).collect();
         let pointed = halves.iter().find_map(|(r, whose)| whose.pointed(ui, s, *r));
         for (r, whose) in halves {
             picture_of(ui, s, pictures, out, Pane { rect: r, layer, whose, from: None, pointed });
         }
-        return rect;
+        return room;
     }
     match s.view.arrangement {
         Arrangement::Single => pane(ui, s, pictures, out, rect, s.view.layer, None),
-        Arrangement::Wipe => wipe(ui, s, pictures, rect, out),
+        Arrangement::Wipe => wipe(ui, s, pictures, (rect, layer), out),
         Arrangement::SideBySide => {
-            let second = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
-            for (r, layer) in split(rect, 2, aspect(s)).into_iter().zip([Layer::Input, second]) {
+            for (r, layer) in
+                split(rect, 2, aspect(s), caption_height(ui)).into_iter().zip([Layer::Input, layer])
+            {
                 pane(ui, s, pictures, out, r, layer, None);
             }
         }
         Arrangement::Grid => {
-            for (r, layer) in split(rect, 4, aspect(s)).into_iter().zip(four(s.view.layer)) {
+            for (r, layer) in
+                split(rect, 4, aspect(s), caption_height(ui)).into_iter().zip(four(s.view.layer))
+            {
                 pane(ui, s, pictures, out, r, layer, None);
                 if layer == s.view.layer {
                     let line = Stroke::new(1.5, theme::of(ui).accent);
@@ -76,7 +96,7 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
             }
         }
     }
-    rect
+    room
 }
 
 fn toolbar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
@@ -311,8 +331,13 @@ pub fn letterbox(rect: Rect, aspect: f32) -> Rect {
     Rect::from_center_size(rect.center(), size)
 }
 
+/// Height of the caption under a picture.
+fn caption_height(ui: &Ui) -> f32 {
+    24.0 * theme::enlarged(ui)
+}
+
 /// Cuts the stage into 2 or 4 panes; two lie the way that makes the pictures larger.
-fn split(rect: Rect, n: usize, aspect: f32) -> Vec<Rect> {
+fn split(rect: Rect, n: usize, aspect: f32, caption: f32) -> Vec<Rect> {
     let gap = 6.0;
     let grid = |cols: usize, rows: usize| -> Vec<Rect> {
         let size = vec2(
@@ -330,15 +355,20 @@ fn split(rect: Rect, n: usize, aspect: f32) -> Vec<Rect> {
         return grid(2, 2);
     }
     let (beside, below) = (grid(2, 1), grid(1, 2));
-    let width = |r: &[Rect]| letterbox(r[0].with_max_y(r[0].bottom() - CAPTION), aspect).width();
+    let width = |r: &[Rect]| letterbox(r[0].with_max_y(r[0].bottom() - caption), aspect).width();
     if width(&beside) >= width(&below) { beside } else { below }
 }
 
 /// Input left of the line, the map right of it.
-fn wipe(ui: &mut Ui, s: &State, pictures: &mut Pictures, rect: Rect, out: &mut Vec<Intent>) {
-    let picture = letterbox(rect.with_max_y(rect.bottom() - CAPTION), aspect(s));
+fn wipe(
+    ui: &mut Ui,
+    s: &State,
+    pictures: &mut Pictures,
+    (rect, layer): (Rect, Layer),
+    out: &mut Vec<Intent>,
+) {
+    let picture = letterbox(rect.with_max_y(rect.bottom() - caption_height(ui)), aspect(s));
     let x = picture.left() + picture.width() * s.view.wipe;
-    let layer = if s.view.layer == Layer::Input { Layer::Motion } else { s.view.layer };
     pane(ui, s, pictures, out, rect, layer, Some(x));
     let handle = Rect::from_center_size(pos2(x, picture.center().y), vec2(16.0, picture.height()));
     let r = ui.interact(handle, ui.scope_id().with("wipe"), Sense::drag());
@@ -406,12 +436,14 @@ impl Whose {
     }
 
     /// What is altered, and which side it is.
-    fn badges(self, s: &State, painter: &egui::Painter, picture: Rect) {
+    fn badges(self, ui: &Ui, s: &State, picture: Rect) {
+        let painter = &ui.painter_at(picture);
+        let font = theme::caption(ui);
         if let Some(words) = self.words(s) {
-            altered_badge(painter, picture, &words, self == Self::Original);
+            altered_badge(painter, picture, font.clone(), &words, self == Self::Original);
         }
         if let Some(name) = s.side_name(self == Self::Other).filter(|_| s.is_comparing()) {
-            badge(painter, picture, Align2::LEFT_TOP, &name);
+            badge(painter, picture, font, Align2::LEFT_TOP, &name);
         }
     }
 
@@ -435,13 +467,13 @@ impl Whose {
         info.map_or(1.0, |i| i.width.max(1) as f32 / i.height.max(1) as f32)
     }
 
-    fn frame(self, s: &State, rect: Rect) -> Rect {
-        letterbox(rect.with_max_y(rect.bottom() - CAPTION), self.aspect(s))
+    fn frame(self, ui: &Ui, s: &State, rect: Rect) -> Rect {
+        letterbox(rect.with_max_y(rect.bottom() - caption_height(ui)), self.aspect(s))
     }
 
     /// Where the pointer is in what the model saw, as parts of its width and height.
     fn pointed(self, ui: &Ui, s: &State, rect: Rect) -> Option<Pos2> {
-        let frame = self.frame(s, rect);
+        let frame = self.frame(ui, s, rect);
         let at = ui.ctx().pointer_hover_pos().filter(|_| ui.rect_contains_pointer(frame))?;
         let crop = crop_rect(s.lens.picture(frame), self.drawn(s)?.crop);
         crop.contains(at).then(|| ((at - crop.min) / crop.size()).to_pos2())
@@ -497,12 +529,12 @@ fn picture_of(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Int
     let Pane { rect, layer, whose, .. } = pane;
     map_over(ui, s, pictures, out, pane);
     if whose == Whose::Shown {
-        let frame = whose.frame(s, rect);
+        let frame = whose.frame(ui, s, rect);
         crop::grips(ui, s, (s.lens.picture(frame), frame), layer.name(), out);
     }
     let other_clip = whose == Whose::Other && s.compare.as_ref().is_some_and(|c| c.playback().is_some());
     if let Some(known) = s.truth.as_ref().filter(|_| s.view.truth && !other_clip) {
-        let frame = whose.frame(s, rect);
+        let frame = whose.frame(ui, s, rect);
         let at = s.playback.shown.unwrap_or(s.playback.position);
         let id = (layer.name(), whose as usize);
         truth::outline(ui, &known.file, at, (s.lens.picture(frame), frame), id);
@@ -512,7 +544,7 @@ fn picture_of(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Int
 /// The picture with its map and its caption.
 fn map_over(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>, pane: Pane) {
     let Pane { rect, layer, whose, .. } = pane;
-    let frame = whose.frame(s, rect);
+    let frame = whose.frame(ui, s, rect);
     let picture = s.lens.picture(frame);
     let hand = look_closer(ui, s, frame, (layer, whose), out);
     layer_of(ui, s, pictures, out, pane, &hand);
@@ -531,7 +563,7 @@ fn layer_of(
     hand: &egui::Response,
 ) {
     let Pane { rect, layer, whose, from, pointed } = pane;
-    let frame = whose.frame(s, rect);
+    let frame = whose.frame(ui, s, rect);
     let picture = s.lens.picture(frame);
     let painter = ui.painter_at(frame);
     let other_clip = s.compare.as_ref().and_then(Compare::playback).filter(|_| whose == Whose::Other);
@@ -547,14 +579,16 @@ fn layer_of(
                     picture.center(),
                     Align2::CENTER_CENTER,
                     text,
-                    theme::small(),
+                    theme::caption(ui),
                     theme::of(ui).weak,
                 );
             }
         }
     }
-    let strip = Rect::from_min_max(frame.left_bottom(), frame.right_bottom() + vec2(0.0, CAPTION));
-    let strip = strip.intersect(rect);
+    let strip = Rect::from_min_max(frame.left_bottom(), frame.right_bottom() + vec2(0.0, caption_height(ui)));
+    // Under a very small picture it is wider than that.
+    let width = strip.width().max((250.0 * theme::enlarged(ui)).min(rect.width()));
+    let strip = Rect::from_center_size(strip.center(), vec2(width, strip.height())).intersect(rect);
     let Some((answer, drawn)) = whose.answer(s).zip(whose.drawn(s)) else {
         let problem = s.compare.as_ref().and_then(|c| c.problem.as_deref());
         let text = match layer {
@@ -562,11 +596,11 @@ fn layer_of(
             _ => problem.filter(|_| whose == Whose::Other).unwrap_or("no map yet"),
         };
         caption_text(ui, strip, text, theme::of(ui).weak);
-        whose.badges(s, &painter, frame);
+        whose.badges(ui, s, frame);
         return;
     };
     let crop = crop_rect(picture, drawn.crop);
-    outside_crop(&painter, picture, crop);
+    outside_crop(&painter, theme::caption(ui), picture, crop);
     if drawn.seen && drawn.moment.is_none() {
         if layer.is_probed() {
             let place = overlay::Place { t: drawn.t, other: whose == Whose::Other, crop, frame };
@@ -578,13 +612,13 @@ fn layer_of(
             _ => overlay::hand(ui, s, hand, (crop, frame), drawn.t, out),
         }
         if layer.is_probed() {
-            whose.badges(s, &painter, frame);
+            whose.badges(ui, s, frame);
             return;
         }
     }
     let Some(source) = Quantity::of(layer, &s.view, &drawn.maps) else {
         caption_text(ui, strip, layer.name(), theme::of(ui).text);
-        whose.badges(s, &painter, frame);
+        whose.badges(ui, s, frame);
         return;
     };
     let range = range(s, source, layer, whose, &drawn);
@@ -603,9 +637,9 @@ fn layer_of(
         };
     }
     // Over the map, which would cover them.
-    whose.badges(s, &painter, frame);
+    whose.badges(ui, s, frame);
     if layer == Layer::Motion && whose == Whose::Shown && s.is_still() {
-        badge(&painter, frame, Align2::CENTER_TOP, "next to no motion");
+        badge(&painter, frame, theme::caption(ui), Align2::CENTER_TOP, "next to no motion");
     }
     let hover = pointed.and_then(|at| hover(ui, &drawn, source, (crop, frame), at));
     if whose == Whose::Other
@@ -627,12 +661,12 @@ fn layer_of(
 }
 
 /// What is altered, at the bottom of the picture on a ground that cannot be overlooked; of the original the word alone.
-fn altered_badge(painter: &egui::Painter, picture: Rect, text: &str, original: bool) {
+fn altered_badge(painter: &egui::Painter, picture: Rect, font: FontId, text: &str, original: bool) {
     let (ground, ink) = match original {
         true => (Color32::from_black_alpha(190), theme::ON_STAGE.strong),
         false => (theme::ON_STAGE.altered, theme::ON_STAGE.on_altered),
     };
-    let galley = painter.layout(text.into(), theme::small(), ink, picture.width() - 16.0);
+    let galley = painter.layout(text.into(), font, ink, picture.width() - 16.0);
     let at = pos2(picture.center().x, picture.bottom() - 6.0);
     let back = Align2::CENTER_BOTTOM.anchor_size(at, galley.size()).expand2(vec2(6.0, 2.0));
     painter.rect_filled(back, CornerRadius::same(3), ground);
@@ -676,8 +710,8 @@ fn look_closer(
 }
 
 /// Words at the top of a picture that its map must not be read without.
-fn badge(painter: &egui::Painter, picture: Rect, align: Align2, text: &str) {
-    let galley = painter.layout(text.into(), theme::small(), theme::ON_STAGE.strong, picture.width() - 24.0);
+fn badge(painter: &egui::Painter, picture: Rect, font: FontId, align: Align2, text: &str) {
+    let galley = painter.layout(text.into(), font, theme::ON_STAGE.strong, picture.width() - 24.0);
     let at = align.pos_in_rect(&picture.shrink2(vec2(12.0, 6.0)));
     let back = align.anchor_size(at, galley.size()).expand2(vec2(6.0, 2.0));
     painter.rect_filled(back, CornerRadius::same(3), Color32::from_black_alpha(190));
@@ -691,7 +725,7 @@ pub fn crop_rect(picture: Rect, c: CropRect) -> Rect {
 }
 
 /// Marks what the model did not see: darker, with a line at the crop and words where there is room.
-fn outside_crop(painter: &egui::Painter, picture: Rect, crop: Rect) {
+fn outside_crop(painter: &egui::Painter, font: FontId, picture: Rect, crop: Rect) {
     let parts = [
         picture.with_max_x(crop.left()),
         picture.with_min_x(crop.right()),
@@ -704,7 +738,7 @@ fn outside_crop(painter: &egui::Painter, picture: Rect, crop: Rect) {
         }
         painter.rect_filled(part, CornerRadius::ZERO, Color32::from_black_alpha(110));
         let galley =
-            painter.layout_no_wrap("not seen by the model".into(), theme::small(), theme::ON_STAGE.weak);
+            painter.layout_no_wrap("not seen by the model".into(), font.clone(), theme::ON_STAGE.weak);
         let upright = part.width() >= galley.size().x + 6.0 && part.height() >= galley.size().y + 4.0;
         if upright {
             let at = pos2(part.center().x - galley.size().x / 2.0, part.bottom() - galley.size().y - 3.0);
@@ -776,7 +810,7 @@ pub fn number(v: f32) -> String {
 
 fn caption_text(ui: &Ui, strip: Rect, text: &str, colour: Color32) {
     let at = strip.left_center() + vec2(2.0, 0.0);
-    ui.painter_at(strip).text(at, Align2::LEFT_CENTER, text, theme::small(), colour);
+    ui.painter_at(strip).text(at, Align2::LEFT_CENTER, text, theme::caption(ui), colour);
 }
 
 /// Which map this is and whose at the left, the scale at the right, what the numbers are between them where there
@@ -792,7 +826,7 @@ fn caption(
 ) {
     let painter = ui.painter_at(strip);
     let middle = strip.center().y;
-    let lay = |t: &str, colour| painter.layout_no_wrap(t.to_owned(), theme::small(), colour);
+    let lay = |t: &str, colour| painter.layout_no_wrap(t.to_owned(), theme::caption(ui), colour);
     let put = |x: f32, galley: Arc<Galley>| {
         let (at, end) = (pos2(x, middle - galley.size().y / 2.0), x + galley.size().x);
         painter.galley(at, galley, theme::of(ui).text);
@@ -806,14 +840,15 @@ fn caption(
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, whose.caption(layer, &words)));
     r.on_hover_text(format!("{words}\n{about}"));
     let mut left = put(strip.left() + 2.0, lay(layer.name(), theme::of(ui).strong)) + 8.0;
-    let narrow = strip.width() < 380.0;
+    let unit = theme::enlarged(ui);
+    let narrow = strip.width() < 380.0 * unit;
     let mut right = strip.right() - 2.0;
     if source != Quantity::StaticColours {
         let hi = lay(&number(scale.hi), theme::of(ui).text);
         right -= hi.size().x;
         put(right, hi);
-        let width = if narrow { 36.0 } else { 80.0 };
-        let bar = Rect::from_min_size(pos2(right - 5.0 - width, middle - 4.5), vec2(width, 9.0));
+        let width = if narrow { 36.0 } else { 80.0 } * unit;
+        let bar = Rect::from_center_size(pos2(right - 5.0 - width / 2.0, middle), vec2(width, 9.0 * unit));
         let colours = source.colormap(s.view.palette);
         gradient(&painter, bar, look::colours(colours));
         cut(&painter, bar, s.view.threshold, colours.is_signed());
@@ -911,8 +946,8 @@ mod tests {
     #[test]
     fn two_panes_lie_the_way_that_makes_the_pictures_larger() {
         let wide = Rect::from_min_size(Pos2::ZERO, vec2(1200.0, 400.0));
-        assert_eq!(split(wide, 2, 1.0)[0].height(), 400.0);
+        assert_eq!(split(wide, 2, 1.0, 24.0)[0].height(), 400.0);
         let tall = Rect::from_min_size(Pos2::ZERO, vec2(600.0, 700.0));
-        assert_eq!(split(tall, 2, 16.0 / 9.0)[0].width(), 600.0);
+        assert_eq!(split(tall, 2, 16.0 / 9.0, 24.0)[0].width(), 600.0);
     }
 }

@@ -271,6 +271,8 @@ pub struct State {
     pub sort_by_score: bool,
     pub messages: Messages,
     pub help: bool,
+    /// The panels are hidden, and what is left is large: see [`super::hall`].
+    pub presenting: bool,
     /// The lessons of the program.
     pub lessons: Vec<Arc<Lesson>>,
     /// While somebody is in a lesson.

@@ -127,7 +127,7 @@ fn gates(ui: &mut Ui, s: &State, surgery: &mut Surgery) {
         (None, Some(h)) => format!("head {}", h + 1),
         (Some(b), Some(h)) => format!("block {} head {}", b + 1, h + 1),
     };
-    ui.horizontal_wrapped(|ui| {
+    ui.horizontal(|ui| {
         let combo = egui::ComboBox::from_id_salt("held gate")
             .width(112.0)
             .selected_text(name(which))
@@ -144,6 +144,9 @@ fn gates(ui: &mut Ui, s: &State, surgery: &mut Surgery) {
             .accessible_name("Gates to hold")
             .on_hover_text("All gates, those of a block, or one head's");
         ui.data_mut(|d| d.insert_temp(key, which));
+    });
+    // The value stays beside its slider.
+    ui.horizontal(|ui| {
         let at = surgery.gates.iter().position(|c| (c.block, c.head) == which);
         let mut value = at.map_or(0.5, |i| f32::from(surgery.gates[i].thousandths) / 1000.0);
         let slider = egui::Slider::new(&mut value, 0.0..=1.0).step_by(0.01).show_value(false);

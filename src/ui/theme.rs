@@ -160,6 +160,16 @@ pub fn small() -> FontId {
     FontId::new(11.5, FontFamily::Proportional)
 }
 
+/// What is written on and under pictures: small text, larger where presenter mode enlarges it.
+pub fn caption(ui: &Ui) -> FontId {
+    TextStyle::Small.resolve(ui.style())
+}
+
+/// How much larger than usual that is.
+pub fn enlarged(ui: &Ui) -> f32 {
+    caption(ui).size / small().size
+}
+
 /// Sets fonts, colours and spacing for the whole window. It is dark until a person says otherwise.
 pub fn apply(ctx: &egui::Context) {
     ctx.set_theme(Theme::Dark);

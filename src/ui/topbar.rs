@@ -93,6 +93,13 @@ fn panes_menu(ui: &mut Ui, s: &State, panes: &Panes, out: &mut Vec<Intent>) {
 fn view_menu(ui: &mut Ui, out: &mut Vec<Intent>) {
     let menu = ui.menu_button("View", |ui| {
         ui.set_min_width(200.0);
+        let present = egui::Button::new("Presenter mode").shortcut_text("F5");
+        let tip = "The stage and the scores large enough for a hall, without panels; F5 or Esc leads back";
+        if ui.add(present).on_hover_text(tip).accessible_name("Presenter mode").clicked() {
+            out.push(Intent::Present(true));
+            ui.close();
+        }
+        ui.separator();
         let theme = ui.ctx().options(|o| o.theme_preference);
         for (choice, name, tip) in [
             (ThemePreference::Dark, "Dark", "Light words on a dark window"),
@@ -113,7 +120,7 @@ fn view_menu(ui: &mut Ui, out: &mut Vec<Intent>) {
             }
         }
     });
-    menu.response.on_hover_text("Dark or light, and how large everything is");
+    menu.response.on_hover_text("Presenter mode, dark or light, and how large everything is");
 }
 
 /// A text of the bar that may be long.

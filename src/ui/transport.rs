@@ -41,11 +41,12 @@ fn buttons(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let start = s.range.0.unwrap_or(Pts(0));
     button(ui, Icon::Start, "To the start", "To the start or the in point", Intent::Seek(start));
     button(ui, Icon::Back, "Previous frame", "One frame back (,)", Intent::Step(-1));
-    if s.playback.playing {
-        button(ui, Icon::Pause, "Pause", "Pause (Space)", Intent::TogglePlay);
-    } else {
-        button(ui, Icon::Play, "Play", "Play (Space)", Intent::TogglePlay);
-    }
+    play(ui, s, BUTTON, out);
+    let mut button = |ui: &mut Ui, icon: Icon, name: &str, tip: &str, c: Intent| {
+        if icon::button(ui, icon, BUTTON, name, tip).clicked() {
+            out.push(c);
+        }
+    };
     button(ui, Icon::Forward, "Next frame", "One frame forward (.)", Intent::Step(1));
     let tip = "Loop the in/out range (Ctrl+L)";
     if icon::toggle(ui, Icon::Loop, BUTTON, s.playback.looping, "Loop", tip).clicked() {
@@ -64,14 +65,37 @@ fn buttons(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     named(speed.response, "Speed", "Speed of playback ([ and ])");
 }
 
-fn facts(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+fn play(ui: &mut Ui, s: &State, size: egui::Vec2, out: &mut Vec<Intent>) {
+    let (icon, name) = if s.playback.playing { (Icon::Pause, "Pause") } else { (Icon::Play, "Play") };
+    if icon::button(ui, icon, size, name, &format!("{name} (Space)")).clicked() {
+        out.push(Intent::TogglePlay);
+    }
+}
+
+/// For presenter mode, from the right: the time, the seek bar, and the button that plays.
+pub fn slim(ui: &mut Ui, s: &State, button: egui::Vec2, out: &mut Vec<Intent>) {
+    ui.add_enabled_ui(s.playback.info.is_some(), |ui| {
+        time(ui, s, out);
+        ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+            play(ui, s, button, out);
+            seek_bar(ui, s, out);
+        });
+    });
+}
+
+fn time(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let b = &s.playback;
     let length = b.info.as_ref().and_then(|i| i.duration).map_or("–".to_owned(), clock);
     let time = format!("{} / {length}", clock(b.position));
-    let time = egui::Button::new(RichText::new(time).font(theme::numbers())).frame(false);
+    let time = egui::Button::new(RichText::new(time).text_style(egui::TextStyle::Monospace)).frame(false);
     if named(ui.add(time), "Time", "Play head and length. Click to go to a time (G)").clicked() {
         out.push(Intent::TimeField(true));
     }
+}
+
+fn facts(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    let b = &s.playback;
+    time(ui, s, out);
     // As wide with one digit as with all: what stands beside it does not move while the clip plays.
     let frame = b.frame_number().map_or("frame –".to_owned(), |(i, n)| {
         format!("frame {:>width$} / {n}", i + 1, width = n.to_string().len())
@@ -90,6 +114,11 @@ fn facts(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         "Frames per second"
     };
     ui.label(RichText::new(rate).font(theme::numbers()).color(theme::of(ui).weak)).on_hover_text(tip);
+    if info.sound {
+        ui.label(RichText::new("no sound").font(theme::small()).color(theme::of(ui).weak)).on_hover_text(
+            "The clip has a sound track, which is not played: the model looks at pictures only",
+        );
+    }
 }
 
 fn short(v: f64) -> String {
@@ -98,7 +127,7 @@ fn short(v: f64) -> String {
 }
 
 fn analysis(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
-    ui.label(RichText::new("Scores of").color(theme::of(ui).weak));
+    ui.add(egui::Label::new(RichText::new("Scores of").color(theme::of(ui).weak)).extend());
     if named(ui.button("In"), "Set in point", "In point at the play head (I)").clicked() {
         out.push(Intent::SetIn);
     }

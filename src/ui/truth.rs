@@ -82,7 +82,8 @@ pub fn write_auroc(ui: &Ui, auroc: f64, id: (&str, usize), frame: Rect, room: Re
     let number = format!("{auroc:.2}");
     let number = number.strip_prefix('0').unwrap_or(&number);
     let whole = format!("AUROC {number} for the mover");
-    let lay = |text: &str| ui.painter().layout_no_wrap(text.to_owned(), theme::small(), theme::of(ui).good);
+    let lay =
+        |text: &str| ui.painter().layout_no_wrap(text.to_owned(), theme::caption(ui), theme::of(ui).good);
     let long = lay(&whole);
     let galley = if long.size().x < room.width() { long } else { lay(&format!("AUROC {number}")) };
     let inside = galley.size().x < room.width();
@@ -129,7 +130,7 @@ pub fn outline(ui: &Ui, truth: &TruthFile, at: Pts, (picture, frame): (Rect, Rec
         if lines.is_empty() {
             continue;
         }
-        let galley = painter.layout_no_wrap(name.to_owned(), theme::small(), colour);
+        let galley = painter.layout_no_wrap(name.to_owned(), theme::caption(ui), colour);
         let size = galley.size() + vec2(8.0, 2.0);
         let top = (bounds.top() - size.y - 3.0).max(frame.top());
         let back =

@@ -179,6 +179,11 @@ impl Decoder {
         Some(if ticks > 0 { Pts(self.timing.nanoseconds(ticks)) } else { whole })
     }
 
+    /// There is a sound track beside the pictures.
+    pub fn has_sound(&self) -> bool {
+        self.input.streams().any(|s| s.parameters().medium() == ff::media::Type::Audio)
+    }
+
     /// For example "h264 (High), yuv420p, bt709, limited".
     pub fn format(&self, frame: &Frame) -> String {
         use super::frame::{Layout, Range};

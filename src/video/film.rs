@@ -31,6 +31,7 @@ pub(super) fn info(film: &dyn Film) -> VideoInfo {
         fps: (times.times.len() > 1 && seconds > 0.0).then(|| times.times.len() as f64 / seconds),
         variable_rate: times.is_variable(),
         format: "drawn here, RGB".to_owned(),
+        sound: false,
         frames: Some(times.clone()),
         fault: None,
     }

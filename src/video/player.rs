@@ -39,6 +39,8 @@ pub struct VideoInfo {
     pub variable_rate: bool,
     /// For example "h264 (High), yuv420p, bt709, limited".
     pub format: String,
+    /// There is a sound track. It is not played.
+    pub sound: bool,
     /// Every frame's time, once the file has been scanned (frame numbers are positions in it).
     pub frames: Option<Arc<FrameTimes>>,
     /// What is wrong with the file, in words: it is cut off or has holes, or its frames cannot be listed. It is played

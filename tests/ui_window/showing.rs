@@ -1,9 +1,16 @@
 //! The window in a hall and for weak eyes: dark and light, and text of any size.
 
-use crate::support::{Window, analysed};
+use crate::support::{Window, analysed, answer, clip, info, playback, scored};
 use egui::accesskit::Role;
-use egui::{Key, Modifiers, Theme};
+use egui::{Key, Modifiers, Rect, Theme};
 use egui_kittest::kittest::Queryable;
+use motionlens::ui::intent::Intent;
+use motionlens::ui::look::{Arrangement, View};
+use motionlens::ui::panes::Pane;
+use motionlens::ui::state::Playback;
+use motionlens::video::clip::Order;
+use motionlens::view::Layer;
+use std::sync::Arc;
 
 fn choose(h: &mut Window, item: &str) {
     h.get_by_label("View").click();
@@ -55,4 +62,160 @@ fn text_grows_by_the_menu_and_by_keys_within_bounds_also_while_somebody_types() 
     h.key_press_modifiers(Modifiers::COMMAND, Key::Num0);
     h.run();
     assert_eq!(h.ctx.zoom_factor(), 1.0);
+}
+
+fn apply(h: &mut Window, intent: Intent) {
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, intent);
+    h.run();
+}
+
+#[test]
+fn a_key_shows_a_hall_the_stage_and_the_scores_and_leads_back_to_all_as_it_was() {
+    let mut h = analysed([1280.0, 800.0], false);
+    apply(&mut h, Intent::Pane(Pane::Surgery, true));
+    let before = ["Picture: Motion", "Name of class 1", "Reversed", "Whole video"];
+    let places = |h: &Window| before.map(|name| h.get_by_label(name).rect());
+    let (rects, panes) = (places(&h), h.state().panes().kept());
+    h.key_press(Key::F5);
+    h.run();
+    assert!(h.state().state().presenting);
+    for hidden in ["Name of class 1", "Reversed", "Whole video", "Panes"] {
+        assert!(h.query_by_label(hidden).is_none(), "{hidden}");
+    }
+    h.get_by_label("Most likely: moving left, 72.1%");
+    h.get_by_label("Runner-up: moving right, 27.9%");
+    h.get_by_label(&format!("Motion: {}", Layer::Motion.explain()));
+    assert!(h.get_by_label("Picture: Motion").rect().height() > 1.2 * rects[0].height());
+    // The keys work, and the sentence follows.
+    h.key_press(Key::V);
+    h.run();
+    h.get_by_label(&format!("Static: {}", Layer::Static.explain()));
+    h.key_press_modifiers(Modifiers::SHIFT, Key::V);
+    h.key_press(Key::Escape);
+    h.run();
+    assert!(!h.state().state().presenting);
+    assert_eq!(places(&h), rects);
+    assert_eq!(h.state().panes().kept(), panes);
+    // By the menu, and back by the button.
+    h.get_by_label("View").click();
+    h.run();
+    h.get_by_label("Presenter mode").click();
+    h.run();
+    h.get_by_label("Leave presenter mode").click();
+    h.run();
+    assert_eq!(places(&h), rects);
+}
+
+#[test]
+fn what_is_altered_stays_unmistakable_in_a_hall_and_escape_ends_one_thing_at_a_time() {
+    let mut h = analysed([1280.0, 800.0], false);
+    let mut altered = answer();
+    let mut question = (*altered.question).clone();
+    question.clip.order = Order::Reversed;
+    altered.id = question.id();
+    altered.question = Arc::new(question);
+    let mut of = scored(h.state(), [0.31, 0.12]);
+    of.question = altered.id;
+    h.state_mut().show_answer(Arc::new(altered), Some(of));
+    apply(&mut h, Intent::Present(true));
+    let told = h.query_all_by_label("altered: frames reversed (not retrained)").count();
+    assert!(told >= 2, "above the picture and beside the score");
+    h.get_by_label("Reset");
+    h.key_press(Key::F1);
+    h.run();
+    h.key_press(Key::Escape);
+    h.run();
+    let s = h.state().state();
+    assert!(!s.help && s.presenting, "first the page of keys goes");
+    h.key_press(Key::Escape);
+    h.run();
+    assert!(!h.state().state().presenting);
+}
+
+#[test]
+fn the_sentence_is_of_the_layer_that_stands_beside_the_picture() {
+    let mut h = analysed([1280.0, 800.0], false);
+    apply(&mut h, Intent::Present(true));
+    let view = h.state().state().view;
+    for (arrangement, told) in [(Arrangement::Single, Layer::Input), (Arrangement::SideBySide, Layer::Motion)]
+    {
+        apply(&mut h, Intent::SetView(View { layer: Layer::Input, arrangement, ..view }));
+        h.get_by_label(&format!("{}: {}", told.name(), told.explain()));
+    }
+}
+
+#[test]
+fn a_ring_around_the_pointer_is_seen_on_light_and_on_dark_pictures() {
+    let mut h = analysed([1280.0, 800.0], true);
+    apply(&mut h, Intent::Present(true));
+    let at = h.get_by_label("Picture: Motion").rect().left_center() + egui::vec2(60.0, 0.0);
+    h.hover_at(at);
+    h.run();
+    let image = h.render().expect("a picture");
+    // From the pointer to the left: the line is light with dark on both sides.
+    let row: Vec<u8> = (0..40).map(|x| image.get_pixel(at.x as u32 - x, at.y as u32).0[0]).collect();
+    let bright = row.iter().rposition(|v| *v > 200).expect("a light ring");
+    assert!(bright > 18, "{row:?}");
+    assert!(row[bright..].iter().any(|v| *v < 40) && row[..bright].iter().any(|v| *v < 40), "{row:?}");
+}
+
+#[test]
+fn a_clip_with_a_sound_track_is_said_to_be_silent() {
+    let mut h = analysed([1280.0, 800.0], false);
+    assert!(h.query_by_label("no sound").is_none());
+    let with = Playback { info: Some(motionlens::video::VideoInfo { sound: true, ..info() }), ..playback(0) };
+    h.state_mut().show_playback(Some(clip()), with);
+    h.run();
+    h.get_by_label("no sound");
+}
+
+/// Whether it lies within the window, be it scrolled out of sight there: nothing sticks out at a side.
+fn reachable(h: &Window, name: &str) -> Result<(), String> {
+    let window = Rect::from_min_size(egui::Pos2::ZERO, h.ctx.content_rect().size()).expand(1.0);
+    let Some(node) = h.query_all_by_label(name).next() else { return Err(format!("{name} is not there")) };
+    let rect = node.rect();
+    if window.contains_rect(rect) {
+        Ok(())
+    } else {
+        Err(format!("{name} is at {rect}, the window is {window}"))
+    }
+}
+
+#[test]
+fn at_twice_the_size_every_main_control_is_within_a_window_of_1280_by_800() {
+    let mut h = analysed([1280.0, 800.0], false);
+    apply(&mut h, Intent::TextSize(200));
+    assert_eq!(h.ctx.content_rect().size(), egui::vec2(640.0, 400.0));
+    let mut wrong = Vec::new();
+    let mut look =
+        |h: &Window, names: &[&str]| wrong.extend(names.iter().filter_map(|n| reachable(h, n).err()));
+    look(&h, &["Open", "Export", "Panes", "View", "Learn", "Help"]);
+    look(&h, &["Load…", "Save…", "Pin", "Name of class 1"]);
+    look(
+        &h,
+        &["Play", "Next frame", "Speed", "Time", "Whole video", "Follow play head", "Length of the span"],
+    );
+    look(&h, &Layer::ALL.map(Layer::name));
+    look(&h, &["Single", "Wipe", "Side by side", "2×2", "Opacity", "Colours", "Scale", "Picture: Motion"]);
+    let picture = h.get_by_label("Picture: Motion").rect();
+    assert!(picture.height() > 60.0, "{picture}");
+    // Every pane opens to something that can be used.
+    for (pane, control) in [
+        (Pane::Surgery, "Reversed"),
+        (Pane::Inspector, "Facts"),
+        (Pane::Compare, "Close Compare"),
+        (Pane::Lanes, "Close Lanes"),
+        (Pane::Filmstrip, "Close Filmstrip"),
+    ] {
+        apply(&mut h, Intent::Pane(pane, true));
+        look(&h, &[control]);
+        apply(&mut h, Intent::Pane(pane, false));
+    }
+    apply(&mut h, Intent::Help(true));
+    look(&h, &["Close", "The first minute"]);
+    apply(&mut h, Intent::Help(false));
+    apply(&mut h, Intent::Present(true));
+    look(&h, &["Most likely: moving left, 72.1%", "Leave presenter mode", "Play", "Picture: Motion"]);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -65,6 +65,7 @@ pub fn info() -> VideoInfo {
         fps: Some(25.0),
         variable_rate: false,
         format: "h264 (High), yuv420p, bt709, limited".into(),
+        sound: false,
         frames: Some(Arc::new(FrameTimes::new(
             (0..FRAMES).map(|i| Pts(i * FRAME)).collect(),
             Pts(FRAME * FRAMES),

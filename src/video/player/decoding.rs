@@ -319,6 +319,7 @@ fn info(decoder: &Decoder, first: &Frame) -> VideoInfo {
         fps: decoder.fps(),
         variable_rate: false,
         format: decoder.format(first),
+        sound: decoder.has_sound(),
         frames: None,
         fault: None,
     }
