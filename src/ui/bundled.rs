@@ -1,11 +1,41 @@
 //! The clips and prompt sets that come with the program: found beside it, in the folder it was started from, or
-//! in the source folder that it was built from.
+//! in the source folder that it was built from. Where that is gone, as after `cargo install` from a clone that was removed, they
+//! are unpacked from the program into its cache folder, because players read files.
 
+use crate::files;
 use crate::prompt::PromptSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The prompt set that goes with the clips and the embedded model.
 pub const PROMPTS: &str = include_str!("../../assets/prompts/moving-shapes.json");
+
+macro_rules! embedded {
+    ($($name:literal,)*) => { &[$(($name, include_bytes!(concat!("../../assets/", $name)))),*] };
+}
+
+/// What is unpacked, by its place in `assets`; a test holds that nothing is left out.
+const EMBEDDED: &[(&str, &[u8])] = embedded![
+    "clips/moving-down-while-fading-in.json",
+    "clips/moving-down-while-fading-in.mp4",
+    "clips/moving-left-while-fading-out.json",
+    "clips/moving-left-while-fading-out.mp4",
+    "clips/moving-right-while-growing.json",
+    "clips/moving-right-while-growing.mp4",
+    "prompts/animals.json",
+    "prompts/care.json",
+    "prompts/dance.json",
+    "prompts/gym.json",
+    "prompts/hands.json",
+    "prompts/household.json",
+    "prompts/instruments.json",
+    "prompts/kitchen.json",
+    "prompts/moving-shapes.json",
+    "prompts/office.json",
+    "prompts/outdoors.json",
+    "prompts/people.json",
+    "prompts/sports.json",
+];
 
 /// [`PROMPTS`]; a test holds that it can be read.
 pub fn prompts() -> PromptSet {
@@ -34,7 +64,33 @@ pub fn prompt_sets() -> Vec<File> {
 }
 
 fn files(folder: &str, extension: &str) -> Vec<File> {
-    roots().iter().map(|r| files_in(&r.join(folder), extension)).find(|f| !f.is_empty()).unwrap_or_default()
+    let found = roots().iter().map(|r| files_in(&r.join(folder), extension)).find(|f| !f.is_empty());
+    found.or_else(|| Some(files_in(&unpacked()?.join(folder), extension))).unwrap_or_default()
+}
+
+/// Where the embedded files have been unpacked: a folder of this version, so that another is never mixed with it.
+fn unpacked() -> Option<PathBuf> {
+    let root = files::cache_folder()?.join(concat!("bundled-", env!("CARGO_PKG_VERSION")));
+    match unpack(&root) {
+        Ok(()) => Some(root),
+        Err(why) => {
+            log::error!("the bundled clips cannot be unpacked into {}: {why}", root.display());
+            None
+        }
+    }
+}
+
+/// Writes what is not there, or not of that length.
+fn unpack(root: &Path) -> io::Result<()> {
+    for (name, content) in EMBEDDED {
+        let path = root.join("assets").join(name);
+        if std::fs::metadata(&path).is_ok_and(|m| m.len() == content.len() as u64) {
+            continue;
+        }
+        std::fs::create_dir_all(path.parent().unwrap_or(root))?;
+        files::write_atomic(&path, content)?;
+    }
+    Ok(())
 }
 
 fn roots() -> Vec<PathBuf> {
@@ -67,6 +123,26 @@ fn files_in(folder: &Path, extension: &str) -> Vec<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_unpacked_is_what_comes_with_the_program() {
+        let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
+        let mut names = Vec::new();
+        for folder in ["clips", "prompts"] {
+            let entries = std::fs::read_dir(assets.join(folder)).unwrap();
+            names.extend(entries.map(|e| format!("{folder}/{}", e.unwrap().file_name().to_str().unwrap())));
+        }
+        names.sort();
+        assert_eq!(EMBEDDED.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
+        let dir = tempfile::tempdir().unwrap();
+        unpack(dir.path()).unwrap();
+        let clips = files_in(&dir.path().join("assets/clips"), "mp4");
+        assert_eq!(clips.len(), files_in(&assets.join("clips"), "mp4").len());
+        // One that was cut is written again.
+        std::fs::write(&clips[0].path, "").unwrap();
+        unpack(dir.path()).unwrap();
+        assert!(std::fs::read(&clips[0].path).unwrap().len() > 1000);
+    }
 
     #[test]
     fn every_ready_set_can_be_read_and_names_no_class_twice() {

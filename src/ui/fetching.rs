@@ -179,8 +179,12 @@ pub fn work(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let bar =
         egui::ProgressBar::new(done as f32 / total.max(1) as f32).desired_width(60.0).desired_height(12.0);
     ui.add(bar).on_hover_text(&words);
-    let short = words.split(',').next().unwrap_or_default().to_owned();
-    let text = RichText::new(format!("fetching {id} {short}")).font(theme::small()).color(theme::of(ui).text);
+    let mut parts = words.split(", ");
+    let percent = parts.next().unwrap_or_default();
+    let rate = parts.find(|part| part.ends_with("/s")).map_or_else(String::new, |rate| format!(", {rate}"));
+    let text = RichText::new(format!("fetching {id} {percent}{rate}"))
+        .font(theme::small())
+        .color(theme::of(ui).text);
     ui.label(text).on_hover_text(&words).accessible_name(format!("fetching {id}: {words}"));
     ui.ctx().request_repaint_after(Duration::from_millis(100));
 }

@@ -5,7 +5,7 @@ use super::intent::Intent;
 use super::look::View;
 use super::probes::Brush;
 use super::state::State;
-use super::{difference_table, scope, theme};
+use super::{difference_table, focus, scope, theme};
 use crate::model::{GateClamp, Surgery};
 use crate::video::clip::{Freeze, Order};
 use crate::view::Layer;
@@ -36,6 +36,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             out.push(Intent::Surgery(surgery));
         }
         changes(ui, s, out);
+        focus::follow(ui);
     });
 }
 
