@@ -24,7 +24,7 @@ soak: packages cargo ## Long runs: 500 random sequences of what a person can do,
 	MOTIONLENS_SOAK=500 cargo test --release --test ui_window soak -- --nocapture
 	MOTIONLENS_SOAK=500 cargo test --release --test hub mutated -- --nocapture
 
-pictures: packages cargo ## Take the README's pictures anew, into assets/pictures
+pictures: packages cargo ## Take the pictures of README and guide anew, into assets/pictures
 	MOTIONLENS_PICTURES=write cargo test --release --test ui_window pictures
 
 bench: packages cargo ## Run the benchmarks

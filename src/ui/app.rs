@@ -40,7 +40,7 @@ use super::trial::Trial;
 use super::truth::Known;
 use super::whiskers::Whiskers;
 use super::{
-    bundled, experiment_ask, hall, import, keys, lesson_panel, messages, prompt_panel, theme, topbar,
+    bundled, experiment_ask, focus, hall, import, keys, lesson_panel, messages, prompt_panel, theme, topbar,
     transport,
 };
 use crate::data::drawing::Drawing;
@@ -828,6 +828,7 @@ impl App {
             hall::pointer(&ctx);
         }
         dropped(&ctx, &mut out);
+        focus::ring(ui);
         if !out.is_empty() {
             ctx.request_repaint();
         }

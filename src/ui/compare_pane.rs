@@ -5,7 +5,7 @@ use super::compare::{Align, Compare, Held, Side};
 use super::intent::{Dialog, Intent};
 use super::shelf::Place;
 use super::state::State;
-use super::{difference_table, theme};
+use super::{difference_table, focus, theme};
 use crate::session::ModelSource;
 use crate::view::Layer;
 use egui::{RichText, Ui};
@@ -48,6 +48,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             }
             None => {}
         }
+        focus::follow(ui);
     });
 }
 

@@ -3,7 +3,7 @@
 use super::easel::Draw;
 use super::intent::{Dialog, Intent};
 use super::state::State;
-use super::theme;
+use super::{focus, theme};
 use crate::data::draw::{BACKGROUNDS, COLOURS, Object, SIDE, Shape};
 use crate::data::drawing::{Drawing, Ready, SIZES, SPEEDS};
 use crate::data::track::Knot;
@@ -73,6 +73,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         if drawing != *easel.drawing() {
             out.push(Intent::Draw(Draw::Change(drawing)));
         }
+        focus::follow(ui);
     });
 }
 

@@ -4,7 +4,7 @@ use super::intent::Intent;
 use super::learning::{Guessed, Learning, Turn};
 use super::lesson::{Block, Condition, Guess};
 use super::state::State;
-use super::theme;
+use super::{focus, theme};
 use egui::{Align, Layout, RichText, Ui};
 use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 
@@ -39,6 +39,7 @@ pub fn show(ui: &mut Ui, s: &State, cache: &mut CommonMarkCache, out: &mut Vec<I
         ui,
         |ui| {
             blocks(ui, s, learning, cache, out);
+            focus::follow(ui);
         },
     );
     ui.separator();

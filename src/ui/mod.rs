@@ -27,6 +27,7 @@ pub mod explain;
 pub mod fetching;
 pub mod field;
 pub mod filmstrip;
+pub mod focus;
 pub mod fonts;
 pub mod gates;
 pub mod hall;

@@ -5,10 +5,10 @@ use super::class_card::ALIKE;
 use super::edit::{PromptEdit, Side as List};
 use super::intent::Intent;
 use super::negation::{Evidence, MOST, Negated, Side, Way, denied};
-use super::prompt_rows;
 use super::score_row::{MARGIN, P, S_NEG, S_POS, YES};
 use super::state::State;
 use super::theme::{self, Colours};
+use super::{focus, prompt_rows};
 use crate::score::negation::cosine;
 use egui::{Color32, Id, Label, RichText, Ui, WidgetInfo, vec2};
 
@@ -65,6 +65,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         as_negative(ui, s, (c, idea), (ways.as_ref(), &evidence), out);
         as_not(ui, s, (c, idea), &evidence, out);
         as_vector(ui, ways.as_ref());
+        focus::follow(ui);
     });
 }
 

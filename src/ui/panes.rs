@@ -355,10 +355,15 @@ impl Behavior<Pane> for Drawing<'_> {
     }
 
     fn on_tab_button(&mut self, _tiles: &mut Tiles<Pane>, tile: TileId, button: Response) -> Response {
-        if self.raised == Some(tile) {
+        if self.raised == Some(tile) || button.gained_focus() {
             button.scroll_to_me(None);
         }
         button
+    }
+
+    /// Panes by their tabs; the ground behind the tabs would be a stop of Tab without a name.
+    fn is_tile_draggable(&self, tiles: &Tiles<Pane>, tile: TileId) -> bool {
+        tiles.get_pane(&tile).is_some()
     }
 
     fn is_tab_bar_visible(&self, _tile: TileId, tabs: &Tabs) -> bool {

@@ -8,7 +8,7 @@ use super::icon::{self, Icon};
 use super::intent::{Dialog, Intent};
 use super::prompt_rows::{capital, sign};
 use super::state::State;
-use super::{class_list, scope, score_row, theme, trial};
+use super::{class_list, focus, scope, score_row, theme, trial};
 use egui::text::LayoutJob;
 use egui::{RichText, Ui, vec2};
 
@@ -57,6 +57,7 @@ fn classes(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     class_list::show(ui, s, out);
     ui.add_space(6.0);
     templates(ui, s, out);
+    focus::follow(ui);
 }
 
 fn header(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {

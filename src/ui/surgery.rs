@@ -5,7 +5,7 @@ use super::intent::Intent;
 use super::look::View;
 use super::probes::Brush;
 use super::state::State;
-use super::{difference_table, scope, theme};
+use super::{difference_table, focus, scope, theme};
 use crate::model::{GateClamp, Surgery};
 use crate::video::clip::{Freeze, Order};
 use crate::view::Layer;
@@ -25,10 +25,10 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             .max_size(most)
             .default_size(most.min(240.0))
             .show(ui, |ui| {
-                egui::ScrollArea::vertical()
-                    .id_salt("changes")
-                    .auto_shrink([false, false])
-                    .show(ui, |ui| changes(ui, s, out));
+                egui::ScrollArea::vertical().id_salt("changes").auto_shrink([false, false]).show(ui, |ui| {
+                    changes(ui, s, out);
+                    focus::follow(ui);
+                });
             });
     }
     egui::ScrollArea::vertical().id_salt("surgery").auto_shrink([false, false]).show(ui, |ui| {
@@ -48,6 +48,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         if surgery != s.surgery {
             out.push(Intent::Surgery(surgery));
         }
+        focus::follow(ui);
     });
 }
 

@@ -18,6 +18,7 @@ mod panes;
 mod pictures;
 mod pixels;
 mod prompts;
+mod reach;
 mod scope;
 mod showing;
 mod soak;
