@@ -38,7 +38,8 @@
 //! | `source` | the scan and the digest of one file | – | both, once |
 //! | `sample` | a second handle on the video; one clip ahead of the model | questions | pictures at the model's size |
 //! | `model` | every tensor, the weights, the device | clips, prompts, models | events that name their question |
-//! | jobs | one piece of file work each | – | its outcome |
+//! | jobs | one piece of file work each, or a model of the hub that is asked about or fetched | – | its outcome |
+//! | `hub` | one answer of the hub | – | its pieces |
 //! | `read-0`, … | one video each of the many of a command | paths | clips at the model's size |
 //!
 //! Imports run one way. [`video`], [`score`] and [`prompt`] know nothing of the engine; [`model`] knows Burn and neither video

@@ -74,16 +74,13 @@ fn scores(ui: &mut Ui, s: &State) {
     }
     let colours = theme::of(ui);
     let mut note = |text: String, colour: Color32| {
-        ui.add(Label::new(RichText::new(text).text_style(TextStyle::Small).color(colour)).wrap());
+        ui.add(Label::new(RichText::new(text).text_style(TextStyle::Small).color(colour)).wrap())
     };
     if let Some(words) = s.scope_words() {
         note(words, colours.weak);
     }
-    if !s.moment && s.is_stale() {
-        note("stale: something else is selected now".to_owned(), colours.warn);
-    }
-    if s.is_still() {
-        note("next to no motion".to_owned(), colours.warn);
+    for (text, tip) in scope::marks(s) {
+        note(text, colours.warn).on_hover_text(tip);
     }
 }
 
@@ -107,6 +104,12 @@ fn likeliest(ui: &mut Ui, scores: &Scores) {
         ui.painter().rect_filled(filled, CornerRadius::same(3), colours.accent);
         ui.add_space(0.5 * body);
     }
+    // The likeliest of classes none of which fits is no finding.
+    let colours = theme::of(ui);
+    let colour = if scores.none > 0.5 { colours.warn } else { colours.weak };
+    let text = RichText::new(format!("none of these: {:.1}%", 100.0 * scores.none)).color(colour);
+    ui.label(text)
+        .on_hover_text("How far no class fits by itself: each share times how little its class fits");
 }
 
 /// Writes at the bottom of `rect` in one sentence what this layer is; gives the room above it.

@@ -189,42 +189,52 @@ pub fn line(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         let stale = !s.moment && s.is_stale();
         let colour = if stale { theme::of(ui).weak } else { theme::of(ui).text };
         ui.label(RichText::new(words).font(theme::small()).color(colour));
-        let mut mark = |on: bool, text: &str, tip: &str| {
-            if on {
-                let text = RichText::new(text).font(theme::small()).color(theme::of(ui).warn);
-                ui.label(text).on_hover_text(tip);
-            }
-        };
-        let why = if s.work.is_some() {
-            "Something else is selected now; it is being looked at"
-        } else {
-            "Something else is selected now, and was cancelled or failed; press A to ask again"
-        };
-        mark(stale, "stale", why);
-        let tip = "This part of the video has not been looked at yet; these scores are of the nearest part that has";
-        mark(s.moment && s.is_beside_the_moment(), "not looked at here yet", tip);
-        mark(
-            s.is_still(),
-            "next to no motion",
-            "The model reads little more into this than into still footage, so what it says about motion means little",
-        );
-        if let Some(words) = s.camera_words() {
-            let tip = "Everything moves in the picture then, so the motion map lights up everywhere. Estimated from blocks of \
-                       pixels in frames that follow each other";
-            mark(true, &words, tip);
+        for (text, tip) in marks(s) {
+            let text = RichText::new(text).font(theme::small()).color(theme::of(ui).warn);
+            ui.label(text).on_hover_text(tip);
         }
-        let winners = s.winners();
-        let tip = format!(
-            "With the same span sampled a little earlier or later, another class wins: {}",
-            winners.join(", ")
-        );
-        mark(!winners.is_empty(), "the winner depends on the sampling", &tip);
-        mark(
-            s.is_sparse(),
-            "frames over 2 s apart",
-            "Between frames so far apart, motion is change of scene; select a shorter part",
-        );
     });
+}
+
+/// What must be known to read the scores, each in a few words and in a sentence.
+pub fn marks(s: &State) -> Vec<(String, String)> {
+    let mut list = Vec::new();
+    let mut mark = |on: bool, text: &str, tip: &str| {
+        if on {
+            list.push((text.to_owned(), tip.to_owned()));
+        }
+    };
+    let why = if s.work.is_some() {
+        "Something else is selected now; it is being looked at"
+    } else {
+        "Something else is selected now, and was cancelled or failed; press A to ask again"
+    };
+    mark(!s.moment && s.is_stale(), "stale", why);
+    let tip =
+        "This part of the video has not been looked at yet; these scores are of the nearest part that has";
+    mark(s.moment && s.is_beside_the_moment(), "not looked at here yet", tip);
+    mark(
+        s.is_still(),
+        "next to no motion",
+        "The model reads little more into this than into still footage, so what it says about motion means little",
+    );
+    if let Some(words) = s.camera_words() {
+        let tip = "Everything moves in the picture then, so the motion map lights up everywhere. Estimated from blocks of \
+                   pixels in frames that follow each other";
+        mark(true, &words, tip);
+    }
+    let winners = s.winners();
+    let tip = format!(
+        "With the same span sampled a little earlier or later, another class wins: {}",
+        winners.join(", ")
+    );
+    mark(!winners.is_empty(), "the winner depends on the sampling", &tip);
+    mark(
+        s.is_sparse(),
+        "frames over 2 s apart",
+        "Between frames so far apart, motion is change of scene; select a shorter part",
+    );
+    list
 }
 
 /// What the scores and maps are of: the scope, or the span around the play head.

@@ -6,8 +6,9 @@ use super::live::{clips, scored, wait};
 use super::support::{self, Window};
 use egui_kittest::kittest::Queryable;
 use motionlens::device::DeviceChoice;
-use motionlens::model::{Hub, HubId};
+use motionlens::model::{Hub, HubId, HubModel};
 use motionlens::prompt::PromptSet;
+use motionlens::session::ModelSource;
 use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::fetching::Step;
 use motionlens::ui::intent::Intent;
@@ -137,6 +138,26 @@ fn an_id_is_typed_and_what_cannot_be_had_is_said() {
     h.run_steps(2);
     h.get_by_label_contains("config.json, tokenizer.json");
     assert!(server.asked().is_empty(), "offline is offline");
+}
+
+#[test]
+fn a_model_of_another_machines_cache_is_offered_and_not_fetched_unasked() {
+    let (server, dir) = (HubServer::start(tiny_clip()), tempfile::tempdir().unwrap());
+    let mut h = support::window([1280.0, 800.0], false);
+    h.state_mut().use_hub(hub(&server, dir.path(), false));
+    let folder = Path::new("/elsewhere/models--someone--tiny-clip/snapshots").join(COMMIT);
+    let model = HubModel::in_folder(&folder).unwrap();
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Intent::OpenModel(ModelSource::Hub(model)));
+    h.run_steps(3);
+    h.get_by_label(&format!("{ID}@{COMMIT} is not in the cache of the hub."));
+    assert!(server.asked().is_empty());
+    h.get_by_label("Use someone/tiny-clip…").click();
+    wait(&mut h, "what it is", told);
+    h.run_steps(3);
+    h.get_by_label("Fetch 5.88 MB").click();
+    wait(&mut h, "the model", |s| s.loading.is_some());
+    assert!(dir.path().join("models--someone--tiny-clip/snapshots").join(COMMIT).is_dir());
 }
 
 #[test]

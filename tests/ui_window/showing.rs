@@ -85,6 +85,7 @@ fn a_key_shows_a_hall_the_stage_and_the_scores_and_leads_back_to_all_as_it_was()
     }
     h.get_by_label("Most likely: moving left, 72.1%");
     h.get_by_label("Runner-up: moving right, 27.9%");
+    h.get_by_label("none of these: 7.0%");
     h.get_by_label(&format!("Motion: {}", Layer::Motion.explain()));
     assert!(h.get_by_label("Picture: Motion").rect().height() > 1.2 * rects[0].height());
     // The keys work, and the sentence follows.

@@ -3,6 +3,8 @@
 use super::App;
 use crate::prompt::PromptSet;
 use crate::session::ModelSource;
+use crate::ui::fetching::Fetch;
+use crate::ui::intent::Intent;
 use crate::ui::keep::Recent;
 use crate::ui::lens::Lens;
 use crate::ui::messages::Kind;
@@ -93,7 +95,20 @@ impl App {
         self.opening = Some((VideoFile { path, source: Some(source), name, bundled }, player));
     }
 
-    pub(super) fn open_model(&mut self, source: ModelSource) {
+    pub(super) fn open_model(&mut self, mut source: ModelSource) {
+        // Of an experiment from another machine, or of a cache that was emptied since.
+        if let ModelSource::Hub(model) = &source
+            && !model.folder.is_dir()
+        {
+            let id = model.id.at(&model.commit);
+            let Some(found) = self.hub.as_ref().and_then(|hub| hub.find(&id)) else {
+                let text = format!("{id} is not in the cache of the hub.");
+                let offer = (format!("Use {}…", model.id.repo()), Intent::Model(Fetch::Want(id)));
+                self.state.messages.add_with(Kind::Problem, text, Some(offer));
+                return;
+            };
+            source = ModelSource::Hub(found);
+        }
         self.ask_model(&source);
         let what = format!("loading {source}");
         self.state.loading = Some(Loading { what, fraction: None });
