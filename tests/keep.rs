@@ -245,6 +245,12 @@ fn the_window_comes_back_as_it_was_left() {
     let (classes, width) = (h.state().state().prompts().classes.clone(), h.state().state().prompts_width);
     close(h);
 
+    // The harness sets a theme of its own after its window has begun, and that is kept: this one begins without, and first.
+    let bare = egui::Context::default();
+    let (keep, found) = open(dir.path());
+    App::new(&bare, None, None).restore(&bare, keep, found);
+    assert_eq!(bare.theme(), egui::Theme::Light);
+
     let mut h = window(dir.path(), None);
     let s = h.state().state();
     assert_eq!(s.prompts().classes, classes);
@@ -252,11 +258,6 @@ fn the_window_comes_back_as_it_was_left() {
     assert!(!h.state().panes().is_open(Pane::Inspector, egui::vec2(1920.0, 1080.0)));
     assert_eq!(h.ctx.zoom_factor(), 1.25);
     assert_eq!(s.prompts_width, width);
-    // The harness sets a theme of its own after the window has begun, so this one begins without.
-    let bare = egui::Context::default();
-    let (keep, found) = open(dir.path());
-    App::new(&bare, None, None).restore(&bare, keep, found);
-    assert_eq!(bare.theme(), egui::Theme::Light);
     assert!(s.messages.all().iter().any(|m| m.text.contains("last time")), "it is told");
     // The way back.
     let ctx = h.ctx.clone();
