@@ -143,21 +143,30 @@ impl State {
     }
 }
 
-/// What is altered, on a ground of its own that cannot be overlooked, with the way back.
+/// What is altered, on a ground of its own that cannot be overlooked, with the way back. While a brush is in the hand it has its room
+/// already, so that the picture does not move under the first stroke.
 pub fn altered_banner(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
-    let Some(words) = s.altered_words() else { return };
-    let frame = egui::Frame::new()
-        .fill(theme::of(ui).altered)
-        .corner_radius(4)
-        .inner_margin(egui::Margin::symmetric(8, 3));
-    frame.show(ui, |ui| {
-        ui.horizontal_wrapped(|ui| {
-            ui.label(RichText::new(words).strong().color(theme::of(ui).on_altered));
-            if ui.small_button("Reset").on_hover_text("Frames as filmed, model as trained (R)").clicked() {
-                out.push(Intent::ResetAltered);
-            }
-        });
-    });
+    let c = theme::of(ui);
+    let banner = |ui: &mut Ui, fill, words: RichText, button: &str, tip: &str| {
+        let frame =
+            egui::Frame::new().fill(fill).corner_radius(4).inner_margin(egui::Margin::symmetric(8, 3));
+        let row = |ui: &mut Ui| {
+            ui.label(words);
+            ui.small_button(button).on_hover_text(tip).clicked()
+        };
+        frame.show(ui, |ui| ui.horizontal_wrapped(row).inner).inner
+    };
+    if let Some(words) = s.altered_words() {
+        let words = RichText::new(words).strong().color(c.on_altered);
+        if banner(ui, c.altered, words, "Reset", "Frames as filmed, model as trained (R)") {
+            out.push(Intent::ResetAltered);
+        }
+    } else if s.probes.brush.is_some() && s.easel.is_none() {
+        let words = RichText::new("Brush: paint what is to stand still").strong().color(c.strong);
+        if banner(ui, c.card, words, "Let go", "Lays the brush down (Esc)") {
+            out.push(Intent::Brush(None));
+        }
+    }
 }
 
 /// The same beside the scores, without the button.

@@ -404,3 +404,25 @@ fn new_layers_are_kept_by_their_names() {
     let patch = PatchAt { frame: 1, patch: 2, other: false };
     assert_eq!(patch, serde_json::from_str(r#"{"frame":1,"patch":2}"#).unwrap());
 }
+
+#[test]
+fn the_picture_does_not_move_under_the_first_stroke_of_a_brush() {
+    let mut h = analysed([1280.0, 800.0], false);
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Intent::Brush(Some(Brush::Tokens)));
+    h.run();
+    h.get_by_label_contains("Brush: paint");
+    let before = h.get_by_label("Picture: Motion").rect();
+    let (answer, new) = altered(&h, |_, surgery| surgery.frozen = vec![9], [0.12, 0.31]);
+    h.state_mut().apply(&ctx, Intent::Surgery(answer.question.surgery.clone()));
+    h.state_mut().show_answer(answer, Some(new));
+    h.run();
+    assert!(h.query_all_by_label_contains("1 patch frozen").count() > 0);
+    assert_eq!(h.get_by_label("Picture: Motion").rect(), before);
+    h.state_mut().apply(&ctx, Intent::ResetAltered);
+    h.state_mut().show_answer(Arc::new(super::support::answer()), None);
+    h.run();
+    h.get_by_label("Let go").click();
+    h.run();
+    assert_eq!(h.state().state().probes.brush, None);
+}

@@ -26,9 +26,14 @@ fn fresh(s: &State) -> Option<[Way; 4]> {
 
 #[track_caller]
 fn ways(h: &mut Window) -> [Way; 4] {
-    wait(h, "the ways", |s| scored(s) && fresh(s).is_some());
-    h.run_steps(3);
-    fresh(h.state().state()).unwrap()
+    loop {
+        wait(h, "the ways", |s| scored(s) && fresh(s).is_some());
+        // After an edit the window has to be drawn once for the bench to know that other texts are wanted.
+        h.run_steps(3);
+        if let Some(ways) = fresh(h.state().state()) {
+            return ways;
+        }
+    }
 }
 
 /// A bundled clip that moves left while it fades out, and the bench with an idea typed by hand.

@@ -38,9 +38,6 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
                 v.arrangement = a;
             }
         }
-        let stays = MenuConfig::new().close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
-        let (menu, _) = MenuButton::new("Look").config(stays).ui(ui, |ui| look(ui, s, &mut v));
-        menu.on_hover_text("Colours, their scale, and whether patches are smoothed");
         if s.lens.zoom() > 1.0 {
             let button = ui.button(format!("{:.1}×", s.lens.zoom())).accessible_name("Whole picture");
             if button.on_hover_text("How close the picture is; click to see the whole again (0)").clicked() {
@@ -53,6 +50,9 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             draw_pane::begin(ui, out);
             ui.separator();
         }
+        let stays = MenuConfig::new().close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
+        let (menu, _) = MenuButton::new("Look").config(stays).ui(ui, |ui| look(ui, s, &mut v));
+        menu.on_hover_text("Colours, their scale, and whether patches are smoothed");
         map(ui, s, &mut v);
         crop::choose(ui, s, out);
     });
