@@ -90,7 +90,7 @@ pub fn show(ctx: &Context, stage: Rect, messages: &Messages, out: &mut Vec<Inten
     if messages.all().is_empty() || !stage.is_positive() {
         return;
     }
-    let width = (stage.width() - 24.0).clamp(160.0, 460.0);
+    let width = (stage.width() - 24.0).clamp(160.0, 560.0);
     let at = stage.right_top() + vec2(-6.0 - width, 2.0);
     let area = egui::Area::new(Id::unique("messages")).order(egui::Order::Foreground).fixed_pos(at);
     area.show(ctx, |ui| {
@@ -123,9 +123,12 @@ pub fn show(ctx: &Context, stage: Rect, messages: &Messages, out: &mut Vec<Inten
                                 ui.data_mut(|d| d.insert_temp(id, true));
                             }
                             offered(ui, m, out);
-                            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                                ui.add(egui::Label::new(&m.text).truncate());
-                            });
+                            // Beside a long offer there is room for no more than a dot or two.
+                            if ui.available_width() > 60.0 {
+                                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                                    ui.add(egui::Label::new(&m.text).truncate());
+                                });
+                            }
                         }
                     });
                 });
