@@ -1,6 +1,6 @@
 //! The negation bench on the real engine: what it says is what adding the prompt gives, and it changes nothing until then.
 
-use super::live::{clips, open, scored, wait};
+use super::live::{clips, open, scored, settled, wait};
 use super::support::{Window, analysed};
 use egui::Key;
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -56,7 +56,7 @@ fn what_the_bench_says_is_what_adding_it_gives() {
     let mut h = bench("moving left");
     let said = ways(&mut h);
     let before = h.state().state().prompts().clone();
-    let encoded = h.state().engine().unwrap().vision_frames();
+    let encoded = settled(&mut h);
     let c = before.classes.iter().position(|class| class.name == CLASS).unwrap();
     assert_eq!(h.state().state().negated_class(), Some(c), "the likeliest");
     h.get_by_label_contains("“not” is in the model's vocabulary");
