@@ -82,10 +82,8 @@ impl State {
         }
         let place = self.moment_at(original, &self.playback)?.t;
         let Some(given) = shown.frames.get(place).copied() else { return Some(drawn) };
-        let words = (
-            format!("map of {}, frame {} of the altered order", clock(given), place + 1),
-            theme::ON_STAGE.good,
-        );
+        let words =
+            (format!("map of {}, frame {} of the order", clock(given), place + 1), theme::ON_STAGE.good);
         Some(Drawn { t: place, given: Some(given), full: true, words, ..drawn })
     }
 

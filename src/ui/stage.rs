@@ -484,7 +484,8 @@ fn layer_of(
     }
     let (about, colour) = drawn.words;
     let words = match whose.words(s) {
-        Some(words) => (format!("{words}, {about}"), theme::of(ui).altered),
+        // What does not fit is cut at the end, and the picture itself says what is altered.
+        Some(words) => (format!("{about}, {words}"), theme::of(ui).altered),
         None => (about, colour),
     };
     // The figure is of the whole clip, and so of no moment.
