@@ -132,6 +132,7 @@ impl App {
             device: None,
             work: None,
             shown: None,
+            frames_read: false,
             beside: Default::default(),
             compare: None,
             gate_worth: false,
@@ -695,6 +696,9 @@ impl App {
         {
             self.pictures.thumbnails.want(&self.desk, source, &shown.answer.frames);
         }
+        self.state.frames_read = self.state.shown.as_ref().is_some_and(|shown| {
+            self.pictures.thumbnails.has(&shown.answer.question.source, &shown.answer.frames)
+        });
         if let Some(hold) = self.state.hold {
             match hold.left(now) {
                 Some(wait) => ctx.request_repaint_after(wait),

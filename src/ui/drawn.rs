@@ -73,11 +73,11 @@ impl State {
     }
 
     /// What is drawn of what is on show beside its original: where frames have another order, what the model was given in the place
-    /// of the frame that the original shows, so that the two run side by side.
+    /// of the frame that the original shows, so that the two run side by side; until those frames have been read, as anything else.
     pub fn drawn_altered(&self) -> Option<Drawn<'_>> {
         let drawn = self.drawn()?;
         let (shown, original) = (&self.shown.as_ref()?.answer, self.original()?);
-        if shown.question.clip.order == Order::Forward || !drawn.seen {
+        if shown.question.clip.order == Order::Forward || !drawn.seen || !self.frames_read {
             return Some(drawn);
         }
         let place = self.moment_at(original, &self.playback)?.t;

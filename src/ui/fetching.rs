@@ -6,6 +6,7 @@ use super::state::State;
 use super::theme;
 use crate::model::HubId;
 use crate::model::hub::{Cached, Plan, Stage};
+use crate::session::ModelSource;
 use egui::{Id, RichText, Ui};
 use indicatif::{DecimalBytes, HumanDuration};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub struct Fetching {
 #[derive(Debug)]
 pub struct Wanted {
     pub id: HubId,
+    /// The model that was asked for last when this one was wanted.
+    pub instead_of: ModelSource,
     pub step: Step,
     pub since: Instant,
     /// Shared with the thread that works on it.
@@ -63,6 +66,13 @@ pub struct Tracker {
     /// Bytes that have come by the network.
     pub came: AtomicU64,
     at: Mutex<Option<(Stage, String)>>,
+}
+
+impl Fetching {
+    /// A window asks something about a model.
+    pub fn asks(&self) -> bool {
+        self.now.as_ref().is_some_and(|wanted| !matches!(wanted.step, Step::Fetching))
+    }
 }
 
 impl Tracker {
@@ -169,7 +179,7 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
 
 /// In the bar on top, while something is fetched.
 pub fn work(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
-    let Some(Wanted { id, step: Step::Fetching, since, tracker }) = &s.fetching.now else { return };
+    let Some(Wanted { id, step: Step::Fetching, since, tracker, .. }) = &s.fetching.now else { return };
     let tip = "What has come is kept, and the next fetch goes on from there";
     if ui.small_button("Stop fetching").on_hover_text(tip).clicked() {
         out.push(Intent::Model(Fetch::Stop));

@@ -116,7 +116,7 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
         on(Modifiers::NONE, Key::S, Intent::Snapshot);
         on(Modifiers::NONE, Key::F5, Intent::Present(!s.presenting));
         let stroke = easel.is_some_and(|easel| !easel.hand().is_empty());
-        if s.help || s.import.is_some() || s.misplaced.is_some() {
+        if s.help || s.import.is_some() || s.misplaced.is_some() || s.fetching.asks() {
             // It closes what is asked.
         } else if s.presenting && !stroke {
             on(Modifiers::NONE, Key::Escape, Intent::Present(false));

@@ -212,6 +212,12 @@ impl State {
         Ok(Evidence { embedding, scores, model: question.model, negatives })
     }
 
+    /// What has come back, where it is of the prompts and the idea as they are now and of the model that is read.
+    pub fn negation_found(&self, evidence: &Evidence<'_>) -> Option<&Found> {
+        let found = self.negation.found.as_ref()?;
+        (self.negation.is_of(&found.set) && found.model == evidence.model).then_some(found)
+    }
+
     /// The three ways with what is on show, and whether they are of the prompts and the idea as they are now.
     pub fn negation_ways(&self, evidence: &Evidence<'_>) -> Option<([Way; 4], bool)> {
         let (found, class) = (self.negation.found.as_ref()?, self.negated_class()?);

@@ -50,7 +50,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             Err(why) => return warn(ui, why),
         };
         read_from(ui, s);
-        vocabulary(ui, s, idea);
+        vocabulary(ui, s, idea, &evidence);
         if let Some(Err(why)) = s.negation.found.as_ref().map(|found| &found.texts) {
             return warn(ui, why);
         }
@@ -144,8 +144,11 @@ fn read_from(ui: &mut Ui, s: &State) {
 }
 
 /// Whether the model has words for it.
-fn vocabulary(ui: &mut Ui, s: &State, idea: &str) {
-    let Some(found) = &s.negation.found else { return };
+fn vocabulary(ui: &mut Ui, s: &State, idea: &str, evidence: &Evidence<'_>) {
+    let Some(found) = s.negation_found(evidence) else {
+        // A line of its room, so that nothing moves with every letter.
+        return weak(ui, " ");
+    };
     let not = denied(idea);
     let word_level = s.model.as_ref().is_some_and(|m| m.word_level);
     let unknown = found.note(&not).is_some_and(|n| n.unknown.iter().any(|r| r.start == 0));
@@ -352,7 +355,7 @@ fn as_not(ui: &mut Ui, s: &State, (c, idea): (usize, &str), evidence: &Evidence<
     let not = denied(idea);
     heading(ui, &format!("2 · the word “not”: “{not}”"));
     weak(ui, "One more positive prompt; it works only where the text model has learned what “not” does.");
-    let found = s.negation.found.as_ref().and_then(|found| found.texts.as_ref().ok());
+    let found = s.negation_found(evidence).and_then(|found| found.texts.as_ref().ok());
     let alone = |side: Side| found?.get(side as usize)?.positive.as_deref();
     if let Some((yes, no)) = alone(Side::Idea).zip(alone(Side::Not)) {
         let cos = cosine(yes, no);

@@ -11,7 +11,7 @@ use super::intent::Intent;
 use super::lens::Lens;
 use super::look::{self, Arrangement, Quantity, View};
 use super::pictures::{MapFrame, Pictures};
-use super::state::{State, clock};
+use super::state::State;
 use super::{crop, draw_pane, hall, overlay, scope, theme, truth};
 use crate::engine::Answer;
 use crate::model::folder::MotionScale;
@@ -399,15 +399,8 @@ fn layer_of(
         }
         None => {
             painter.rect_filled(picture, CornerRadius::ZERO, Color32::BLACK);
-            let waiting = match given {
-                Some(at) => Some(format!("waiting for the frame at {}", clock(at))),
-                None => other_clip
-                    .unwrap_or(&s.playback)
-                    .shown
-                    .is_none()
-                    .then(|| "waiting for the first frame".to_owned()),
-            };
-            if let Some(text) = waiting {
+            if other_clip.unwrap_or(&s.playback).shown.is_none() {
+                let text = "waiting for the first frame";
                 painter.text(
                     picture.center(),
                     Align2::CENTER_CENTER,

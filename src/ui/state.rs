@@ -198,6 +198,8 @@ pub struct State {
     pub work: Option<Work>,
     /// What maps and scores on screen are of.
     pub shown: Option<Shown>,
+    /// Small pictures of all its frames are there.
+    pub frames_read: bool,
     /// What stands beside it.
     pub beside: Beside,
     /// The other side, while a person compares.

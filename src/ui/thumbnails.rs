@@ -29,6 +29,11 @@ impl Thumbnails {
         self.pictures.get(&pts)
     }
 
+    /// Whether all of these frames of this video have been read.
+    pub fn has(&self, video: &SourceId, frames: &[Pts]) -> bool {
+        self.video.as_ref() == Some(video) && frames.iter().all(|at| self.pictures.contains_key(at))
+    }
+
     /// Starts reading those of `frames` that are missing, one job at a time.
     pub fn want(&mut self, desk: &Desk, video: &Arc<Source>, frames: &[Pts]) {
         if self.video.as_ref() != Some(video.id()) {

@@ -420,6 +420,30 @@ fn clips_on_the_shelf_are_scored_one_after_the_other_and_a_broken_one_is_told() 
 }
 
 #[test]
+fn reversed_frames_run_backwards_beside_the_original() {
+    use motionlens::video::Order;
+    let mut h = open(clip(), false);
+    let ctx = h.ctx.clone();
+    wait(&mut h, "scores", scored);
+    let frames = h.state().state().shown.as_ref().unwrap().answer.frames.clone();
+    h.state_mut().apply(&ctx, Intent::Pause);
+    h.state_mut().apply(&ctx, Intent::Seek(frames[1]));
+    h.state_mut().apply(&ctx, Intent::Order(Order::Reversed));
+    wait(&mut h, "both sides", |s| scored(s) && s.original().is_some() && s.frames_read);
+    wait(&mut h, "the frame", |s| s.playback.shown == Some(frames[1]));
+    let s = h.state().state();
+    // The original shows its second frame; the altered side what the model was given second, which is the last but one.
+    let drawn = s.drawn_altered().unwrap();
+    assert_eq!((drawn.t, drawn.given, drawn.full), (1, Some(frames[frames.len() - 2]), true));
+    assert_eq!(s.original().and_then(|answer| s.drawn_of(answer)).map(|d| (d.t, d.given)), Some((1, None)));
+    assert!(h.query_all_by_label_contains("frame 2 of the order").count() > 0);
+    // As filmed there is nothing else to show than the displayed frame.
+    h.state_mut().apply(&ctx, Intent::Order(Order::Forward));
+    wait(&mut h, "as filmed", scored);
+    assert_eq!(h.state().state().drawn_altered().and_then(|d| d.given), None);
+}
+
+#[test]
 fn the_sweep_fills_the_lanes_by_itself_and_an_edit_scores_them_anew() {
     let mut h = open(clip(), false);
     wait(&mut h, "scores", scored);
@@ -434,8 +458,8 @@ fn the_sweep_fills_the_lanes_by_itself_and_an_edit_scores_them_anew() {
         (17, 17),
         "three seconds, a span of one second every eighth"
     );
-    let encoded = h.state().engine().unwrap().vision_frames();
     let before = record.value(3, motionlens::ui::record::Value::P(0)).unwrap();
+    let encoded = settled(&mut h);
     let ctx = h.ctx.clone();
     let rename = motionlens::ui::edit::PromptEdit::RenameClass(0, "moving up while growing".into());
     h.state_mut().apply(&ctx, Intent::Edit(rename));

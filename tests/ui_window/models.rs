@@ -10,9 +10,10 @@ use motionlens::model::{Hub, HubId, HubModel};
 use motionlens::prompt::PromptSet;
 use motionlens::session::ModelSource;
 use motionlens::ui::edit::PromptEdit;
-use motionlens::ui::fetching::Step;
+use motionlens::ui::fetching::{Fetch, Step};
 use motionlens::ui::intent::Intent;
 use motionlens::ui::messages::Kind;
+use motionlens::ui::probes::PatchAt;
 use motionlens::ui::state::State;
 use motionlens::ui::window::{WindowOptions, start};
 use std::ffi::OsString;
@@ -158,6 +159,34 @@ fn a_model_of_another_machines_cache_is_offered_and_not_fetched_unasked() {
     h.get_by_label("Fetch 5.88 MB").click();
     wait(&mut h, "the model", |s| s.loading.is_some());
     assert!(dir.path().join("models--someone--tiny-clip/snapshots").join(COMMIT).is_dir());
+}
+
+#[test]
+fn who_takes_another_model_meanwhile_is_not_torn_away_from_it() {
+    let (server, dir) = (HubServer::start(tiny_clip()), tempfile::tempdir().unwrap());
+    let mut h = support::analysed([1280.0, 800.0], false);
+    let ctx = h.ctx.clone();
+    h.state_mut().use_hub(hub(&server, dir.path(), false));
+    h.state_mut().apply(&ctx, Intent::Model(Fetch::Want(ID.parse().unwrap())));
+    wait(&mut h, "what it is", told);
+    // Escape is of the window that asks, whatever else it could let go of.
+    h.state_mut().apply(&ctx, Intent::Patch(Some(PatchAt { frame: 0, patch: 3, other: false })));
+    h.run_steps(2);
+    h.key_press(egui::Key::Escape);
+    h.run_steps(3);
+    assert!(h.state().state().fetching.now.is_none() && h.state().state().probes.patch.is_some());
+
+    server.fault(Fault::Slow { bytes: 200_000 });
+    h.state_mut().apply(&ctx, Intent::Model(Fetch::Want(ID.parse().unwrap())));
+    wait(&mut h, "what it is", told);
+    h.state_mut().apply(&ctx, Intent::Model(Fetch::Begin));
+    let own = dir.path().join("own");
+    h.state_mut().apply(&ctx, Intent::OpenModel(ModelSource::Folder(own)));
+    server.fault(None);
+    wait(&mut h, "the end of the fetch", |s| s.fetching.now.is_none());
+    h.run_steps(3);
+    h.get_by_label_contains(&format!("{ID} is here: Open"));
+    assert!(h.state().state().loading.as_ref().is_none_or(|l| !l.what.contains(ID)));
 }
 
 #[test]

@@ -152,3 +152,28 @@ fn every_number_has_a_name_and_a_place() {
     h.run();
     h.get_by_label("Class of the negation bench");
 }
+
+/// What is said of an idea is of that idea: until its texts have come nothing is said of it.
+#[test]
+fn no_number_of_another_idea_stands_beside_one() {
+    use motionlens::engine::Event;
+    use motionlens::score::ClassEmbedding;
+    use std::sync::Arc;
+    let mut h = analysed([1280.0, 800.0], false);
+    apply(&mut h, Intent::Pane(Pane::Negation, true));
+    apply(&mut h, Intent::Negate(Negated { idea: "moving up".into(), ..Negated::default() }));
+    let s = h.state().state();
+    let shown = &s.shown.as_ref().unwrap().answer;
+    let (model, width) = (shown.question.model.clone(), shown.evidence.embedding.len());
+    let unit: Arc<[f32]> = (0..width).map(|i| if i == 0 { 1.0 } else { 0.0 }).collect();
+    let class = ClassEmbedding { positive: Some(unit), counts: true, ..ClassEmbedding::default() };
+    let set = s.negation.wanted.clone().expect("texts are wanted");
+    let classes = Ok(Arc::new(vec![class; 5]));
+    h.state_mut().on_event(Event::Tried { set, model, classes, notes: Arc::default() });
+    h.run();
+    h.get_by_label_contains("cos(“moving up”, “not moving up”) = +1.000");
+    h.get_by_label_contains("“not” is in the model's vocabulary");
+    apply(&mut h, Intent::Negate(Negated { idea: "moving down".into(), ..Negated::default() }));
+    assert_eq!(h.query_all_by_label_contains("cos(“moving").count(), 0);
+    assert_eq!(h.query_all_by_label_contains("the model's vocabulary").count(), 0);
+}

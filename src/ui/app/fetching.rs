@@ -58,7 +58,9 @@ impl App {
         }
         let tracker: Arc<Tracker> = Arc::default();
         let (step, since) = (Step::Looking, Instant::now());
-        self.state.fetching.now = Some(Wanted { id: id.clone(), step, since, tracker: tracker.clone() });
+        let instead_of = self.model_asked.clone();
+        self.state.fetching.now =
+            Some(Wanted { id: id.clone(), instead_of, step, since, tracker: tracker.clone() });
         self.desk.start("hub", move || {
             Some(match hub.find(&id) {
                 Some(model) => JobOutcome::Fetched(tracker, Ok(model)),
@@ -100,10 +102,13 @@ impl App {
     pub(super) fn take_model(&mut self, tracker: &Arc<Tracker>, model: Result<HubModel, HubError>) {
         self.list_models();
         let waits = |wanted: &mut Wanted| Arc::ptr_eq(&wanted.tracker, tracker);
-        if self.state.fetching.now.take_if(waits).is_none() {
-            return;
-        }
+        let Some(wanted) = self.state.fetching.now.take_if(waits) else { return };
         match model {
+            // Who has taken another one meanwhile is not torn away from it.
+            Ok(model) if wanted.instead_of != self.model_asked => {
+                let text = format!("{} is here: Open, then Models of the hub.", model.id);
+                self.state.messages.add(Kind::Done, text);
+            }
             Ok(model) => self.open_model(ModelSource::Hub(model)),
             Err(why) => self.state.messages.add(Kind::Problem, format!("{why}.")),
         }
