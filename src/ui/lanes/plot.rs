@@ -17,6 +17,8 @@ const INSET: f32 = 8.0;
 const MOST: usize = 1200;
 /// With so few points in view each is marked, and shows the span that it stands for.
 const FEW: usize = 48;
+/// Shares, with room for a line that lies at an end.
+const SHARES: RangeInclusive<f64> = -0.03..=1.06;
 /// The shortest stretch that can be seen, in seconds.
 const SHORTEST: f64 = 0.2;
 
@@ -34,10 +36,10 @@ pub fn show(
     let seen = s.lanes.seen(end);
     let height = ui.available_height().max(60.0);
     let below = if streams.is_empty() { 0.0 } else { (height * 0.32).clamp(24.0, 70.0) };
-    let range = if s.lanes.measure == Measure::P { 0.0..=1.0 } else { reach(record, scores, seen) };
+    let range = if s.lanes.measure == Measure::P { SHARES } else { reach(record, scores, seen) };
     one(ui, s, record, ("Scores over time", scores), (height - below - 4.0, range), lanes, out);
     if !streams.is_empty() {
-        one(ui, s, record, ("Motion and gate over time", streams), (below, 0.0..=1.0), lanes, out);
+        one(ui, s, record, ("Motion and gate over time", streams), (below, SHARES), lanes, out);
     }
 }
 
