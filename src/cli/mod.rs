@@ -189,12 +189,20 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Of files and of the network: nothing in it is a command to the terminal.
+    words.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_is_one_line_and_no_command_to_the_terminal() {
+        assert_eq!(one_line("a\n  b"), "a b");
+        assert_eq!(one_line("tensor \u{1b}]0;x\u{7}"), "tensor \u{fffd}]0;x\u{fffd}");
+    }
 
     #[test]
     fn the_command_line_is_well_formed() {

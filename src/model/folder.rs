@@ -215,7 +215,13 @@ impl ModelFiles {
         let place = folder.display().to_string();
         let optional = |file: &'static str| match std::fs::read(folder.join(file)) {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            // A link that leads nowhere is a file that is missing, and not one that the model does without.
+            Err(e)
+                if e.kind() == std::io::ErrorKind::NotFound
+                    && folder.join(file).symlink_metadata().is_err() =>
+            {
+                Ok(None)
+            }
             Err(e) => Err(ModelError::Read { folder: place.clone(), file, reason: e.to_string() }),
         };
         let required = |file: &'static str| {

@@ -13,7 +13,7 @@ use burn::tensor::{DType, Device, TensorData};
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Why weights were refused. Every message names the file; most name the tensor.
@@ -243,7 +243,12 @@ fn tensor_sizes(shapes: &BTreeMap<String, Vec<usize>>) -> Result<TensorSizes, St
     let layers = |tower: &str| {
         let prefix = format!("{tower}.encoder.layers.");
         let index = |name: &String| name.strip_prefix(&prefix)?.split('.').next()?.parse::<usize>().ok();
-        shapes.keys().filter_map(index).max().map_or(0, |i| i + 1)
+        let layers: BTreeSet<usize> = shapes.keys().filter_map(index).collect();
+        // One that is alone far up would have all the layers below it made before they are missed.
+        match layers.iter().enumerate().find(|(place, layer)| place != *layer) {
+            Some((place, layer)) => Err(format!("{tower} has a layer {layer} and no layer {place}")),
+            None => Ok(layers.len()),
+        }
     };
     let mlp =
         |tower: &str| Ok::<_, String>(shape(&format!("{tower}.encoder.layers.0.mlp.fc1.weight"), 2)?[0]);
@@ -257,12 +262,12 @@ fn tensor_sizes(shapes: &BTreeMap<String, Vec<usize>>) -> Result<TensorSizes, St
     }
     Ok(TensorSizes {
         vision_width: patch[0],
-        vision_layers: layers("vision_model"),
+        vision_layers: layers("vision_model")?,
         vision_mlp: mlp("vision_model")?,
         patch_size: patch[2],
         vision_positions: positions[0],
         text_width: tokens[1],
-        text_layers: layers("text_model"),
+        text_layers: layers("text_model")?,
         text_mlp: mlp("text_model")?,
         vocab: tokens[0],
         context: shape("text_model.embeddings.position_embedding.weight", 2)?[0],
@@ -317,4 +322,28 @@ pub fn save<M: Module>(module: &M, path: &Path, precision: Precision) -> Result<
     let bytes = to_safetensors(module, precision)
         .map_err(|reason| WeightsError::Format { path: path.to_owned(), reason })?;
     write_atomic(path, &bytes).map_err(|source| WeightsError::Write { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_have_no_gaps() {
+        let mut shapes: BTreeMap<String, Vec<usize>> = [
+            ("vision_model.embeddings.patch_embedding.weight", vec![8, 3, 4, 4]),
+            ("vision_model.embeddings.position_embedding.weight", vec![5, 8]),
+            ("text_model.embeddings.token_embedding.weight", vec![9, 8]),
+        ]
+        .map(|(name, shape)| (name.to_owned(), shape))
+        .into();
+        let mut refused = |name: &str| {
+            shapes.insert(format!("vision_model.encoder.layers.{name}"), vec![0]);
+            tensor_sizes(&shapes).err().unwrap()
+        };
+        // Read before it is looked for what else is missing, so that no memory is asked for it.
+        assert_eq!(refused("299999.z"), "vision_model has a layer 299999 and no layer 0");
+        assert!(refused("0.z").ends_with("and no layer 1"));
+        assert!(refused(&format!("{}.z", usize::MAX)).ends_with("and no layer 1"));
+    }
 }

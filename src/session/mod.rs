@@ -162,16 +162,15 @@ impl Session {
         let files = match source {
             ModelSource::Embedded => ModelFiles::embedded(),
             ModelSource::Folder(folder) => ModelFiles::read(folder)?,
-            // Its folder is called by the commit.
-            ModelSource::Hub(model) => {
-                let mut files = ModelFiles::read(&model.folder)?;
-                files.name = model.id.to_string();
-                files
-            }
+            ModelSource::Hub(model) => ModelFiles::read(&model.folder)?,
         };
         let place = files.place.clone();
         stage("checking and placing the weights", 0.4);
-        let model = files.load(device)?;
+        let mut model = files.load(device)?;
+        if let ModelSource::Hub(of) = source {
+            // Its folder is called by the commit, and its card may call it anything.
+            model.name = of.id.to_string();
+        }
         stage("reading the tokenizer", 0.9);
         let mut session = Self::new(model, *source == ModelSource::Embedded, place, device)?;
         Arc::make_mut(&mut session.info).source.clone_from(source);

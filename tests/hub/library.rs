@@ -565,3 +565,83 @@ fn verify_finds_a_byte_that_has_changed() {
     let checks = bench.hub.verify(&model, &|| false, &mut |_| ()).unwrap();
     assert!(checks.iter().all(|(_, check)| *check == Check::Unknown));
 }
+
+#[test]
+fn a_page_of_something_on_the_way_takes_nothing_of_what_has_come() {
+    let bench = Bench::new(tiny_clip());
+    bench.server.fault(Fault::Cut { after: 1000, times: 3 });
+    bench.fetch().unwrap_err();
+    bench.server.fault(Fault::Page);
+    let error = bench.fetch().unwrap_err().to_string();
+    assert!(error.contains("15 bytes"), "{error}");
+    bench.server.forget();
+    bench.server.fault(None);
+    bench.fetch().unwrap();
+    assert_eq!(bench.ranges(), [Some("bytes=3000-".to_owned())]);
+}
+
+#[test]
+fn many_that_fetch_the_same_at_once_leave_it_whole() {
+    let bench = Bench::new(tiny_clip());
+    let plan = bench.look().unwrap();
+    for _ in 0..5 {
+        let _ = std::fs::remove_dir_all(bench.folder().join("snapshots"));
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| bench.hub.fetch(&plan, &|| false, &mut |_| ()).unwrap());
+            }
+        });
+        let model = bench.hub.find(&id()).unwrap();
+        for (name, content) in tiny_clip().iter().filter(|(name, _)| *name != "README.md") {
+            assert_eq!(&std::fs::read(model.folder.join(name)).unwrap(), content, "{name}");
+        }
+        assert_eq!(std::fs::read_dir(&model.folder).unwrap().count(), 4, "nothing is left beside them");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_of_others_in_the_cache_are_not_written_through() {
+    use std::os::unix::fs::symlink;
+    let bench = Bench::new(tiny_clip());
+    let (digest, weights) = bench.weights();
+    let mine = bench.dir.path().join("mine");
+    std::fs::write(&mine, vec![7; weights.len() + 9]).unwrap();
+    for (folder, name) in [("blobs", format!("{digest}.incomplete")), ("refs", "main".to_owned())] {
+        std::fs::create_dir_all(bench.folder().join(folder)).unwrap();
+        symlink(&mine, bench.folder().join(folder).join(name)).unwrap();
+    }
+    bench.fetch().unwrap();
+    assert_eq!(std::fs::read(&mine).unwrap(), vec![7; weights.len() + 9]);
+    assert_eq!(std::fs::read(bench.folder().join("blobs").join(digest)).unwrap(), weights);
+    assert_eq!(std::fs::read_to_string(bench.folder().join("refs/main")).unwrap(), COMMIT);
+}
+
+#[test]
+fn a_pull_request_in_the_cache_is_used_only_by_its_name() {
+    let bench = Bench::new(tiny_clip());
+    bench.fetch().unwrap();
+    let refs = bench.folder().join("refs");
+    std::fs::create_dir_all(refs.join("refs/pr")).unwrap();
+    std::fs::rename(refs.join("main"), refs.join("refs/pr/7")).unwrap();
+    assert_eq!(bench.hub.find(&id()), None, "it may be anybody's");
+    assert!(bench.hub.find(&format!("{ID}@refs/pr/7").parse().unwrap()).is_some());
+    // The list names it so that it can be used.
+    let cached = bench.hub.cached();
+    assert_eq!(cached.len(), 1);
+    assert_eq!(cached[0].id.to_string(), format!("{ID}@{COMMIT}"));
+    assert_eq!(bench.hub.find(&cached[0].id), cached[0].model);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_nowhere_is_a_file_that_is_missing() {
+    let bench = Bench::new(tiny_clip());
+    let model = bench.fetch().unwrap();
+    let link = model.folder.join("preprocessor_config.json");
+    std::fs::remove_file(link.canonicalize().unwrap()).unwrap();
+    assert_eq!(bench.hub.find(&id()), None);
+    assert!(bench.hub.verify(&model, &|| false, &mut |_| ()).is_err());
+    let error = ModelFiles::read(&model.folder).err().unwrap().to_string();
+    assert!(error.contains("preprocessor_config.json"), "{error}");
+}

@@ -32,6 +32,8 @@ pub enum Fault {
     Endless,
     /// The bytes of a file come from its beginning, whatever is asked for.
     NoRanges,
+    /// A page of something on the way, in place of a file.
+    Page,
     /// Answers with a range say another one.
     OtherRange,
     /// This status so many times, to questions (true) or for large files.
@@ -383,6 +385,9 @@ fn send_blob(
     let from = from.filter(|_| fault != Some(Fault::NoRanges));
     if fault == Some(Fault::Altered) {
         content[0] ^= 1;
+    }
+    if fault == Some(Fault::Page) {
+        return head(&mut stream, 200, &[], b"Please sign in.");
     }
     let mut text = match from {
         Some(from) if from >= size => return head(&mut stream, 416, &[], b""),

@@ -10,6 +10,10 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+/// The name, beside those of branches, of the commit that `look` took from the converter's pull request because the branch has no
+/// safetensors.
+pub(super) const CONVERTED: &str = "converted-to-safetensors";
+
 /// A model folder of the cache.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cached {
@@ -42,13 +46,8 @@ impl Hub {
         let by_ref = |name: &Path| of(read_commit(&folder.join("refs").join(name))?);
         match id.revision() {
             Some(revision) => revision.parse().ok().and_then(of).or_else(|| by_ref(Path::new(revision))),
-            // The converter's pull request is what `look` takes where the branch has no safetensors.
-            None => by_ref(Path::new("main")).or_else(|| {
-                let pulls = names(&folder.join("refs/refs/pr"));
-                let mut numbers: Vec<u64> = pulls.iter().filter_map(|n| n.parse().ok()).collect();
-                numbers.sort_unstable();
-                numbers.iter().rev().find_map(|n| by_ref(&Path::new("refs/pr").join(n.to_string())))
-            }),
+            // Any other pull request may be anybody's, and has to be named.
+            None => by_ref(Path::new("main")).or_else(|| by_ref(Path::new(CONVERTED))),
         }
     }
 
@@ -58,6 +57,27 @@ impl Hub {
         for id in names(&self.cache).iter().filter_map(|name| HubId::of_folder(name)) {
             let folder = self.cache.join(id.folder());
             let model = self.find(&id);
+            if model.is_none() {
+                // Fetched at a commit, which has to be named to be used.
+                let commits = names(&folder.join("snapshots"));
+                let at = commits.iter().filter_map(|c| self.find(&id.at(&c.parse().ok()?)));
+                let whole: Vec<HubModel> = at.filter(|m| is_clip(&m.folder)).collect();
+                if !whole.is_empty() {
+                    let bytes = |m: &HubModel| {
+                        files_of(&m.folder)
+                            .iter()
+                            .filter_map(|f| fs::metadata(m.folder.join(f)).ok())
+                            .map(|m| m.len())
+                            .sum()
+                    };
+                    list.extend(whole.into_iter().map(|m| Cached {
+                        id: m.id.clone(),
+                        bytes: bytes(&m),
+                        model: Some(m),
+                    }));
+                    continue;
+                }
+            }
             let known = super::KNOWN.iter().any(|(name, _)| *name == id.repo());
             if model.as_ref().is_some_and(|m| is_clip(&m.folder)) || model.is_none() && known {
                 let blobs = names(&folder.join("blobs"));
@@ -117,14 +137,16 @@ pub(super) fn files_of(files: &Path) -> Vec<String> {
         names.push(folder::INDEX.to_owned());
         names.extend(folder::shards(files).unwrap_or_default());
     }
-    names.retain(|name| files.join(name).exists());
+    // A link that leads nowhere is a file that is missing, and not one that the model does without.
+    names.retain(|name| files.join(name).symlink_metadata().is_ok());
     names
 }
 
 fn is_complete(files: &Path) -> bool {
     let has = |name: &str| files.join(name).is_file();
     let weights = || has(WEIGHTS) || folder::shards(files).is_ok_and(|shards| shards.iter().all(|s| has(s)));
-    has(CONFIG) && has(TOKENIZER) && has(CARD) == has(HEAD_WEIGHTS) && weights()
+    let broken = |name: &str| !has(name) && files.join(name).symlink_metadata().is_ok();
+    has(CONFIG) && has(TOKENIZER) && !broken(PREPROCESSOR) && has(CARD) == has(HEAD_WEIGHTS) && weights()
 }
 
 /// Whether `config.json` of a folder is of a CLIP of the layout.

@@ -1,7 +1,7 @@
 //! The files of a plan, fetched: each goes on where it broke off, is compared with the digest that the hub says, and only then
 //! becomes part of the cache.
 
-use super::cache::{Hasher, blob, incomplete};
+use super::cache::{CONVERTED, Hasher, blob, incomplete};
 use super::http::{Head, Tries, Trouble, shown};
 use super::info::{Plan, PlanFile};
 use super::{Hub, HubError, HubModel};
@@ -67,16 +67,19 @@ impl Hub {
         let mut before = 0;
         for file in &plan.files {
             let mut job = Job { hub: self, plan, file, before, cancelled, told: &mut *told };
-            job.run()?;
-            link(plan, file, &files)?;
+            job.run(&files)?;
             self.look_into(plan, file, &files)?;
             before += file.size;
         }
         // Last, so that what it pointed to before is in use until the new one is whole.
-        let name = plan.folder.join("refs").join(&plan.revision);
-        if plan.revision != plan.commit.as_str() {
+        let refs = plan.folder.join("refs");
+        let converted = plan.id.revision().is_none() && plan.note.is_some();
+        let of_commit = (plan.revision != plan.commit.as_str()).then_some(plan.revision.as_str());
+        for name in of_commit.into_iter().chain(converted.then_some(CONVERTED)) {
+            let name = refs.join(name);
             let parent = name.parent().unwrap_or(&plan.folder);
             fs::create_dir_all(parent).map_err(io_error(parent))?;
+            not_a_link(&name)?;
             write_atomic(&name, plan.commit.as_str().as_bytes()).map_err(io_error(&name))?;
         }
         Ok(HubModel { id: plan.id.clone(), commit: plan.commit.clone(), folder: files })
@@ -108,10 +111,17 @@ impl Job<'_> {
         (self.told)(Progress { stage, file: &self.file.name, done: self.before + done, total });
     }
 
-    fn run(&mut self) -> Result<(), HubError> {
-        let (blob, part) = (blob(&self.plan.folder, self.file), incomplete(&self.plan.folder, self.file));
+    /// Fetches the file where it is not there, and puts it among the `files` of its commit.
+    fn run(&mut self, files: &Path) -> Result<(), HubError> {
         // Other programs of the hub hold the same lock.
         let _lock = self.lock()?;
+        self.bring()?;
+        link(self.plan, self.file, files)
+    }
+
+    fn bring(&mut self) -> Result<(), HubError> {
+        let (blob, part) = (blob(&self.plan.folder, self.file), incomplete(&self.plan.folder, self.file));
+        not_a_link(&part)?;
         if fs::metadata(&blob).is_ok_and(|m| m.len() == self.file.size) && self.has_digest(&blob)? {
             return Ok(());
         }
@@ -160,6 +170,8 @@ impl Job<'_> {
         loop {
             match lock.try_lock() {
                 Ok(()) => return Ok(lock),
+                // A disk that knows no locks: there is nobody who could hold one.
+                Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => return Ok(lock),
                 Err(TryLockError::Error(e)) => return Err(io_error(&path)(e)),
                 Err(TryLockError::WouldBlock) => self.tell(Stage::Waiting, 0),
             }
@@ -229,11 +241,15 @@ impl Job<'_> {
         }
         hub.judge(id, &what, &head)?;
         self.agree(&head)?;
+        let wrong = |reason: String| Trouble::Final(HubError::Answer { what: what.clone(), reason });
         if *have > 0 && head.status != 206 {
+            // A page of something on the way is no reason to throw away what has come.
+            if let Some(length) = head.length.filter(|length| *length != self.file.size) {
+                return Err(wrong(format!("it has {length} bytes, and not {}", self.file.size)));
+            }
             self.begin_anew(part, file, (hasher, have))?;
         }
         let rest = self.file.size - *have;
-        let wrong = |reason: String| Trouble::Final(HubError::Answer { what: what.clone(), reason });
         if let Some((from, size)) = head.range.filter(|_| head.status == 206)
             && (from, size) != (*have, self.file.size)
         {
@@ -301,22 +317,29 @@ fn io_error(path: &Path) -> impl Fn(io::Error) -> HubError {
     move |e| HubError::Io { path: path.clone(), reason: e.to_string() }
 }
 
-/// Puts a file of the cache into its commit.
+/// What is written here is a file of the cache, whatever somebody else has put in its place.
+fn not_a_link(path: &Path) -> Result<(), HubError> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_symlink() => fs::remove_file(path).map_err(io_error(path)),
+        _ => Ok(()),
+    }
+}
+
+/// Puts a file of the cache into its commit. Under its lock, and in one step: another program may do the same.
 fn link(plan: &Plan, file: &PlanFile, files: &Path) -> Result<(), HubError> {
     let (blob, path) = (blob(&plan.folder, file), files.join(&file.name));
     let already = path.canonicalize().is_ok_and(|to| blob.canonicalize().is_ok_and(|blob| blob == to));
     if already {
         return Ok(());
     }
-    match fs::remove_file(&path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(io_error(&path)(e)),
-        _ => {}
-    }
+    let new = files.join(format!(".{}.{}", file.name, std::process::id()));
+    let _ = fs::remove_file(&new);
     #[cfg(unix)]
-    let linked = std::os::unix::fs::symlink(Path::new("../../blobs").join(file.digest.hex()), &path);
+    let linked = std::os::unix::fs::symlink(Path::new("../../blobs").join(file.digest.hex()), &new);
     // Links need rights there that most people do not have; a second name does not.
     #[cfg(not(unix))]
-    let linked = fs::hard_link(&blob, &path);
+    let linked = fs::hard_link(&blob, &new);
     // A disk that knows no links.
-    linked.or_else(|_| fs::copy(&blob, &path).map(|_| ())).map_err(io_error(&path))
+    linked.or_else(|_| fs::copy(&blob, &new).map(|_| ())).map_err(io_error(&new))?;
+    fs::rename(&new, &path).map_err(io_error(&path))
 }

@@ -220,7 +220,10 @@ impl Hub {
         for _ in 0..=HOPS {
             // Compressed, the length would be another.
             let mut request = agent.get(&url).header("Accept-Encoding", "identity");
-            if let Some(token) = self.token.as_ref().filter(|_| origin(&url) == origin(&self.endpoint)) {
+            // Nor in the open: a mirror without TLS is another's.
+            let ours =
+                origin(&url) == origin(&self.endpoint) && (url.starts_with("https:") || is_loopback(&url));
+            if let Some(token) = self.token.as_ref().filter(|_| ours) {
                 request = request.header("Authorization", format!("Bearer {token}"));
             }
             if from > 0 {
@@ -241,6 +244,14 @@ impl Hub {
         }
         Err(format!("it leads on more than {HOPS} times"))
     }
+}
+
+/// An address of this machine.
+fn is_loopback(url: &str) -> bool {
+    let host = origin(url).and_then(|o| o.split_once("://")).map_or("", |(_, host)| host);
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    name == "localhost"
+        || name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Reads to the end.
@@ -379,6 +390,18 @@ mod tests {
             assert_eq!(joined(hub, bad), None, "{bad}");
         }
         assert!(joined("http://127.0.0.1:1/a", "http://127.0.0.1:2/b").is_some());
+    }
+
+    #[test]
+    fn what_is_on_this_machine() {
+        for here in ["http://127.0.0.1:80/x", "http://localhost", "http://[::1]:80/"] {
+            assert!(is_loopback(here), "{here}");
+        }
+        for other in
+            ["http://hub.example:80", "http://127.0.0.1.example/", "http://10.0.0.1", "ftp://127.0.0.1"]
+        {
+            assert!(!is_loopback(other), "{other}");
+        }
     }
 
     #[test]

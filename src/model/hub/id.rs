@@ -106,11 +106,6 @@ impl Commit {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Enough of it to tell commits apart.
-    pub fn short(&self) -> &str {
-        &self.0[..8]
-    }
 }
 
 impl FromStr for Commit {

@@ -237,7 +237,10 @@ impl Hub {
 
     /// Bytes that can still be written where the cache is, or will be made.
     pub fn free(&self) -> Option<u64> {
-        fs4::available_space(self.cache.ancestors().find(|f| f.is_dir())?).ok()
+        // The last ancestor of a relative path is empty.
+        let there = |folder: &&Path| folder.is_dir() || folder.as_os_str().is_empty();
+        let folder = self.cache.ancestors().find(there)?;
+        fs4::available_space(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }).ok()
     }
 }
 

@@ -51,10 +51,17 @@ impl App {
             self.state.messages.add(Kind::Problem, text);
             return;
         };
+        if let Some(model) = hub.find(&id) {
+            return self.open_model(ModelSource::Hub(model));
+        }
         if let Some(Wanted { id, step: Step::Fetching, .. }) = &self.state.fetching.now {
             let text = format!("{id} is being fetched; one at a time.");
             self.state.messages.add(Kind::Hint, text);
             return;
+        }
+        // What was asked before is not waited for any more.
+        if let Some(before) = self.state.fetching.now.take() {
+            before.tracker.stop.store(true, Ordering::Relaxed);
         }
         let tracker: Arc<Tracker> = Arc::default();
         let (step, since) = (Step::Looking, Instant::now());
