@@ -65,7 +65,10 @@ pub fn prompt_sets() -> Vec<File> {
 
 fn files(folder: &str, extension: &str) -> Vec<File> {
     let found = roots().iter().map(|r| files_in(&r.join(folder), extension)).find(|f| !f.is_empty());
-    found.or_else(|| Some(files_in(&unpacked()?.join(folder), extension))).unwrap_or_default()
+    let of_this_build = |file: &File| EMBEDDED.iter().any(|(name, _)| file.path.ends_with(name));
+    let unpacked =
+        || Some(files_in(&unpacked()?.join(folder), extension).into_iter().filter(of_this_build).collect());
+    found.or_else(unpacked).unwrap_or_default()
 }
 
 /// Where the embedded files have been unpacked: a folder of this version, so that another is never mixed with it.
@@ -80,11 +83,11 @@ fn unpacked() -> Option<PathBuf> {
     }
 }
 
-/// Writes what is not there, or not of that length.
+/// Writes what is not there, or is something else.
 fn unpack(root: &Path) -> io::Result<()> {
     for (name, content) in EMBEDDED {
         let path = root.join("assets").join(name);
-        if std::fs::metadata(&path).is_ok_and(|m| m.len() == content.len() as u64) {
+        if std::fs::read(&path).is_ok_and(|there| there == *content) {
             continue;
         }
         std::fs::create_dir_all(path.parent().unwrap_or(root))?;
@@ -138,10 +141,11 @@ mod tests {
         unpack(dir.path()).unwrap();
         let clips = files_in(&dir.path().join("assets/clips"), "mp4");
         assert_eq!(clips.len(), files_in(&assets.join("clips"), "mp4").len());
-        // One that was cut is written again.
-        std::fs::write(&clips[0].path, "").unwrap();
+        // One that is another is written again.
+        let whole = std::fs::read(&clips[0].path).unwrap();
+        std::fs::write(&clips[0].path, vec![0; whole.len()]).unwrap();
         unpack(dir.path()).unwrap();
-        assert!(std::fs::read(&clips[0].path).unwrap().len() > 1000);
+        assert_eq!(std::fs::read(&clips[0].path).unwrap(), whole);
     }
 
     #[test]
