@@ -15,7 +15,7 @@ run: packages cargo ## Install what is missing, build, and open the window on a 
 	cargo run --release --
 
 test: packages cargo ## Install what is missing and run every check and test
-	cargo fmt --check
+	cargo fmt --all --check
 	cargo clippy --release --all-targets -- -D warnings
 	cargo test --release
 	@.ci/second-driver

@@ -46,6 +46,7 @@
 //! nor windows; [`session`] joins model, device and prompts and is the only forward path; [`engine`] joins session and
 //! video; [`batch`] joins them for the many videos of a command; [`experiment`] keeps what a question and its scores were;
 //! [`train`] stands on session, [`eval`] on both; `ui` and [`cli`] are on top and never on each other.
+//! On the CPU the towers' layers are those of the crate `motionlens-encoder` (`crates/encoder`), which `model` hands Burn's parameters.
 //! `unsafe` is in `video/decode/open.rs` and `files/map.rs` alone. Words: "window" is the one on the desktop, a stretch of time is a
 //! *span*, a *clip* is frames, the CLIP model is *the towers*.
 //!

@@ -2,6 +2,7 @@
 //! Field names are Hugging Face's tensor names, so that weights load without a renaming table.
 
 use super::config::TowerConfig;
+use super::cpu;
 use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::sigmoid;
@@ -60,6 +61,8 @@ pub struct EncoderLayer {
     pub(super) layer_norm1: LayerNorm,
     pub(super) mlp: Mlp,
     pub(super) layer_norm2: LayerNorm,
+    /// Both norms' ε, which they do not tell.
+    pub(super) epsilon: f64,
 }
 
 impl EncoderLayer {
@@ -87,6 +90,7 @@ impl Encoder {
                 fc2: LinearConfig::new(config.mlp, config.width).init(device),
             },
             layer_norm2: layer_norm(config, device),
+            epsilon: config.layer_norm_eps,
         };
         Self { layers: (0..config.layers).map(layer).collect() }
     }
@@ -95,35 +99,46 @@ impl Encoder {
         self.layers.len()
     }
 
+    #[cfg(test)]
+    pub(super) fn layers(&self) -> &[EncoderLayer] {
+        &self.layers
+    }
+
     /// `(B, n, D)` to `(B, n, D)`.
     pub fn forward(&self, x: Tensor<3>, causal: bool) -> Tensor<3> {
-        self.layers.iter().fold(x, |x, layer| layer.forward(x, causal))
+        through(&self.layers, x, causal)
     }
 
     /// What comes out of layer `layer`, counted from 1, and of the last.
     pub fn forward_by_way_of(&self, x: Tensor<3>, layer: usize) -> (Tensor<3>, Tensor<3>) {
         let (first, rest) = self.layers.split_at(layer.min(self.layers.len()));
-        let there = first.iter().fold(x, |x, layer| layer.forward(x, false));
-        let last = rest.iter().fold(there.clone(), |x, layer| layer.forward(x, false));
+        let there = through(first, x, false);
+        let last = through(rest, there.clone(), false);
         (there, last)
     }
 
     /// What goes into the last layer, and that layer; `None` where there is no layer.
     pub fn up_to_the_last(&self, x: Tensor<3>) -> Option<(Tensor<3>, &EncoderLayer)> {
         let (last, before) = self.layers.split_last()?;
-        Some((before.iter().fold(x, |x, layer| layer.forward(x, false)), last))
+        Some((through(before, x, false), last))
     }
 
     /// As [`Encoder::forward`], keeping the input and the output of every layer (for parity tests).
     pub fn hidden_states(&self, x: Tensor<3>, causal: bool) -> Vec<Tensor<3>> {
         let mut states = vec![x.clone()];
         let mut x = x;
-        for layer in &self.layers {
-            x = layer.forward(x, causal);
+        for layer in self.layers.chunks(1) {
+            x = through(layer, x, causal);
             states.push(x.clone());
         }
         states
     }
+}
+
+/// `x` through these layers: on the CPU, where no gradients are asked for, by a path of its own.
+fn through(layers: &[EncoderLayer], x: Tensor<3>, causal: bool) -> Tensor<3> {
+    cpu::layers(layers, &x, causal)
+        .unwrap_or_else(|| layers.iter().fold(x, |x, layer| layer.forward(x, causal)))
 }
 
 /// A LayerNorm of the tower's width and ε.

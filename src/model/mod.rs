@@ -3,6 +3,7 @@
 
 pub mod adapter;
 pub mod config;
+mod cpu;
 pub mod dense;
 pub mod encoder;
 pub mod folder;

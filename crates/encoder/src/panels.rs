@@ -1,0 +1,55 @@
+//! How activations lie in memory: in panels of 64 columns, each panel all rows of them one after another. A product then reads what it
+//! multiplies in order and writes columns of its own, so that cores share neither lines nor borrows.
+
+/// Columns of a panel.
+pub const W: usize = 64;
+/// Rows of a panel come in groups of so many, which a product keeps in registers.
+pub const GROUP: usize = 6;
+
+/// What a row has in one panel.
+pub type Row = [f32; W];
+
+/// Panels for so many columns; columns past them are zero.
+pub fn panels(columns: usize) -> usize {
+    columns.div_ceil(W)
+}
+
+/// Rows in panels of a matrix with so many rows; what is in the rows past them is of no account.
+pub fn padded(rows: usize) -> usize {
+    rows.next_multiple_of(GROUP)
+}
+
+/// A row-major matrix (rows, columns) as panels.
+pub fn from_rows(data: &[f32], columns: usize) -> Vec<Row> {
+    let height = padded(data.len() / columns);
+    let mut into = vec![[0.0; W]; panels(columns) * height];
+    for (p, panel) in into.chunks_mut(height).enumerate() {
+        for (row, data) in panel.iter_mut().zip(data.chunks_exact(columns)) {
+            let part = &data[p * W..columns.min((p + 1) * W)];
+            row[..part.len()].copy_from_slice(part);
+        }
+    }
+    into
+}
+
+/// Columns `from..from + width` of so many rows from `first`, out of panels of `height` rows into panels of `into_height` rows.
+pub fn copy_columns(
+    panels: &[Row],
+    height: usize,
+    (first, rows): (usize, usize),
+    (from, width): (usize, usize),
+    into: &mut [Row],
+    into_height: usize,
+) {
+    let mut done = 0;
+    while done < width {
+        let (column, to) = (from + done, done % W);
+        let run = (W - column % W).min(W - to).min(width - done);
+        let source = &panels[column / W * height + first..][..rows];
+        let target = &mut into[done / W * into_height..][..rows];
+        for (target, source) in target.iter_mut().zip(source) {
+            target[to..to + run].copy_from_slice(&source[column % W..][..run]);
+        }
+        done += run;
+    }
+}

@@ -1,0 +1,230 @@
+//! Products of activations and weights: `a·w + bias`, by one kernel that holds six rows by as many columns as the registers take.
+//!
+//! Every number is a chain of fused multiply-adds over the inputs in their order, starting from the bias, whatever the batch, the
+//! number of threads and the way the work is cut. The weights are read where they are; a block of 64 by 64 is copied together before
+//! it is used for all rows, which costs little beside them.
+
+use crate::panels::{GROUP, Row, W, panels};
+use crate::processor::Processor;
+use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
+
+/// Fewer multiply-adds than this are done where they are asked for: waking other cores takes longer.
+const SMALL: usize = 1 << 17;
+/// Panels of the output that are made together, so that what is read of the input serves both.
+const TOGETHER: usize = 2;
+/// Rows that are taken through all blocks of weights at hand before the next are read.
+const STEP: usize = 96;
+/// Up to so many rows, copying weights together costs more than it saves.
+const FEW: usize = 24;
+
+/// Weights (inputs, outputs), and a bias for every output.
+#[derive(Clone, Copy)]
+pub struct Weights<'a> {
+    pub data: &'a [f32],
+    pub inputs: usize,
+    pub outputs: usize,
+    /// From one input to the next, and from one output to the next.
+    pub strides: (usize, usize),
+    pub bias: Option<&'a [f32]>,
+}
+
+impl Weights<'_> {
+    /// The bias of a panel's columns.
+    fn bias(&self, panel: usize) -> Row {
+        let mut row = [0.0; W];
+        if let Some(bias) = self.bias {
+            let part = &bias[panel * W..self.outputs.min((panel + 1) * W)];
+            row[..part.len()].copy_from_slice(part);
+        }
+        row
+    }
+
+    /// Inputs from `input` and a panel's columns, copied together; columns past the outputs are zero.
+    fn block(&self, input: usize, panel: usize, block: &mut [Row; W]) {
+        let columns = panel * W..self.outputs.min((panel + 1) * W);
+        let (along, across) = self.strides;
+        for (row, input) in block.iter_mut().zip(input..self.inputs) {
+            let from = &self.data[input * along..];
+            let (used, rest) = row.split_at_mut(columns.len());
+            if across == 1 {
+                used.copy_from_slice(&from[columns.clone()]);
+            } else {
+                used.iter_mut().zip(columns.clone()).for_each(|(to, column)| *to = from[column * across]);
+            }
+            rest.fill(0.0);
+        }
+    }
+}
+
+/// A part of a product that one core makes: some rows of some panels.
+struct Part<'a> {
+    weights: Weights<'a>,
+    panel: usize,
+    row: usize,
+    out: Vec<&'a mut [Row]>,
+}
+
+/// `a` (panels of `height` rows) times each of `weights`, one after the other into `out`; `finish` is given every part of a panel
+/// when it is done.
+pub fn product<'a>(
+    processor: Processor,
+    a: &[Row],
+    height: usize,
+    weights: &[Weights<'a>],
+    out: &'a mut [Row],
+    finish: impl Fn(&mut [Row]) + Sync,
+) {
+    let count: usize = weights.iter().map(|w| panels(w.outputs)).sum();
+    let work = count * W * height * weights.iter().map(|w| w.inputs).max().unwrap_or(0);
+    let threads = if work < SMALL { 1 } else { rayon::current_num_threads() };
+    let together = if count >= 2 * TOGETHER * threads { TOGETHER } else { 1 };
+    let pieces = (2 * threads).div_ceil(count.max(1)).clamp(1, height.div_ceil(STEP));
+    let rows = height.div_ceil(pieces).next_multiple_of(GROUP);
+
+    let mut parts = Vec::new();
+    let mut rest = out;
+    for weights in weights {
+        let (of_these, after) = rest.split_at_mut(panels(weights.outputs) * height);
+        rest = after;
+        for (i, some) in of_these.chunks_mut(together * height).enumerate() {
+            let mut cut: Vec<_> = some.chunks_mut(height).map(|panel| panel.chunks_mut(rows)).collect();
+            for row in (0..height).step_by(rows) {
+                let out = cut.iter_mut().filter_map(Iterator::next).collect();
+                parts.push(Part { weights: *weights, panel: i * together, row, out });
+            }
+        }
+    }
+    let make = |mut part: Part| {
+        multiply(processor, a, height, &mut part);
+        part.out.into_iter().for_each(&finish);
+    };
+    if threads == 1 {
+        parts.into_iter().for_each(make);
+    } else {
+        parts.into_par_iter().with_max_len(1).for_each(make);
+    }
+}
+
+fn multiply(processor: Processor, a: &[Row], height: usize, part: &mut Part) {
+    let Part { weights, panel, row, out } = part;
+    for (i, out) in out.iter_mut().enumerate() {
+        out.fill(weights.bias(*panel + i));
+    }
+    let rows = out.first().map_or(0, |out| out.len());
+    let mut blocks = [[[0.0; W]; W]; TOGETHER];
+    for (a, input) in a.chunks(height).zip((0..weights.inputs).step_by(W)) {
+        let (a, depth) = (&a[*row..][..rows], W.min(weights.inputs - input));
+        let whole = (*panel + out.len()) * W <= weights.outputs;
+        if rows <= FEW && whole && weights.strides.1 == 1 {
+            for (i, out) in out.iter_mut().enumerate() {
+                let b = &weights.data[input * weights.strides.0 + (*panel + i) * W..];
+                processor.dispatch(Tile { a, b, stride: weights.strides.0, depth, out });
+            }
+            continue;
+        }
+        for (i, block) in blocks.iter_mut().take(out.len()).enumerate() {
+            weights.block(input, *panel + i, block);
+        }
+        for row in (0..rows).step_by(STEP) {
+            let some = row..rows.min(row + STEP);
+            for (block, out) in blocks.iter().zip(out.iter_mut()) {
+                let (a, out) = (&a[some.clone()], &mut out[some.clone()]);
+                processor.dispatch(Tile { a, b: block.as_flattened(), stride: W, depth, out });
+            }
+        }
+    }
+}
+
+/// `out += a·b`: of the rows of `a` the first `depth` columns, of `b` a row every `stride` numbers. There are as many rows in `out`
+/// as in `a`, whole groups of them.
+pub struct Tile<'a> {
+    pub a: &'a [Row],
+    pub b: &'a [f32],
+    pub stride: usize,
+    pub depth: usize,
+    pub out: &'a mut [Row],
+}
+
+impl WithSimd for Tile<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        // Six rows by two registers are what sixteen hold beside the operands, by four what thirty-two do.
+        if S::REGISTER_COUNT >= 32 { self.run::<S, 4>(simd) } else { self.run::<S, 2>(simd) }
+    }
+}
+
+impl Tile<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const V: usize>(self, simd: S) {
+        let width = V * S::F32_LANES;
+        for column in (0..W).step_by(width) {
+            let columns = column..column + width;
+            let groups = self.a.as_chunks::<GROUP>().0.iter();
+            for (a, out) in groups.zip(self.out.as_chunks_mut::<GROUP>().0) {
+                let mut sums = [[simd.splat_f32s(0.0); V]; GROUP];
+                for (sums, out) in sums.iter_mut().zip(&*out) {
+                    let (out, _) = S::as_simd_f32s(&out[columns.clone()]);
+                    sums.iter_mut().zip(out).for_each(|(sum, out)| *sum = *out);
+                }
+                for (k, b) in (0..self.depth.min(W)).zip(self.b.chunks(self.stride)) {
+                    let (b, _) = S::as_simd_f32s(&b[columns.clone()]);
+                    let mut held = [simd.splat_f32s(0.0); V];
+                    held.iter_mut().zip(b).for_each(|(held, b)| *held = *b);
+                    for (sums, a) in sums.iter_mut().zip(a) {
+                        let a = simd.splat_f32s(a[k]);
+                        for (sum, b) in sums.iter_mut().zip(held) {
+                            *sum = simd.mul_add_e_f32s(a, b, *sum);
+                        }
+                    }
+                }
+                for (sums, out) in sums.iter().zip(out.iter_mut()) {
+                    let (out, _) = S::as_mut_simd_f32s(&mut out[columns.clone()]);
+                    out.iter_mut().zip(sums).for_each(|(out, sum)| *out = *sum);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::panels::{from_rows, padded};
+    use crate::tests::{noise, processors};
+
+    #[test]
+    fn a_product_is_the_sum_of_products_on_every_processor() {
+        // Few rows and many, whole panels and parts, inputs over several blocks, weights along either axis.
+        for (rows, inputs, outputs) in [(1, 1, 1), (5, 70, 64), (25, 64, 65), (130, 150, 200), (3, 30, 128)] {
+            let (a, w, bias) = (noise(rows * inputs, 1.0), noise(inputs * outputs, 2.0), noise(outputs, 3.0));
+            let panel_rows = padded(rows);
+            for strides in [(outputs, 1), (1, inputs)] {
+                let weights = Weights { data: &w, inputs, outputs, strides, bias: Some(&bias) };
+                let want = |row: usize, column: usize| {
+                    let each = (0..inputs).map(|i| {
+                        f64::from(a[row * inputs + i]) * f64::from(w[i * strides.0 + column * strides.1])
+                    });
+                    f64::from(bias[column]) + each.sum::<f64>()
+                };
+                for processor in processors() {
+                    let mut out = vec![[f32::NAN; W]; 2 * panels(outputs) * panel_rows];
+                    let double =
+                        |rows: &mut [Row]| rows.as_flattened_mut().iter_mut().for_each(|x| *x *= 2.0);
+                    let panels_of_a = from_rows(&a, inputs);
+                    product(processor, &panels_of_a, panel_rows, &[weights, weights], &mut out, double);
+                    for (panel, section) in out.chunks(panel_rows).zip((0..panels(outputs)).cycle()) {
+                        for (i, got) in panel[..rows].as_flattened().iter().enumerate() {
+                            let (row, column) = (i / W, section * W + i % W);
+                            let want = if column < outputs { 2.0 * want(row, column) } else { 0.0 };
+                            let close = (f64::from(*got) - want).abs() < 1e-4;
+                            assert!(close, "{processor:?} {rows} {inputs} {outputs}: {got} for {want}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
