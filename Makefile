@@ -6,7 +6,7 @@
 ifndef XDG_RUNTIME_DIR
 export XDG_RUNTIME_DIR := $(shell mktemp -d)
 endif
-.PHONY: help run test soak pictures bench model people ablation deny packages cargo
+.PHONY: help run test soak pictures bench model people ablation package deny packages cargo
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
@@ -20,9 +20,10 @@ test: packages cargo ## Install what is missing and run every check and test
 	cargo test --release
 	@.ci/second-driver
 
-soak: packages cargo ## Long runs: 500 random sequences of what a person can do, against the real engine; 500 mutated answers of a hub
+soak: packages cargo ## Long runs: 500 random sequences of what a person can do, against the real engine; 500 mutated answers of a hub, 2,000 mutated model folders
 	MOTIONLENS_SOAK=500 cargo test --release --test ui_window soak -- --nocapture
 	MOTIONLENS_SOAK=500 cargo test --release --test hub mutated -- --nocapture
+	MOTIONLENS_SOAK=2000 cargo test --release --test model_mutated -- --nocapture
 
 pictures: packages cargo ## Take the pictures of README and guide anew, into assets/pictures
 	MOTIONLENS_PICTURES=write cargo test --release --test ui_window pictures
@@ -32,7 +33,7 @@ bench: packages cargo ## Run the benchmarks
 
 # Everything about the default model, from nothing: under three hours on two cores. Each step resumes where it was stopped.
 MODEL := target/model
-TRAIN := cargo run --release -- train head --model $(MODEL)/clip --cache $(MODEL)/features
+TRAIN := cargo run --release -- train head --world --model $(MODEL)/clip --cache $(MODEL)/features
 CHOICES := $(MODEL)/choice-11 $(MODEL)/choice-12
 CHOSEN := $(CHOICES:%=--chosen-by %)
 model: packages cargo ## Make the default model again from nothing, into target/model/small
@@ -45,7 +46,7 @@ model: packages cargo ## Make the default model again from nothing, into target/
 
 # The model of people, from nothing: about as long again. Each step resumes where it was stopped.
 PEOPLE := $(MODEL)/people
-TRAIN_PEOPLE := cargo run --release -- train head --cast people --model $(PEOPLE)/clip --cache $(MODEL)/features --motion-layer 2 --energy-pool
+TRAIN_PEOPLE := cargo run --release -- train head --world --cast people --model $(PEOPLE)/clip --cache $(MODEL)/features --motion-layer 2 --energy-pool
 people: packages cargo ## Make the model of people from nothing, into target/model/people/model
 	cargo build --release
 	cargo run --release -- train clip --cast people --out $(PEOPLE)/clip
@@ -68,6 +69,10 @@ ablation: model ## Train and examine every ablation at three seeds (three hours 
 	$(call ABLATE,mab,--no-negatives)
 	$(call ABLATE,fixed-haar,--fixed-haar)
 	$(call ABLATE,no-gate,--no-gate)
+
+package: packages cargo ## A .deb and a tarball that run without Rust, into target/package (on Debian or Ubuntu)
+	cargo build --release --locked
+	packaging/linux.sh "$${CARGO_TARGET_DIR:-target}/release/motionlens" target/package
 
 deny: cargo ## Check licences and advisories of the dependencies (needs cargo-deny)
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; \

@@ -8,6 +8,7 @@
 use motionlens::data::drawing::Drawing;
 use motionlens::data::track::Track;
 mod random_b16;
+mod test_clip;
 
 use motionlens::device::DeviceChoice;
 use motionlens::engine::Engine;
@@ -21,31 +22,14 @@ use motionlens::ui::state::State;
 use motionlens::video::Pts;
 use random_b16::random_b16;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use test_clip::test_clip;
 
 /// Sixty drawn frames a second.
 const FRAME: Duration = Duration::from_micros(16_667);
-
-/// Made once by the `ffmpeg` command and kept in the folder for temporary files; `None`, with a message, where it cannot be.
-fn video(name: &str, source: &str, encode: &str) -> Option<PathBuf> {
-    let path = std::env::temp_dir().join(name);
-    if path.is_file() {
-        return Some(path);
-    }
-    let part = path.with_extension("part.mp4");
-    let args = format!("-v error -nostdin -y -f lavfi -i {source} -c:v libx264 -pix_fmt yuv420p {encode}");
-    let run = Command::new("ffmpeg").args(args.split_whitespace()).arg(&part).status();
-    if !run.is_ok_and(|s| s.success()) {
-        eprintln!("skipped: the ffmpeg command with libx264 is needed");
-        return None;
-    }
-    std::fs::rename(part, &path).ok()?;
-    Some(path)
-}
 
 /// The app, its engine, and a loop that draws as a desktop would: 60 times a second, and at once when it is woken.
 struct Live {
@@ -129,9 +113,7 @@ fn resident(line: &str) -> u64 {
 }
 
 fn play() {
-    let Some(path) =
-        video("motionlens-bench-720p.mp4", "testsrc2=size=1280x720:rate=30:duration=60", "-g 60")
-    else {
+    let Some(path) = test_clip("testsrc2=size=1280x720:rate=30:duration=60", "-g 60") else {
         return;
     };
     let mut live = Live::open(&path, ModelSource::Embedded);
@@ -178,7 +160,7 @@ fn long(large: bool) {
         ModelSource::Embedded
     };
     let source = "testsrc2=size=320x240:rate=15:duration=7200";
-    let Some(path) = video("motionlens-bench-2h.mp4", source, "-preset ultrafast -crf 40") else { return };
+    let Some(path) = test_clip(source, "-preset ultrafast -crf 40") else { return };
     let mut live = Live::open(&path, model);
     let opened = Instant::now();
     live.until("the model", |s| s.model.is_some() && s.loading.is_none());

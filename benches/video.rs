@@ -1,6 +1,8 @@
 //! Decoding beside ffmpeg's own, exact seeks, and the conversion to RGB, on ten seconds of 1080p made by
 //! `ffmpeg -f lavfi -i testsrc2` (H.264, x264's defaults).
 
+mod test_clip;
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use motionlens::video::decode::Decoder;
 use motionlens::video::{Cancel, Preprocess, Pts};
@@ -9,23 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
+use test_clip::test_clip;
 
 const FRAMES: u64 = 300;
 
+/// Ten seconds of 1080p.
 fn video() -> Option<PathBuf> {
-    let path = std::env::temp_dir().join("motionlens-bench-1080p.mp4");
-    if path.is_file() {
-        return Some(path);
-    }
-    let part = path.with_extension("part.mp4");
-    let args = "-v error -nostdin -y -f lavfi -i testsrc2=size=1920x1080:rate=30:duration=10 -c:v libx264 -pix_fmt yuv420p";
-    let run = Command::new("ffmpeg").args(args.split(' ')).arg(&part).status();
-    if !run.is_ok_and(|s| s.success()) {
-        eprintln!("skipped: the ffmpeg command with libx264 is needed");
-        return None;
-    }
-    std::fs::rename(part, &path).ok()?;
-    Some(path)
+    test_clip("testsrc2=size=1920x1080:rate=30:duration=10", "")
 }
 
 fn open(path: &Path) -> Decoder {

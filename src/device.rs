@@ -242,6 +242,17 @@ pub fn report(info: &wgpu::AdapterInfo) -> AdapterReport {
     }
 }
 
+/// Bytes of main memory that can still be had; `None` where the system does not say (only Linux is asked).
+pub fn free_memory() -> Option<u64> {
+    available(&std::fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+/// As `/proc/meminfo` has it, in kB.
+fn available(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
 /// Runs `f`; an error or a panic becomes its message.
 pub fn guarded<T, E: std::fmt::Display>(f: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(f)) {
@@ -284,6 +295,12 @@ mod tests {
         let reason = real_adapter(&[adapter("llvmpipe", wgpu::DeviceType::Cpu)]).unwrap_err();
         assert!(reason.contains("llvmpipe"), "{reason}");
         assert!(real_adapter(&[]).unwrap_err().contains("no graphics adapter"));
+    }
+
+    #[test]
+    fn free_memory_is_read_as_linux_says_it() {
+        assert_eq!(available("MemTotal:  9 kB\nMemAvailable:   1024 kB\n"), Some(1 << 20));
+        assert_eq!(available("MemTotal:  9 kB\n"), None);
     }
 
     #[test]

@@ -77,6 +77,20 @@ pub fn write_atomic(path: &Path, content: &[u8]) -> io::Result<()> {
     done
 }
 
+/// Copies a file by way of a temporary one beside `to` and a rename; of a link, what it points at.
+pub fn copy_atomic(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = File::open(from)?;
+    let (temporary, mut file) = create_beside(to)?;
+    let copied = io::copy(&mut source, &mut file).and_then(|_| file.sync_all());
+    drop(file);
+    let done = copied.and_then(|()| fs::rename(&temporary, to));
+    if done.is_err() {
+        // As above.
+        let _ = fs::remove_file(&temporary);
+    }
+    done
+}
+
 fn create_beside(target: &Path) -> io::Result<(PathBuf, File)> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = target

@@ -76,6 +76,7 @@ fn folder(dir: &Path, layer: Option<usize>) {
     let card = Card {
         scale: None,
         version: 1,
+        note: None,
         name: "test".into(),
         head,
         alpha: 0.0,

@@ -9,6 +9,7 @@ use motionlens::model::{Model, ModelFiles};
 use motionlens::session::Session;
 use motionlens::train::features::{Features, Progress, Source};
 use motionlens::train::losses::Lambdas;
+use motionlens::train::recipe::Warmup;
 use motionlens::train::stage2::{
     self, Accuracy, Report, Selection, choose, held_out, pseudo_unseen, read_tried, world_templates,
 };
@@ -57,8 +58,11 @@ fn head_settings(model: &Model) -> stage2::Settings {
         name: "tiny".into(),
         model: model.clip_digest.clone(),
         data: "a test".into(),
+        note: None,
         epochs: 3,
         batch: 8,
+        at_once: 8,
+        warmup: Warmup::Steps(100),
         learning_rate: 1e-3,
         weight_decay: 0.01,
         seed: 3,

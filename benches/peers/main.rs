@@ -7,6 +7,8 @@
 
 #[path = "../random_b16/mod.rs"]
 mod random_b16;
+#[path = "../test_clip/mod.rs"]
+mod test_clip;
 
 use motionlens::batch::{Asked, Clips, Reading, Step};
 use motionlens::device::{self, DeviceChoice};
@@ -16,9 +18,10 @@ use motionlens::video::times::FrameTimes;
 use motionlens::video::{ClipSpec, Pts, Span};
 use random_b16::random_b16;
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
+use test_clip::test_clip;
 
 const FRAMES: usize = 8;
 /// Clips a turn.
@@ -31,25 +34,6 @@ struct Turn {
     seconds: f64,
     /// The class token, averaged over the frames, of the last clip (D).
     token: Vec<f32>,
-}
-
-/// Ten seconds of H.264, made once by the `ffmpeg` command; `None`, with a message, where it cannot be.
-fn video(size: &str) -> Option<PathBuf> {
-    let path = std::env::temp_dir().join(format!("motionlens-bench-peers-{size}.mp4"));
-    if path.is_file() {
-        return Some(path);
-    }
-    let part = path.with_extension("part.mp4");
-    let args = format!(
-        "-v error -nostdin -y -f lavfi -i testsrc2=size={size}:rate=30:duration=10 -c:v libx264 -pix_fmt yuv420p"
-    );
-    let run = Command::new("ffmpeg").args(args.split(' ')).arg(&part).status();
-    if !run.is_ok_and(|s| s.success()) {
-        eprintln!("skipped: the ffmpeg command with libx264 is needed");
-        return None;
-    }
-    std::fs::rename(part, &path).ok()?;
-    Some(path)
 }
 
 /// The videos through the session's vision tower.
@@ -115,7 +99,7 @@ fn main() {
     let source = ModelSource::Folder(folder.path().to_owned());
     let session = Session::load(&source, &device, &|_, _| ()).expect("the model");
     for size in ["320x240", "1920x1080"] {
-        let Some(video) = video(size) else { return };
+        let Some(video) = test_clip(&format!("testsrc2=size={size}:rate=30:duration=10"), "") else { return };
         let videos = [video.as_path(); CLIPS];
         ours(&session, &videos[..1]);
         let (mut own, mut others, mut missing) = (Vec::new(), Vec::new(), None);

@@ -400,6 +400,7 @@ pub(super) fn run_notes(
                     .to_owned(),
             );
     }
+    notes.extend(model.note.clone());
     if model.embedded {
         notes.push(
                 "the words of the embedded model know moving shapes only; for real scenes name a CLIP with --model, as `--model openai/clip-vit-base-patch32`"

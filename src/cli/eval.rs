@@ -3,6 +3,8 @@
 mod base_to_novel;
 mod zero_shot;
 
+pub(super) use zero_shot::usual_names;
+
 use super::analyze::{from_json, print};
 use super::{Casts, CliError, ModelArguments};
 use crate::data::cast::Cast;

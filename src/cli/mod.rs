@@ -85,24 +85,30 @@ impl Casts {
 /// Which model and which device; the same for every command that runs one.
 #[derive(clap::Args, Clone, Debug)]
 struct ModelArguments {
-    /// A folder in the Hugging Face CLIP layout, or a model of the hub as openai/clip-vit-base-patch32, which is fetched once
-    /// [default: the embedded small model]
+    /// A folder in the Hugging Face CLIP layout, or a model of the hub as openai/clip-vit-base-patch32 [default: the embedded
+    /// small model]
     #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
+    /// Fetch a model of the hub that is not in its cache, unasked
+    #[arg(long, requires = "model")]
+    fetch: bool,
     /// Where the model runs; auto: a real GPU if there is one, else the CPU
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
 }
 
 impl ModelArguments {
-    /// The model; one of the hub that is not in its cache is fetched.
+    /// The model; see [`model::named`].
     fn source(&self) -> Result<ModelSource, CliError> {
-        self.model.as_deref().map_or(Ok(ModelSource::Embedded), model::named)
+        self.model.as_deref().map_or(Ok(ModelSource::Embedded), |name| model::named(name, self.fetch))
     }
 
     /// The model, and one of the hub that the window has to ask about because it is not here.
     fn for_window(&self) -> Result<(ModelSource, Option<HubId>), CliError> {
-        self.model.as_deref().map_or(Ok((ModelSource::Embedded, None)), model::for_window)
+        match self.model.as_deref().filter(|_| !self.fetch) {
+            Some(name) => model::for_window(name),
+            None => Ok((self.source()?, None)),
+        }
     }
 }
 

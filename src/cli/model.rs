@@ -48,37 +48,69 @@ pub(super) fn run(args: &ModelArgs) -> Result<(), CliError> {
         What::List => list(),
         What::Info(named) => info(&named.model),
         What::Fetch { id } => {
-            let hub = Hub::from_env()?;
-            let model = fetch(&hub, id)?;
+            let model = fetch(&Hub::from_env()?, id, &|_| true)?;
             print(&format!("{}\n", model.folder.display()))
         }
         What::Verify(named) => verify(&named.model),
     }
 }
 
-/// What `--model` says; a model of the hub that is not in its cache is fetched.
-pub(super) fn named(name: &Path) -> Result<ModelSource, CliError> {
-    match (HubId::in_place_of(name), local(name)) {
-        (_, Some(source)) => Ok(source),
-        (Some(id), None) => {
-            let hub = Hub::from_env()?;
-            let found = hub.find(&id).map_or_else(|| fetch(&hub, &id), Ok)?;
-            Ok(ModelSource::Hub(found))
+/// What `--model` says. One of the hub that is not in its cache is fetched where `--fetch` says so or a person at the terminal
+/// does; else nothing is asked of anybody.
+pub(super) fn named(name: &Path, fetch_it: bool) -> Result<ModelSource, CliError> {
+    let id = match looked_for(name)? {
+        Ok(source) => return Ok(source),
+        Err(id) => id,
+    };
+    let hub = Hub::from_env()?;
+    let asked = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let question = format!(
+        "{id} is neither a folder here nor in the cache of the hub. Ask {} what it is?",
+        hub.endpoint()
+    );
+    let found = match (fetch_it, asked) {
+        (true, _) => fetch(&hub, &id, &|_| true)?,
+        (false, true) if hub.is_offline() || yes(&question) => fetch(&hub, &id, &yes)?,
+        (false, true) => return Err(declined(&id)),
+        (false, false) => {
+            return Err(CliError::Missing(format!(
+                "{id} is neither a folder here nor in the cache of the hub, and nothing is fetched unasked: run \"motionlens model \
+                 fetch {id}\" first, or add --fetch"
+            )));
         }
-        (None, None) => Ok(ModelSource::Folder(name.to_owned())),
-    }
+    };
+    Ok(ModelSource::Hub(found))
+}
+
+/// A question on the terminal; everything but y or yes is no.
+fn yes(question: &str) -> bool {
+    eprint!("{question} [y/N] ");
+    let mut answer = String::new();
+    // An end of the input is no answer, and so no.
+    let read = std::io::stdin().read_line(&mut answer).is_ok();
+    read && ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str())
+}
+
+fn declined(id: &HubId) -> CliError {
+    CliError::Missing(format!("{id} was not fetched"))
 }
 
 /// What `--model` says to the window: a model of the hub that is not here is asked about there.
 pub(super) fn for_window(name: &Path) -> Result<(ModelSource, Option<HubId>), CliError> {
-    match (local(name), HubId::in_place_of(name)) {
-        (None, Some(id)) => {
-            let found = Hub::from_env()?.find(&id).map(ModelSource::Hub);
-            let wanted = found.is_none().then_some(id);
-            Ok((found.unwrap_or_default(), wanted))
-        }
-        (source, _) => Ok((source.unwrap_or_else(|| ModelSource::Folder(name.to_owned())), None)),
+    Ok(match looked_for(name)? {
+        Ok(source) => (source, None),
+        Err(id) => (ModelSource::default(), Some(id)),
+    })
+}
+
+/// What a name is: a model that is here, or one of the hub that is not in its cache. A name that can be no id of the hub, or is in a
+/// folder that is here, is a folder, there or not.
+fn looked_for(name: &Path) -> Result<Result<ModelSource, HubId>, CliError> {
+    if let Some(source) = local(name) {
+        return Ok(Ok(source));
     }
+    let Some(id) = HubId::in_place_of(name) else { return Ok(Ok(ModelSource::Folder(name.to_owned()))) };
+    Ok(Hub::from_env()?.find(&id).map(ModelSource::Hub).ok_or(id))
 }
 
 /// What a name is without the hub.
@@ -89,15 +121,12 @@ fn local(name: &Path) -> Option<ModelSource> {
     }
 }
 
-/// The same, with what the cache has; the error of a model that is not in it says how to get it.
+/// A model that is here; the error of one that is not says how to get it.
 fn here(name: &Path) -> Result<ModelSource, CliError> {
-    if let Some(source) = local(name) {
-        return Ok(source);
-    }
-    let Some(id) = HubId::in_place_of(name) else { return Ok(ModelSource::Folder(name.to_owned())) };
-    let hub = Hub::from_env()?;
-    let missing = || CliError::Missing(format!("{id} is not in the cache of the hub. {}", hub.places(&id)));
-    hub.find(&id).map(ModelSource::Hub).ok_or_else(missing)
+    looked_for(name)?.or_else(|id| {
+        let places = Hub::from_env()?.places(&id);
+        Err(CliError::Missing(format!("{id} is not in the cache of the hub. {places}")))
+    })
 }
 
 fn list() -> Result<(), CliError> {
@@ -138,10 +167,9 @@ pub(super) fn network(hub: &Hub) -> String {
 }
 
 fn info(name: &Path) -> Result<(), CliError> {
-    match (here(name), HubId::in_place_of(name)) {
-        (Err(CliError::Missing(_)), Some(id)) => {
-            let hub = Hub::from_env()?;
-            let plan = look(&hub, &id)?;
+    match looked_for(name)? {
+        Err(id) => {
+            let plan = look(&Hub::from_env()?, &id)?;
             let mut out = format!("{id}: not fetched\n{}", words(&plan));
             for file in &plan.files {
                 out += &format!("  {:>10}  {}\n", DecimalBytes(file.size).to_string(), file.name);
@@ -149,8 +177,7 @@ fn info(name: &Path) -> Result<(), CliError> {
             out += &format!("fetch it with: motionlens model fetch {id}\n");
             print(&out)
         }
-        (source, _) => {
-            let source = source?;
+        Ok(source) => {
             let (model, place) = load(&source)?;
             let (vision, text) = (&model.config.vision, &model.config.text);
             let head = if model.head_trained {
@@ -158,9 +185,10 @@ fn info(name: &Path) -> Result<(), CliError> {
             } else {
                 "untrained: scores are CLIP's, the separation is the plain Haar one"
             };
+            let note = model.note.as_ref().map_or_else(String::new, |note| format!("note: {note}\n"));
             let out = format!(
                 "{0}\nplace: {place}\npictures: {1}×{1} pixels, {2}×{2} patches of {3} pixels\ntowers: vision {4} layers of width {5}, text {6} of \
-                 {7}, {8} tokens\nparameters: {9:.1} million\nmotion head: {head}, {10} frames a clip\nBLAKE3 of the weights: {11}\n",
+                 {7}, {8} tokens\nparameters: {9:.1} million\nmotion head: {head}, {10} frames a clip\n{note}BLAKE3 of the weights: {11}\n",
                 model.name,
                 model.config.image_size,
                 model.config.grid(),
@@ -232,25 +260,18 @@ fn look(hub: &Hub, id: &HubId) -> Result<Plan, CliError> {
     Ok(hub.look(id, &|| false)?)
 }
 
-/// What a person has to know before anything is fetched.
+/// What a person has to know before anything is fetched, a line each.
 fn words(plan: &Plan) -> String {
-    let note = plan.note.as_ref().map_or_else(String::new, |note| format!("note: {note}\n"));
-    let free = plan.free.map_or_else(String::new, |free| format!(", {} free there", DecimalBytes(free)));
-    format!(
-        "licence: {}\nsize: {} in {} files, {} to fetch{free}\nrevision: {}, commit {}\n{note}into: {}\n",
-        plan.licence_words(),
-        DecimalBytes(plan.size()),
-        plan.files.len(),
-        DecimalBytes(plan.missing()),
-        plan.revision,
-        plan.commit.as_str(),
-        plan.folder.display(),
-    )
+    plan.facts().into_iter().map(|(name, text)| format!("{name}: {text}\n")).collect()
 }
 
-fn fetch(hub: &Hub, id: &HubId) -> Result<HubModel, CliError> {
+/// Fetches a model if the person agrees when they have seen what it is.
+fn fetch(hub: &Hub, id: &HubId, agree: &dyn Fn(&str) -> bool) -> Result<HubModel, CliError> {
     let plan = look(hub, id)?;
-    eprintln!("{id}\n{}Ctrl+C stops; the next fetch goes on from there.", words(&plan).trim_start());
+    eprintln!("{id}\n{}Ctrl+C stops; the next fetch goes on from there.", words(&plan));
+    if !agree(&format!("Fetch {}?", DecimalBytes(plan.missing()))) {
+        return Err(declined(id));
+    }
     let bar = bytes_bar();
     bar.set_length(plan.size());
     let quiet = !std::io::stderr().is_terminal();

@@ -58,7 +58,8 @@ fn matching(pattern: &Path) -> Result<Vec<Item>, CliError> {
 }
 
 /// The list in a file, or on the standard input where it is called `-`: a path a line, or a CSV whose first line is
-/// `path,label[,start_s,end_s]`. Paths are relative to the file's folder, as in every manifest.
+/// `path,label[,start_s,end_s]`. Paths are relative to the file's folder, as in every manifest; those of a pipe, as a shell's
+/// `<(…)` is one, and of the standard input to the folder that the program was started in.
 fn listed(list: &Path) -> Result<Vec<Item>, CliError> {
     let name =
         if list.as_os_str() == "-" { "the standard input".to_owned() } else { list.display().to_string() };
@@ -68,8 +69,10 @@ fn listed(list: &Path) -> Result<Vec<Item>, CliError> {
         std::io::stdin().lock().read_to_end(&mut bytes).map_err(missing)?;
         Path::new("")
     } else {
-        bytes = std::fs::read(list).map_err(missing)?;
-        list.parent().unwrap_or(Path::new(""))
+        let mut file = std::fs::File::open(list).map_err(missing)?;
+        file.read_to_end(&mut bytes).map_err(missing)?;
+        let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
+        list.parent().filter(|_| is_file).unwrap_or(Path::new(""))
     };
     let text = String::from_utf8(bytes).map_err(|_| CliError::Usage(format!("{name} is not UTF-8 text")))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);

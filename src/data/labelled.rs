@@ -1,6 +1,8 @@
 //! Labelled real videos: one folder a class, or a manifest CSV `path,label[,start_s,end_s]`.
 
+use super::world;
 use crate::video::Pts;
+use rand::seq::SliceRandom;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,25 @@ pub struct LabelledClip {
 pub struct LabelledClips {
     pub classes: Vec<String>,
     pub clips: Vec<LabelledClip>,
+}
+
+impl LabelledClips {
+    /// At most `shots` clips of every class that are there, chosen by the seed.
+    pub fn shots(&self, shots: usize, seed: u64) -> Self {
+        let mut chosen = Vec::new();
+        for class in 0..self.classes.len() {
+            let mut clips: Vec<_> = self
+                .clips
+                .iter()
+                .filter(|clip| clip.label == class && clip.path.is_file())
+                .cloned()
+                .collect();
+            clips.shuffle(&mut world::rng(seed, class as u64));
+            clips.truncate(shots);
+            chosen.extend(clips);
+        }
+        Self { classes: self.classes.clone(), clips: chosen }
+    }
 }
 
 /// Why labelled videos could not be listed.
@@ -155,6 +176,27 @@ mod tests {
         std::fs::write(&csv, "run/c.mp4,run,1.5,3\n").unwrap();
         let timed = read(&csv).unwrap();
         assert_eq!(timed.clips[0].start, Some(Pts::from_secs(1.5)));
+    }
+
+    #[test]
+    fn shots_are_of_every_class_and_the_seed_chooses_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let clip = |label: usize, i: usize| {
+            let path = dir.path().join(format!("{label}-{i}.mp4"));
+            std::fs::write(&path, "").unwrap();
+            LabelledClip { path, label, start: None, end: None }
+        };
+        let clips = [9, 9, 2].into_iter().enumerate();
+        let all = LabelledClips {
+            classes: ["a", "b", "c"].map(str::to_owned).to_vec(),
+            clips: clips.flat_map(|(c, n)| (0..n).map(move |i| (c, i))).map(|(c, i)| clip(c, i)).collect(),
+        };
+        std::fs::remove_file(dir.path().join("0-0.mp4")).unwrap();
+        let of = |seed| all.shots(4, seed).clips;
+        let labels: Vec<usize> = of(1).iter().map(|c| c.label).collect();
+        assert_eq!(labels, [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]);
+        assert!(of(1).iter().all(|c| c.path.is_file()));
+        assert!(of(1) == of(1) && of(1) != of(2));
     }
 
     #[test]

@@ -4,9 +4,7 @@
 use super::zero_shot::{Answers, Conditions, Fault, Figure, Measured, Missing};
 use crate::data::labelled::LabelledClips;
 use crate::data::sets::{DataSet, Split};
-use crate::data::world;
 use crate::metrics::Summary;
-use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 /// The protocol as a report says it.
@@ -111,19 +109,6 @@ pub fn test(clips: &LabelledClips, halves: &[Vec<usize>; 2]) -> Vec<Split> {
     halves.iter().enumerate().map(split).collect()
 }
 
-/// At most `shots` clips of every class that are there, chosen by the seed.
-pub fn shots(train: &LabelledClips, shots: usize, seed: u64) -> LabelledClips {
-    let mut chosen = Vec::new();
-    for class in 0..train.classes.len() {
-        let mut clips: Vec<_> =
-            train.clips.iter().filter(|clip| clip.label == class && clip.path.is_file()).cloned().collect();
-        clips.shuffle(&mut world::rng(seed, class as u64));
-        clips.truncate(shots);
-        chosen.extend(clips);
-    }
-    LabelledClips { classes: train.classes.clone(), clips: chosen }
-}
-
 /// What a candidate reaches on both halves.
 ///
 /// # Errors
@@ -204,21 +189,5 @@ mod tests {
             halves: Halves::of(base, novel),
         });
         assert_eq!(over(&seeds, |h| h.hm), Figure { mean: 49.0, std: 1.0 });
-    }
-
-    #[test]
-    fn shots_are_of_every_class_and_the_seed_chooses_them() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut train = list(&[("a", 9), ("b", 9), ("c", 2)]);
-        for clip in &mut train.clips {
-            clip.path = dir.path().join(&clip.path);
-            std::fs::write(&clip.path, "").unwrap();
-        }
-        std::fs::remove_file(dir.path().join("0-0.mp4")).unwrap();
-        let of = |seed| shots(&train, 4, seed).clips;
-        let labels: Vec<usize> = of(1).iter().map(|c| c.label).collect();
-        assert_eq!(labels, [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]);
-        assert!(of(1).iter().all(|c| c.path.is_file()));
-        assert!(of(1) == of(1) && of(1) != of(2));
     }
 }

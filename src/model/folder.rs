@@ -31,6 +31,11 @@ pub enum ModelError {
     )]
     NotAFolder(std::path::PathBuf),
     #[error(
+        "{0} is not there; a model is a folder with config.json, model.safetensors and tokenizer.json, or one of the hub by its id, as \
+         openai/clip-vit-base-patch32"
+    )]
+    NotThere(std::path::PathBuf),
+    #[error(
         "{folder} has no {file}; a model folder holds config.json, model.safetensors and tokenizer.json, as Hugging Face lays out a CLIP"
     )]
     Missing { folder: String, file: &'static str },
@@ -51,6 +56,9 @@ pub struct Card {
     /// Format version, 1.
     pub version: u32,
     pub name: String,
+    /// What a user of it has to know beside its figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     pub head: HeadConfig,
     /// α of METHOD §6, chosen on seen validation classes.
     pub alpha: f32,
@@ -175,6 +183,8 @@ pub struct Model {
     pub head_config: HeadConfig,
     /// The head has trained weights (a card and its tensors were there).
     pub head_trained: bool,
+    /// What the card says that a user has to know.
+    pub note: Option<String>,
     pub normalisation: Normalisation,
     /// The text of `tokenizer.json`.
     pub tokenizer: Vec<u8>,
@@ -209,6 +219,9 @@ impl ModelFiles {
 
     /// Reads a folder.
     pub fn read(folder: &Path) -> Result<Self, ModelError> {
+        if !folder.exists() {
+            return Err(ModelError::NotThere(folder.to_owned()));
+        }
         if !folder.is_dir() {
             return Err(ModelError::NotAFolder(folder.to_owned()));
         }
@@ -338,6 +351,7 @@ impl ModelFiles {
             identity: short(&identity),
             clip_digest,
             head_trained: card.is_some(),
+            note: card.as_ref().and_then(|c| c.note.clone()),
             head_config: card.as_ref().map_or(untrained, |c| c.head.clone()),
             alpha: card.as_ref().map_or(0.0, |c| c.alpha),
             scale: card.as_ref().and_then(|c| c.scale.clone()),

@@ -88,6 +88,8 @@ pub struct ModelInfo {
     pub identity: String,
     /// The motion head has trained weights.
     pub head_trained: bool,
+    /// What the model folder says that a user has to know.
+    pub note: Option<String>,
     /// The embedded small model, whose words know moving shapes only.
     pub embedded: bool,
     /// Where it was read from.
@@ -306,6 +308,7 @@ fn info(model: &Model, embedded: bool, word_level: bool) -> ModelInfo {
         digest: model.digest.clone(),
         identity: model.identity.clone(),
         head_trained: model.head_trained,
+        note: model.note.clone(),
         embedded,
         source: ModelSource::Embedded,
         word_level,

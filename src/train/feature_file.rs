@@ -230,6 +230,20 @@ pub fn in_words(bytes: u64) -> String {
     indicatif::DecimalBytes(bytes).to_string()
 }
 
+/// Whether so many bytes of tokens still fit into `folder`, of which `free` bytes are.
+pub fn room(folder: &Path, need: u64, free: Option<u64>) -> Result<(), RunError> {
+    match free.filter(|free| *free < need) {
+        None => Ok(()),
+        Some(free) => Err(RunError::Other(format!(
+            "{} of tokens are still to be written to {}, and {} are free there: make room, name a folder on a larger disk with \
+             --cache, or take fewer clips (--shots, --per-class)",
+            in_words(need),
+            folder.display(),
+            in_words(free)
+        ))),
+    }
+}
+
 fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(end);
@@ -384,6 +398,16 @@ mod tests {
         assert_eq!(killed.as_ref().map(TokenWriter::done), Some(2));
         assert!(second(killed.unwrap(), &|w| w.finish().unwrap()).is_none());
         assert_eq!(TokenFile::open(&path, SHAPE, 3).unwrap().labels, [1, 0], "it was left as it is");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said_before_anything_is_computed() {
+        let folder = Path::new("/cache");
+        assert!(room(folder, 10, None).is_ok() && room(folder, 10, Some(10)).is_ok());
+        let message = room(folder, 32_000_000_000, Some(1_000_000)).unwrap_err().to_string();
+        for part in ["32.00 GB", "/cache", "1.00 MB", "--cache", "--shots"] {
+            assert!(message.contains(part), "{message}");
+        }
     }
 
     #[cfg(target_os = "linux")]

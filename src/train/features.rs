@@ -7,15 +7,18 @@ use crate::data::camera::Camera;
 use crate::data::cast::{Class, Scene};
 use crate::data::labelled::LabelledClips;
 use crate::data::world::{self, WorldRng};
-use crate::files::state;
+use crate::device::panic_message;
 use crate::session::Session;
 use crate::video::{self, Cancel, ClipSpec, FrameReader, Preprocess, Pts, Span};
 use burn::tensor::{Device, Tensor, TensorData};
+use crossbeam_channel::bounded;
 use rand::Rng;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::UNIX_EPOCH;
 
 /// Where clips come from.
 pub enum Source {
@@ -28,10 +31,13 @@ pub enum Source {
 /// Pixels `(T, 3, R, R)` of a clip, or the file that could not be used and why.
 type ClipPixels = Result<Vec<f32>, (PathBuf, String)>;
 
+/// A clip with its label.
+type Read = (usize, ClipPixels);
+
 /// Frames that go through the vision tower at once.
 const BATCH: usize = 64;
 /// Changes when the meaning of a cache file does.
-const VERSION: &str = "features 2";
+const VERSION: &str = "features 3";
 
 /// X of METHOD §1 as f16 for every clip, with labels. The tokens lie in a file and are read from there.
 pub struct Features {
@@ -68,20 +74,58 @@ impl Source {
 
     /// BLAKE3 (16 hex digits) of the names of the classes and of what the clips are, for files by path, length and time of change.
     pub fn digest(&self) -> String {
-        let all = format!("{}\n{}", self.classes().join("\n"), self.key());
-        blake3::hash(all.as_bytes()).to_hex()[..16].to_owned()
+        let mut key = Key::default();
+        for name in self.classes() {
+            key.part(name);
+        }
+        self.write_key(&mut key);
+        key.0.finalize().to_hex()[..16].to_owned()
     }
 
-    fn key(&self) -> String {
+    /// What the clips are.
+    fn write_key(&self, key: &mut Key) {
         match self {
             Self::World { classes, per_class, seed } => {
-                let names: Vec<_> = classes.iter().map(|m| m.name()).collect();
-                format!("world 1, seed {seed}, {per_class} of each of {names:?}")
+                key.part("world 1").number(*seed).number(*per_class as u64);
+                for class in classes {
+                    key.part(class.name());
+                }
             }
             Self::Files(files) => {
-                files.clips.iter().map(|clip| format!("{clip:?} {}\n", state(&clip.path))).collect()
+                key.part("files 1");
+                for clip in &files.clips {
+                    key.part(clip.path.as_os_str().as_encoded_bytes()).number(clip.label as u64);
+                    let meta = std::fs::metadata(&clip.path).ok();
+                    let changed =
+                        meta.as_ref().and_then(|m| m.modified().ok()?.duration_since(UNIX_EPOCH).ok());
+                    key.maybe(clip.start.map(|t| t.0 as u64)).maybe(clip.end.map(|t| t.0 as u64));
+                    key.maybe(meta.map(|m| m.len())).maybe(changed.map(|t| t.as_nanos() as u64));
+                }
             }
         }
+    }
+}
+
+/// A hash of parts, each behind its length or its kind, so that no two lists of parts look alike. What is hashed is fixed here and
+/// not left to how a type happens to be printed.
+#[derive(Default)]
+struct Key(blake3::Hasher);
+
+impl Key {
+    fn part(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        let bytes = bytes.as_ref();
+        self.0.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+        self
+    }
+
+    fn number(&mut self, number: u64) -> &mut Self {
+        self.0.update(&number.to_le_bytes());
+        self
+    }
+
+    fn maybe(&mut self, number: Option<u64>) -> &mut Self {
+        self.0.update(&[u8::from(number.is_some())]);
+        self.number(number.unwrap_or_default())
     }
 }
 
@@ -124,9 +168,7 @@ impl Features {
         let [t, n, d] = self.shape;
         let size = t * n * d;
         let mut data = vec![0.0f32; which.len() * size];
-        for (out, &i) in data.chunks_mut(size).zip(which) {
-            self.file.read(i, out);
-        }
+        data.par_chunks_mut(size).zip(which).for_each(|(out, &i)| self.file.read(i, out));
         Tensor::from_data(TensorData::new(data, [which.len(), t, n, d]), device)
     }
 
@@ -141,14 +183,15 @@ impl Features {
         let model = session.model();
         let layer = model.head_config.motion_layer;
         let shape = [frames, model.config.tokens(), model.config.vision.width];
-        let key = format!(
-            "{VERSION}\n{}\n{frames}\n{:?}\n{}{}",
-            model.clip_digest,
-            model.normalisation,
-            source.key(),
-            layer.map_or(String::new(), |l| format!("\npatches of layer {l}")),
-        );
-        let name = format!("{}.safetensors", &blake3::hash(key.as_bytes()).to_hex()[..32]);
+        let mut key = Key::default();
+        key.part(VERSION).part(&model.clip_digest).number(frames as u64);
+        let normalisation = &model.normalisation;
+        for number in normalisation.image_mean.iter().chain(&normalisation.image_std) {
+            key.number(number.to_bits().into());
+        }
+        key.maybe(layer.map(|l| l as u64));
+        source.write_key(&mut key);
+        let name = format!("{}.safetensors", &key.0.finalize().to_hex()[..32]);
         let path = cache.join(name);
         let (classes, total) = (source.classes(), source.clips());
         let open = || TokenFile::open(&path, shape, classes.len());
@@ -160,6 +203,8 @@ impl Features {
                     report(Progress::Done { done, total });
                 })?;
                 if let Some(writer) = writer {
+                    let need = feature_file::size_of_clips(shape, total - writer.done());
+                    feature_file::room(cache, need, fs4::available_space(cache).ok())?;
                     compute(source, session, shape, writer, report)?;
                 }
                 open().ok_or_else(|| {
@@ -172,8 +217,8 @@ impl Features {
     }
 }
 
-/// Computes what `writer` does not have yet. Batches begin at the same clips whether or not a run was stopped: what a batch
-/// is made of may change the last bits of its tokens.
+/// Computes what `writer` does not have yet. Clips are read ahead, several at once, while the tower works on those before. Batches
+/// begin at the same clips whether or not a run was stopped: what a batch is made of may change the last bits of its tokens.
 fn compute(
     source: &Source,
     session: &Session,
@@ -181,34 +226,58 @@ fn compute(
     mut writer: TokenWriter,
     report: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), RunError> {
-    let (start, total) = (writer.done(), source.clips());
-    let frame = 3 * session.preprocess.size.pow(2);
+    let (start, total, preprocess) = (writer.done(), source.clips(), session.preprocess);
     let per_batch = (BATCH / shape[0]).max(1);
-    for start in (start..total).step_by(per_batch) {
-        let clips: Vec<(usize, ClipPixels)> = (start..total.min(start + per_batch))
-            .into_par_iter()
-            .map(|i| clip_pixels(source, i, shape[0], &session.preprocess))
-            .collect();
-        let (mut pixels, mut labels, mut skipped): (Vec<f32>, _, _) = (Vec::new(), Vec::new(), Vec::new());
-        for (label, clip) in clips {
-            match clip {
-                Ok(clip) => {
-                    pixels.extend(clip);
-                    labels.push(label);
-                }
-                Err(reason) => skipped.push(reason),
+    // As many batches at once as keep every core busy.
+    let stride = per_batch * rayon::current_num_threads().div_ceil(per_batch);
+    let (tell, read) = bounded::<Vec<Read>>(1);
+    let ahead = move || {
+        for start in (start..total).step_by(stride) {
+            let clips = start..total.min(start + stride);
+            let read = clips.into_par_iter().map(|i| clip_pixels(source, i, shape[0], &preprocess)).collect();
+            if tell.send(read).is_err() {
+                // The tower has failed, and says so.
+                return;
             }
         }
-        let frames: Vec<&[f32]> = pixels.chunks_exact(frame).collect();
-        let tokens = if frames.is_empty() { Vec::new() } else { session.encode_frames(&frames)?.concat() };
-        writer.push(&labels, &tokens, skipped)?;
-        report(Progress::Done { done: writer.done(), total });
-    }
+    };
+    thread::scope(|scope| {
+        let reader = thread::Builder::new().name("read ahead".into()).spawn_scoped(scope, ahead);
+        let reader = reader.map_err(|e| RunError::Other(format!("no thread can be started: {e}")))?;
+        for mut clips in read {
+            while !clips.is_empty() {
+                let rest = clips.split_off(per_batch.min(clips.len()));
+                batch(std::mem::replace(&mut clips, rest), session, &mut writer)?;
+                report(Progress::Done { done: writer.done(), total });
+            }
+        }
+        reader
+            .join()
+            .map_err(|panic| RunError::Other(format!("reading clips failed: {}", panic_message(&*panic))))
+    })?;
     writer.finish()
 }
 
+/// Some clips through the tower.
+fn batch(clips: Vec<Read>, session: &Session, writer: &mut TokenWriter) -> Result<(), RunError> {
+    let frame = 3 * session.preprocess.size.pow(2);
+    let (mut pixels, mut labels, mut skipped): (Vec<f32>, _, _) = (Vec::new(), Vec::new(), Vec::new());
+    for (label, clip) in clips {
+        match clip {
+            Ok(clip) => {
+                pixels.extend(clip);
+                labels.push(label);
+            }
+            Err(reason) => skipped.push(reason),
+        }
+    }
+    let frames: Vec<&[f32]> = pixels.chunks_exact(frame).collect();
+    let tokens = if frames.is_empty() { Vec::new() } else { session.encode_frames(&frames)?.concat() };
+    writer.push(&labels, &tokens, skipped)
+}
+
 /// One clip with its label.
-fn clip_pixels(source: &Source, index: usize, frames: usize, preprocess: &Preprocess) -> (usize, ClipPixels) {
+fn clip_pixels(source: &Source, index: usize, frames: usize, preprocess: &Preprocess) -> Read {
     match source {
         Source::World { classes, seed, .. } => {
             // Class by class in turn, so that a longer data set begins with the shorter one.
@@ -255,4 +324,37 @@ fn file_pixels(path: &Path, span: Span, frames: usize, preprocess: &Preprocess) 
         })
         .map_err(|e| e.to_string())?;
     Ok(wanted.iter().filter_map(|at| read.get(at)).flatten().copied().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::cast::Cast;
+    use crate::data::labelled::LabelledClip;
+
+    /// What is computed under a key is used under it for years: the key of the world does not depend on how a type is printed.
+    #[test]
+    fn the_digest_of_the_world_is_the_same_on_every_machine() {
+        let world =
+            |per_class, seed| Source::World { classes: Cast::Shapes.seen(), per_class, seed }.digest();
+        assert_eq!(world(160, 11), "426ec8e0bf790557");
+        assert!(world(160, 11) != world(160, 12) && world(160, 11) != world(159, 11));
+    }
+
+    #[test]
+    fn a_file_that_is_another_or_cut_elsewhere_has_another_digest() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.mp4");
+        std::fs::write(&path, "one").unwrap();
+        let of = |start, end, label| {
+            let clip = LabelledClip { path: path.clone(), label, start, end };
+            Source::Files(LabelledClips { classes: vec!["x".into(), "y".into()], clips: vec![clip] }).digest()
+        };
+        let first = of(None, None, 0);
+        assert_eq!(first, of(None, None, 0));
+        let others = [of(Some(Pts(0)), None, 0), of(None, Some(Pts(0)), 0), of(None, None, 1)];
+        std::fs::write(&path, "longer").unwrap();
+        let changed = of(None, None, 0);
+        assert!(!others.contains(&first) && changed != first);
+    }
 }

@@ -6,7 +6,9 @@
 mod auxiliary;
 mod feature_file;
 pub mod features;
+mod learner;
 pub mod losses;
+pub mod recipe;
 mod run;
 pub mod stage1;
 pub mod stage2;

@@ -25,6 +25,17 @@ pub enum RunError {
     Other(String),
 }
 
+impl RunError {
+    /// A file that could not be written; what to do where the disk is full.
+    pub fn write(path: PathBuf, error: &std::io::Error) -> Self {
+        let advice = match error.kind() == std::io::ErrorKind::StorageFull {
+            true => "; make room and start the same command again: it goes on from its last checkpoint",
+            false => "",
+        };
+        Self::Write { path, reason: format!("{error}{advice}") }
+    }
+}
+
 /// What identifies a run and where it stands; a checkpoint of other settings is not resumed.
 #[derive(Clone, Debug, Serialize, serde::Deserialize)]
 struct State<S> {
@@ -52,10 +63,7 @@ impl<S: Serialize + DeserializeOwned + PartialEq + Clone> Run<S> {
         header: &str,
     ) -> Result<(Self, M, ModuleOptimizer, usize), RunError> {
         use std::io::{Seek, Write};
-        let write = |path: &Path, e: &dyn std::fmt::Display| RunError::Write {
-            path: path.to_owned(),
-            reason: e.to_string(),
-        };
+        let write = |path: &Path, e: &std::io::Error| RunError::write(path.to_owned(), e);
         std::fs::create_dir_all(folder).map_err(|e| write(folder, &e))?;
         let checkpoint = folder.join("checkpoint.bin");
         let table = folder.join("metrics.csv");
@@ -94,8 +102,7 @@ impl<S: Serialize + DeserializeOwned + PartialEq + Clone> Run<S> {
     /// Appends a row to `metrics.csv`.
     pub fn log(&mut self, row: &str) -> Result<(), RunError> {
         use std::io::Write;
-        writeln!(self.metrics, "{row}")
-            .map_err(|e| RunError::Write { path: self.folder.join("metrics.csv"), reason: e.to_string() })
+        writeln!(self.metrics, "{row}").map_err(|e| RunError::write(self.folder.join("metrics.csv"), &e))
     }
 
     /// Writes the checkpoint of `step` finished steps in one file, replaced as a whole.
@@ -113,7 +120,7 @@ impl<S: Serialize + DeserializeOwned + PartialEq + Clone> Run<S> {
         let weights = module.clone().into_record().into_bytes().map_err(|e| fail(format!("{e:?}")))?;
         let moments = optimiser.into_bytes().map_err(|e| fail(format!("{e:?}")))?;
         crate::files::write_atomic(&path, &pack([&state, &weights, &moments]))
-            .map_err(|e| fail(e.to_string()))
+            .map_err(|e| RunError::write(path.clone(), &e))
     }
 
     /// The error of a step whose loss is NaN or infinite.

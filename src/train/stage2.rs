@@ -6,20 +6,19 @@
 //! the weights of its own best epoch.
 
 use super::features::{Features, Progress, Source};
-use super::losses::{Lambdas, Targets, objective};
+use super::learner::Learner;
+use super::losses::Lambdas;
+use super::recipe::Warmup;
 use super::zero_shot::{TextSide, embed, top1};
 use super::{Run, RunError, Schedule, adamw, clip_gradients};
 use crate::data::cast::{Cast, Class};
 use crate::files::write_atomic;
 use crate::model::folder::{CARD, Card, HEAD_WEIGHTS};
 use crate::model::head::{HeadConfig, MotionHead};
-use crate::model::towers::normalise;
-use crate::model::weights::{Precision, save};
+use crate::model::weights::{Precision, to_safetensors};
 use crate::prompt::Templates;
 use crate::session::Session;
 use burn::module::Module;
-use burn::optim::GradientsParams;
-use burn::tensor::{Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -37,9 +36,14 @@ pub struct Settings {
     pub model: String,
     /// The data, in words.
     pub data: String,
+    /// What a user of the model has to know, where there is something.
+    pub note: Option<String>,
     pub epochs: usize,
     pub batch: usize,
+    /// Clips of a batch that go through the head at once.
+    pub at_once: usize,
     pub learning_rate: f64,
+    pub warmup: Warmup,
     pub weight_decay: f32,
     pub seed: u64,
     pub lambdas: Lambdas,
@@ -215,9 +219,8 @@ pub fn train(
 ) -> Result<Selection, RunError> {
     let text = TextSide::encode(session, &features.classes, &settings.templates)?;
     let session = &*session;
-    let (model, device) = (session.model(), session.device());
-    let trained: Vec<usize> =
-        (0..features.classes.len()).filter(|&c| !settings.holdout.contains(&features.classes[c])).collect();
+    let device = session.device();
+    let trained = trained(features, &settings.holdout);
     let held: Vec<usize> = (0..features.classes.len()).filter(|c| !trained.contains(c)).collect();
     let (mut clips, validation) = split(features, &trained, held.is_empty());
     let per_epoch = clips.len() / settings.batch;
@@ -245,12 +248,12 @@ pub fn train(
         Run::open(out, settings.clone(), head, optimiser, header)?;
     let schedule = Schedule {
         peak: settings.learning_rate,
-        warmup: 100,
+        warmup: settings.warmup.steps(per_epoch),
         steps: settings.epochs * per_epoch,
         floor: 0.0,
     };
-    let projection = model.towers.visual_projection.clone().fork(&autodiff).no_grad();
-    let text_trained = text.subset(&trained, &autodiff);
+    let learner =
+        Learner::new((&settings.lambdas, settings.at_once), session, features, &trained, &text, &autodiff);
     let began = Instant::now();
     let mut tried = if start > 0 { read_tried(out).unwrap_or_default() } else { Vec::new() };
     tried.retain(|s| s.epoch * per_epoch <= start);
@@ -268,30 +271,11 @@ pub fn train(
         let mut total = 0.0;
         for (i, which) in clips.chunks_exact(settings.batch).enumerate() {
             let step = epoch * per_epoch + i;
-            let x = features.batch(which, &autodiff);
-            let labels: Vec<i32> = which
-                .iter()
-                .filter_map(|&c| trained.iter().position(|&t| t == features.labels()[c]).map(|p| p as i32))
-                .collect();
-            let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [which.len()]), &autodiff);
-            let vanilla = normalise(model.towers.project_mean_class_token(x.clone().inner())).into_data();
-            let output = head.forward(x.clone(), &projection);
-            let targets = Targets {
-                labels,
-                positive: head.joint(text_trained.positive.clone()),
-                negative: head.joint(text_trained.negative.clone()),
-                tokens: x,
-                static_stream: head.static_stream(&output.streams),
-                tau: model.tau,
-                vanilla: Tensor::from_data(vanilla, &autodiff),
-            };
-            let loss = objective(&output, targets, &settings.lambdas);
-            let value = loss.clone().into_scalar::<f32>();
+            let (value, grads) = learner.gradients(&head, which)?;
             if !value.is_finite() {
                 return Err(run.not_finite(step, format!("loss {value}")));
             }
             total += value;
-            let grads = GradientsParams::from_grads(loss.backward(), &head);
             let (grads, norm) = clip_gradients(&head, grads, 1.0);
             let rate = schedule.rate(step);
             head = optimiser.step(rate, head, grads);
@@ -339,6 +323,16 @@ pub fn train(
             Ok(selection)
         }
     }
+}
+
+/// The classes that train: those that are not held out.
+fn trained(features: &Features, holdout: &[String]) -> Vec<usize> {
+    (0..features.classes.len()).filter(|&c| !holdout.contains(&features.classes[c])).collect()
+}
+
+/// How many clips train where these classes are held out: the largest batch that there can be.
+pub fn trainable(features: &Features, holdout: &[String]) -> usize {
+    split(features, &trained(features, holdout), holdout.is_empty()).0.len()
 }
 
 /// Most clips a class to validate with: a look at every class is enough to choose by.
@@ -409,7 +403,7 @@ pub fn read_tried(folder: &Path) -> Result<Vec<Selection>, RunError> {
 
 fn write_tried(folder: &Path, tried: &[Selection]) -> Result<(), RunError> {
     let path = folder.join(TRIED);
-    write_atomic(&path, &pretty(&tried)?).map_err(|e| RunError::Write { path, reason: e.to_string() })
+    write_atomic(&path, &pretty(&tried)?).map_err(|e| RunError::write(path, &e))
 }
 
 /// The head and its card; with the CLIP's files beside them the folder is a model.
@@ -421,20 +415,20 @@ fn save_folder(
 ) -> Result<(), RunError> {
     let write = |name: &str, bytes: &[u8]| {
         let path: PathBuf = out.join(name);
-        write_atomic(&path, bytes).map_err(|e| RunError::Write { path, reason: e.to_string() })
+        write_atomic(&path, bytes).map_err(|e| RunError::write(path, &e))
     };
     let card = Card {
         scale: None,
         version: 1,
         name: settings.name.clone(),
+        note: settings.note.clone(),
         head: settings.head.clone(),
         alpha: selection.alpha,
         templates: Some(settings.templates.clone()),
         training: serde_json::json!({ "stage 2": settings, "selection": selection }),
         figures: serde_json::Value::Null,
     };
-    save(head, &out.join(HEAD_WEIGHTS), Precision::F32)
-        .map_err(|e| RunError::Write { path: out.join(HEAD_WEIGHTS), reason: e.to_string() })?;
+    write(HEAD_WEIGHTS, &to_safetensors(head, Precision::F32).map_err(RunError::Other)?)?;
     write(CARD, &pretty(&card)?)
 }
 

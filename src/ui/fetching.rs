@@ -130,9 +130,9 @@ pub fn show(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
             return;
         };
         let room = plan.fits();
-        for (name, text) in facts(plan) {
+        for (name, text) in plan.facts() {
             ui.horizontal_wrapped(|ui| {
-                ui.label(RichText::new(name).color(theme::of(ui).weak));
+                ui.label(RichText::new(format!("{name}:")).color(theme::of(ui).weak));
                 ui.add(egui::Label::new(RichText::new(&text).color(theme::of(ui).text)).wrap());
             });
         }
@@ -158,23 +158,6 @@ fn stop(ui: &mut Ui, text: &str, tip: &str, out: &mut Vec<Intent>) {
     if ui.button(text).on_hover_text(tip).clicked() {
         out.push(Intent::Model(Fetch::Stop));
     }
-}
-
-/// What a person has to know before anything is fetched.
-fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
-    let mut facts = vec![
-        ("Licence:", plan.licence_words()),
-        ("Size:", format!("{} in {} files", DecimalBytes(plan.size()), plan.files.len())),
-    ];
-    if plan.missing() < plan.size() {
-        facts.push(("Of it here:", DecimalBytes(plan.size() - plan.missing()).to_string()));
-    }
-    facts.push(("Into:", plan.folder.display().to_string()));
-    if let Some(free) = plan.free {
-        facts.push(("Free there:", DecimalBytes(free).to_string()));
-    }
-    facts.extend(plan.note.iter().map(|note| ("Note:", note.clone())));
-    facts
 }
 
 /// In the bar on top, while something is fetched.

@@ -37,6 +37,7 @@ fn card(head: &HeadConfig) -> Value {
     let card = Card {
         scale: None,
         version: 1,
+        note: None,
         name: "test".into(),
         head: head.clone(),
         alpha: 0.25,

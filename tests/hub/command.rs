@@ -52,8 +52,8 @@ fn a_model_is_listed_looked_at_fetched_verified_and_used_by_its_id() {
         0,
         &[
             "not fetched",
-            "licence: mit",
-            "size: 5.88 MB in 4 files",
+            "Licence: mit",
+            "Size: 5.88 MB in 4 files",
             "model.safetensors",
             COMMIT,
             "model fetch",
@@ -69,11 +69,11 @@ fn a_model_is_listed_looked_at_fetched_verified_and_used_by_its_id() {
     assert!(server.asked().is_empty());
 
     let fetch = motionlens(&variables, &["model", "fetch", ID]);
-    let told = ["licence: mit", "5.88 MB to fetch", "free there", "Ctrl+C stops", "is there."];
+    let told = ["Licence: mit", "5.88 MB to fetch", "Free there: ", "Ctrl+C stops", "is there."];
     let folder = says(&fetch, 0, &["snapshots"], &told);
     let stderr = words(&fetch.stderr);
     assert!(
-        stderr.find("licence").unwrap() < stderr.find("config.json").unwrap(),
+        stderr.find("Licence").unwrap() < stderr.find("config.json").unwrap(),
         "before anything is fetched: {stderr}"
     );
     assert_eq!(
@@ -142,12 +142,19 @@ fn a_model_is_listed_looked_at_fetched_verified_and_used_by_its_id() {
 }
 
 #[test]
-fn a_model_that_is_named_is_fetched_after_its_licence_is_shown() {
+fn a_model_that_is_named_is_fetched_only_where_that_is_asked_for_and_after_its_licence_is_shown() {
     let (server, dir) = (HubServer::start(tiny_clip()), tempfile::tempdir().unwrap());
     server.licence(None);
     let report = dir.path().join("r.json").display().to_string();
     let args = ["eval", "synth", "--model", ID, "--clips-per-class", "1", "--seeds", "1", "--json", &report];
-    let eval = motionlens(&server.variables(&dir.path().join("cache")), &args);
+    let variables = server.variables(&dir.path().join("cache"));
+    let unasked = motionlens(&variables, &args);
+    says(&unasked, 2, &[], &["neither a folder here nor in the cache", "motionlens model fetch", "--fetch"]);
+    assert!(
+        server.asked().is_empty() && !dir.path().join("cache").exists(),
+        "and the hub has not heard of it"
+    );
+    let eval = motionlens(&variables, &[&args[..], &["--fetch"]].concat());
     says(&eval, 0, &[], &["not stated; read", "5.88 MB to fetch"]);
     assert!(words(&std::fs::read(&report).unwrap()).contains("someone/tiny-clip"));
     let record = ["eval", "synth", "--model", ID, "--record"];
@@ -174,11 +181,16 @@ fn what_cannot_be_had_is_said_with_its_exit_code() {
         &["HF_HUB_OFFLINE is set", "config.json, tokenizer.json"],
     );
     says(&motionlens(&offline, &["analyze", "x.mp4", "--model", ID]), 1, &[], &["x.mp4"]);
+    // A token that is none is said where one is needed, and nowhere else.
+    let mut token = variables.clone();
+    token.push(("HF_TOKEN", "hf_\u{e9}".to_owned()));
+    says(&motionlens(&token, &["model", "list"]), 0, &["embedded "], &[]);
+    says(&motionlens(&token, &["model", "fetch", ID]), 1, &[], &["HF_TOKEN"]);
     let wrong = [("HF_ENDPOINT", "nonsense".to_owned())];
     says(&motionlens(&wrong, &["model", "list"]), 1, &[], &["HF_ENDPOINT"]);
     let nowhere = [("HF_ENDPOINT", "http://127.0.0.1:1".to_owned()), variables[1].clone()];
     // A folder mistyped is a folder.
-    says(&motionlens(&nowhere, &["model", "verify", "assets/modle"]), 1, &[], &["is not a folder"]);
+    says(&motionlens(&nowhere, &["model", "verify", "assets/modle"]), 1, &[], &["assets/modle is not there"]);
     says(
         &motionlens(&variables, &["model", "verify", "embedded"]),
         0,

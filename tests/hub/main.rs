@@ -3,6 +3,8 @@
 
 #[path = "../hub_server/mod.rs"]
 mod hub_server;
+#[path = "../common/mutate.rs"]
+mod mutate;
 
 mod command;
 mod library;

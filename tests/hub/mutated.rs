@@ -4,81 +4,13 @@
 
 use super::hub_server::*;
 use super::library::{Bench, short};
+use super::mutate::mutated_json;
 use motionlens::model::HubError;
 use motionlens::model::hub::Patience;
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
-use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
-
-/// Every place of a JSON value.
-fn places(value: &Value, at: String, out: &mut Vec<String>) {
-    match value {
-        Value::Object(map) => map.iter().for_each(|(k, v)| places(v, format!("{at}/{k}"), out)),
-        Value::Array(list) => list.iter().enumerate().for_each(|(i, v)| places(v, format!("{at}/{i}"), out)),
-        _ => {}
-    }
-    out.push(at);
-}
-
-fn odd(rng: &mut ChaCha8Rng) -> Value {
-    let odd = [
-        Value::Null,
-        json!(-1),
-        json!(0),
-        json!(1e300),
-        json!(u64::MAX),
-        json!(""),
-        json!("../../../../tmp/x"),
-        json!("/etc/passwd"),
-        json!("model.safetensors"),
-        json!("config.json"),
-        json!("0".repeat(40)),
-        json!("F".repeat(64)),
-        json!("a\u{0}b\r\nlocation: x"),
-        json!("x".repeat(100_000)),
-        json!([]),
-        json!({}),
-        json!([[[[[[[[]]]]]]]]),
-        json!(true),
-        json!("model-00001-of-00001.safetensors"),
-        json!("siglip"),
-    ];
-    odd.choose(rng).unwrap().clone()
-}
-
-fn mutated(info: &Value, rng: &mut ChaCha8Rng) -> Vec<u8> {
-    let mut info = info.clone();
-    for _ in 0..rng.random_range(1..4) {
-        let mut all = Vec::new();
-        places(&info, String::new(), &mut all);
-        let at = all.choose(rng).unwrap();
-        let new = odd(rng);
-        if let Some(value) = info.pointer_mut(at) {
-            match (rng.random_range(0..4), value) {
-                (0, Value::Object(map)) => map.clear(),
-                (1, Value::Array(list)) if !list.is_empty() => {
-                    let again = list[rng.random_range(0..list.len())].clone();
-                    list.push(again);
-                }
-                (_, value) => *value = new,
-            }
-        }
-    }
-    let mut bytes = info.to_string().into_bytes();
-    match rng.random_range(0..5) {
-        0 => bytes.truncate(rng.random_range(0..bytes.len())),
-        1 => {
-            for _ in 0..rng.random_range(1..5) {
-                let at = rng.random_range(0..bytes.len());
-                bytes[at] = rng.random();
-            }
-        }
-        _ => {}
-    }
-    bytes
-}
 
 /// Every file below a folder.
 fn below(folder: &Path, out: &mut Vec<std::path::PathBuf>) {
@@ -106,7 +38,7 @@ fn mutated_answers_never_panic_hang_or_leave_a_wrong_file() {
                     .unwrap();
                 Fault::Status { code, times: rng.random_range(1..5), questions: rng.random() }
             }
-            _ => Fault::Info(mutated(&bench.server.info(), &mut rng)),
+            _ => Fault::Info(mutated_json(&bench.server.info(), &mut rng)),
         };
         bench.server.fault(fault.clone());
         let patience = Patience { answer: Duration::from_secs(2), ..short() };

@@ -98,6 +98,7 @@ fn model_with(head_trained: bool) -> Event {
             scale: Some(scale()),
             pointing: None,
             head_trained,
+            note: None,
             embedded: true,
             source: ModelSource::Embedded,
             frames: T,

@@ -12,7 +12,7 @@ use crate::eval::zero_shot::{self, Candidate, Examination, Fault, Figure, Prepro
 use crate::model::head::HeadConfig;
 use crate::session::{ModelSource, Session};
 use crate::train::features::Source;
-use crate::train::losses::Lambdas;
+use crate::train::recipe::{self, Recipe};
 use crate::train::stage2::{self, Report as Training, Settings};
 use clap::Args;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub(super) struct BaseToNovelArgs {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
     /// Passes over the clips
-    #[arg(long, default_value_t = 30, value_parser = count(1, 100_000))]
+    #[arg(long, default_value_t = Recipe::few_shots().epochs, value_parser = count(1, 100_000))]
     epochs: usize,
     /// Weight of the negative prompts in the trained models
     #[arg(long, default_value_t = 0.0, value_parser = weight)]
@@ -124,7 +124,7 @@ pub(super) fn run(args: &BaseToNovelArgs) -> Result<(), CliError> {
     let mut heads = Vec::new();
     for seed in 1..=args.seeds {
         let out = args.out.join(format!("seed-{seed}"));
-        let clips = base_to_novel::shots(&train, args.shots, seed);
+        let clips = train.shots(args.shots, seed);
         let source = Source::Files(clips);
         let cache = args.cache.clone().or_else(cache_folder).unwrap_or_else(|| args.out.join("features"));
         let bar = progress_bar(source.clips(), "clips");
@@ -215,7 +215,8 @@ fn settings(
     source: &Source,
     clips: usize,
 ) -> Settings {
-    let model = session.model();
+    let (model, recipe, head) = (session.model(), Recipe::few_shots(), head(args, session));
+    let (config, batch) = (&model.config, clips.clamp(1, recipe.batch));
     Settings {
         name: format!("{} on {} of {}", model.name, counted(args.shots, "shot"), args.dataset.word()),
         model: model.clip_digest.clone(),
@@ -226,12 +227,15 @@ fn settings(
             source.digest()
         ),
         epochs: args.epochs,
-        batch: clips.clamp(1, 32),
-        learning_rate: 1e-3,
-        weight_decay: 0.001,
+        note: None,
+        batch,
+        at_once: recipe::at_once([head.frames, config.tokens(), config.vision.width]).min(batch),
+        learning_rate: recipe.learning_rate,
+        warmup: recipe.warmup,
+        weight_decay: recipe.weight_decay,
         seed,
-        lambdas: Lambdas::new(false),
-        head: head(args, session),
+        lambdas: recipe.lambdas,
+        head,
         holdout: Vec::new(),
         patience: 0,
         alpha: args.alpha,

@@ -228,7 +228,7 @@ fn data(args: &ZeroShotArgs) -> Result<DataSet, CliError> {
 }
 
 /// What becomes of names in one word unless that is said.
-pub(super) fn usual_names(layout: Layout) -> Names {
+pub(in super::super) fn usual_names(layout: Layout) -> Names {
     if layout == Layout::Ucf101 { Names::Split } else { Names::Keep }
 }
 

@@ -223,7 +223,7 @@ impl Hub {
             // Nor in the open: a mirror without TLS is another's.
             let ours =
                 origin(&url) == origin(&self.endpoint) && (url.starts_with("https:") || is_loopback(&url));
-            if let Some(token) = self.token.as_ref().filter(|_| ours) {
+            if let (Ok(Some(token)), true) = (&self.token, ours) {
                 request = request.header("Authorization", format!("Bearer {token}"));
             }
             if from > 0 {

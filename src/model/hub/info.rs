@@ -6,6 +6,7 @@ use super::id::{Commit, is_hex};
 use super::{Hub, HubError, HubId};
 use crate::model::config::ConfigFile;
 use crate::model::folder::{CARD, CONFIG, HEAD_WEIGHTS, INDEX, PREPROCESSOR, TOKENIZER, WEIGHTS};
+use indicatif::DecimalBytes;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -91,6 +92,20 @@ impl Plan {
             Some(licence) => format!("{licence} ({})", self.page),
             None => format!("not stated; read {} before you use it", self.page),
         }
+    }
+
+    /// What a person has to know before anything is fetched: what it is of, and the words.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let size = format!("{} in {} files", DecimalBytes(self.size()), self.files.len());
+        let mut facts = vec![
+            ("Licence", self.licence_words()),
+            ("Size", format!("{size}, {} to fetch", DecimalBytes(self.missing()))),
+            ("Revision", format!("{}, commit {}", self.revision, self.commit.as_str())),
+            ("Into", self.folder.display().to_string()),
+        ];
+        facts.extend(self.free.map(|free| ("Free there", DecimalBytes(free).to_string())));
+        facts.extend(self.note.clone().map(|note| ("Note", note)));
+        facts
     }
 
     /// That there is room for what is missing.
@@ -182,6 +197,9 @@ impl Hub {
     pub fn look(&self, id: &HubId, cancelled: &dyn Fn() -> bool) -> Result<Plan, HubError> {
         if self.offline {
             return Err(HubError::Offline { id: id.clone(), places: self.places(id) });
+        }
+        if let Err(why) = &self.token {
+            return Err(why.clone());
         }
         let revision = id.revision().unwrap_or("main");
         let mut info = self.info(id, revision, cancelled)?;

@@ -136,7 +136,8 @@ impl Default for Patience {
 #[derive(Clone, Debug)]
 pub struct Hub {
     endpoint: String,
-    token: Option<String>,
+    /// An error where it is none: only who needs the network hears of it.
+    token: Result<Option<String>, HubError>,
     cache: PathBuf,
     offline: bool,
     patience: Patience,
@@ -146,7 +147,7 @@ impl Hub {
     /// As the environment says.
     ///
     /// # Errors
-    /// There is no home folder and no variable that names a cache, the endpoint is no address, or the token none.
+    /// There is no home folder and no variable that names a cache, or the endpoint is no address.
     pub fn from_env() -> Result<Self, HubError> {
         Self::of(&|name| std::env::var_os(name))
     }
@@ -184,10 +185,13 @@ impl Hub {
         let file = path("HF_TOKEN_PATH").or_else(|| Some(home?.join("token")));
         let kept = || Some(std::fs::read_to_string(file?).ok()?.trim().to_owned()).filter(|t| !t.is_empty());
         let token = text("HF_TOKEN").or_else(|| text("HUGGING_FACE_HUB_TOKEN")).or_else(kept);
-        if token.as_ref().is_some_and(|t| !t.bytes().all(|b| b.is_ascii_graphic())) {
-            let reason = "the token has characters that no token has".to_owned();
-            return Err(HubError::Setting { name: "HF_TOKEN", reason });
-        }
+        let token = match token.as_ref().is_some_and(|t| !t.bytes().all(|b| b.is_ascii_graphic())) {
+            true => {
+                let reason = "the token has characters that no token has".to_owned();
+                Err(HubError::Setting { name: "HF_TOKEN", reason })
+            }
+            false => Ok(token),
+        };
         let offline = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].into_iter().filter_map(text);
         let offline =
             offline.map(|v| v.to_ascii_lowercase()).any(|v| ["1", "true", "yes", "on"].contains(&v.as_str()));
@@ -215,7 +219,7 @@ impl Hub {
 
     /// A token is sent to the hub.
     pub fn has_token(&self) -> bool {
-        self.token.is_some()
+        self.token.as_ref().is_ok_and(Option::is_some)
     }
 
     /// The page of a model, to be read by people.
@@ -295,10 +299,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("token"), " hf_abc\n").unwrap();
         let home = dir.path().to_str().unwrap();
-        assert_eq!(hub(&[("HF_HOME", home)]).unwrap().token.as_deref(), Some("hf_abc"));
-        assert_eq!(hub(&[("HF_HOME", home), ("HF_TOKEN", "hf_x")]).unwrap().token.as_deref(), Some("hf_x"));
-        assert!(
-            hub(&[("HF_HOME", home), ("HF_TOKEN", "a\nb")]).unwrap_err().to_string().contains("HF_TOKEN")
+        assert_eq!(hub(&[("HF_HOME", home)]).unwrap().token.unwrap().as_deref(), Some("hf_abc"));
+        assert_eq!(
+            hub(&[("HF_HOME", home), ("HF_TOKEN", "hf_x")]).unwrap().token.unwrap().as_deref(),
+            Some("hf_x")
         );
+        // One that is none is no obstacle to what needs no network.
+        let none = hub(&[("HF_HOME", home), ("HF_TOKEN", "a\nb")]).unwrap();
+        assert!(!none.has_token() && none.cached().is_empty());
+        let error = none.look(&"a/b".parse().unwrap(), &|| false).unwrap_err();
+        assert!(error.to_string().contains("HF_TOKEN"), "{error}");
     }
 }
