@@ -60,7 +60,7 @@ fn whole() -> Files {
     Files::from([
         ("config.json", serde_json::to_vec(&config.to_file()).unwrap()),
         (WEIGHTS, clip),
-        ("tokenizer.json", word_tokenizer_json(&words).unwrap().into()),
+        ("tokenizer.json", word_tokenizer_json(&words).unwrap()),
         (
             "preprocessor_config.json",
             br#"{"image_mean":[0.5,0.5,0.5],"image_std":[0.25,0.25,0.25]}"#.to_vec(),
