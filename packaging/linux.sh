@@ -72,7 +72,7 @@ install -m 755 packaging/desktop-entry.sh "$tree/desktop-entry.sh"
 install -m 644 packaging/tarball.md "$tree/README.md"
 mkdir -p "$tree/lib" "$tree/licences"
 # What belongs to the machine, because it goes with its kernel, drivers and display: the C and C++ libraries, X11, Wayland, DRM, GL, Vulkan.
-machine='^(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|mvec|gcc_s|stdc[+][+]|drm|X11|X11-xcb|xcb|Xau|Xdmcp|Xext|Xfixes|GL|GLX|GLdispatch|EGL|vulkan)|libxcb-.*|libdrm_.*|libwayland-.*)[.]so'
+machine='^(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|mvec|gcc_s|stdc[+][+]|drm|X11|X11-xcb|xcb|Xau|Xdmcp|Xext|Xfixes|GL|GLX|GLdispatch|EGL|vulkan)|libxcb-(dri2|dri3|glx|present|randr|shape|sync|xfixes)|libdrm_.*|libwayland-.*)[.]so'
 ldd "$work/motionlens" | awk '$2 == "=>" && $3 ~ /^\// { print $1, $3 }' | grep -Ev "$machine" | sort >"$work/libraries"
 [ -s "$work/libraries" ] || { echo "ldd names no library of FFmpeg" >&2; exit 1; }
 : >"$work/packages"
