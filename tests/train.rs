@@ -295,7 +295,8 @@ fn parameters_that_make_no_sense_are_wrong_usage() {
         &["--holdout", "1000000"],
         &["--per-class", "3", "--data", "assets"],
     ] {
-        let out = motionlens(&[&head[..], args].concat());
+        let from = if args.contains(&"--data") { &[][..] } else { &["--world"] };
+        let out = motionlens(&[&head[..], from, args].concat());
         let said = String::from_utf8_lossy(&out.stderr);
         assert_eq!(out.status.code(), Some(2), "{args:?}: {said}");
         let option = args[0].trim_end_matches("=-1");

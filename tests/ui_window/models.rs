@@ -60,7 +60,7 @@ fn a_model_is_fetched_from_the_menu_after_its_licence_and_size_are_shown_and_can
     h.run_steps(3);
     h.get_by_label("Fetch openai/clip-vit-base-patch32");
     h.get_by_label_contains("mit (http://127.0.0.1");
-    h.get_by_label("5.88 MB in 4 files");
+    h.get_by_label("5.88 MB in 4 files, 5.88 MB to fetch");
     h.get_by_label("Free there:");
     assert!(server.asked().iter().all(|a| a.path.starts_with("/api/models/")), "nothing is fetched yet");
     h.get_by_label("Cancel").click();
