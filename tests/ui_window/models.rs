@@ -95,7 +95,8 @@ fn a_model_is_fetched_from_the_menu_after_its_licence_and_size_are_shown_and_can
     h.get_by_label("Fetch openai/clip-vit-base-patch32…").click();
     wait(&mut h, "what it is", told);
     h.run_steps(3);
-    h.get_by_label("Of it here:");
+    h.get_by_label_contains("5.88 MB in 4 files, 5.");
+    assert!(h.query_by_label("5.88 MB in 4 files, 5.88 MB to fetch").is_none(), "a part of it is here");
     h.get_by_label_contains("Fetch 5.").click();
     wait(&mut h, "the model", |s| s.loading.is_some());
     let asked = server.asked();
