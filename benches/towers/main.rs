@@ -3,7 +3,7 @@
 //! the medians of the turns and their ratios are told.
 //!
 //! `cargo bench --bench towers`. The script's packages are in `requirements.txt`; `MOTIONLENS_PEER_PYTHON` names the Python that has
-//! them, else it is `python3`. Where they are missing that is said, and the program is measured alone.
+//! them, else it is `python3`; an argument names what is measured (`cargo bench --bench towers -- text`). Where they are missing that is said, and the program is measured alone.
 
 #[path = "../random_b16/mod.rs"]
 mod random_b16;
@@ -158,6 +158,9 @@ fn measure(work: Work, (here, burn): (&Towers, &Towers), peers: &mut Option<Peer
                 "Burn's operations" => Some(ours(burn, &autodiff, work)),
                 peer => peers.as_mut().and_then(|peers| peers.pass(peer, work)),
             };
+            if let Some(pass) = &pass {
+                eprintln!("{}, turn {turn}: {name} {:.1} ms", work.words(), 1e3 * pass.seconds);
+            }
             passes.extend(pass.filter(|_| turn > 0));
         }
     }
@@ -205,7 +208,9 @@ fn main() {
         system("/proc/loadavg", "")
     );
     println!("{}\n", peers.as_ref().map_or("", |p| &p.versions));
-    for work in Work::ALL {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let named = |work: &Work| wanted.is_empty() || wanted.iter().any(|w| work.words().contains(w.as_str()));
+    for work in Work::ALL.into_iter().filter(named) {
         measure(work, (&here, &burn), &mut peers);
     }
     println!("load after: {}", system("/proc/loadavg", ""));
