@@ -3,7 +3,9 @@
 
 use burn::tensor::Device;
 use motionlens::prompt::{Class, PromptSet, Templates};
-use motionlens::score::{ClassEmbedding, Scores, left_out, normalise, score, with_class, without_class};
+use motionlens::score::{
+    ClassEmbedding, Scores, Weighing, left_out, normalise, score_with, with_class, without_class,
+};
 use motionlens::session::{ModelSource, Session};
 use motionlens::ui::edit::{History, PromptEdit, Side};
 use motionlens::ui::negation::{denied, texts, ways};
@@ -40,8 +42,14 @@ impl Bench {
 
     /// The scores of every video.
     fn scores(&mut self, set: &PromptSet) -> Vec<(Scores, Vec<ClassEmbedding>)> {
+        self.weighed(set, true)
+    }
+
+    /// The same with negatives that are weighed or not (surgery).
+    fn weighed(&mut self, set: &PromptSet, negatives: bool) -> Vec<(Scores, Vec<ClassEmbedding>)> {
         let (classes, tau) = (self.classes(set), self.session.info.tau);
-        self.videos.iter().map(|v| (score(v, &classes, tau, ALPHA), classes.clone())).collect()
+        let weighing = Weighing { alpha: ALPHA, negatives };
+        self.videos.iter().map(|v| (score_with(v, &classes, tau, weighing), classes.clone())).collect()
     }
 }
 
@@ -113,13 +121,19 @@ fn a_prompt_left_out_is_a_prompt_deleted() {
 
 #[test]
 fn a_class_left_out_is_a_class_removed_and_a_class_tried_is_a_class_added() {
+    for negatives in [true, false] {
+        left_out_and_tried(negatives);
+    }
+}
+
+fn left_out_and_tried(negatives: bool) {
     let mut bench = Bench::new();
     let set = set();
-    let whole = bench.scores(&set);
+    let whole = bench.weighed(&set, negatives);
     for c in 0..set.classes.len() {
         let mut less = set.clone();
         less.classes.remove(c);
-        let rest = bench.scores(&less);
+        let rest = bench.weighed(&less, negatives);
         for (v, ((whole, classes), (rest, _))) in whole.iter().zip(&rest).enumerate() {
             let mut said = without_class(whole, c);
             assert_eq!(said.remove(c), 0.0);
@@ -127,7 +141,7 @@ fn a_class_left_out_is_a_class_removed_and_a_class_tried_is_a_class_added() {
                 assert!((said - f64::from(real.p)).abs() <= TOLERANCE, "without {c}: {said} {real:?}");
             }
             // And the way back.
-            let landing = with_class(&bench.videos[v], &classes[c], rest);
+            let landing = with_class(&bench.videos[v], &classes[c], rest, negatives);
             assert!((landing.p - f64::from(whole.classes[c].p)).abs() <= TOLERANCE, "{landing:?}");
             let others = (0..set.classes.len()).filter(|other| *other != c);
             for (other, said) in others.zip(&landing.others) {

@@ -117,6 +117,8 @@ pub enum Event {
         set: Arc<PromptSet>,
         model: String,
         classes: Result<Arc<Vec<ClassEmbedding>>, String>,
+        /// The same without DA_j, in CLIP's own joint space, for scores that are made without it.
+        plain: Arc<Vec<ClassEmbedding>>,
         /// On its prompts; none where there are no text sides.
         notes: Arc<Vec<PromptNote>>,
     },

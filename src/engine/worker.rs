@@ -216,19 +216,22 @@ impl Worker {
         let result = guarded(|| {
             let Some(running) = &mut self.running else { return Ok(None) };
             match running.session.classes(&set, &mut |_, _| !queue.is_interrupted()) {
-                Ok(texts) => Ok(Some(texts)),
+                Ok((classes, notes)) => {
+                    let plain = running.session.plain_classes(&set, &classes);
+                    Ok(Some((classes, plain, notes)))
+                }
                 Err(WorkError::Interrupted) => Ok(None),
                 Err(WorkError::Failed(message)) => Err(message),
             }
         });
-        let (classes, notes) = match result {
-            Ok(Some((classes, notes))) => (Ok(Arc::new(classes)), notes),
+        let (classes, plain, notes) = match result {
+            Ok(Some((classes, plain, notes))) => (Ok(Arc::new(classes)), plain, notes),
             Ok(None) => return queue.trial_again(set),
             Err(_) if self.moved_off_lost_device() => return queue.trial_again(set),
-            Err(message) => (Err(message), Vec::new()),
+            Err(message) => (Err(message), Vec::new(), Vec::new()),
         };
         let model = self.running.as_ref().map_or(String::new(), |r| r.identity.to_string());
-        queue.emit(Event::Tried { set, model, classes, notes: Arc::new(notes) });
+        queue.emit(Event::Tried { set, model, classes, plain: Arc::new(plain), notes: Arc::new(notes) });
     }
 
     fn encoded(&mut self, job: &PromptJob, classes: Vec<ClassEmbedding>, notes: Vec<PromptNote>) {

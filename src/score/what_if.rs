@@ -67,11 +67,12 @@ pub fn without_class(scores: &Scores, c: usize) -> Vec<f64> {
     weigh(&cosines, scores.tau, scores.alpha).p
 }
 
-/// What a class with this text side would get, and what would be left to the others. `video` is f (E) of the scores.
-pub fn with_class(video: &[f32], class: &ClassEmbedding, scores: &Scores) -> Landing {
+/// What a class with this text side would get, and what would be left to the others. `video` is f (E) of the scores; `negatives`:
+/// they are weighed (see [`super::Weighing`]).
+pub fn with_class(video: &[f32], class: &ClassEmbedding, scores: &Scores, negatives: bool) -> Landing {
     let own = Cosines {
         positive: class.positive.as_deref().map(|t| dot(video, t)),
-        negative: class.nearest(video).map(|(_, s)| s),
+        negative: class.nearest(video).filter(|_| negatives).map(|(_, s)| s),
         counts: class.counts,
     };
     let mut cosines = scores.cosines.clone();

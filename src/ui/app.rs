@@ -60,6 +60,17 @@ use std::time::{Duration, Instant};
 /// At the end of the program a thread that reads a video is waited for so long.
 const CLOSING: Duration = Duration::from_secs(1);
 
+/// What a clip does once it is open and its length is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum OnOpen {
+    #[default]
+    Stands,
+    /// It begins again at its end, once somebody plays it: a lesson's.
+    Loops,
+    /// It plays by itself, again and again.
+    Plays,
+}
+
 /// The window's contents.
 pub struct App {
     state: State,
@@ -77,8 +88,7 @@ pub struct App {
     scope_on_open: bool,
     /// Where the play head is, and since when it has not moved.
     rested_at: (Pts, Instant),
-    /// The clip that the window opens on plays by itself, again and again.
-    play_on_open: bool,
+    on_open: OnOpen,
     hinted: bool,
     /// The first minute has been offered, in this run or an earlier one.
     invited: bool,
@@ -198,7 +208,7 @@ impl App {
             asked: Vec::new(),
             scope_on_open: false,
             rested_at: (Pts(0), Instant::now()),
-            play_on_open: false,
+            on_open: OnOpen::default(),
             hinted: false,
             invited: false,
             before: None,
@@ -332,6 +342,7 @@ impl App {
             Intent::ClearRange => self.set_range((None, None)),
             Intent::Range(from, to) => self.set_range((Some(from), Some(to))),
             Intent::LoopStrongest(class) => self.loop_strongest(&class),
+            Intent::TypeInto(c, side, i) => self.type_into((c, side, i)),
             Intent::TimeField(open) => s.time_field = open.then(Asked::default),
 
             Intent::Scope(scope) => self.set_scope(scope),
@@ -607,11 +618,11 @@ impl App {
                     record.take(&swept, s.playback.position);
                 }
             }
-            Event::Tried { set, model, classes, notes } => {
+            Event::Tried { set, model, classes, plain, notes } => {
                 if s.negation.is_of(&set) {
-                    s.negation.take(set, model, classes, notes);
-                } else if !s.take_other_texts(&set, &model, &classes) {
-                    s.trial.take(&set, model, classes);
+                    s.negation.take(set, model, (classes, plain), notes);
+                } else if !s.take_other_texts(&set, &model, (&classes, &plain)) {
+                    s.trial.take(&set, model, (classes, &plain), &notes);
                 }
             }
             Event::PromptsFailed { message, .. } => {
@@ -668,13 +679,15 @@ impl App {
         {
             self.scope_on_open = false;
             self.set_scope(Scope::for_length(end));
-            if std::mem::take(&mut self.play_on_open) {
-                let end = self.state.playback.duration();
-                self.with_player(|p| {
+            let (end, on_open) = (self.state.playback.duration(), std::mem::take(&mut self.on_open));
+            self.with_player(|p| {
+                if on_open != OnOpen::Stands {
                     p.set_loop(Some((Pts(0), end)));
+                }
+                if on_open == OnOpen::Plays {
                     p.play();
-                });
-            }
+                }
+            });
             self.reopened();
             self.arrange_experiment();
         }
@@ -801,22 +814,28 @@ impl App {
                 .show(ui, |ui| transport::show(ui, s, &mut out));
         }
         if s.learning.is_some() {
-            egui::Panel::right("lesson")
+            // Where text is large it leaves the stage some room; the usual width is kept for later.
+            let most = 0.36 * ctx.content_rect().width();
+            let (name, most) = if most < lesson_panel::WIDTH {
+                ("narrow lesson", most.max(220.0))
+            } else {
+                ("lesson", 480.0)
+            };
+            egui::Panel::right(name)
                 .frame(theme::panel_frame(ui))
-                .default_size(lesson_panel::WIDTH)
-                .size_range(220.0..=480.0)
-                .show(ui, |ui| lesson_panel::show(ui, s, &mut self.markdown, &mut out));
+                .default_size(lesson_panel::WIDTH.min(most))
+                .size_range(220.0..=most)
+                .show(ui, |ui| {
+                    if s.presenting {
+                        hall::enlarge_lesson(ui);
+                    }
+                    lesson_panel::show(ui, s, &mut self.markdown, &mut out);
+                });
         }
         let (stage, below_buttons) = if s.presenting {
             hall::show(ui, s, &mut self.pictures, &mut out)
         } else {
-            let width = ctx.content_rect().width();
-            let panel = egui::Panel::left("prompts")
-                .frame(theme::panel_frame(ui))
-                .default_size(s.prompts_width.unwrap_or((width * 0.3).clamp(300.0, 440.0)))
-                .size_range(260.0..=(width * 0.45).max(280.0))
-                .show(ui, |ui| prompt_panel::show(ui, s, &mut out));
-            s.prompts_width = Some(panel.response.rect.width());
+            prompt_panel::panel(ui, s, &mut out);
             let central = egui::CentralPanel::default().frame(egui::Frame::new().fill(theme::of(ui).stage));
             let drawn = central.show(ui, |ui| panes.show(ui, s, &mut self.pictures, &mut out));
             drawn.inner.unwrap_or((egui::Rect::NOTHING, drawn.response.rect))

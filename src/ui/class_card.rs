@@ -18,6 +18,15 @@ pub const SMALL: egui::Vec2 = vec2(18.0, 18.0);
 /// From here on the text model hardly tells the negative from the positive prompts.
 pub const ALIKE: f32 = 0.95;
 
+fn open_id(key: ClassKey) -> Id {
+    Id::unique(("class open", key))
+}
+
+/// Opens the card.
+pub fn open(ctx: &egui::Context, key: ClassKey) {
+    ctx.data_mut(|d| d.insert_temp(open_id(key), true));
+}
+
 /// Draws the card. Gives its height, and whether it is open.
 pub fn show(
     ui: &mut Ui,
@@ -28,7 +37,7 @@ pub fn show(
 ) -> (f32, bool) {
     let few = s.prompts().classes.len() <= 3;
     // Remembered from the first time: one class more or less opens and closes no card.
-    let open_id = Id::unique(("class open", key));
+    let open_id = open_id(key);
     let mut open = ui.data_mut(|d| *d.get_temp_mut_or_insert_with(open_id, || few));
     let drawn = theme::card_frame(ui).show(ui, |ui| {
         ui.set_width(ui.available_width());

@@ -128,8 +128,8 @@ pub enum Held {
     },
     Prompts {
         set: Option<Arc<PromptSet>>,
-        /// Its text side by the model of that identity.
-        texts: Option<(String, Arc<Vec<ClassEmbedding>>)>,
+        /// Its text side by the model of that identity, and the same without DA_j.
+        texts: Option<(String, [Arc<Vec<ClassEmbedding>>; 2])>,
         /// Its scores of the answer to that question.
         scores: Option<(QuestionId, Arc<Scores>)>,
     },
@@ -297,7 +297,9 @@ impl State {
         let (Some(shown), Some(info), Some(compare)) = (&self.shown, &self.model, &mut self.compare) else {
             return;
         };
-        let Held::Prompts { texts: Some((model, classes)), scores, .. } = &mut compare.held else { return };
+        let Held::Prompts { texts: Some((model, [adapted, plain])), scores, .. } = &mut compare.held else {
+            return;
+        };
         let question = &shown.answer.question;
         if *model != question.model || info.identity != question.model {
             *scores = None;
@@ -309,11 +311,9 @@ impl State {
         let surgery = &question.surgery;
         let weighing =
             Weighing { alpha: surgery.alpha().unwrap_or(info.alpha), negatives: !surgery.no_negatives };
-        // Without DA_j the texts are others than the ones at hand.
-        *scores = (!surgery.no_joint_adapter).then(|| {
-            let new = score_with(&shown.answer.evidence.embedding, classes, info.tau, weighing);
-            (shown.answer.id, Arc::new(new))
-        });
+        let classes = if surgery.no_joint_adapter { plain } else { adapted };
+        let new = score_with(&shown.answer.evidence.embedding, classes, info.tau, weighing);
+        *scores = Some((shown.answer.id, Arc::new(new)));
     }
 
     /// "mover.mp4, 0:00.000 to 0:04.000, 8 frames": what A, or B, is of.

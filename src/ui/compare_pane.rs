@@ -39,7 +39,12 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         time(ui, s, compare, out);
         notes(ui, s, compare);
         match s.scores_of_shown().zip(s.other_scores()) {
-            Some((a, b)) => difference_table::show(ui, "compared", ("A", a), ("B", b)),
+            Some((a, b)) => {
+                // What the pane shows of it before it is scrolled, but for the margin below.
+                let above = ui.cursor().top() - ui.min_rect().top();
+                let room = ui.clip_rect().height() - above - 10.0;
+                difference_table::show(ui, "compared", ("A", a), ("B", b), Some(room));
+            }
             None if compare.problem.is_none() => {
                 ui.horizontal(|ui| {
                     ui.add(egui::Spinner::new().size(13.0));
@@ -221,15 +226,6 @@ fn notes(ui: &mut Ui, s: &State, compare: &Compare) {
                 ),
             );
         }
-    }
-    if let Held::Prompts { scores: None, texts: Some(_), .. } = &compare.held
-        && s.surgery.no_joint_adapter
-    {
-        ui.label(
-            RichText::new("Without the joint adapter other prompts are not scored.")
-                .font(theme::small())
-                .color(theme::of(ui).warn),
-        );
     }
     if s.likens() {
         weak(

@@ -64,13 +64,20 @@ impl Number {
 
 const ROW: f32 = 18.0;
 
-/// Draws the table. `before` and `after` name the columns.
+/// So many rows are seen at once where nothing is said of the room, and where there is hardly any; the rest is scrolled to.
+const ROWS: usize = 12;
+const FEWEST: usize = 5;
+
+/// Draws the table. `before` and `after` name the columns; `room`: the height in points that is free for it, where that
+/// is known.
 pub fn show(
     ui: &mut Ui,
     id: &str,
     (before_name, before): (&str, &Scores),
     (after_name, after): (&str, &Scores),
+    room: Option<f32>,
 ) {
+    let begin = ui.cursor().top();
     let key = Id::unique(("compared number", id));
     let mut number: Number =
         ui.data(|d| d.get_temp::<u8>(key)).map_or(Number::P, |n| Number::ALL[usize::from(n) % 4]);
@@ -115,7 +122,10 @@ pub fn show(
     }
     // Whole rows.
     let between = ui.spacing().item_spacing.y;
-    let height = (row + between) * rows.len().clamp(1, 12) as f32 - between;
+    let fit =
+        |room: f32| ((room - (ui.cursor().top() - begin) + between) / (row + between)).max(0.0) as usize;
+    let most = room.map_or(ROWS, |room| fit(room).max(FEWEST));
+    let height = (row + between) * rows.len().clamp(1, most) as f32 - between;
     let area =
         egui::ScrollArea::vertical().id_salt(("changes", id)).max_height(height).auto_shrink([false, true]);
     area.show_rows(ui, row, rows.len(), |ui, range| {

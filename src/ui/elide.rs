@@ -11,10 +11,11 @@ pub fn middle<'a>(ui: &Ui, text: &'a str, font: &FontId, width: f32) -> Cow<'a, 
 
 /// The text with `inner`, which stands beside it in full anyway, cut at its end before anything else is: "a video of moving r…".
 pub fn inner<'a>(ui: &Ui, text: &'a str, inner: &str, font: &FontId, width: f32) -> Cow<'a, str> {
-    fit_inner(text, inner, |t| width_of(ui, t, font) <= width)
+    inner_with(text, inner, |t| width_of(ui, t, font) <= width)
 }
 
-fn fit_inner<'a>(text: &'a str, inner: &str, fits: impl Fn(&str) -> bool) -> Cow<'a, str> {
+/// The same for whatever fits.
+pub fn inner_with<'a>(text: &'a str, inner: &str, fits: impl Fn(&str) -> bool) -> Cow<'a, str> {
     let Some((before, after)) = text.split_once(inner).filter(|_| !inner.is_empty() && !fits(text)) else {
         return fit(text, fits);
     };
@@ -91,14 +92,14 @@ mod tests {
     #[test]
     fn what_stands_beside_a_text_is_cut_before_the_rest_of_it() {
         let at_most = |n: usize| move |t: &str| t.chars().count() <= n;
-        let cut = |text, n| fit_inner(text, "moving left", at_most(n)).into_owned();
+        let cut = |text, n| inner_with(text, "moving left", at_most(n)).into_owned();
         assert_eq!(cut("a video of moving left", 30), "a video of moving left");
         assert_eq!(cut("a video of moving left", 18), "a video of moving…");
         assert_eq!(cut("moving left in a video", 18), "moving… in a video");
         assert_eq!(cut("moving left", 5), "movi…");
         assert_eq!(cut("a video of moving left", 6), "a v…ft", "no room for the rest alone");
         assert_eq!(cut("something else", 6), "som…se");
-        assert_eq!(fit_inner("abcdef", "", at_most(4)), "ab…f");
+        assert_eq!(inner_with("abcdef", "", at_most(4)), "ab…f");
     }
 
     #[test]

@@ -28,6 +28,8 @@ struct Memory {
     rest: f64,
     /// The newest row that has been given the focus: once is enough.
     given: Option<Key>,
+    /// The row that is to get it once it is drawn.
+    called: Option<Key>,
 }
 
 fn memory<T>(ctx: &Context, f: impl FnOnce(&mut Memory) -> T) -> T {
@@ -58,6 +60,25 @@ pub fn keys_rest(ctx: &Context) -> bool {
         (m.typing, m.by_hand) = (editing, by_hand);
         editing || now < m.rest
     })
+}
+
+/// Gives the keyboard to that row's field, also where it is not drawn yet.
+pub fn enter(ctx: &Context, key: Key) {
+    memory(ctx, |m| m.called = Some(key));
+    goes(ctx);
+}
+
+/// Something is typed in this frame that is no command, nor meant for a button that has the focus.
+pub fn is_typed(ctx: &Context) -> bool {
+    let elsewhere = ctx.memory(|m| m.focused().is_some());
+    let letter = |e: &Event| match e {
+        Event::Text(text) => text != " " || !elsewhere,
+        Event::Key { key, pressed, modifiers, .. } => {
+            *pressed && !modifiers.command && matches!(key, egui::Key::Backspace | egui::Key::Delete)
+        }
+        _ => false,
+    };
+    ctx.input(|i| i.events.iter().any(letter))
 }
 
 /// Whether the field of a new row has still to be given the focus.
@@ -106,7 +127,9 @@ impl Line<'_> {
     pub fn show(self, ui: &mut Ui, look: impl Fn(&Ui, &str) -> LayoutJob) -> Outcome {
         let id = id(self.key);
         let ctx = ui.ctx().clone();
-        let given = self.newest && memory(&ctx, |m| m.given.replace(self.key) != Some(self.key));
+        let called = memory(&ctx, |m| m.called.take_if(|key| *key == self.key).is_some());
+        let newest = self.newest && memory(&ctx, |m| m.given.replace(self.key) != Some(self.key));
+        let given = called || newest;
         if given {
             ui.memory_mut(|m| m.request_focus(id));
             let mut state = TextEdit::load_state(&ctx, id).unwrap_or_default();
@@ -162,8 +185,11 @@ fn after_enter(ui: &Ui) -> String {
     })
 }
 
-/// The row whose field has the focus.
+/// The row whose field has the focus, or is to get it.
 pub fn in_use(ctx: &Context) -> Option<Key> {
+    if let Some(called) = memory(ctx, |m| m.called) {
+        return Some(called);
+    }
     let key: Key = ctx.data(|d| d.get_temp(Id::unique("field in use")))?;
     ctx.memory(|m| m.focused() == Some(id(key))).then_some(key)
 }

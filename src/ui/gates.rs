@@ -99,5 +99,5 @@ fn worth(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         format!("Against every gate at ½ a class's share changes by up to {points:.1} points.")
     };
     ui.add(egui::Label::new(RichText::new(words).font(theme::small()).color(theme::of(ui).text)).wrap());
-    difference_table::show(ui, "gates", ("all ½", half), ("real", real));
+    difference_table::show(ui, "gates", ("all ½", half), ("real", real), None);
 }

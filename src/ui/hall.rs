@@ -5,7 +5,7 @@ use super::icon::{self, Icon};
 use super::intent::Intent;
 use super::pictures::Pictures;
 use super::state::State;
-use super::{scope, stage, theme, transport};
+use super::{elide, scope, stage, theme, transport};
 use crate::score::{ClassScore, Scores};
 use crate::view::Layer;
 use egui::{
@@ -20,6 +20,16 @@ fn scale(ctx: &Context) -> f32 {
 
 fn enlarge(ui: &mut Ui) {
     let scale = scale(ui.ctx());
+    enlarge_by(ui, scale);
+}
+
+/// A lesson is read in a hall as well, and keeps its place at the edge: it is enlarged as far as that allows.
+pub fn enlarge_lesson(ui: &mut Ui) {
+    let scale = scale(ui.ctx()).min(1.35);
+    enlarge_by(ui, scale);
+}
+
+fn enlarge_by(ui: &mut Ui, scale: f32) {
     ui.style_mut().text_styles.values_mut().for_each(|font| font.size *= scale);
 }
 
@@ -56,17 +66,22 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
 /// The two likeliest classes of what is on show, and of the other side while two are compared.
 fn scores(ui: &mut Ui, s: &State) {
     scope::altered_note(ui, s);
-    let sides = if s.is_comparing() { &[false, true][..] } else { &[false] };
+    // Also of another prompt set, which has no picture of its own.
+    let compares = s.compare.is_some() && !s.moment;
+    let sides = if compares { &[false, true][..] } else { &[false] };
     for other in sides {
-        if let Some(name) = s.side_name(*other).filter(|_| s.is_comparing()) {
-            ui.label(RichText::new(name).color(theme::of(ui).accent));
+        if let Some(name) = s.side_name(*other).filter(|_| compares) {
+            let font = TextStyle::Body.resolve(ui.style());
+            let shown = elide::middle(ui, &name, &font, ui.available_width());
+            let label = ui.label(RichText::new(shown.as_ref()).color(theme::of(ui).accent));
+            label.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &name));
         }
         match if *other { s.other_scores() } else { s.scores() } {
             Some(scores) => ui.scope(|ui| {
                 if !s.scores_fresh() {
                     ui.set_opacity(0.6);
                 }
-                likeliest(ui, scores);
+                likeliest(ui, scores, compares);
             }),
             None => ui.scope(|ui| _ = ui.label(RichText::new("No scores yet.").color(theme::of(ui).weak))),
         };
@@ -84,15 +99,21 @@ fn scores(ui: &mut Ui, s: &State) {
     }
 }
 
-fn likeliest(ui: &mut Ui, scores: &Scores) {
+/// `brief`: there is another side to be seen as well, and nobody in a hall scrolls.
+fn likeliest(ui: &mut Ui, scores: &Scores, brief: bool) {
     let mut classes: Vec<&ClassScore> = scores.classes.iter().filter(|c| c.counts).collect();
     classes.sort_by(|a, b| b.p.total_cmp(&a.p));
-    for (place, class) in classes.into_iter().take(2).enumerate() {
+    for (place, class) in classes.into_iter().take(if brief { 1 } else { 2 }).enumerate() {
         let body = TextStyle::Body.resolve(ui.style()).size;
-        let (what, name, figure) =
-            if place == 0 { ("Most likely", 1.5, 2.6) } else { ("Runner-up", 1.0, 1.3) };
+        let (what, name, figure) = match place {
+            _ if brief => ("Most likely", 1.1, 1.7),
+            0 => ("Most likely", 1.5, 2.6),
+            _ => ("Runner-up", 1.0, 1.3),
+        };
         let colours = theme::of(ui);
-        ui.label(RichText::new(what).text_style(TextStyle::Small).color(colours.weak));
+        if !brief {
+            ui.label(RichText::new(what).text_style(TextStyle::Small).color(colours.weak));
+        }
         ui.add(Label::new(RichText::new(&class.name).size(name * body).color(colours.strong)).wrap());
         let share = format!("{:.1}%", 100.0 * class.p);
         let label = ui.label(RichText::new(&share).size(figure * body).color(colours.strong));

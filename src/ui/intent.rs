@@ -98,6 +98,9 @@ pub enum Intent {
     /// What part of the picture the stage shows, and how large.
     Lens(Lens),
     Edit(PromptEdit),
+    /// The keyboard is that line's (class, side, place in its list, of which the last is taken where there are fewer); its class is
+    /// opened for that.
+    TypeInto(usize, Side, usize),
     Undo,
     Redo,
     /// Keeps the present scores as the baseline of Δ.
@@ -214,6 +217,7 @@ mod tests {
                 r#"{"patch":{"frame":2,"patch":9}}"#,
             ),
             (Intent::Where(Some((1, Side::Negative, 0))), r#"{"where":[1,"negative",0]}"#),
+            (Intent::TypeInto(1, Side::Negative, 0), r#"{"type_into":[1,"negative",0]}"#),
             (Intent::Draw(Draw::Begin), r#"{"draw":"begin"}"#),
             (Intent::Draw(Draw::Ready(Ready::ThereAndBack)), r#"{"draw":{"ready":"there_and_back"}}"#),
             (Intent::ResetAltered, r#""reset_altered""#),

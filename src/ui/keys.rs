@@ -10,43 +10,79 @@ use super::state::State;
 use super::{field, theme};
 use crate::video::Pts;
 use crate::view::Layer;
-use egui::{Key, Modifiers, RichText};
+use egui::{Key, Modifiers, RichText, Ui};
 
 /// The speeds that `[` and `]` and the speed menu step through.
 pub const SPEEDS: [f64; 10] = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0];
 
-/// The list of keys, for the help page.
-pub const LIST: &[(&str, &str)] = &[
-    ("Space", "play, pause"),
-    (", .", "one frame back, forward"),
-    ("← →", "5 s back, forward (with Shift 1 s)"),
-    ("J", "1 s back and pause"),
-    ("K", "pause"),
-    ("L", "play; again: faster"),
-    ("Home End", "to the start, to the end"),
-    ("[ ]", "slower, faster"),
-    ("Backspace", "normal speed"),
-    ("I O", "in point, out point at the play head"),
-    ("Ctrl+L", "loop the in/out range"),
-    ("G", "go to a time"),
-    ("A", "analyse the in/out range"),
-    ("Shift+F", "the analysis follows the play head"),
-    ("1 2 3 4", "stage: single, wipe, side by side, 2×2"),
-    ("+ − 0", "closer, farther, the whole picture (also the wheel; drag moves it)"),
-    ("V", "next overlay (with Shift the one before)"),
-    ("R", "reset what is altered: frames as filmed, model as trained"),
-    ("Esc", "let go of the patch that was clicked, of the prompt on the stage, and of the brush"),
-    ("D", "draw a motion (Esc: back to the clip; Ctrl+Z: the path before; Ctrl+S: save it as a clip)"),
-    ("N", "negation bench: what a class is not, said in three ways"),
-    ("P", "pin the scores as the baseline"),
-    ("S", "picture of the stage"),
-    ("F", "full screen"),
-    ("F5", "presenter mode: stage and scores for a hall, without panels (F5 or Esc: back)"),
-    ("Ctrl + − 0", "text and controls larger, smaller, as they were"),
-    ("Ctrl+O", "open a video"),
-    ("Ctrl+S", "save the experiment"),
-    ("Ctrl+Z Ctrl+Shift+Z", "undo, redo (prompts and pins)"),
-    ("? or F1", "this list"),
+/// One key, or a few, and what it does.
+type Entry = (&'static str, &'static str);
+
+/// The keys by what they are about, for the help page.
+pub const GROUPS: &[(&str, &[Entry])] = &[
+    (
+        "Play",
+        &[
+            ("Space", "play, pause"),
+            (", .", "one frame back, forward"),
+            ("← →", "5 s back, forward (with Shift 1 s)"),
+            ("J", "1 s back and pause"),
+            ("K", "pause"),
+            ("L", "play; again: faster"),
+            ("Home End", "to the start, to the end"),
+            ("G", "go to a time"),
+            ("[ ]", "slower, faster"),
+            ("Backspace", "normal speed"),
+        ],
+    ),
+    (
+        "What is looked at",
+        &[
+            ("I O", "in point, out point at the play head"),
+            ("Ctrl+L", "loop the in/out range"),
+            ("A", "analyse the in/out range"),
+            ("Shift+F", "the analysis follows the play head"),
+        ],
+    ),
+    (
+        "Stage",
+        &[
+            ("1 2 3 4", "single, wipe, side by side, 2×2"),
+            ("V", "next overlay (with Shift the one before)"),
+            ("+ − 0", "closer, farther, the whole picture (also the wheel; drag moves it)"),
+            ("R", "reset what is altered: frames as filmed, model as trained"),
+            ("Esc", "let go of the patch that was clicked, of the prompt on the stage, and of the brush"),
+        ],
+    ),
+    (
+        "Prompts",
+        &[
+            ("Ctrl+Z", "undo (prompts and pins); with Shift redo"),
+            ("P", "pin the scores as the baseline"),
+            ("N", "negation bench: what a class is not, said in three ways"),
+        ],
+    ),
+    (
+        "Draw a motion",
+        &[
+            ("D", "begin"),
+            ("Esc", "back to the clip"),
+            ("Ctrl+Z", "the path before"),
+            ("Ctrl+S", "save it as a clip"),
+        ],
+    ),
+    (
+        "Window and files",
+        &[
+            ("F", "full screen"),
+            ("F5", "presenter mode: stage and scores for a hall, without panels (F5 or Esc: back)"),
+            ("Ctrl + − 0", "text and controls larger, smaller, as they were"),
+            ("Ctrl+O", "open a video"),
+            ("Ctrl+S", "save the experiment"),
+            ("S", "picture of the stage"),
+            ("? or F1", "this list"),
+        ],
+    ),
 ];
 
 /// Turns the keys of this frame into commands.
@@ -65,6 +101,13 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
             }
         }
     });
+    // Where a lesson asks to type, what is typed goes there and is no shortcut.
+    let line = s.learning.as_ref().and_then(|learning| s.line_key(learning.line()?));
+    if let Some((_, line)) =
+        line.filter(|_| !s.help && !s.presenting && !ctx.text_edit_focused() && field::is_typed(ctx))
+    {
+        field::enter(ctx, line);
+    }
     // Asked in every frame: it keeps account of the fields.
     let rest = field::keys_rest(ctx);
     if rest || s.path_field.is_some() || s.id_field.is_some() || s.time_field.is_some() {
@@ -181,6 +224,10 @@ fn next_layer(now: Layer, by: isize) -> Layer {
     Layer::ALL[(at + by).rem_euclid(n) as usize]
 }
 
+/// The room for the keys before what they do, and the width of a column of the page at least, in points.
+const KEY: f32 = 92.0;
+const COLUMN: f32 = 300.0;
+
 /// The page that lists the keys.
 pub fn help(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
     if !s.help {
@@ -188,9 +235,10 @@ pub fn help(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
     }
     let window = ctx.content_rect().size();
     let modal = egui::Modal::new(egui::Id::unique("help")).show(ctx, |ui| {
-        ui.set_width((window.x - 60.0).min(620.0));
+        ui.set_width((window.x - 60.0).min(1020.0));
         ui.horizontal(|ui| {
             ui.label(RichText::new("Keys").strong().size(16.0).color(theme::of(ui).strong));
+            ui.label(RichText::new("They rest while you type.").color(theme::of(ui).weak));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 if ui.button("Close").clicked() {
                     out.push(Intent::Help(false));
@@ -204,27 +252,58 @@ pub fn help(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
                 }
             });
         });
-        ui.label(RichText::new("They rest while you type in a text box.").color(theme::of(ui).weak));
         ui.separator();
-        let height = (window.y - 140.0).clamp(120.0, 480.0);
+        let height = (window.y - 120.0).max(120.0);
         egui::ScrollArea::vertical()
             .max_height(height)
             .min_scrolled_height(height)
             .auto_shrink([false, true])
-            .show(ui, |ui| {
-                for (key, what) in LIST {
-                    ui.horizontal_top(|ui| {
-                        let key = RichText::new(*key).font(theme::numbers()).color(theme::of(ui).accent);
-                        let keys = ui.label(key).rect.width();
-                        ui.add_space((150.0 - keys).max(0.0));
-                        ui.add(egui::Label::new(*what).wrap());
-                    });
-                }
-            });
+            .show(ui, columns);
     });
     if modal.should_close() {
         out.push(Intent::Help(false));
     }
+}
+
+/// The groups in as many columns as there is room for, about equally long.
+fn columns(ui: &mut Ui) {
+    let count = ((ui.available_width() / COLUMN) as usize).clamp(1, 3);
+    // A group is as long as its entries and its name.
+    let long: Vec<usize> = GROUPS.iter().map(|(_, keys)| keys.len() + 2).collect();
+    let column = shared(&long, count);
+    ui.columns(count, |columns| {
+        for ((title, keys), column) in GROUPS.iter().zip(column) {
+            group(&mut columns[column], title, keys);
+        }
+    });
+}
+
+/// In which of `count` columns each of these lengths goes, in their order.
+fn shared(long: &[usize], count: usize) -> Vec<usize> {
+    let whole: usize = long.iter().sum();
+    let mut before = 0;
+    let middle = |before: usize, own: usize| (2 * before + own) * count / (2 * whole.max(1));
+    long.iter()
+        .map(|own| {
+            let column = middle(before, *own).min(count - 1);
+            before += own;
+            column
+        })
+        .collect()
+}
+
+fn group(ui: &mut Ui, title: &str, keys: &[Entry]) {
+    ui.spacing_mut().interact_size.y = 16.0;
+    ui.label(RichText::new(title).strong().color(theme::of(ui).strong));
+    for (key, what) in keys {
+        ui.horizontal_top(|ui| {
+            let key = RichText::new(*key).font(theme::numbers()).color(theme::of(ui).accent);
+            let keys = ui.label(key).rect.width();
+            ui.add_space((KEY - keys).max(0.0));
+            ui.add(egui::Label::new(*what).wrap());
+        });
+    }
+    ui.add_space(8.0);
 }
 
 #[cfg(test)]
@@ -238,6 +317,19 @@ mod tests {
         assert_eq!(next_speed(4.0, 1), 4.0);
         assert_eq!(next_speed(0.1, -1), 0.1);
         assert_eq!(next_speed(0.9, 1), 1.0);
+    }
+
+    #[test]
+    fn columns_are_about_equally_long_and_groups_keep_their_order() {
+        let long: Vec<usize> = GROUPS.iter().map(|(_, keys)| keys.len() + 2).collect();
+        for count in 1..=3 {
+            let column = shared(&long, count);
+            assert!(column.is_sorted() && column.iter().all(|c| *c < count));
+            let length =
+                |c| long.iter().zip(&column).filter(|(_, of)| **of == c).map(|(l, _)| l).sum::<usize>();
+            let all: Vec<usize> = (0..count).map(length).collect();
+            assert!(all.iter().all(|l| l * count <= long.iter().sum::<usize>() * 3 / 2 && *l > 0), "{all:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How far a learner is in a lesson: which blocks of the step are reached, what was guessed and what turned out right.
 
+use super::edit::Side;
 use super::intent::Intent;
 use super::lesson::{Block, Guess, Lesson};
 use super::state::State;
@@ -93,6 +94,17 @@ impl Learning {
             Some(Block::Guess(guess)) => Some(guess),
             _ => None,
         }
+    }
+
+    /// The line that this step has asked to type into, by its class, its side and its place there.
+    pub fn line(&self) -> Option<(usize, Side, usize)> {
+        let reached = self.blocks().iter().take(self.place);
+        let intents = reached.filter_map(|b| if let Block::Do(intents) = b { Some(intents) } else { None });
+        let asked = |intent: &Intent| match intent {
+            Intent::TypeInto(c, side, i) => Some((*c, *side, *i)),
+            _ => None,
+        };
+        intents.flatten().filter_map(asked).last()
     }
 
     /// Guesses that were right, and those that could be judged.

@@ -11,6 +11,7 @@
 
 use super::bundled;
 use super::easel::Draw;
+use super::edit::Side;
 use super::intent::Intent;
 use super::state::State;
 use crate::score::{ClassScore, Scores};
@@ -84,6 +85,13 @@ pub enum Condition {
     Negatives {
         of: String,
         at_least: usize,
+    },
+    /// One of the prompts of the class on that side, its own or from the templates, reads exactly so; or none does.
+    Prompt {
+        of: String,
+        side: Side,
+        reads: String,
+        so: bool,
     },
     /// A number of a class.
     Score {
@@ -177,6 +185,10 @@ impl Condition {
                 let class = s.prompts().classes.iter().find(|c| c.name == *of)?;
                 class.negative.as_ref().map_or(0, Vec::len) >= *at_least
             }
+            Self::Prompt { of, side, reads, so } => {
+                let class = s.prompts().classes.iter().find(|c| c.name == *of)?;
+                side.shown(s.prompts(), class).contains(reads) == *so
+            }
             Self::Score { of, number, is } => {
                 let value = value(now?, of, *number)?;
                 let change = || Some(value - self::value(before?, of, *number)?);
@@ -215,6 +227,10 @@ impl Condition {
                 let class = s.prompts().classes.iter().find(|c| c.name == *of);
                 let count = class.and_then(|c| c.negative.as_ref()).map_or(0, Vec::len);
                 format!("negatives of {of}: {count}")
+            }
+            Self::Prompt { side, reads, so, .. } => {
+                let one = if *so { "a" } else { "no" };
+                format!("{one} {} prompt reads “{reads}”", side.word())
             }
             Self::Score { of, number, is } => {
                 let (now, before) = told(of, *number);
@@ -381,6 +397,7 @@ fn within(intent: Intent, folder: &Path) -> Result<Intent, String> {
         | Intent::Moment(_)
         | Intent::Lens(_)
         | Intent::Edit(_)
+        | Intent::TypeInto(..)
         | Intent::SortByScore(_)
         | Intent::Watch(_)
         | Intent::Try(_)

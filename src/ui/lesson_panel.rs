@@ -11,6 +11,8 @@ use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 /// Width in points.
 pub const WIDTH: f32 = 300.0;
 
+const LEAVES: &str = "Ends the lesson; clip, prompts and view are as they were before it";
+
 /// What a lesson leaves of the window, in points.
 pub fn room(ctx: &egui::Context, s: &State) -> egui::Vec2 {
     let taken = if s.learning.is_some() { WIDTH } else { 0.0 };
@@ -20,19 +22,20 @@ pub fn room(ctx: &egui::Context, s: &State) -> egui::Vec2 {
 pub fn show(ui: &mut Ui, s: &State, cache: &mut CommonMarkCache, out: &mut Vec<Intent>) {
     let Some(learning) = &s.learning else { return };
     let (step, steps) = (learning.step, learning.lesson.steps.len());
-    ui.horizontal(|ui| {
-        ui.label(RichText::new(&learning.lesson.title).strong().color(theme::of(ui).strong));
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let tip = "Ends the lesson; clip, prompts and view are as they were before it";
-            if ui.button("Leave").on_hover_text(tip).accessible_name("Leave the lesson").clicked() {
-                out.push(Intent::Learn(None));
-            }
+    // A long title has lines of its own beside the button.
+    ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
+        if ui.button("Leave").on_hover_text(LEAVES).accessible_name("Leave the lesson").clicked() {
+            out.push(Intent::Learn(None));
+        }
+        ui.with_layout(Layout::left_to_right(Align::Min).with_main_wrap(true), |ui| {
+            let title = RichText::new(&learning.lesson.title).strong().color(theme::of(ui).strong);
+            ui.add(egui::Label::new(title).wrap());
         });
     });
     let title = &learning.lesson.steps[step].title;
     ui.label(RichText::new(format!("{} of {steps} · {title}", step + 1)).color(theme::of(ui).accent));
     ui.separator();
-    let footer = 34.0;
+    let footer = 34.0 * theme::enlarged(ui);
     let height = (ui.available_height() - footer).max(60.0);
     // A step begins at its top.
     egui::ScrollArea::vertical().id_salt(("lesson", step)).max_height(height).auto_shrink(false).show(
@@ -49,20 +52,21 @@ pub fn show(ui: &mut Ui, s: &State, cache: &mut CommonMarkCache, out: &mut Vec<I
         {
             out.push(Intent::Lesson(Turn::Back));
         }
-        let (next, intent) = match learning.is_last() {
-            false => ("Next", Intent::Lesson(Turn::Next)),
-            true => ("Done", Intent::Learn(None)),
+        let (next, name, tip, intent) = match learning.is_last() {
+            false => {
+                let tip = "Goes on, also where something is left out";
+                ("Next", "Next step", tip, Intent::Lesson(Turn::Next))
+            }
+            true => ("Done", "Done", LEAVES, Intent::Learn(None)),
         };
-        let mut text = RichText::new(next);
-        if learning.is_through() {
-            text = text.strong().color(theme::of(ui).accent);
-        }
-        if ui
-            .button(text)
-            .on_hover_text("Goes on, also where something is left out")
-            .accessible_name("Next step")
-            .clicked()
-        {
+        let colours = theme::of(ui);
+        let button = match learning.is_through() {
+            true => {
+                egui::Button::new(RichText::new(next).strong().color(colours.on_accent)).fill(colours.accent)
+            }
+            false => egui::Button::new(next),
+        };
+        if ui.add(button).on_hover_text(tip).accessible_name(name).clicked() {
             out.push(intent);
         }
         let (right, judged) = learning.tally();

@@ -121,10 +121,18 @@ pub struct Found {
     model: String,
     /// In the order of [`Side`]; or why there are none.
     pub texts: Result<Arc<Vec<ClassEmbedding>>, String>,
+    /// The same without DA_j.
+    plain: Arc<Vec<ClassEmbedding>>,
     notes: Arc<Vec<PromptNote>>,
 }
 
 impl Found {
+    /// The text sides that the scores of this evidence are made with.
+    pub fn sides(&self, evidence: &Evidence<'_>) -> Option<&[ClassEmbedding]> {
+        let adapted = self.texts.as_ref().ok()?;
+        Some(if evidence.plain { &self.plain } else { adapted })
+    }
+
     /// What is to be said of a text, if anything.
     pub fn note(&self, text: &str) -> Option<&PromptNote> {
         self.notes.iter().find(|note| note.text == text)
@@ -150,10 +158,10 @@ impl Negation {
         &mut self,
         set: Arc<PromptSet>,
         model: String,
-        texts: Result<Arc<Vec<ClassEmbedding>>, String>,
+        (texts, plain): (Result<Arc<Vec<ClassEmbedding>>, String>, Arc<Vec<ClassEmbedding>>),
         notes: Arc<Vec<PromptNote>>,
     ) {
-        self.found = Some(Found { set, model, texts, notes });
+        self.found = Some(Found { set, model, texts, plain, notes });
     }
 }
 
@@ -164,6 +172,8 @@ pub struct Evidence<'a> {
     model: String,
     /// Negative prompts are weighed.
     pub negatives: bool,
+    /// The texts are those of CLIP itself, without the joint adapter.
+    pub plain: bool,
 }
 
 impl State {
@@ -202,14 +212,9 @@ impl State {
             let answer = &self.shown.as_ref().ok_or(NOTHING)?.answer;
             (&*answer.evidence.embedding, (*answer.question).clone())
         };
-        if question.surgery.no_joint_adapter {
-            return Err(
-                "The joint adapter is off (Surgery): the scores are of other texts than those that are tried out \
-                        here. With it on, the bench goes on.",
-            );
-        }
         let negatives = !question.surgery.no_negatives;
-        Ok(Evidence { embedding, scores, model: question.model, negatives })
+        let plain = question.surgery.no_joint_adapter;
+        Ok(Evidence { embedding, scores, model: question.model, negatives, plain })
     }
 
     /// What has come back, where it is of the prompts and the idea as they are now and of the model that is read.
@@ -221,7 +226,7 @@ impl State {
     /// The three ways with what is on show, and whether they are of the prompts and the idea as they are now.
     pub fn negation_ways(&self, evidence: &Evidence<'_>) -> Option<([Way; 4], bool)> {
         let (found, class) = (self.negation.found.as_ref()?, self.negated_class()?);
-        let texts = found.texts.as_ref().ok().filter(|_| found.model == evidence.model)?;
+        let texts = found.sides(evidence).filter(|_| found.model == evidence.model)?;
         let score = self.score(class)?;
         let place = evidence.scores.classes.iter().position(|c| std::ptr::eq(c, score))?;
         let asked = (place, evidence.scores);

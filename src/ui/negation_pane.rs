@@ -50,6 +50,9 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             Err(why) => return warn(ui, why),
         };
         read_from(ui, s);
+        if evidence.plain {
+            weak(ui, "The joint adapter is off (Surgery): the text vectors are CLIP's own, before what was trained here.");
+        }
         vocabulary(ui, s, idea, &evidence);
         if let Some(Err(why)) = s.negation.found.as_ref().map(|found| &found.texts) {
             return warn(ui, why);
@@ -355,7 +358,7 @@ fn as_not(ui: &mut Ui, s: &State, (c, idea): (usize, &str), evidence: &Evidence<
     let not = denied(idea);
     heading(ui, &format!("2 · the word “not”: “{not}”"));
     weak(ui, "One more positive prompt; it works only where the text model has learned what “not” does.");
-    let found = s.negation_found(evidence).and_then(|found| found.texts.as_ref().ok());
+    let found = s.negation_found(evidence).and_then(|found| found.sides(evidence));
     let alone = |side: Side| found?.get(side as usize)?.positive.as_deref();
     if let Some((yes, no)) = alone(Side::Idea).zip(alone(Side::Not)) {
         let cos = cosine(yes, no);

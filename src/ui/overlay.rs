@@ -4,7 +4,7 @@
 use super::intent::Intent;
 use super::look::{colours, frame_or_empty};
 use super::probes::{Brush, PatchAt};
-use super::stage::{cut, gradient, number};
+use super::stage::{cut, gradient, lines, number, write_end};
 use super::state::State;
 use super::theme;
 use super::truth;
@@ -178,10 +178,11 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
     let Place { t, other, crop, frame } = at;
     let painter = ui.painter_at(strip);
     let over = ui.painter_at(frame);
+    let (upper, lower) = lines(ui, strip);
     let write = |x: f32, align: Align2, text: &str, colour| {
-        painter.text(pos2(x, strip.center().y), align, text, theme::caption(ui), colour)
+        painter.text(pos2(x, upper.center().y), align, text, theme::caption(ui), colour)
     };
-    let name = write(strip.left() + 2.0, Align2::LEFT_CENTER, layer.name(), theme::of(ui).strong);
+    let name = write(upper.left() + 2.0, Align2::LEFT_CENTER, layer.name(), theme::of(ui).strong);
     // What is cut for want of room is in the tooltip.
     let captioned = |name: &str, tip: &str| {
         let r = ui.interact(strip, ui.scope_id().with(("caption", layer.name(), other)), Sense::hover());
@@ -193,9 +194,8 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
         Ok(overlay) => overlay,
         Err(why) => {
             captioned(&format!("Caption: {}{which}: {why}", layer.name()), &why);
-            let room = painter.with_clip_rect(strip.with_min_x(name.right() + 8.0));
-            let at = pos2(name.right() + 8.0, strip.center().y);
-            room.text(at, Align2::LEFT_CENTER, why, theme::caption(ui), theme::of(ui).warn);
+            let room = if upper == lower { upper.with_min_x(name.right() + 8.0) } else { lower };
+            write_end(ui, room.shrink2(vec2(2.0, 0.0)), &why, theme::of(ui).warn);
             return;
         }
     };
@@ -209,8 +209,8 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
         over.rect_filled(place(p), CornerRadius::ZERO, colour.gamma_multiply(s.view.opacity));
     }
     let unit = theme::enlarged(ui);
-    let bar = Rect::from_center_size(strip.right_center() - vec2(97.0 * unit, 0.0), vec2(70.0, 9.0) * unit);
-    write(strip.right() - 2.0, Align2::RIGHT_CENTER, &number(overlay.range.hi), theme::of(ui).text);
+    let bar = Rect::from_center_size(upper.right_center() - vec2(97.0 * unit, 0.0), vec2(70.0, 9.0) * unit);
+    write(upper.right() - 2.0, Align2::RIGHT_CENTER, &number(overlay.range.hi), theme::of(ui).text);
     gradient(&painter, bar, table);
     cut(&painter, bar, threshold, signed);
     let low = write(bar.left() - 5.0, Align2::RIGHT_CENTER, &number(overlay.range.lo), theme::of(ui).text);
@@ -221,7 +221,7 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
     let auroc = overlay.whole.as_ref().and_then(|map| s.mover_auroc(answer, map));
     let right = match auroc {
         Some(auroc) => {
-            let room = Rect::from_x_y_ranges(name.right() + 8.0..=low.left() - 10.0, strip.y_range());
+            let room = Rect::from_x_y_ranges(name.right() + 8.0..=low.left() - 10.0, upper.y_range());
             truth::write_auroc(ui, auroc, (layer.name(), usize::from(other)), frame, room)
         }
         None => low.left(),
@@ -246,9 +246,11 @@ pub fn draw(ui: &mut Ui, s: &State, layer: Layer, answer: &Answer, at: Place, st
         }
         None => overlay.what,
     };
-    let room = Rect::from_x_y_ranges(name.right() + 8.0..=right - 6.0, strip.y_range());
-    let at = pos2(room.left(), room.center().y);
-    painter.with_clip_rect(room).text(at, Align2::LEFT_CENTER, words, theme::caption(ui), theme::of(ui).text);
+    let room = match upper == lower {
+        true => Rect::from_x_y_ranges(name.right() + 8.0..=right - 6.0, upper.y_range()),
+        false => lower.shrink2(vec2(2.0, 0.0)),
+    };
+    write_end(ui, room, &words, theme::of(ui).text);
 }
 
 /// The patch at a point of the crop.

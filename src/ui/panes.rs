@@ -4,6 +4,8 @@
 //! opens panes in the menu. What nobody has chosen depends on the window: in a small one the stage has the room. A new pane is
 //! a variant of [`Pane`] with a title, a tip, a place, and the function that draws it.
 
+mod dividers;
+
 use super::intent::Intent;
 use super::pictures::Pictures;
 use super::state::State;
@@ -259,6 +261,7 @@ impl Panes {
             one_of(ui, &open, &mut self.front, &mut drawing);
         } else {
             self.tree.ui(&mut drawing, ui);
+            dividers::show(ui, &mut self.tree);
         }
         drawing.stage
     }
@@ -404,8 +407,13 @@ impl Behavior<Pane> for Drawing<'_> {
         SimplificationOptions { all_panes_must_have_tabs: true, ..SimplificationOptions::default() }
     }
 
+    /// By lines with names, which are our own.
+    fn is_container_resizable(&self, _tiles: &Tiles<Pane>, _tile: TileId) -> bool {
+        false
+    }
+
     fn min_size(&self) -> f32 {
-        90.0
+        dividers::SMALLEST
     }
 
     fn gap_width(&self, _style: &Style) -> f32 {

@@ -182,6 +182,13 @@ impl Probes {
 }
 
 impl State {
+    /// Lets go of the patch, whose clip goes: on another it would be another patch.
+    pub(super) fn let_go_of_patch(&mut self) {
+        if self.probes.patch.take().is_some() && self.view.layer == Layer::Likeness {
+            self.view.layer = Layer::Motion;
+        }
+    }
+
     /// What is to be asked beside the evidence of what is on show.
     pub fn wanted_probes(&self) -> Vec<Probe> {
         let trained = self.model.as_ref().is_some_and(|m| m.head_trained);

@@ -10,12 +10,42 @@ use super::prompt_rows::{capital, sign};
 use super::state::State;
 use super::{class_list, focus, scope, score_row, theme, trial};
 use egui::text::LayoutJob;
-use egui::{RichText, Ui, vec2};
+use egui::{Id, RichText, Ui, vec2};
 
 /// In less height than this the panel scrolls as a whole.
 const LOW: f32 = 360.0;
+/// The panel is no narrower than this, in points.
+const LEAST: f32 = 260.0;
+/// But beside a lesson in a small window it is as narrow as this.
+const CRAMPED: f32 = 220.0;
 
-pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+/// The panel at the left edge, as wide as a person has dragged it, or as a window of this size leaves it. Where text is large that
+/// may be less; it comes back with the room.
+pub fn panel(ui: &mut Ui, s: &mut State, out: &mut Vec<Intent>) {
+    let room = ui.ctx().content_rect().width();
+    let most = (room * 0.45).max(280.0);
+    let usual = (room * 0.3).clamp(300.0, 440.0);
+    // Beside a lesson in a small window the stage is to be seen as well.
+    let cramped = s.learning.is_some() && room < 2.5 * LEAST;
+    let (least, most) = if cramped { (CRAMPED, CRAMPED) } else { (LEAST, most) };
+    let wanted = s.prompts_width.unwrap_or(usual).clamp(least, most);
+    // egui knows the last width only: in another window, or with text of another size, it is told.
+    let id = Id::unique("room of the prompts");
+    let same = ui.data(|d| d.get_temp(id)) == Some((room.to_bits(), cramped));
+    ui.data_mut(|d| d.insert_temp(id, (room.to_bits(), cramped)));
+    let range = if same { least..=most } else { wanted..=wanted };
+    let panel = egui::Panel::left("prompts")
+        .frame(theme::panel_frame(ui))
+        .default_size(wanted)
+        .size_range(range)
+        .show(ui, |ui| show(ui, s, out));
+    let drawn = panel.response.rect.width();
+    if same && (drawn - wanted).abs() > 0.5 {
+        s.prompts_width = Some(drawn);
+    }
+}
+
+fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     // Where text is large all of it scrolls: head and foot would leave the classes no room.
     if ui.available_height() < LOW {
         egui::ScrollArea::vertical().id_salt("prompts").auto_shrink([false, false]).show(ui, |ui| {

@@ -353,7 +353,7 @@ pub fn capital(word: &str) -> String {
 }
 
 /// The text on one line with the words that the tokenizer does not know underlined.
-fn marked(ui: &Ui, text: &str, note: Option<&PromptNote>, colour: Color32) -> LayoutJob {
+pub fn marked(ui: &Ui, text: &str, note: Option<&PromptNote>, colour: Color32) -> LayoutJob {
     let font = egui::TextStyle::Body.resolve(ui.style());
     let plain = TextFormat { font_id: font.clone(), color: colour, ..Default::default() };
     let unknown = TextFormat {

@@ -3,6 +3,7 @@
 //! A map belongs to a sampled frame. Over that very frame it is drawn in full; over another frame of the analysed
 //! window it is dimmed and named ("map of 1.230 s"); outside the window it is not drawn, and the caption says why.
 
+mod caption;
 mod tools;
 
 use super::compare::Compare;
@@ -18,8 +19,8 @@ use crate::model::folder::MotionScale;
 use crate::video::preprocess::CropRect;
 use crate::view::{Layer, Normalise};
 use egui::{
-    Align2, Color32, CornerRadius, FontId, Galley, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui,
-    WidgetInfo, pos2, vec2,
+    Align2, Color32, CornerRadius, FontId, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
+    pos2, vec2,
 };
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use std::sync::Arc;
 const LOW: f32 = 320.0;
 /// How much of its opacity a map keeps over a frame that is not its own.
 const DIMMED: f32 = 0.6;
+pub use caption::{cut, gradient, lines, number, write_end};
 pub use tools::room_for_slider;
 
 const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
@@ -70,7 +72,7 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
     let layer = if s.view.layer == Layer::Input && beside { Layer::Motion } else { s.view.layer };
     let rect = if s.presenting { hall::sentence(ui, layer, room) } else { room };
     if let Some(pair) = pair {
-        let rects = split(rect, 2, aspect(s), caption_height(ui));
+        let rects = split(ui, rect, 2, aspect(s));
         let halves: Vec<(Rect, Whose)> = rects.into_iter().zip(pair).collect();
         let pointed = halves.iter().find_map(|(r, whose)| whose.pointed(ui, s, *r));
         for (r, whose) in halves {
@@ -82,16 +84,12 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
         Arrangement::Single => pane(ui, s, pictures, out, rect, s.view.layer, None),
         Arrangement::Wipe => wipe(ui, s, pictures, (rect, layer), out),
         Arrangement::SideBySide => {
-            for (r, layer) in
-                split(rect, 2, aspect(s), caption_height(ui)).into_iter().zip([Layer::Input, layer])
-            {
+            for (r, layer) in split(ui, rect, 2, aspect(s)).into_iter().zip([Layer::Input, layer]) {
                 pane(ui, s, pictures, out, r, layer, None);
             }
         }
         Arrangement::Grid => {
-            for (r, layer) in
-                split(rect, 4, aspect(s), caption_height(ui)).into_iter().zip(four(s.view.layer))
-            {
+            for (r, layer) in split(ui, rect, 4, aspect(s)).into_iter().zip(four(s.view.layer)) {
                 pane(ui, s, pictures, out, r, layer, None);
                 if layer == s.view.layer {
                     let line = Stroke::new(1.5, theme::of(ui).accent);
@@ -148,13 +146,13 @@ pub fn letterbox(rect: Rect, aspect: f32) -> Rect {
     Rect::from_center_size(rect.center(), size)
 }
 
-/// Height of the caption under a picture.
-fn caption_height(ui: &Ui) -> f32 {
-    24.0 * theme::enlarged(ui)
+/// Cuts the stage into 2 or 4 panes; two lie the way that makes the pictures larger.
+fn split(ui: &Ui, rect: Rect, n: usize, aspect: f32) -> Vec<Rect> {
+    split_with(rect, n, aspect, |width| caption::height(ui, width))
 }
 
-/// Cuts the stage into 2 or 4 panes; two lie the way that makes the pictures larger.
-fn split(rect: Rect, n: usize, aspect: f32, caption: f32) -> Vec<Rect> {
+/// `caption`: the height of a caption in a pane of that width.
+fn split_with(rect: Rect, n: usize, aspect: f32, caption: impl Fn(f32) -> f32) -> Vec<Rect> {
     let gap = 6.0;
     let grid = |cols: usize, rows: usize| -> Vec<Rect> {
         let size = vec2(
@@ -172,7 +170,8 @@ fn split(rect: Rect, n: usize, aspect: f32, caption: f32) -> Vec<Rect> {
         return grid(2, 2);
     }
     let (beside, below) = (grid(2, 1), grid(1, 2));
-    let width = |r: &[Rect]| letterbox(r[0].with_max_y(r[0].bottom() - caption), aspect).width();
+    let width =
+        |r: &[Rect]| letterbox(r[0].with_max_y(r[0].bottom() - caption(r[0].width())), aspect).width();
     if width(&beside) >= width(&below) { beside } else { below }
 }
 
@@ -184,7 +183,7 @@ fn wipe(
     (rect, layer): (Rect, Layer),
     out: &mut Vec<Intent>,
 ) {
-    let picture = letterbox(rect.with_max_y(rect.bottom() - caption_height(ui)), aspect(s));
+    let picture = letterbox(rect.with_max_y(rect.bottom() - caption::height(ui, rect.width())), aspect(s));
     let x = picture.left() + picture.width() * s.view.wipe;
     pane(ui, s, pictures, out, rect, layer, Some(x));
     let handle = Rect::from_center_size(pos2(x, picture.center().y), vec2(16.0, picture.height()));
@@ -270,11 +269,6 @@ impl Whose {
         ["", ", original", ", other side"][self as usize]
     }
 
-    /// The accessible name of a caption.
-    fn caption(self, layer: Layer, words: &str) -> String {
-        format!("Caption: {}{}: {words}", layer.name(), self.which())
-    }
-
     fn scale(self, s: &State) -> Option<&MotionScale> {
         if self == Self::Other { s.other_scale() } else { s.motion_scale() }
     }
@@ -286,7 +280,7 @@ impl Whose {
     }
 
     fn frame(self, ui: &Ui, s: &State, rect: Rect) -> Rect {
-        letterbox(rect.with_max_y(rect.bottom() - caption_height(ui)), self.aspect(s))
+        letterbox(rect.with_max_y(rect.bottom() - caption::height(ui, rect.width())), self.aspect(s))
     }
 
     /// Where the pointer is in what the model saw, as parts of its width and height.
@@ -411,17 +405,14 @@ fn layer_of(
             }
         }
     }
-    let strip = Rect::from_min_max(frame.left_bottom(), frame.right_bottom() + vec2(0.0, caption_height(ui)));
-    // Under a very small picture it is wider than that.
-    let width = strip.width().max((250.0 * theme::enlarged(ui)).min(rect.width()));
-    let strip = Rect::from_center_size(strip.center(), vec2(width, strip.height())).intersect(rect);
+    let strip = caption::strip(ui, frame, rect);
     let Some((answer, drawn)) = whose.answer(s).zip(drawn) else {
         let problem = s.compare.as_ref().and_then(|c| c.problem.as_deref());
         let text = match layer {
             Layer::Input => "Input",
             _ => problem.filter(|_| whose == Whose::Other).unwrap_or("no map yet"),
         };
-        caption_text(ui, strip, text, theme::of(ui).weak);
+        caption::text(ui, strip, text, theme::of(ui).weak);
         whose.badges(ui, s, frame);
         return;
     };
@@ -443,7 +434,7 @@ fn layer_of(
         }
     }
     let Some(source) = Quantity::of(layer, &s.view, &drawn.maps) else {
-        caption_text(ui, strip, layer.name(), theme::of(ui).text);
+        caption::text(ui, strip, layer.name(), theme::of(ui).text);
         whose.badges(ui, s, frame);
         return;
     };
@@ -475,16 +466,12 @@ fn layer_of(
         ui.interact(frame, ui.scope_id().with("linked"), Sense::hover())
             .widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &name));
     }
-    let (about, colour) = drawn.words;
-    let words = match whose.words(s) {
-        // What does not fit is cut at the end, and the picture itself says what is altered.
-        Some(words) => (format!("{about}, {words}"), theme::of(ui).altered),
-        None => (about, colour),
-    };
+    let words = caption::Words { altered: whose.words(s), about: drawn.words };
     // The figure is of the whole clip, and so of no moment.
     let whole = source.map(&answer.evidence.maps).filter(|_| drawn.moment.is_none());
     let auroc = whole.and_then(|map| s.mover_auroc(answer, &map.data));
-    caption(ui, s, (strip, frame), (layer, whose), (source, range, auroc), words, hover);
+    let named = (layer, whose.which(), whose as usize);
+    caption::show(ui, s, (strip, frame), named, (source, range, auroc), (words, hover));
 }
 
 /// What is altered, at the bottom of the picture on a ground that cannot be overlooked; of the original the word alone.
@@ -626,128 +613,6 @@ fn hover(
     Some(Hover { text: format!("row {}, column {}: {number}", r + 1, c + 1), value })
 }
 
-/// Digits that mean something, for values of any size.
-pub fn number(v: f32) -> String {
-    match v.abs() {
-        m if m == 0.0 || (0.1..1000.0).contains(&m) => format!("{v:.3}"),
-        m if (0.001..0.1).contains(&m) => format!("{v:.4}"),
-        _ => format!("{v:.1e}"),
-    }
-}
-
-fn caption_text(ui: &Ui, strip: Rect, text: &str, colour: Color32) {
-    let at = strip.left_center() + vec2(2.0, 0.0);
-    ui.painter_at(strip).text(at, Align2::LEFT_CENTER, text, theme::caption(ui), colour);
-}
-
-/// Which map this is and whose at the left, the scale at the right, what the numbers are between them where there
-/// is room; the hovered value comes before whose map it is. Beside the scale how well the map tells the mover, where that is known.
-fn caption(
-    ui: &Ui,
-    s: &State,
-    (strip, frame): (Rect, Rect),
-    (layer, whose): (Layer, Whose),
-    (source, scale, auroc): (Quantity, Normalise, Option<f64>),
-    (words, colour): (String, Color32),
-    hover: Option<Hover>,
-) {
-    let painter = ui.painter_at(strip);
-    let middle = strip.center().y;
-    let lay = |t: &str, colour| painter.layout_no_wrap(t.to_owned(), theme::caption(ui), colour);
-    let put = |x: f32, galley: Arc<Galley>| {
-        let (at, end) = (pos2(x, middle - galley.size().y / 2.0), x + galley.size().x);
-        painter.galley(at, galley, theme::of(ui).text);
-        end
-    };
-    let about = match source {
-        Quantity::Level(l) => format!("motion energy ‖d‖/‖X‖ of changes {}", s.level_name(l)),
-        _ => source.quantity(),
-    };
-    let r = ui.interact(strip, ui.scope_id().with(("caption", layer.name(), whose as usize)), Sense::hover());
-    r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, whose.caption(layer, &words)));
-    r.on_hover_text(format!("{words}\n{about}"));
-    let mut left = put(strip.left() + 2.0, lay(layer.name(), theme::of(ui).strong)) + 8.0;
-    let unit = theme::enlarged(ui);
-    let narrow = strip.width() < 380.0 * unit;
-    let mut right = strip.right() - 2.0;
-    if source != Quantity::StaticColours {
-        let hi = lay(&number(scale.hi), theme::of(ui).text);
-        right -= hi.size().x;
-        put(right, hi);
-        let width = if narrow { 36.0 } else { 80.0 } * unit;
-        let bar = Rect::from_center_size(pos2(right - 5.0 - width / 2.0, middle), vec2(width, 9.0 * unit));
-        let colours = source.colormap(s.view.palette);
-        gradient(&painter, bar, look::colours(colours));
-        cut(&painter, bar, s.view.threshold, colours.is_signed());
-        if let Some(v) = hover.as_ref().and_then(|h| h.value) {
-            let x = bar.left() + bar.width() * scale.unit(v);
-            painter.vline(x, bar.top() - 3.0..=bar.bottom() + 3.0, Stroke::new(2.0, theme::of(ui).strong));
-        }
-        let lo = lay(&number(scale.lo), theme::of(ui).text);
-        right = bar.left() - 5.0 - lo.size().x;
-        put(right, lo);
-        right -= 8.0;
-        if let Some(auroc) = auroc {
-            // Whose map it is and the value under the pointer come first.
-            let texts = hover.iter().map(|h| h.text.as_str()).chain([words.as_str()]);
-            let taken: f32 = texts.map(|t| lay(t, theme::of(ui).text).size().x + 10.0).sum();
-            let room = Rect::from_x_y_ranges((left + taken).min(right - 2.0)..=right - 2.0, strip.y_range());
-            right = truth::write_auroc(ui, auroc, (layer.name(), whose as usize), frame, room) - 8.0;
-        }
-    }
-    // What does not fit is cut at the scale and not drawn over it.
-    let room =
-        painter.with_clip_rect(Rect::from_min_max(pos2(left, strip.top()), pos2(right, strip.bottom())));
-    let hovered = hover.is_some();
-    for (text, colour) in hover.map(|h| (h.text, theme::of(ui).strong)).into_iter().chain([(words, colour)]) {
-        let galley = lay(&text, colour);
-        let at = pos2(left, middle - galley.size().y / 2.0);
-        left += galley.size().x + 10.0;
-        room.galley(at, galley, theme::of(ui).text);
-    }
-    let about = lay(&about, theme::of(ui).weak);
-    if !hovered && left + about.size().x < right {
-        put(right - about.size().x - 2.0, about);
-    }
-}
-
-/// Darkens what is not painted of a colour bar, with a line where that ends.
-pub fn cut(painter: &egui::Painter, bar: Rect, threshold: f32, signed: bool) {
-    if threshold <= 0.0 {
-        return;
-    }
-    let at = |share: f32| bar.left() + bar.width() * share;
-    let ends = if signed { [0.5 - threshold / 2.0, 0.5 + threshold / 2.0] } else { [0.0, threshold] };
-    let not_painted = Rect::from_x_y_ranges(at(ends[0])..=at(ends[1]), bar.y_range());
-    painter.rect_filled(not_painted, CornerRadius::ZERO, theme::ON_STAGE.stage);
-    painter.rect_stroke(bar, CornerRadius::ZERO, Stroke::new(1.0, theme::ON_STAGE.line), StrokeKind::Outside);
-    for share in ends.into_iter().filter(|share| *share > 0.0) {
-        painter.vline(
-            at(share),
-            bar.top() - 3.0..=bar.bottom() + 3.0,
-            Stroke::new(1.0, theme::ON_STAGE.text),
-        );
-    }
-}
-
-/// A colour bar as one mesh.
-pub fn gradient(painter: &egui::Painter, rect: Rect, colours: &[Color32; 256]) {
-    const STEPS: usize = 32;
-    let mut mesh = egui::Mesh::default();
-    for i in 0..=STEPS {
-        let x = rect.left() + rect.width() * i as f32 / STEPS as f32;
-        let colour = colours[i * 255 / STEPS];
-        mesh.colored_vertex(pos2(x, rect.top()), colour);
-        mesh.colored_vertex(pos2(x, rect.bottom()), colour);
-        if i > 0 {
-            let n = 2 * i as u32;
-            mesh.add_triangle(n - 2, n - 1, n);
-            mesh.add_triangle(n - 1, n, n + 1);
-        }
-    }
-    painter.add(egui::Shape::mesh(mesh));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -773,8 +638,8 @@ mod tests {
     #[test]
     fn two_panes_lie_the_way_that_makes_the_pictures_larger() {
         let wide = Rect::from_min_size(Pos2::ZERO, vec2(1200.0, 400.0));
-        assert_eq!(split(wide, 2, 1.0, 24.0)[0].height(), 400.0);
+        assert_eq!(split_with(wide, 2, 1.0, |_| 24.0)[0].height(), 400.0);
         let tall = Rect::from_min_size(Pos2::ZERO, vec2(600.0, 700.0));
-        assert_eq!(split(tall, 2, 16.0 / 9.0, 24.0)[0].width(), 600.0);
+        assert_eq!(split_with(tall, 2, 16.0 / 9.0, |_| 24.0)[0].width(), 600.0);
     }
 }

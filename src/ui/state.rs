@@ -4,8 +4,9 @@ use super::ask::Asked;
 use super::beside::Beside;
 use super::bundled;
 use super::compare::Compare;
+use super::document::{ClassKey, Key};
 use super::easel::Easel;
-use super::edit::History;
+use super::edit::{History, Side};
 use super::experiment_ask::Misplaced;
 use super::fetching::Fetching;
 use super::hold::Hold;
@@ -294,6 +295,14 @@ pub struct State {
 impl State {
     pub fn prompts(&self) -> &crate::prompt::PromptSet {
         &self.history.present().prompts
+    }
+
+    /// A class and the line of its own prompts at that place, or the last one where there are fewer; `None` where it has none.
+    pub fn line_key(&self, (c, side, i): (usize, Side, usize)) -> Option<(ClassKey, Key)> {
+        let document = self.history.present();
+        let lines = document.prompt_keys(c)?.side(side);
+        let line = lines.get(i).or(lines.last())?;
+        Some((document.class_key(c)?, (*line).into()))
     }
 
     /// The scores on show: of the span around the play head, or of the answer that is shown, and of nothing else.

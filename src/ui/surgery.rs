@@ -283,7 +283,7 @@ fn changes(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     }
     match (s.original_scores(), s.scores()) {
         (Some(before), Some(after)) => {
-            difference_table::show(ui, "altered", ("original", before), ("altered", after));
+            difference_table::show(ui, "altered", ("original", before), ("altered", after), None);
         }
         _ => weak(ui, "The original is being looked at."),
     }

@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// The sizes of text to choose from, in percent; the keys go in finer steps.
 const SIZES: [u16; 5] = [100, 125, 150, 175, 200];
+/// With less room than this in the bar the program's name makes way, in points.
+const NARROW: f32 = 460.0;
 /// Work shorter than this needs no sign of life.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(250);
 
@@ -33,7 +35,9 @@ pub fn show(ui: &mut Ui, s: &State, panes: &Panes, out: &mut Vec<Intent>) {
             panes_menu(ui, s, panes, out);
             work(ui, s, out);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                ui.label(RichText::new("MotionLens").strong().size(15.0).color(theme::of(ui).strong));
+                if ui.available_width() > NARROW {
+                    ui.label(RichText::new("MotionLens").strong().size(15.0).color(theme::of(ui).strong));
+                }
                 open_menu(ui, s, out);
                 export_menu(ui, s, out);
                 ui.separator();
@@ -126,6 +130,8 @@ fn view_menu(ui: &mut Ui, out: &mut Vec<Intent>) {
 /// A text of the bar that may be long.
 struct Fact {
     text: String,
+    /// What of it is read where there is no room for all: a badge is no use as two halves of words.
+    short: String,
     colour: Color32,
     tip: String,
     badge: bool,
@@ -134,7 +140,12 @@ struct Fact {
 
 impl Fact {
     fn badge(text: impl Into<String>, colour: Color32, tip: impl Into<String>) -> Self {
-        Self { text: text.into(), colour, tip: tip.into(), badge: true, busy: false }
+        let text = text.into();
+        Self { short: text.clone(), text, colour, tip: tip.into(), badge: true, busy: false }
+    }
+
+    fn or(self, short: impl Into<String>) -> Self {
+        Self { short: short.into(), ..self }
     }
 
     fn font(&self, ui: &Ui) -> FontId {
@@ -146,12 +157,17 @@ impl Fact {
         (if self.badge { 18.0 } else { 0.0 }) + (if self.busy { 20.0 } else { 0.0 })
     }
 
-    fn show(&self, ui: &mut Ui, width: f32) {
+    fn width(&self, ui: &Ui, text: &str) -> f32 {
+        elide::width_of(ui, text, &self.font(ui)).ceil() + 1.0
+    }
+
+    /// `text`: all of it, or what is read where there is no room for that.
+    fn show(&self, ui: &mut Ui, text: &str, width: f32) {
         if self.busy {
             ui.add(egui::Spinner::new().size(13.0));
         }
         let font = self.font(ui);
-        let shown = elide::middle(ui, &self.text, &font, width);
+        let shown = elide::middle(ui, text, &font, width);
         let tip = match shown.len() == self.text.len() {
             true => self.tip.clone(),
             false => format!("{}\n{}", self.text, self.tip),
@@ -167,7 +183,8 @@ impl Fact {
         } else {
             ui.add(label)
         };
-        r.on_hover_text(tip).accessible_name(name);
+        r.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Label, true, name));
+        r.on_hover_text(tip);
     }
 }
 
@@ -179,10 +196,12 @@ fn facts(ui: &mut Ui, s: &State) {
     list.extend(device(s, colours));
     let gaps = ui.spacing().item_spacing.x * list.len() as f32;
     let room = ui.available_width() - gaps - list.iter().map(Fact::around).sum::<f32>();
-    let widths: Vec<f32> =
-        list.iter().map(|f| elide::width_of(ui, &f.text, &f.font(ui)).ceil() + 1.0).collect();
+    let whole: Vec<f32> = list.iter().map(|f| f.width(ui, &f.text)).collect();
+    let fits = whole.iter().sum::<f32>() <= room;
+    let text = |f: &Fact| if fits { f.text.clone() } else { f.short.clone() };
+    let widths: Vec<f32> = list.iter().map(|f| f.width(ui, &text(f))).collect();
     for (fact, width) in list.iter().zip(elide::shares(&widths, room)) {
-        fact.show(ui, width);
+        fact.show(ui, &text(fact), width);
     }
 }
 
@@ -349,7 +368,7 @@ fn clip(s: &State, colours: &Colours) -> Fact {
         (None, Some(v)) => (v.name.clone(), colours.text, v.path.display().to_string()),
         (None, None) => ("no video".to_owned(), colours.weak, "Open, then Video".to_owned()),
     };
-    Fact { text, colour, tip, badge: false, busy: s.opening.is_some() }
+    Fact { short: text.clone(), text, colour, tip, badge: false, busy: s.opening.is_some() }
 }
 
 fn model(s: &State, colours: &Colours) -> Vec<Fact> {
@@ -375,14 +394,14 @@ fn model(s: &State, colours: &Colours) -> Vec<Fact> {
         info.grid,
         info.grid
     );
-    list.push(Fact::badge(format!("model: {}", info.name), colours.text, tip));
+    list.push(Fact::badge(format!("model: {}", info.name), colours.text, tip).or(&info.name));
     list.push(if info.head_trained {
         let tip = "The motion head has trained weights.";
-        Fact::badge("motion head: trained", colours.good, tip)
+        Fact::badge("motion head: trained", colours.good, tip).or("trained")
     } else {
         let tip = "The motion head has no trained weights: the separation is the exact Haar one, the gates are at their \
                    starting value, and the scores equal plain CLIP's.";
-        Fact::badge("motion head: untrained", colours.warn, tip)
+        Fact::badge("motion head: untrained", colours.warn, tip).or("untrained")
     });
     list
 }
@@ -390,7 +409,8 @@ fn model(s: &State, colours: &Colours) -> Vec<Fact> {
 fn device(s: &State, colours: &Colours) -> Option<Fact> {
     let d = s.device.as_ref()?;
     let (more, colour) = if d.software { (", software", colours.warn) } else { ("", colours.text) };
-    Some(Fact::badge(format!("{}{more}", d.name), colour, d.reason.clone()))
+    let first = d.name.split_whitespace().next().unwrap_or(&d.name);
+    Some(Fact::badge(format!("{}{more}", d.name), colour, d.reason.clone()).or(first))
 }
 
 fn work(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {

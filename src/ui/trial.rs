@@ -2,13 +2,20 @@
 //! would pay. The set is as it was until a person adds the class.
 
 use super::edit::PromptEdit;
+use super::field::goes;
 use super::intent::Intent;
+use super::prompt_rows::{about, marked};
 use super::state::State;
 use super::{elide, score_row, theme};
 use crate::prompt::{Class, PromptSet};
 use crate::score::{ClassEmbedding, Landing, Scores, with_class};
-use egui::{Align, Id, Layout, RichText, Ui};
+use crate::session::PromptNote;
+use egui::{Align, Id, Layout, RichText, Ui, WidgetInfo};
+use std::ops::Range;
 use std::sync::Arc;
+
+/// The text side of the class, and the same without DA_j.
+type Sides = [ClassEmbedding; 2];
 
 /// The class that is tried out.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +23,9 @@ pub struct Trial {
     /// Its name; empty: none is.
     pub name: String,
     /// Its text side by the model of that identity, or why there is none, for the name as it was when it was asked for.
-    pub found: Option<(String, String, Result<ClassEmbedding, String>)>,
+    pub found: Option<(String, String, Result<Sides, String>)>,
+    /// What is to be said of the words of the name, where they were read under that name.
+    note: Option<PromptNote>,
 }
 
 impl Trial {
@@ -37,37 +46,74 @@ impl Trial {
         &mut self,
         set: &PromptSet,
         model: String,
-        classes: Result<Arc<Vec<ClassEmbedding>>, String>,
+        (classes, plain): (Result<Arc<Vec<ClassEmbedding>>, String>, &[ClassEmbedding]),
+        notes: &[PromptNote],
     ) {
         // Of another name it answers what is not asked any more.
         if let [class] = set.classes.as_slice()
             && class.name == self.name
         {
-            let first = |list: Arc<Vec<ClassEmbedding>>| list.first().cloned().unwrap_or_default();
-            self.found = Some((class.name.clone(), model, classes.map(first)));
+            self.note = notes.iter().find_map(|note| of_name(note, &class.name));
+            let first = |list: &[ClassEmbedding]| list.first().cloned().unwrap_or_default();
+            let both = classes.map(|adapted| [first(&adapted), first(plain)]);
+            self.found = Some((class.name.clone(), model, both));
         }
     }
+}
+
+/// What a note on a prompt says of the words of the name that it was filled with.
+fn of_name(note: &PromptNote, name: &str) -> Option<PromptNote> {
+    let start = note.text.find(name)?;
+    let within = |r: &Range<usize>| {
+        (start <= r.start && r.end <= start + name.len()).then(|| r.start - start..r.end - start)
+    };
+    let unknown: Vec<_> = note.unknown.iter().filter_map(within).collect();
+    (!unknown.is_empty()).then(|| PromptNote { text: name.to_owned(), unknown, cut: 0 })
 }
 
 /// One line: the field, what would come of it, and the button that adds the class.
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let name = s.trial.name.trim();
+    let mut add = || {
+        out.push(Intent::Edit(PromptEdit::AddClass(name.to_owned())));
+        out.push(Intent::Try(String::new()));
+    };
+    let mut tried = None;
     ui.horizontal(|ui| {
         let mut text = s.trial.name.clone();
+        let note = s.trial.note.as_ref();
+        let mut layouter = |ui: &Ui, buffer: &dyn egui::TextBuffer, _wrap: f32| {
+            let mut job = marked(ui, buffer.as_str(), note, theme::of(ui).text);
+            job.keep_trailing_whitespace = true;
+            ui.fonts_mut(|f| f.layout_job(job))
+        };
         let field = egui::TextEdit::singleline(&mut text)
             .id(Id::unique(("field", "try a class")))
             .hint_text("what if… a class more")
-            .desired_width((ui.available_width() * 0.42).min(200.0));
+            .desired_width((ui.available_width() * 0.42).min(200.0))
+            .layouter(&mut layouter);
         let r = ui.add(field).accessible_name("Try a class");
-        if r.changed() {
-            out.push(Intent::Try(text));
+        if r.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter)) && !name.is_empty() {
+            // The name of the new class has the keyboard next.
+            goes(ui.ctx());
+            add();
+        } else if r.changed() {
+            tried = Some(text);
         }
-        r.on_hover_text("Type a name: where would it land, and who would lose? The set stays as it is.");
+        r.on_hover_text(
+            "Type a name: where would it land, and who would lose? The set stays as it is; Enter makes it a class of it.",
+        );
+        if let Some(note) = note.filter(|note| note.text == s.trial.name) {
+            let (mark, tip) = about(note, s);
+            let label = ui.label(RichText::new(mark).font(theme::small()).color(theme::of(ui).warn));
+            let told = format!("Try a class: {tip}");
+            label.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &told));
+            label.on_hover_text(tip);
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let add = ui.add_enabled(!name.is_empty(), egui::Button::new("Add it").small());
-            if add.on_hover_text("Make it a class of the set").clicked() {
-                out.push(Intent::Edit(PromptEdit::AddClass(name.to_owned())));
-                out.push(Intent::Try(String::new()));
+            let button = ui.add_enabled(!name.is_empty(), egui::Button::new("Add it").small());
+            if button.on_hover_text("Make it a class of the set (Enter)").clicked() {
+                add();
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 let (text, tip) = if name.is_empty() { Default::default() } else { said(s) };
@@ -79,6 +125,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             });
         });
     });
+    out.extend(tried.map(Intent::Try));
 }
 
 /// What would come of it, short and long.
@@ -94,12 +141,17 @@ fn said(s: &State) -> (String, String) {
     match found {
         None => plain("…"),
         Some((_, _, Err(why))) => plain(why),
-        Some((_, _, Ok(class))) if !class.counts => (
+        Some((_, _, Ok([class, _]))) if !class.counts => (
             "left out of p".to_owned(),
             "The model knows none of these words. “Count unknown words”, below the list, would count it all the same."
                 .to_owned(),
         ),
-        Some((_, _, Ok(class))) => landing(scores, &with_class(&shown.answer.evidence.embedding, class, scores)),
+        Some((_, _, Ok([adapted, plain]))) => {
+            let surgery = &shown.answer.question.surgery;
+            let class = if surgery.no_joint_adapter { plain } else { adapted };
+            let video = &shown.answer.evidence.embedding;
+            landing(scores, &with_class(video, class, scores, !surgery.no_negatives))
+        }
     }
 }
 
@@ -122,4 +174,18 @@ fn landing(scores: &Scores, landing: &Landing) -> (String, String) {
     }
     tip += "\n(pp: percentage points of p)";
     (text, tip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_on_a_prompt_is_read_off_for_the_name_in_it() {
+        let note = PromptNote { text: "a vidoe of wild hopping".into(), cut: 3, unknown: vec![2..7, 16..23] };
+        let of = of_name(&note, "wild hopping").unwrap();
+        assert_eq!((of.text.as_str(), of.unknown, of.cut), ("wild hopping", vec![5..12], 0));
+        assert_eq!(of_name(&note, "wild"), None, "its own words are known");
+        assert_eq!(of_name(&note, "running"), None);
+    }
 }

@@ -68,6 +68,7 @@ fn another_clip_stands_beside_with_its_scores_and_an_edit_scores_both() {
     let s = h.state().state();
     let (a, b) = (s.scores_of_shown().unwrap().clone(), s.other_scores().unwrap().clone());
     assert_eq!(a.classes.len(), b.classes.len());
+    let n_classes = a.classes.len();
     assert_ne!(a, b);
     let other = s.other().unwrap().question.clone();
     assert_ne!(other.source, s.shown.as_ref().unwrap().answer.question.source);
@@ -85,6 +86,33 @@ fn another_clip_stands_beside_with_its_scores_and_an_edit_scores_both() {
     h.run_steps(3);
     h.get_by_label(&row(largest));
     h.get_by_label("Picture: Motion, other side");
+    // The table takes what room there is below it, and no more.
+    for size in [[1280.0, 800.0], [1920.0, 1080.0]] {
+        h.set_size(size.into());
+        h.run_steps(6);
+        let rows: Vec<_> = h.query_all_by_label_contains("%, change ").map(|row| row.rect()).collect();
+        let lowest = rows.iter().map(|row| row.bottom()).fold(0.0, f32::max);
+        let below = h.get_by_label("Seek bar").rect().top();
+        let fills = rows.len() == n_classes || lowest > below - 80.0;
+        assert!(fills && lowest < below, "{size:?}: {} rows to {lowest}, {below}", rows.len());
+    }
+    h.set_size([1280.0, 800.0].into());
+    h.run_steps(3);
+    // In a hall both are seen without scrolling, whatever the size of the text.
+    apply(&mut h, Intent::Present(true));
+    for percent in [100, 200] {
+        apply(&mut h, Intent::TextSize(percent));
+        h.run_steps(4);
+        let bottom = h.get_by_label("Leave presenter mode").rect().top();
+        let told: Vec<_> = h.query_all_by_label_contains("Most likely: ").map(|n| n.rect()).collect();
+        assert!(
+            told.len() == 2 && told.iter().all(|r| r.bottom() < bottom),
+            "at {percent}%: {told:?}, {bottom}"
+        );
+    }
+    apply(&mut h, Intent::TextSize(100));
+    apply(&mut h, Intent::Present(false));
+    h.run_steps(3);
     // An edit scores both.
     apply(&mut h, Intent::Edit(PromptEdit::RemoveClass(0)));
     let n = a.classes.len() - 1;

@@ -1,7 +1,9 @@
 //! Every lesson of the program, played to its end on the real engine and the model that comes with it: what it claims is so.
 
-use super::live::{clips, open, scored, wait};
+use super::live::{clips, open, scored, type_keys, wait};
 use super::support::Window;
+use egui::Key;
+use egui::accesskit::Role;
 use egui_kittest::kittest::Queryable;
 use motionlens::prompt::PromptSet;
 use motionlens::ui::easel::Draw;
@@ -9,11 +11,13 @@ use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::learning::{Learning, Turn};
 use motionlens::ui::lesson::{Block, Condition};
-use motionlens::ui::look::View;
+use motionlens::ui::look::{Arrangement, View};
 use motionlens::ui::messages::Kind;
+use motionlens::ui::probes::PatchAt;
 use motionlens::ui::state::State;
 use motionlens::video::Pts;
 use motionlens::video::clip::Order;
+use motionlens::view::Layer;
 
 fn apply(h: &mut Window, intent: Intent) {
     let ctx = h.ctx.clone();
@@ -40,6 +44,13 @@ fn bring_about(h: &mut Window, condition: &Condition) {
         Condition::Layer(layer) => {
             let view = View { layer: *layer, ..h.state().state().view };
             apply(h, Intent::SetView(view));
+        }
+        Condition::Prompt { of, side, reads, so: false } => {
+            let s = h.state().state();
+            let c = s.prompts().classes.iter().position(|c| c.name == *of).unwrap();
+            let list = side.list(&s.prompts().classes[c]).as_ref().unwrap();
+            let i = list.iter().position(|p| p == reads).unwrap();
+            apply(h, Intent::Edit(PromptEdit::SetPrompt(c, *side, i, "standing".into())));
         }
         other => panic!("no lesson asks for {other:?} yet"),
     }
@@ -203,4 +214,83 @@ fn numbers_of_a_lesson_cannot_harm_the_window() {
     let s = h.state().state();
     assert!((0.0..=1.0).contains(&s.view.opacity) && (0.0..=1.0).contains(&s.view.wipe));
     assert!(s.lanes.view.is_none_or(|v| v.start <= v.end));
+}
+
+#[test]
+fn a_patch_belongs_to_the_clip_that_it_was_chosen_on() {
+    let mut h = open(clips().swap_remove(0), false);
+    wait(&mut h, "scores", scored);
+    let video = h.state().state().video.as_ref().unwrap().path.clone();
+    let patch = Some(PatchAt { frame: 1, patch: 9, other: false });
+    let view = View { layer: Layer::Input, ..h.state().state().view };
+    apply(&mut h, Intent::SetView(view));
+    apply(&mut h, Intent::Patch(patch));
+    assert_eq!(h.state().state().view.layer, Layer::Likeness);
+    apply(&mut h, Intent::Learn(Some(2)));
+    wait(&mut h, "the lesson's clip", |s| s.video.as_ref().is_some_and(|v| v.path != video) && scored(s));
+    let s = h.state().state();
+    assert_eq!((s.probes.patch, s.view.layer != Layer::Likeness), (None, true), "it is of another clip");
+    apply(&mut h, Intent::Learn(None));
+    wait(&mut h, "the clip of before", scored);
+    let s = h.state().state();
+    assert_eq!((s.probes.patch, s.view.layer), (patch, Layer::Likeness), "as it was");
+    // The same for a drawing, and another clip that is opened lets go of it.
+    apply(&mut h, Intent::Draw(Draw::Begin));
+    wait(&mut h, "the drawing", scored);
+    assert_eq!(h.state().state().probes.patch, None);
+    apply(&mut h, Intent::Draw(Draw::Done));
+    assert_eq!(h.state().state().probes.patch, patch);
+    let other = clips().swap_remove(1);
+    apply(&mut h, Intent::OpenVideo(other.clone()));
+    wait(&mut h, "another clip", |s| s.video.as_ref().is_some_and(|v| v.path == other));
+    assert_eq!(h.state().state().probes.patch, None);
+}
+
+#[test]
+fn the_first_minute_loops_its_clip_is_typed_into_without_a_click_and_ends_with_done() {
+    let mut h = open(clips().swap_remove(0), false);
+    wait(&mut h, "scores", scored);
+    apply(&mut h, Intent::Pause);
+    let prompts = h.state().state().prompts().clone();
+    apply(&mut h, Intent::Learn(Some(0)));
+    wait(&mut h, "the first step", rests);
+    let b = &h.state().state().playback;
+    assert!(b.looping && !b.playing, "it waits for Space, and does not run out");
+    for _ in 1..learning(&h).lesson.steps.len() {
+        assert!(h.query_by_role_and_label(Role::Button, "Done").is_none(), "there is more to come");
+        apply(&mut h, Intent::Lesson(Turn::Next));
+        wait(&mut h, "the next step", rests);
+    }
+    h.run_steps(4);
+    let of = "moving right while growing";
+    let negatives = |h: &Window| {
+        let class = h.state().state().prompts().classes.iter().find(|c| c.name == of).unwrap();
+        class.negative.clone().unwrap()
+    };
+    let before = negatives(&h);
+    assert_eq!(before.last().unwrap(), of, "the step can be come to without the ones before");
+    let line = format!("Negative prompt {} of {of}", before.len());
+    assert!(h.get_by_label(&line).is_focused(), "the line waits to be typed into");
+    // Also where the hand has been elsewhere meanwhile, nothing that is typed is a shortcut.
+    h.key_press(Key::Escape);
+    h.run_steps(3);
+    assert!(!h.get_by_label(&line).is_focused());
+    type_keys(&mut h, " dfn2 [k] l,");
+    h.run_steps(3);
+    assert_eq!(negatives(&h).last().unwrap(), &format!("{of} dfn2 [k] l,"));
+    let s = h.state().state();
+    assert!(!s.playback.playing && s.easel.is_none() && s.playback.speed == 1.0);
+    assert_eq!(s.view.arrangement, Arrangement::Single);
+    wait(&mut h, "the end", |s| s.learning.as_ref().is_some_and(Learning::is_through));
+    h.run_steps(2);
+    h.get_by_role_and_label(Role::Button, "Done").click();
+    h.run_steps(2);
+    assert!(h.state().state().learning.is_none());
+    assert_eq!(h.state().state().prompts(), &prompts);
+    // And the keys are keys again.
+    wait(&mut h, "the window as it was", scored);
+    h.run_steps(60);
+    type_keys(&mut h, "2");
+    h.run_steps(2);
+    assert_eq!(h.state().state().view.arrangement, Arrangement::Wipe);
 }

@@ -237,6 +237,17 @@ fn typing_into_a_name_plays_and_seeks_nothing() {
     h.step();
     let start = h.state().state().prompts().classes[0].name.clone();
     let text = " jkl, fox [slow] go. ";
+    type_keys(&mut h, text);
+    wait(&mut h, "new scores", scored);
+    let s = h.state().state();
+    assert_eq!(s.prompts().classes[0].name, format!("{start}{text}"));
+    let b = &s.playback;
+    assert!(!b.playing && b.speed == 1.0 && b.position == before && s.range == (None, None), "{b:?}");
+    assert!(s.time_field.is_none() && s.history.present().pinned.is_none());
+}
+
+/// Types as a keyboard does: every letter is a key and a text.
+pub fn type_keys(h: &mut Window, text: &str) {
     for c in text.chars() {
         let key = match c {
             ' ' => egui::Key::Space,
@@ -253,12 +264,6 @@ fn typing_into_a_name_plays_and_seeks_nothing() {
         h.step();
         std::thread::sleep(Duration::from_millis(5));
     }
-    wait(&mut h, "new scores", scored);
-    let s = h.state().state();
-    assert_eq!(s.prompts().classes[0].name, format!("{start}{text}"));
-    let b = &s.playback;
-    assert!(!b.playing && b.speed == 1.0 && b.position == before && s.range == (None, None), "{b:?}");
-    assert!(s.time_field.is_none() && s.history.present().pinned.is_none());
 }
 
 #[test]

@@ -116,9 +116,15 @@ fn it_reads_what_is_on_show() {
     h.get_by_label_contains("; altered: motion off (not retrained)");
     assert_ne!(clip[0].outcome.p, altered[0].outcome.p);
     apply(&mut h, Intent::Surgery(Surgery { no_joint_adapter: true, ..Surgery::default() }));
-    wait(&mut h, "scores without the adapter", |s| scored(s) && s.negation_evidence().is_err());
-    h.run_steps(3);
+    let plain = |s: &State| scored(s) && s.negation_evidence().is_ok_and(|evidence| evidence.plain);
+    wait(&mut h, "scores without the adapter", plain);
+    let untrained = ways(&mut h);
     h.get_by_label_contains("The joint adapter is off");
+    // The class as it is has the numbers of the list, and the ways go on from there.
+    let s = h.state().state();
+    let own = s.score(s.negated_class().unwrap()).unwrap();
+    assert!((f64::from(own.p) - untrained[0].outcome.p).abs() <= 1e-6);
+    assert!(untrained.iter().zip(&clip).all(|(a, b)| a.with != b.with), "{untrained:?}");
     apply(&mut h, Intent::ResetAltered);
     assert_eq!(ways(&mut h), clip);
     wait(&mut h, "the sweep", |s| s.record.as_ref().is_some_and(|r| r.progress.done == r.progress.total));
@@ -168,8 +174,8 @@ fn no_number_of_another_idea_stands_beside_one() {
     let unit: Arc<[f32]> = (0..width).map(|i| if i == 0 { 1.0 } else { 0.0 }).collect();
     let class = ClassEmbedding { positive: Some(unit), counts: true, ..ClassEmbedding::default() };
     let set = s.negation.wanted.clone().expect("texts are wanted");
-    let classes = Ok(Arc::new(vec![class; 5]));
-    h.state_mut().on_event(Event::Tried { set, model, classes, notes: Arc::default() });
+    let (classes, plain) = (Ok(Arc::new(vec![class; 5])), Arc::default());
+    h.state_mut().on_event(Event::Tried { set, model, classes, plain, notes: Arc::default() });
     h.run();
     h.get_by_label_contains("cos(“moving up”, “not moving up”) = +1.000");
     h.get_by_label_contains("“not” is in the model's vocabulary");

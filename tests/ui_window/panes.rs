@@ -35,6 +35,27 @@ fn an_open_pane_behind_others_is_shown_by_the_menu_and_its_tab_can_be_seen() {
     }
 }
 
+#[test]
+fn the_lines_between_panes_have_names_and_are_dragged_and_moved_by_the_arrow_keys() {
+    let mut h = analysed([1280.0, 800.0], false);
+    let line = |h: &Window| h.get_by_label("Line between Stage and Lanes").rect();
+    let before = line(&h);
+    drag(&mut h, before.center(), before.center() - vec2(0.0, 50.0));
+    h.run_steps(3);
+    let dragged = line(&h);
+    assert!((dragged.center().y - before.center().y + 50.0).abs() < 3.0, "{before} {dragged}");
+    h.get_by_label("Line between Stage and Lanes").focus();
+    h.run_steps(3);
+    for _ in 0..2 {
+        h.key_press(egui::Key::ArrowDown);
+        h.run_steps(3);
+    }
+    let moved = line(&h);
+    assert!((moved.center().y - dragged.center().y - 48.0).abs() < 3.0, "{dragged} {moved}");
+    assert!(h.get_by_label("Line between Stage and Lanes").is_focused(), "the arrows are the line's");
+    assert_eq!(h.state().state().playback.position, motionlens::video::Pts(0), "and no seek");
+}
+
 fn wheel(h: &mut Window, at: Pos2, by: f32) {
     h.hover_at(at);
     let (unit, delta) = (MouseWheelUnit::Point, vec2(0.0, by));

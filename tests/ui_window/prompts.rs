@@ -5,6 +5,7 @@ use egui_kittest::kittest::Queryable;
 use motionlens::engine::{Event, Scored};
 use motionlens::prompt::{NameTable, PromptSet};
 use motionlens::score::{ClassEmbedding, Without, score};
+use motionlens::session::PromptNote;
 use motionlens::ui::edit::{PromptEdit, Side};
 use motionlens::ui::import::Names;
 use motionlens::ui::intent::Intent;
@@ -106,6 +107,37 @@ fn a_class_explains_its_numbers_and_what_would_be_without_it() {
 }
 
 #[test]
+fn words_that_are_not_known_are_marked_before_a_class_is_added_and_enter_adds_it() {
+    let mut h = analysed(SIZE, false);
+    tell(&mut h, vec![class("moving left", 0.5, &[0.3]), class("moving right", 0.4, &[0.2])]);
+    h.get_by_label("Try a class").focus();
+    h.run();
+    h.get_by_label("Try a class").type_text("wild hop");
+    h.run();
+    let unknown = "Try a class: The model does not know: wild. These words say nothing to it.";
+    assert!(h.query_by_label(unknown).is_none(), "nothing is known of it yet");
+    let set = h.state().state().trial.set(h.state().state().prompts()).unwrap();
+    let text = set.positive_prompts(&set.classes[0]).swap_remove(0);
+    let at = text.find("wild").unwrap();
+    let notes = Arc::new(vec![PromptNote { text, cut: 0, unknown: std::iter::once(at..at + 4).collect() }]);
+    let (classes, plain) = (Ok(Arc::new(vec![class("wild hop", 0.6, &[0.3])])), Arc::default());
+    h.state_mut().on_event(Event::Tried { set, model: "small".into(), classes, plain, notes });
+    h.run();
+    h.get_by_label(unknown);
+    h.key_press(egui::Key::Enter);
+    h.run();
+    assert_eq!(names(&h), ["moving left", "moving right", "wild hop"]);
+    assert!(h.query_by_label(unknown).is_none(), "nothing is tried out any more");
+    assert!(h.get_by_label("Name of class 3").is_focused());
+    // An empty line adds nothing.
+    h.get_by_label("Try a class").focus();
+    h.run();
+    h.key_press(egui::Key::Enter);
+    h.run();
+    assert_eq!(names(&h).len(), 3);
+}
+
+#[test]
 fn a_class_is_tried_out_and_added() {
     let mut h = analysed(SIZE, false);
     tell(&mut h, vec![class("moving left", 0.5, &[0.3]), class("moving right", 0.4, &[0.2])]);
@@ -116,9 +148,16 @@ fn a_class_is_tried_out_and_added() {
     assert_eq!(names(&h).len(), 2, "the set stays as it is");
     h.get_by_label("…");
     let tried = |h: &mut Window, name: &str, counts: bool| {
-        let classes = Ok(Arc::new(vec![ClassEmbedding { counts, ..class(name, 0.6, &[0.3]) }]));
+        let class = ClassEmbedding { counts, ..class(name, 0.6, &[0.3]) };
+        let (classes, plain) = (Ok(Arc::new(vec![class.clone()])), Arc::new(vec![class]));
         let set = Arc::new(PromptSet::from_names([name]));
-        h.state_mut().on_event(Event::Tried { set, model: "small".into(), classes, notes: Arc::default() });
+        h.state_mut().on_event(Event::Tried {
+            set,
+            model: "small".into(),
+            classes,
+            plain,
+            notes: Arc::default(),
+        });
         h.run();
     };
     tried(&mut h, "ho", true);
@@ -136,6 +175,29 @@ fn a_class_is_tried_out_and_added() {
     h.get_by_label("Undo").click();
     h.run();
     assert_eq!(names(&h).len(), 2);
+}
+
+#[test]
+fn what_if_is_asked_of_the_texts_that_the_scores_are_made_with() {
+    let mut h = analysed(SIZE, false);
+    let mut answer = answer();
+    let question = Arc::make_mut(&mut answer.question);
+    question.surgery.no_joint_adapter = true;
+    answer.id = answer.question.id();
+    let question = answer.id;
+    h.state_mut().show_answer(Arc::new(answer), None);
+    let scores =
+        score(&[1.0, 0.0], &[class("moving left", 0.5, &[]), class("moving right", 0.4, &[])], 10.0, 0.5);
+    let (revision, scores) = (h.state().state().revision, Arc::new(scores));
+    h.state_mut().on_event(Event::Scored(Scored { question, revision, scores, seconds: 0.001 }));
+    apply(&mut h, Intent::Try("hop".into()));
+    let (set, model) = (Arc::new(PromptSet::from_names(["hop"])), "small".to_owned());
+    let (classes, plain) =
+        (Ok(Arc::new(vec![class("hop", 0.9, &[])])), Arc::new(vec![class("hop", 0.5, &[])]));
+    h.state_mut().on_event(Event::Tried { set, model, classes, plain, notes: Arc::default() });
+    h.run();
+    // Three logits of 5, 4 and, without the joint adapter, 5: 42.2% each for the larger ones, and not 97%.
+    h.get_by_label_contains("42.2%, from");
 }
 
 #[test]

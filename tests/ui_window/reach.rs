@@ -105,9 +105,7 @@ fn tab_comes_to_every_control_and_shows_where_it_is() {
         if !seen.insert((name.clone(), rect.min.round().to_string())) {
             break;
         }
-        // The lines between panes are egui_tiles' own, which gives no way to name them.
-        let line = rect.width().min(rect.height()) < 8.0;
-        if name.trim().is_empty() && !line {
+        if name.trim().is_empty() {
             nameless.push(rect);
         }
         let after = h.render().expect("a picture");
@@ -120,7 +118,7 @@ fn tab_comes_to_every_control_and_shows_where_it_is() {
             .count();
         // In a list that has scrolled under it the ring may be where it was.
         let stays = last.replace(rect) == Some(rect);
-        if changed < 12 && !line && !stays {
+        if changed < 12 && !stays {
             invisible.push(name);
         }
         before = after;

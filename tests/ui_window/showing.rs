@@ -220,3 +220,118 @@ fn at_twice_the_size_every_main_control_is_within_a_window_of_1280_by_800() {
     look(&h, &["Most likely: moving left, 72.1%", "Leave presenter mode", "Play", "Picture: Motion"]);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn the_prompts_are_as_wide_as_before_when_the_text_is_small_again() {
+    let mut h = analysed([1280.0, 800.0], false);
+    let panel = |h: &Window| {
+        h.get_by_label("Seek bar").rect().left().max(h.get_by_label("Picture: Motion").rect().left())
+    };
+    let before = panel(&h);
+    for percent in [200, 100] {
+        apply(&mut h, Intent::TextSize(percent));
+        h.run_steps(3);
+    }
+    assert_eq!(panel(&h), before);
+    // A width of one's own as well, and it is the one that is kept.
+    let edge = h.get_by_label("Single").rect();
+    drag(&mut h, egui::pos2(384.0, edge.center().y), egui::pos2(470.0, edge.center().y));
+    let wide = h.state().state().prompts_width.expect("a width of one's own");
+    assert!((440.0..500.0).contains(&wide), "{wide}");
+    let before = panel(&h);
+    for percent in [200, 150, 100] {
+        apply(&mut h, Intent::TextSize(percent));
+        h.run_steps(3);
+    }
+    assert_eq!((panel(&h), h.state().state().prompts_width), (before, Some(wide)));
+}
+
+fn drag(h: &mut Window, from: egui::Pos2, to: egui::Pos2) {
+    let button = |pos, pressed| egui::Event::PointerButton {
+        pos,
+        button: egui::PointerButton::Primary,
+        pressed,
+        modifiers: Modifiers::NONE,
+    };
+    h.hover_at(from);
+    h.run_steps(2);
+    h.event(button(from, true));
+    h.run_steps(2);
+    h.hover_at(to);
+    h.run_steps(2);
+    h.event(button(to, false));
+    h.run();
+}
+
+#[test]
+fn a_lesson_leaves_the_stage_some_room_where_text_is_large_and_is_read_whole_in_a_hall() {
+    let mut h = analysed([1280.0, 800.0], false);
+    apply(&mut h, Intent::Learn(Some(3)));
+    let width = |h: &Window| {
+        h.get_by_label("Leave the lesson").rect().right() - h.get_by_label("Step before").rect().left()
+    };
+    let usual = width(&h);
+    apply(&mut h, Intent::TextSize(200));
+    h.run_steps(4);
+    let picture = h.get_by_label("Picture: Motion").rect();
+    assert!(picture.width() > 60.0, "{picture}");
+    apply(&mut h, Intent::TextSize(100));
+    h.run_steps(4);
+    assert_eq!(width(&h), usual);
+    apply(&mut h, Intent::Present(true));
+    h.run_steps(4);
+    let title = h.get_by_label("What does a negative prompt do?").rect();
+    assert!(title.right() <= h.get_by_label("Leave the lesson").rect().left() + 1.0, "{title}");
+    reachable(&h, "Next step").unwrap();
+}
+
+#[test]
+fn badges_say_what_counts_where_there_is_little_room() {
+    let mut h = analysed([1280.0, 800.0], false);
+    let wide = h.get_by_label("motion head: trained").rect().width();
+    apply(&mut h, Intent::TextSize(200));
+    let badge = h.get_by_label("motion head: trained").rect();
+    assert!(badge.width() < wide && badge.width() > 34.0, "its last word whole: {badge}");
+}
+
+fn wheel(h: &mut Window, at: egui::Pos2, by: f32) {
+    h.hover_at(at);
+    h.event(egui::Event::MouseWheel {
+        unit: egui::MouseWheelUnit::Point,
+        delta: egui::vec2(0.0, by),
+        phase: egui::TouchPhase::Move,
+        modifiers: Modifiers::NONE,
+        source: egui::MouseWheelSource::Wheel,
+    });
+    h.run_steps(20);
+}
+
+#[test]
+fn the_page_of_keys_is_seen_whole_at_the_usual_size_and_scrolls_at_twice_that() {
+    let mut h = analysed([1280.0, 800.0], false);
+    let last = |h: &Window| h.get_by_label("this list").rect();
+    for (percent, scrolls) in [(100, false), (200, true)] {
+        apply(&mut h, Intent::TextSize(percent));
+        apply(&mut h, Intent::Help(true));
+        h.run_steps(10);
+        let window = Rect::from_min_size(egui::Pos2::ZERO, h.ctx.content_rect().size());
+        let before = last(&h);
+        wheel(&mut h, window.center(), -4000.0);
+        assert_eq!(last(&h) != before, scrolls, "at {percent}%: {before} and then {}", last(&h));
+        assert!(window.contains_rect(last(&h)), "at {percent}%: {}", last(&h));
+        apply(&mut h, Intent::Help(false));
+    }
+}
+
+#[test]
+fn captions_of_half_pictures_have_two_lines_and_those_of_whole_ones_one() {
+    let mut h = analysed([1280.0, 800.0], false);
+    let height = |h: &Window, name: &str| h.get_by_label(name).rect().height();
+    assert_eq!(height(&h, "Caption: Motion: map of 0:00.240"), 24.0);
+    let view = h.state().state().view;
+    apply(&mut h, Intent::SetView(View { arrangement: Arrangement::SideBySide, ..view }));
+    assert_eq!(height(&h, "Caption: Motion: map of 0:00.240"), 40.0);
+    let (picture, caption) =
+        (h.get_by_label("Picture: Motion"), h.get_by_label("Caption: Motion: map of 0:00.240"));
+    assert!((picture.rect().bottom() - caption.rect().top()).abs() < 1.0, "right below the picture");
+}

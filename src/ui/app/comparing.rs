@@ -13,7 +13,6 @@ use crate::ui::messages::Kind;
 use crate::ui::panes::Pane;
 use crate::ui::state::{Loading, Playback, State};
 use crate::video::{Player, Pts, Source};
-use crate::view::Layer;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -57,7 +56,7 @@ impl State {
         &mut self,
         set: &Arc<PromptSet>,
         model: &str,
-        classes: &Result<Arc<Vec<ClassEmbedding>>, String>,
+        (classes, plain): (&Result<Arc<Vec<ClassEmbedding>>, String>, &Arc<Vec<ClassEmbedding>>),
     ) -> bool {
         let Some(compare) = &mut self.compare else { return false };
         let Held::Prompts { set: own, texts, scores } = &mut compare.held else { return false };
@@ -65,7 +64,9 @@ impl State {
             return false;
         }
         match classes {
-            Ok(classes) => (*texts, *scores) = (Some((model.to_owned(), classes.clone())), None),
+            Ok(classes) => {
+                (*texts, *scores) = (Some((model.to_owned(), [classes.clone(), plain.clone()])), None)
+            }
             Err(why) => compare.problem = Some(why.clone()),
         }
         true
@@ -126,9 +127,8 @@ impl App {
 
     /// Lets go of a patch of the other side, whose clip is going to be another.
     pub(super) fn let_go_of_other_patch(&mut self) {
-        let s = &mut self.state;
-        if s.probes.patch.take_if(|at| at.other).is_some() && s.view.layer == Layer::Likeness {
-            s.view.layer = Layer::Motion;
+        if self.state.probes.patch.is_some_and(|at| at.other) {
+            self.state.let_go_of_patch();
         }
     }
 

@@ -1,6 +1,6 @@
 //! Drawing a motion: the clip that was open is held meanwhile, and comes back as it was.
 
-use super::{App, experiment};
+use super::{App, OnOpen, experiment};
 use crate::data::drawing::DrawnFilm;
 use crate::data::truth_file::TruthFile;
 use crate::data::world_video;
@@ -10,9 +10,11 @@ use crate::ui::keep;
 use crate::ui::lens::Lens;
 use crate::ui::messages::Kind;
 use crate::ui::panes::Pane;
+use crate::ui::probes::PatchAt;
 use crate::ui::scope::Scope;
 use crate::ui::state::{Exporting, Playback, VideoFile};
 use crate::video::{Cancel, Player, Pts, Source};
+use crate::view::Layer;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,7 +32,7 @@ pub(super) struct Former {
     experiment: Option<experiment::Opening>,
     playing: bool,
     scope_on_open: bool,
-    play_on_open: bool,
+    on_open: OnOpen,
     reopen: Option<keep::Open>,
     scope: Scope,
     range: (Option<Pts>, Option<Pts>),
@@ -38,6 +40,9 @@ pub(super) struct Former {
     follow: bool,
     moment: bool,
     lens: Lens,
+    /// The patch of it that was chosen, and whether the stage showed its likeness.
+    patch: Option<PatchAt>,
+    likened: bool,
 }
 
 impl Former {
@@ -105,7 +110,7 @@ impl App {
         let file = VideoFile { path: NAME.into(), source: Some(source), name: NAME.into(), bundled: true };
         self.put_on_stage(file, player);
         self.truth_of = None;
-        self.play_on_open = true;
+        self.on_open = OnOpen::Plays;
         self.panes.set_open(Pane::Draw, true);
     }
 
@@ -130,6 +135,9 @@ impl App {
         let s = &mut self.state;
         s.opening = None;
         s.probes.brush = None;
+        let likened = s.view.layer == Layer::Likeness;
+        let patch = s.probes.patch.filter(|at| !at.other);
+        s.let_go_of_patch();
         Former {
             video: s.video.take(),
             player,
@@ -137,7 +145,7 @@ impl App {
             experiment: self.experiment.take(),
             playing,
             scope_on_open: std::mem::take(&mut self.scope_on_open),
-            play_on_open: std::mem::take(&mut self.play_on_open),
+            on_open: std::mem::take(&mut self.on_open),
             reopen: self.reopen.take(),
             scope: s.scope,
             range: s.range,
@@ -145,6 +153,8 @@ impl App {
             follow: std::mem::take(&mut s.follow),
             moment: std::mem::take(&mut s.moment),
             lens: s.lens,
+            patch,
+            likened,
         }
     }
 
@@ -158,7 +168,7 @@ impl App {
             }
         }
         self.scope_on_open = former.scope_on_open;
-        self.play_on_open = former.play_on_open;
+        self.on_open = former.on_open;
         self.reopen = former.reopen;
         let s = &mut self.state;
         s.opening = former.opening.as_ref().map(|(file, _)| file.name.clone());
@@ -169,6 +179,10 @@ impl App {
         s.follow = former.follow;
         s.moment = former.moment;
         s.lens = former.lens;
+        s.probes.patch = former.patch;
+        if former.patch.is_some() && former.likened {
+            s.view.layer = Layer::Likeness;
+        }
         if former.playing {
             self.with_player(Player::play);
         }

@@ -1,6 +1,6 @@
 //! Opening videos, models and prompt files. What is open stays until the new one has shown that it works.
 
-use super::App;
+use super::{App, OnOpen};
 use crate::prompt::PromptSet;
 use crate::session::ModelSource;
 use crate::ui::fetching::Fetch;
@@ -65,6 +65,7 @@ impl App {
         s.camera = None;
         s.truth = None;
         s.lanes.view = None;
+        s.let_go_of_patch();
         if let Some(e) = &self.engine {
             e.cancel();
         }
@@ -121,7 +122,7 @@ impl App {
     pub fn open_bundled(&mut self) {
         if let Some(clip) = self.state.bundled.first().cloned() {
             self.open_video(clip.path);
-            self.play_on_open = true;
+            self.on_open = OnOpen::Plays;
         }
     }
 

@@ -4,10 +4,11 @@
 use super::App;
 use crate::prompt::{Class, NameTable, PromptSet};
 use crate::ui::compare::Compare;
-use crate::ui::edit::{PromptEdit, StateId};
+use crate::ui::edit::{PromptEdit, Side, StateId};
 use crate::ui::hold::{self, Hold};
 use crate::ui::import::{self, Import, Names};
 use crate::ui::keep::Recent;
+use crate::ui::{class_card, field};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -62,6 +63,15 @@ impl App {
             s.hold = None;
             self.keep.typed(Instant::now());
             self.send_prompts();
+        }
+    }
+
+    /// Puts the hand on a line: its class is open, and it has the keyboard.
+    pub(super) fn type_into(&mut self, at: (usize, Side, usize)) {
+        if let Some((class, line)) = self.state.line_key(at) {
+            class_card::open(&self.ctx, class);
+            field::enter(&self.ctx, line);
+            self.ctx.request_repaint();
         }
     }
 

@@ -1,7 +1,7 @@
 //! Lessons: opening one, carrying out what its steps do, and giving the window back as it was.
 
-use super::App;
 use super::drawing::Former;
+use super::{App, OnOpen};
 use crate::data::drawing::Drawing;
 use crate::model::Surgery;
 use crate::prompt::PromptSet;
@@ -146,7 +146,8 @@ impl App {
         }
         self.state.learning = Some(learning);
         for intent in due {
-            if matches!(intent, Intent::OpenVideo(_)) {
+            let opens = matches!(intent, Intent::OpenVideo(_));
+            if opens {
                 self.end_drawing(true);
                 if self.before.as_ref().is_some_and(|before| before.former.is_none()) {
                     let former = self.hold();
@@ -158,6 +159,10 @@ impl App {
             }
             let typed = self.before.as_ref().is_some_and(|before| before.typed);
             self.apply(ctx, intent);
+            if opens {
+                // Who reads on looks up at a clip that still moves.
+                self.on_open = OnOpen::Loops;
+            }
             // What the lesson does is not the person's.
             if let Some(before) = &mut self.before {
                 before.typed = typed;
