@@ -620,8 +620,8 @@ impl App {
             }
             Event::Tried { set, model, classes, plain, notes } => {
                 if s.negation.is_of(&set) {
-                    s.negation.take(set, model, (classes, plain), notes);
-                } else if !s.take_other_texts(&set, &model, (&classes, &plain)) {
+                    s.negation.take(set, model, classes, plain, notes);
+                } else if !s.take_other_texts(&set, &model, &classes, &plain) {
                     s.trial.take(&set, model, (classes, &plain), &notes);
                 }
             }

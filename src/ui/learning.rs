@@ -104,7 +104,7 @@ impl Learning {
             Intent::TypeInto(c, side, i) => Some((*c, *side, *i)),
             _ => None,
         };
-        intents.flatten().filter_map(asked).last()
+        intents.flatten().filter_map(asked).next_back()
     }
 
     /// Guesses that were right, and those that could be judged.

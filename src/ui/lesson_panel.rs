@@ -4,7 +4,7 @@ use super::intent::Intent;
 use super::learning::{Guessed, Learning, Turn};
 use super::lesson::{Block, Condition, Guess};
 use super::state::State;
-use super::{focus, theme};
+use super::{elide, focus, theme};
 use egui::{Align, Layout, RichText, Ui};
 use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 
@@ -23,13 +23,20 @@ pub fn show(ui: &mut Ui, s: &State, cache: &mut CommonMarkCache, out: &mut Vec<I
     let Some(learning) = &s.learning else { return };
     let (step, steps) = (learning.step, learning.lesson.steps.len());
     // A long title has lines of its own beside the button.
-    ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
-        if ui.button("Leave").on_hover_text(LEAVES).accessible_name("Leave the lesson").clicked() {
-            out.push(Intent::Learn(None));
-        }
-        ui.with_layout(Layout::left_to_right(Align::Min).with_main_wrap(true), |ui| {
+    ui.horizontal_top(|ui| {
+        let font = egui::TextStyle::Button.resolve(ui.style());
+        let spacing = ui.spacing();
+        let beside = 2.0 * spacing.button_padding.x + spacing.item_spacing.x + 2.0;
+        let room = ui.available_width() - elide::width_of(ui, "Leave", &font) - beside;
+        ui.vertical(|ui| {
+            ui.set_max_width(room);
             let title = RichText::new(&learning.lesson.title).strong().color(theme::of(ui).strong);
             ui.add(egui::Label::new(title).wrap());
+        });
+        ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
+            if ui.button("Leave").on_hover_text(LEAVES).accessible_name("Leave the lesson").clicked() {
+                out.push(Intent::Learn(None));
+            }
         });
     });
     let title = &learning.lesson.steps[step].title;

@@ -158,7 +158,8 @@ impl Negation {
         &mut self,
         set: Arc<PromptSet>,
         model: String,
-        (texts, plain): (Result<Arc<Vec<ClassEmbedding>>, String>, Arc<Vec<ClassEmbedding>>),
+        texts: Result<Arc<Vec<ClassEmbedding>>, String>,
+        plain: Arc<Vec<ClassEmbedding>>,
         notes: Arc<Vec<PromptNote>>,
     ) {
         self.found = Some(Found { set, model, texts, plain, notes });

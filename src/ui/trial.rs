@@ -184,7 +184,10 @@ mod tests {
     fn a_note_on_a_prompt_is_read_off_for_the_name_in_it() {
         let note = PromptNote { text: "a vidoe of wild hopping".into(), cut: 3, unknown: vec![2..7, 16..23] };
         let of = of_name(&note, "wild hopping").unwrap();
-        assert_eq!((of.text.as_str(), of.unknown, of.cut), ("wild hopping", vec![5..12], 0));
+        assert_eq!(
+            (of.text.as_str(), &of.unknown[..], of.cut),
+            ("wild hopping", &std::iter::once(5..12).collect::<Vec<_>>()[..], 0)
+        );
         assert_eq!(of_name(&note, "wild"), None, "its own words are known");
         assert_eq!(of_name(&note, "running"), None);
     }

@@ -94,7 +94,8 @@ fn another_clip_stands_beside_with_its_scores_and_an_edit_scores_both() {
         let lowest = rows.iter().map(|row| row.bottom()).fold(0.0, f32::max);
         let below = h.get_by_label("Seek bar").rect().top();
         let fills = rows.len() == n_classes || lowest > below - 80.0;
-        assert!(fills && lowest < below, "{size:?}: {} rows to {lowest}, {below}", rows.len());
+        // The last row may be one that is scrolled to, of which a part is seen.
+        assert!(fills && lowest < below + 30.0, "{size:?}: {} rows to {lowest}, {below}", rows.len());
     }
     h.set_size([1280.0, 800.0].into());
     h.run_steps(3);

@@ -254,8 +254,8 @@ fn the_first_minute_loops_its_clip_is_typed_into_without_a_click_and_ends_with_d
     let prompts = h.state().state().prompts().clone();
     apply(&mut h, Intent::Learn(Some(0)));
     wait(&mut h, "the first step", rests);
-    let b = &h.state().state().playback;
-    assert!(b.looping && !b.playing, "it waits for Space, and does not run out");
+    wait(&mut h, "a clip that does not run out", |s| s.playback.looping);
+    assert!(!h.state().state().playback.playing, "it waits for Space");
     for _ in 1..learning(&h).lesson.steps.len() {
         assert!(h.query_by_role_and_label(Role::Button, "Done").is_none(), "there is more to come");
         apply(&mut h, Intent::Lesson(Turn::Next));

@@ -56,7 +56,8 @@ impl State {
         &mut self,
         set: &Arc<PromptSet>,
         model: &str,
-        (classes, plain): (&Result<Arc<Vec<ClassEmbedding>>, String>, &Arc<Vec<ClassEmbedding>>),
+        classes: &Result<Arc<Vec<ClassEmbedding>>, String>,
+        plain: &Arc<Vec<ClassEmbedding>>,
     ) -> bool {
         let Some(compare) = &mut self.compare else { return false };
         let Held::Prompts { set: own, texts, scores } = &mut compare.held else { return false };
