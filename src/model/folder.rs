@@ -23,7 +23,7 @@ pub const PREPROCESSOR: &str = "preprocessor_config.json";
 pub const HEAD_WEIGHTS: &str = "motion_head.safetensors";
 pub const CARD: &str = "motionlens.json";
 
-/// Why a model folder was refused. Every message names the file.
+/// Why a model folder was refused. Every message names the file; what is quoted of one is cut to a length that can be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     #[error(
@@ -44,7 +44,7 @@ pub enum ModelError {
          read. Save the model anew with transformers, save_pretrained(folder, safe_serialization=True)"
     )]
     Pickle { folder: String, file: &'static str },
-    #[error("cannot read {file} of {folder}: {reason}")]
+    #[error("cannot read {file} of {folder}: {reason:.400}")]
     Read { folder: String, file: &'static str, reason: String },
     #[error(transparent)]
     Weights(#[from] WeightsError),

@@ -21,9 +21,9 @@ use std::path::{Path, PathBuf};
 pub enum WeightsError {
     #[error("cannot read {path}: {source}")]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("{path} is not a readable safetensors file: {reason}")]
+    #[error("{path} is not a readable safetensors file: {reason:.400}")]
     Format { path: PathBuf, reason: String },
-    #[error("{path}: {reason}")]
+    #[error("{path}: {reason:.400}")]
     Tensor { path: PathBuf, reason: String },
     #[error("cannot write {path}: {source}")]
     Write { path: PathBuf, source: std::io::Error },

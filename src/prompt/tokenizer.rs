@@ -45,7 +45,7 @@ pub struct Encoded {
 /// Why a tokenizer could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenizerError {
-    #[error("tokenizer.json: {0}")]
+    #[error("tokenizer.json: {0:.400}")]
     Read(String),
     #[error("tokenizer.json puts no start and end token around a text, as CLIP's text tower needs")]
     NoStartAndEnd,

@@ -87,7 +87,9 @@ def reference(model, clip, pixel_values, ids):
         rows = [model.text_model(input_ids=torch.tensor([row])).pooler_output for row in ids]
         text = model.text_projection(torch.cat(rows))
         unit = torch.nn.functional.normalize
-        logits = model.logit_scale.exp() * unit(image.mean(0, keepdim=True)) @ unit(text).T
+        # At most 100, as CLIP holds it in training; stored as f16 its ln(100) is a little more.
+        tau = model.logit_scale.exp().clamp(max=100.0)
+        logits = tau * unit(image.mean(0, keepdim=True)) @ unit(text).T
     out = {"frames": clip, "pixels": pixel_values, "image": image, "text": text, "logits": logits[0], "p": logits[0].softmax(0),
            "ids": torch.tensor([i for row in ids for i in row], dtype=torch.int32),
            "lengths": torch.tensor([len(row) for row in ids], dtype=torch.int32),
