@@ -6,7 +6,7 @@ use motionlens::data::cast::Cast;
 use motionlens::data::world::Motion;
 use motionlens::model::head::HeadConfig;
 use motionlens::model::{Model, ModelFiles};
-use motionlens::session::Session;
+use motionlens::session::{ModelSource, Session};
 use motionlens::train::features::{Features, Progress, Source};
 use motionlens::train::losses::Lambdas;
 use motionlens::train::recipe::Warmup;
@@ -50,7 +50,8 @@ fn load(folder: &Path) -> Model {
 }
 
 fn session(model: &Model) -> Session {
-    Session::new(model.clone(), false, "a test".into(), &Device::flex()).unwrap()
+    Session::new(model.clone(), ModelSource::Folder("a test".into()), "a test".into(), &Device::flex())
+        .unwrap()
 }
 
 fn head_settings(model: &Model) -> stage2::Settings {
@@ -213,8 +214,18 @@ fn contrastive_loss_of_perfect_logits_is_the_entropy_of_its_targets() {
     let (loss, floor) = stage1::contrastive_loss(truth.clone() * 50.0, truth.clone());
     let (loss, floor) = (loss.into_scalar::<f32>(), floor.into_scalar::<f32>());
     assert!((loss - floor).abs() < 1e-4 && floor > 0.4, "{loss} {floor}");
-    let (bad, _) = stage1::contrastive_loss(truth.clone() * -50.0, truth);
+    let (bad, _) = stage1::contrastive_loss(truth.clone() * -50.0, truth.clone());
     assert!(bad.into_scalar::<f32>() > 10.0);
+    // One more caption, which holds of none, is one more that is told apart, and no division by nothing.
+    let nothing = Tensor::<2>::zeros([3, 1], &device);
+    let wider = Tensor::cat(vec![truth, nothing], 1);
+    let (loss, floor) = stage1::contrastive_loss(wider.clone() * 50.0, wider.clone());
+    assert!((loss - floor).into_scalar::<f32>().abs() < 1e-4);
+    let (bad, _) = stage1::contrastive_loss(
+        wider * -50.0 + 1.0,
+        Tensor::cat(vec![Tensor::<2>::eye(3, &device), Tensor::zeros([3, 1], &device)], 1),
+    );
+    assert!(bad.into_scalar::<f32>().is_finite());
 }
 
 #[test]
@@ -242,7 +253,7 @@ fn epochs_and_alpha_are_chosen_by_the_mean_over_runs() {
 fn tokens_that_were_computed_before_a_kill_are_kept() {
     let _alone = ONE_RUN_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
-    let model = ModelFiles::embedded().load(&Device::flex()).unwrap();
+    let model = ModelFiles::embedded(Cast::Shapes).load(&Device::flex()).unwrap();
     let source = Source::World { classes: Cast::Shapes.seen(), per_class: 1, seed: 1 };
     let compute = |cache: &Path, kill_at: usize| {
         let mut heard = (0, Vec::new());

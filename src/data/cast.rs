@@ -24,6 +24,14 @@ pub enum Class {
 }
 
 impl Cast {
+    /// In words: whom a model that was trained on the cast knows.
+    pub fn whom(self) -> &'static str {
+        match self {
+            Self::Shapes => "moving shapes",
+            Self::People => "drawn people who act",
+        }
+    }
+
     /// Every class of the cast.
     pub fn classes(self) -> Vec<Class> {
         match self {

@@ -65,7 +65,9 @@ impl Settings {
         };
         match cast {
             Cast::Shapes => shapes,
-            Cast::People => Self { image_size: 96, patches: Some(32), whole_steps: 300, ..shapes },
+            Cast::People => {
+                Self { steps: 3400, image_size: 96, patches: Some(32), whole_steps: 400, ..shapes }
+            }
         }
     }
 
@@ -83,7 +85,7 @@ struct Batch {
     /// `batch × 3 × side²`, normalised.
     pixels: Vec<f32>,
     captions: Vec<Vec<u32>>,
-    /// `batch × batch`, row = image, 1 where the caption holds of it.
+    /// `batch × captions`, row = image, 1 where the caption holds of it.
     truth: Vec<f32>,
     /// The patches of each picture that are seen; `None`: all.
     patches: Option<Vec<Vec<usize>>>,
@@ -100,15 +102,18 @@ fn batch(settings: &Settings, tokenizer: &Tokenizer, patch_size: usize, step: us
         Cast::Shapes => {
             let all: Vec<_> = (0..n).into_par_iter().map(|i| captions::sample(&mut rng(i), size)).collect();
             let holds = |a: &captions::Sample, b: &captions::Sample| captions::holds(&b.spec, &a.truth);
-            let truth = pairs(&all, holds);
+            let truth = pairs(&all, &all, holds);
             let captions = all.iter().map(|s| encode(&s.caption)).collect();
             (all.into_iter().map(|s| s.pixels).collect(), captions, truth, None)
         }
         Cast::People => {
-            use people::captions::{Sample, holds, sample};
+            use people::captions::{Sample, holds, names, sample};
             let all: Vec<_> = (0..n).into_par_iter().map(|i| sample(&mut rng(i), size)).collect();
-            let truth = pairs(&all, |a: &Sample, b: &Sample| holds(&b.spec, &a.truth));
-            let captions = all.iter().map(|s| encode(&s.caption)).collect();
+            // The names that the model is asked for are among the captions of every batch, whether their own picture is or not.
+            let mut said: Vec<_> = all.iter().map(|s| (s.caption.clone(), s.spec.clone())).collect();
+            said.extend(names(&mut world::rng(settings.seed ^ NAMES, step as u64)));
+            let truth = pairs(&all, &said, |image: &Sample, (_, spec)| holds(spec, &image.truth));
+            let captions = said.iter().map(|(caption, _)| encode(caption)).collect();
             let readings = Truths {
                 attributes: all.iter().flat_map(|s| s.attributes).collect(),
                 points: all.iter().flat_map(|s| s.points.iter().copied()).collect(),
@@ -136,12 +141,13 @@ fn batch(settings: &Settings, tokenizer: &Tokenizer, patch_size: usize, step: us
 }
 
 /// `holds(image, caption)` of all pairs, row by row.
-fn pairs<T>(all: &[T], holds: impl Fn(&T, &T) -> bool) -> Vec<f32> {
-    all.iter().flat_map(|image| all.iter().map(|c| f32::from(holds(image, c))).collect::<Vec<_>>()).collect()
+fn pairs<I, C>(images: &[I], captions: &[C], holds: impl Fn(&I, &C) -> bool) -> Vec<f32> {
+    images.iter().flat_map(|i| captions.iter().map(|c| f32::from(holds(i, c))).collect::<Vec<_>>()).collect()
 }
 
-/// Makes the random numbers of the patches others than those of the pictures.
+/// Make the random numbers of the patches and of the names others than those of the pictures.
 const PATCHES: u64 = 0x7061_7463_6865_7321;
+const NAMES: u64 = 0x6e61_6d65_7321_2121;
 
 /// `keep` patches: three quarters of them where the picture varies most, the rest from anywhere else.
 fn busiest(picture: &[f32], size: usize, patch: usize, keep: usize, rng: &mut world::WorldRng) -> Vec<usize> {
@@ -170,13 +176,14 @@ struct Pupil {
     auxiliary: Option<Auxiliary>,
 }
 
-/// Symmetric InfoNCE with several positives: targets Y/ΣY along each axis. `logits` and `truth` are `(B, B)`.
+/// Symmetric InfoNCE with several positives: targets Y/ΣY along each axis. `logits` and `truth` are `(B, C)`; a caption that
+/// holds of no image adds nothing to the captions' side, and is one more false one for the images.
 /// Gives the loss, and the entropy of the targets, which is the least that the loss can be.
 pub fn contrastive_loss(logits: Tensor<2>, truth: Tensor<2>) -> (Tensor<1>, Tensor<1>) {
     let side = |dim: usize| {
-        let target = truth.clone() / truth.clone().sum_dim(dim);
-        let loss = -(target * log_softmax(logits.clone(), dim)).sum_dim(dim).mean();
-        (loss, truth.clone().sum_dim(dim).log().mean())
+        let held = truth.clone().sum_dim(dim).clamp_min(1.0);
+        let loss = -(truth.clone() / held.clone() * log_softmax(logits.clone(), dim)).sum_dim(dim).mean();
+        (loss, held.log().mean())
     };
     let ((rows, rows_floor), (columns, columns_floor)) = (side(1), side(0));
     ((rows + columns).mul_scalar(0.5), (rows_floor + columns_floor).mul_scalar(0.5))
@@ -215,7 +222,7 @@ pub fn train(
     });
     let pupil = Pupil { clip, auxiliary };
     let optimiser = adamw(settings.weight_decay);
-    let header = "step,loss,excess,pair_auc,tau,learning_rate,gradient_norm,seconds";
+    let header = "step,loss,excess,auxiliary,pair_auc,tau,learning_rate,gradient_norm,seconds";
     let (mut run, pupil, optimiser, start) = Run::open(out, settings.clone(), pupil, optimiser, header)?;
     let schedule = Schedule { peak: settings.learning_rate, warmup: 100, steps: settings.steps, floor: 0.02 };
     let began = Instant::now();
@@ -237,7 +244,9 @@ pub fn train(
             let data: Batch = batches.recv().map_err(|e| RunError::Other(e.to_string()))?;
             let (n, side) = (settings.batch, settings.image_size);
             let pixels = Tensor::<4>::from_data(TensorData::new(data.pixels, [n, 3, side, side]), &device);
-            let truth = Tensor::<2>::from_data(TensorData::new(data.truth.clone(), [n, n]), &device);
+            let captions = data.captions.len();
+            let truth = TensorData::new(data.truth.clone(), [n, captions]);
+            let truth = Tensor::<2>::from_data(truth, &device);
             let clip = &pupil.clip;
             let tokens = match &data.patches {
                 None => clip.vision_model.forward(pixels),
@@ -250,10 +259,13 @@ pub fn train(
             let logits = image.matmul(text.transpose()) * tau.clone().unsqueeze();
             let (mut loss, floor) = contrastive_loss(logits.clone(), truth);
             let contrastive = loss.clone().inner();
+            let mut auxiliary_loss = None;
             if let Some((auxiliary, truths)) = pupil.auxiliary.as_ref().zip(data.readings.as_ref()) {
                 let [_, _, width] = tokens.dims();
                 let class_tokens = tokens.narrow(1, 0, 1).reshape([n, width]);
-                loss = loss + auxiliary.loss(class_tokens, truths);
+                let more = auxiliary.loss(class_tokens, truths);
+                auxiliary_loss = Some(more.clone().inner());
+                loss = loss + more;
             }
             let value = loss.clone().into_scalar::<f32>();
             if !value.is_finite() {
@@ -269,9 +281,11 @@ pub fn train(
                 let auc = pair_auc(logits.as_slice().unwrap_or_default(), &data.truth);
                 let value = contrastive.into_scalar::<f32>();
                 let excess = value - floor.into_scalar::<f32>();
+                let auxiliary =
+                    auxiliary_loss.map_or(String::new(), |a| format!("{:.5}", a.into_scalar::<f32>()));
                 let (tau, seconds) = (tau.into_scalar::<f32>(), began.elapsed().as_secs_f32());
                 run.log(&format!(
-                    "{},{value:.5},{excess:.5},{auc:.4},{tau:.2},{rate:.3e},{norm:.3},{seconds:.1}",
+                    "{},{value:.5},{excess:.5},{auxiliary},{auc:.4},{tau:.2},{rate:.3e},{norm:.3},{seconds:.1}",
                     step + 1
                 ))?;
                 report(

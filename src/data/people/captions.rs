@@ -250,7 +250,7 @@ fn happening(rng: &mut WorldRng, action: Action, spec: &mut CaptionSpec) -> Stri
     let dice: f32 = rng.random();
     if dice < 0.62 {
         (spec.kind, spec.to, spec.arms) = (Some(kind), to, Some(action.arms));
-        return named(rng, action);
+        return told(rng, action);
     }
     if dice < 0.7 && (to.is_some() || matches!(action.arms, Arms::Handling(_))) {
         spec.kind = Some(kind);
@@ -279,6 +279,26 @@ fn happening(rng: &mut WorldRng, action: Action, spec: &mut CaptionSpec) -> Stri
     let other = Kind::ALL[(kind as usize + rng.random_range(1..Kind::ALL.len())) % Kind::ALL.len()];
     spec.not_kind = Some(other);
     format!("not {}", words::verb(rng, other, None, None))
+}
+
+/// The name of each seen class, in any form: captions that hold of no picture or of several.
+pub fn names(rng: &mut WorldRng) -> Vec<(String, CaptionSpec)> {
+    let name = |action: Action| {
+        let (kind, to) = Kind::of(action.verb);
+        let spec = CaptionSpec { kind: Some(kind), to, arms: Some(action.arms), ..CaptionSpec::default() };
+        (told(rng, action), spec)
+    };
+    Action::seen().into_iter().map(name).collect()
+}
+
+/// An action in any form, one time in five with what the arms do first.
+fn told(rng: &mut WorldRng, action: Action) -> String {
+    let (kind, to) = Kind::of(action.verb);
+    let arms_first = rng.random_bool(0.2).then(|| {
+        let verb = words::verb(rng, kind, to, None);
+        words::arms_first(rng, action.arms, &verb)
+    });
+    arms_first.flatten().unwrap_or_else(|| named(rng, action))
 }
 
 /// An action by its name, in any form.
@@ -353,6 +373,7 @@ mod tests {
     use crate::data::people::action::UNSEEN;
     use crate::data::people::words::vocabulary;
     use crate::data::world;
+    use crate::model::ClipConfig;
     use std::collections::HashSet;
 
     fn samples(n: u64) -> Vec<Sample> {
@@ -368,6 +389,9 @@ mod tests {
             let unknown: Vec<&str> =
                 sample.caption.split_whitespace().filter(|w| !words.contains(*w)).collect();
             assert!(unknown.is_empty(), "{}: {unknown:?}", sample.caption);
+            // And with the two marks around them they fit the context.
+            let words = sample.caption.split_whitespace().count();
+            assert!(words + 2 <= ClipConfig::people(0).context, "{words} words: {}", sample.caption);
             assert_eq!(sample.points.len(), POINTS);
             for (value, most) in sample.attributes.iter().zip(ATTRIBUTES) {
                 assert!(value.is_none_or(|v| v < most));
@@ -393,6 +417,21 @@ mod tests {
             let CaptionSpec { kind: Some(kind), to, arms: Some(arms), .. } = sample.spec else { continue };
             let named = |unseen: &Action| Kind::of(unseen.verb) == (kind, to) && unseen.arms == arms;
             assert!(!UNSEEN.iter().any(named), "{}", sample.caption);
+        }
+    }
+
+    #[test]
+    fn the_names_of_every_batch_are_those_of_the_seen_classes_and_of_nothing_else() {
+        let seen = Action::seen();
+        for seed in 0..50 {
+            let names = names(&mut world::rng(seed, 1));
+            assert_eq!(names.len(), seen.len());
+            for ((name, spec), action) in names.iter().zip(&seen) {
+                let (kind, to) = Kind::of(action.verb);
+                let said =
+                    CaptionSpec { kind: Some(kind), to, arms: Some(action.arms), ..CaptionSpec::default() };
+                assert_eq!(spec, &said, "{name}");
+            }
         }
     }
 

@@ -49,9 +49,19 @@ impl Kind {
     /// `{}` stands for what is picked up or put down; without one it is left out or comes last.
     fn forms(self) -> &'static [&'static str] {
         match self {
-            Self::Walking => {
-                &["walking", "walks", "walk", "walking forwards", "strolling", "strolls", "marching"]
-            }
+            Self::Walking => &[
+                "walking",
+                "walks",
+                "walk",
+                "walking forwards",
+                "strolling",
+                "strolls",
+                "marching",
+                "walked",
+                "stepping",
+                "going",
+                "going on foot",
+            ],
             Self::WalkingBackwards => &[
                 "walking backwards",
                 "walks backwards",
@@ -60,8 +70,29 @@ impl Kind {
                 "stepping back",
                 "moving backwards",
                 "going backwards",
+                "backing up",
+                "backs up",
+                "backing away",
+                "backs away",
+                "backing off",
+                "walking in reverse",
+                "moving in reverse",
+                "walked backwards",
             ],
-            Self::Running => &["running", "runs", "run", "jogging", "jogs", "jog", "sprinting", "sprints"],
+            Self::Running => &[
+                "running",
+                "runs",
+                "run",
+                "jogging",
+                "jogs",
+                "jog",
+                "sprinting",
+                "sprints",
+                "ran",
+                "rushing",
+                "racing",
+                "dashing",
+            ],
             Self::SittingDown => &[
                 "sitting down",
                 "sits down",
@@ -70,6 +101,10 @@ impl Kind {
                 "sits down on a chair",
                 "taking a seat",
                 "takes a seat",
+                "takes their seat",
+                "sat down",
+                "having a seat",
+                "going to sit down",
             ],
             Self::StandingUp => &[
                 "standing up",
@@ -80,6 +115,10 @@ impl Kind {
                 "rises from a chair",
                 "getting up from a chair",
                 "gets up from a chair",
+                "stood up",
+                "rising from his chair",
+                "gets up from her seat",
+                "rising to their feet",
             ],
             Self::PickingUp => &[
                 "picking up {}",
@@ -92,7 +131,13 @@ impl Kind {
                 "lifting up {}",
                 "lifting {} up",
                 "grabbing {}",
+                "grabs {}",
+                "grabs {} from the ground",
+                "lifting {} off the floor",
                 "taking {} from the floor",
+                "takes {} from the ground",
+                "bends down and picks up {}",
+                "picked up {}",
             ],
             Self::PuttingDown => &[
                 "putting down {}",
@@ -105,6 +150,14 @@ impl Kind {
                 "placing {} on the floor",
                 "puts {} on the floor",
                 "dropping {}",
+                "drops {}",
+                "placing {} on the ground",
+                "places {} on the floor",
+                "lays {} on the floor",
+                "laying {} down",
+                "lowers {} to the ground",
+                "putting {} on the ground",
+                "leaving {} on the floor",
             ],
             Self::FallingOver => &[
                 "falling over",
@@ -115,7 +168,13 @@ impl Kind {
                 "falling down",
                 "falls down",
                 "collapsing",
+                "collapses",
                 "tripping",
+                "trips",
+                "trips and falls",
+                "falls to the ground",
+                "fell over",
+                "fell down",
             ],
             Self::GettingUp => &[
                 "getting up",
@@ -125,20 +184,64 @@ impl Kind {
                 "gets up from the floor",
                 "rising from the floor",
                 "getting back up",
+                "gets back up",
+                "getting up from the ground",
+                "getting up after a fall",
+                "got up",
             ],
         }
     }
 }
 
 const WHO: &[&str] = &[
-    "a person", "a man", "a woman", "someone", "somebody", "a human", "a figure", "he", "she", "a boy",
+    "a person",
+    "a man",
+    "a woman",
+    "someone",
+    "somebody",
+    "a human",
+    "a figure",
+    "he",
+    "she",
+    "a boy",
     "a girl",
+    "the person",
+    "the man",
+    "the woman",
+    "person",
+    "man",
+    "woman",
+    "a guy",
+    "a kid",
+    "a child",
+    "they",
+    "a player",
+    "a person who is",
+    "somebody who is",
 ];
-const LEFT: &[&str] = &["to the left", "left", "leftwards", "towards the left"];
-const RIGHT: &[&str] = &["to the right", "right", "rightwards", "towards the right"];
-const BOX: &[&str] = &["a box", "the box", "a package", "a parcel", "a crate"];
-const BALL: &[&str] = &["a ball", "the ball", "a football"];
-const BAG: &[&str] = &["a bag", "the bag", "a handbag", "a sack"];
+const LEFT: &[&str] = &[
+    "to the left",
+    "left",
+    "leftwards",
+    "towards the left",
+    "toward the left",
+    "to the left side",
+    "over to the left",
+    "leftward",
+];
+const RIGHT: &[&str] = &[
+    "to the right",
+    "right",
+    "rightwards",
+    "towards the right",
+    "toward the right",
+    "to the right side",
+    "over to the right",
+    "rightward",
+];
+const BOX: &[&str] = &["a box", "the box", "a package", "a parcel", "a crate", "a carton", "box"];
+const BALL: &[&str] = &["a ball", "the ball", "a football", "ball", "a basketball"];
+const BAG: &[&str] = &["a bag", "the bag", "a handbag", "a sack", "bag", "her bag", "his bag", "a suitcase"];
 const WAVING: &[&str] = &[
     "while waving",
     "waving",
@@ -150,6 +253,14 @@ const WAVING: &[&str] = &[
     "raises a hand",
     "with a raised hand",
     "greeting",
+    "waving his hand",
+    "waves her hand",
+    "waving hello",
+    "waves goodbye",
+    "and is waving",
+    "waving at someone",
+    "with a wave",
+    "waved",
 ];
 const CLAPPING: &[&str] = &[
     "while clapping",
@@ -160,6 +271,12 @@ const CLAPPING: &[&str] = &[
     "clapping hands",
     "applauding",
     "applauds",
+    "clapping his hands",
+    "claps her hands",
+    "clapping their hands",
+    "and is clapping",
+    "and applauds",
+    "clapped",
 ];
 const CARRYING: &[&str] = &[
     "with {}",
@@ -169,11 +286,23 @@ const CARRYING: &[&str] = &[
     "carries {}",
     "holding {}",
     "holds {}",
+    "with {} in hand",
+    "with {} in their arms",
+    "with {} in his hands",
+    "bringing {}",
+    "brings {}",
+    "and is carrying {}",
+    "carried {}",
 ];
+/// What the arms do, said before what the legs do.
+const WAVING_FIRST: &[&str] = &["waving", "waves", "waving a hand", "raising a hand", "greeting"];
+const CLAPPING_FIRST: &[&str] = &["clapping", "claps", "clapping hands", "applauding", "applauds"];
+const CARRYING_FIRST: &[&str] = &["carrying {}", "carries {}", "holding {}", "holds {}", "bringing {}"];
+const MEANWHILE: &[&str] = &["while", "and", "as he", "as she", "as they", "while he is", "while she is"];
 
 /// Words of captions and templates that no list of forms has.
 const OTHERS: &str = "a photo picture video of person is in not on at with arms down shirt wall facing in front the middle \
-    standing sitting on chair bending down lying on floor still moving and while looking";
+    standing sitting on chair bending down lying on floor still moving and while looking who was then it along side screen";
 
 /// What is said of a figure's posture in a still picture.
 pub(super) const POSTURES: [&str; 6] =
@@ -217,13 +346,24 @@ pub(super) fn arms(rng: &mut WorldRng, arms: Arms) -> String {
     }
 }
 
+/// What the arms do and the verb after it, as "waving while walking"; `None` where the arms have no words of their own.
+pub(super) fn arms_first(rng: &mut WorldRng, arms: Arms, verb: &str) -> Option<String> {
+    let arms = match arms {
+        Arms::Free | Arms::Handling(_) => return None,
+        Arms::Waving => say(rng, WAVING_FIRST).to_owned(),
+        Arms::Clapping => say(rng, CLAPPING_FIRST).to_owned(),
+        Arms::Carrying(kind) => say(rng, CARRYING_FIRST).replace("{}", thing(rng, kind)),
+    };
+    Some(format!("{arms} {} {verb}", say(rng, MEANWHILE)))
+}
+
 /// Every word of captions, class names and templates, sorted.
 pub fn vocabulary() -> Vec<String> {
-    let lists = [WHO, LEFT, RIGHT, BOX, BALL, BAG, WAVING, CLAPPING, CARRYING, &POSTURES, &POSITIONS];
+    let arms = [WAVING, CLAPPING, CARRYING, WAVING_FIRST, CLAPPING_FIRST, CARRYING_FIRST, MEANWHILE];
+    let lists = [WHO, LEFT, RIGHT, BOX, BALL, BAG, &POSTURES, &POSITIONS].into_iter().chain(arms);
     let shirts = super::figure::SHIRTS.map(|s| s.0);
     let walls = super::room::WALLS.map(|w| w.0);
     let mut words: Vec<String> = lists
-        .into_iter()
         .chain(Kind::ALL.map(Kind::forms))
         .flatten()
         .copied()
