@@ -5,6 +5,7 @@
 //! `cargo bench --bench live -- long` opens two hours, sweeps and scrubs them for two minutes, and tells the memory;
 //! `cargo bench --bench live -- draw` draws a motion for 20 seconds, another one as soon as the last has its scores.
 
+use motionlens::data::cast::Cast;
 use motionlens::data::drawing::Drawing;
 use motionlens::data::track::Track;
 mod random_b16;
@@ -55,7 +56,7 @@ impl Live {
         });
         let engine = Engine::spawn(DeviceChoice::Cpu, None, None, wake);
         let mut app = App::new(&ctx, None, Some(engine));
-        app.start_with(bundled::prompts());
+        app.start_with(bundled::prompts(Cast::Shapes));
         app.apply(&ctx, Intent::OpenModel(model));
         app.apply(&ctx, Intent::OpenVideo(path.to_owned()));
         let now = Instant::now();

@@ -2,6 +2,7 @@
 //! GPU does with it, and what player and engine do on their threads, is not in it.
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use motionlens::data::cast::Cast;
 use motionlens::engine::{Answer, Event, Question, Scored};
 use motionlens::model::Surgery;
 use motionlens::prompt::PromptSet;
@@ -96,7 +97,12 @@ fn window(ctx: &egui::Context, classes: usize) -> App {
         ))),
         fault: None,
     };
-    let file = VideoFile { path: "clip.mp4".into(), source: None, name: "clip.mp4".into(), bundled: true };
+    let file = VideoFile {
+        path: "clip.mp4".into(),
+        source: None,
+        name: "clip.mp4".into(),
+        bundled: Some(Cast::Shapes),
+    };
     app.show_playback(Some(file), Playback { info: Some(info), shown: Some(Pts(0)), ..Playback::default() });
     let set = PromptSet::from_names((0..classes).map(|i| format!("action {i}")));
     app.apply(ctx, Intent::Edit(PromptEdit::Replace(set)));

@@ -1,6 +1,7 @@
 //! The procedural world: seeds, classes, and that no unseen composition leaks into stage 1.
 
 use motionlens::data::captions::{holds, sample, vocabulary};
+use motionlens::data::cast::Cast;
 use motionlens::data::world::{Manner, Motion, Scene, UNSEEN, rng};
 
 #[test]
@@ -96,7 +97,7 @@ fn a_clip_played_backwards_is_distributed_as_its_mirror_class() {
 
 #[test]
 fn the_bundled_prompt_set_names_the_classes_of_the_world() {
-    let set = motionlens::prompt::PromptSet::from_bytes(motionlens::cli::BUNDLED_PROMPTS.as_bytes()).unwrap();
+    let set = motionlens::ui::bundled::prompts(Cast::Shapes);
     let names: Vec<String> = set.classes.iter().map(|c| c.name.clone()).collect();
     let mut expected: Vec<String> = Motion::all().iter().map(|m| m.name()).collect();
     assert_eq!(names.len(), expected.len());

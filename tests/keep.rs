@@ -2,6 +2,7 @@
 
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
+use motionlens::data::cast::Cast;
 use motionlens::device::DeviceChoice;
 use motionlens::prompt::PromptSet;
 use motionlens::ui::App;
@@ -32,7 +33,7 @@ fn typed(name: &str) -> PromptSet {
 }
 
 fn open(folder: &Path) -> (Keep, Found) {
-    Keep::open(Some(folder.to_owned()), bundled(), false)
+    Keep::open(Some(folder.to_owned()), vec![bundled()], false)
 }
 
 /// A run in which `set` is typed and the window is closed.
@@ -81,7 +82,7 @@ fn what_is_typed_right_before_the_close_is_kept_and_the_own_set_needs_no_file() 
     let mut own = bundled();
     own.templates.positive = vec!["an object {}".to_owned()];
     run(dir.path(), &typed("once more"));
-    let (mut keep, _) = Keep::open(Some(dir.path().to_owned()), own, false);
+    let (mut keep, _) = Keep::open(Some(dir.path().to_owned()), vec![own], false);
     keep.typed(Instant::now());
     let desk = desk();
     keep.close(&desk, bundled(), Kept::default(), false);
@@ -169,7 +170,7 @@ fn two_windows_each_keep_their_own_draft() {
 fn named_prompts_do_not_overwrite_the_draft_that_is_there() {
     let dir = tempfile::tempdir().unwrap();
     run(dir.path(), &typed("of yesterday"));
-    let (mut keep, found) = Keep::open(Some(dir.path().to_owned()), bundled(), true);
+    let (mut keep, found) = Keep::open(Some(dir.path().to_owned()), vec![bundled()], true);
     assert_eq!(found.draft, None);
     let desk = desk();
     keep.close(&desk, typed("the file, not edited"), Kept::default(), false);
@@ -262,7 +263,7 @@ fn the_window_comes_back_as_it_was_left() {
     // The way back.
     let ctx = h.ctx.clone();
     h.state_mut().apply(&ctx, Intent::Undo);
-    let own = motionlens::ui::bundled::prompts();
+    let own = motionlens::ui::bundled::prompts(Cast::Shapes);
     assert_eq!(h.state().state().prompts().classes, own.classes);
     h.state_mut().apply(&ctx, Intent::Redo);
     assert_eq!(h.state().state().prompts().classes, classes);
@@ -344,7 +345,7 @@ fn a_window_whose_gpu_is_lost_keeps_what_was_typed_and_closes() {
     let asked = output.viewport_output.values().flat_map(|v| &v.commands);
     assert!(asked.into_iter().any(|c| *c == egui::ViewportCommand::Close), "the window closes");
     close(h);
-    let (_keep, found) = Keep::open(Some(dir.path().to_owned()), bundled(), false);
+    let (_keep, found) = Keep::open(Some(dir.path().to_owned()), vec![bundled()], false);
     assert_eq!(found.draft.unwrap().classes[0].name, "typed in the last second");
 }
 
@@ -355,7 +356,7 @@ fn prompts_outlive_a_window_that_ends_in_a_lesson() {
     run(dir.path(), &typed("of yesterday"));
     let mut h = window(dir.path(), None);
     let mine = h.state().state().prompts().classes.clone();
-    assert_ne!(mine, motionlens::ui::bundled::prompts().classes);
+    assert_ne!(mine, motionlens::ui::bundled::prompts(Cast::Shapes).classes);
     let ctx = h.ctx.clone();
     h.state_mut().apply(&ctx, Intent::Learn(Some(3)));
     let limit = Instant::now() + LIMIT;

@@ -2,7 +2,7 @@
 
 use super::drive::{LanesWanted, Outcome, Request, ask};
 use super::many::{self, Many};
-use super::{BUNDLED_PROMPTS, CliError, ModelArguments};
+use super::{CliError, ModelArguments};
 use crate::engine::Sweep;
 use crate::experiment::Experiment;
 use crate::export::figure::{self, Spec};
@@ -14,6 +14,7 @@ use crate::model::Surgery;
 use crate::prompt::{PromptSet, PromptSetError};
 use crate::score::ClassEmbedding;
 use crate::session::{ModelInfo, PromptNote};
+use crate::ui::bundled;
 use crate::video::clip::Order;
 use crate::video::{Cancel, ClipSpec, Crop, FrameReader, Pts, RgbImage, Source, Span};
 use crate::view::{Layer, Style};
@@ -194,8 +195,7 @@ impl Arguments {
         match &self.prompts {
             Some(path) => PromptSet::load(path),
             None if !self.class.is_empty() => Ok(PromptSet::from_names(&self.class)),
-            None => PromptSet::from_bytes(BUNDLED_PROMPTS.as_bytes())
-                .map_err(|reason| PromptSetError::Format { path: "the bundled prompt set".into(), reason }),
+            None => Ok(bundled::prompts(self.model.cast())),
         }
     }
 }
@@ -401,11 +401,12 @@ pub(super) fn run_notes(
             );
     }
     notes.extend(model.note.clone());
-    if model.embedded {
-        notes.push(
-                "the words of the embedded model know moving shapes only; for real scenes name a CLIP with --model, as `--model openai/clip-vit-base-patch32`"
-                    .to_owned(),
-            );
+    if let Some(cast) = model.source.cast() {
+        let whom = cast.whom();
+        notes.push(format!(
+            "the words of {} know {whom} only; for real scenes name a CLIP with --model, as `--model openai/clip-vit-base-patch32`",
+            model.source
+        ));
     }
     let left_out: Vec<&str> = classes.iter().filter(|c| !c.counts).map(|c| c.name.as_str()).collect();
     if !left_out.is_empty() {

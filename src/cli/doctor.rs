@@ -2,6 +2,7 @@
 //! folders are written to, and with `--window` the window is opened once.
 
 use super::{CliError, model, no_command};
+use crate::data::cast::Cast;
 use crate::device::{self, AdapterReport, DeviceChoice, DeviceInfo};
 use crate::model::{Hub, ModelFiles};
 use crate::ui::{self, WindowOptions, keep};
@@ -144,7 +145,7 @@ fn embedded(page: &mut Page, choice: DeviceChoice) -> Result<(), CliError> {
 /// The first pass compiles what the second finds ready.
 fn passes(device: &Device) -> String {
     let run = || -> Result<String, String> {
-        let model = ModelFiles::embedded().load(device).map_err(|e| e.to_string())?;
+        let model = ModelFiles::embedded(Cast::Shapes).load(device).map_err(|e| e.to_string())?;
         let (frames, side) = (model.head_config.frames, model.config.image_size);
         let mut seconds = [0.0; 2];
         for taken in &mut seconds {
@@ -175,7 +176,7 @@ fn display(page: &mut Page) -> Result<(), CliError> {
 }
 
 fn clips(page: &mut Page) -> Result<(), CliError> {
-    match no_command::bundled_clip() {
+    match no_command::bundled_clip(Cast::Shapes) {
         Some(clip) => page.head("bundled clip", &clip.display().to_string()),
         None => {
             page.miss("the bundled clips (assets/clips beside the program): name a video of your own");

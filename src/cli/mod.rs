@@ -28,8 +28,6 @@ use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-pub use crate::ui::bundled::PROMPTS as BUNDLED_PROMPTS;
-
 /// See why a zero-shot video action model says what it says.
 ///
 /// Without a command the window opens, on a bundled clip if no video is given.
@@ -86,7 +84,7 @@ impl Casts {
 #[derive(clap::Args, Clone, Debug)]
 struct ModelArguments {
     /// A folder in the Hugging Face CLIP layout, or a model of the hub as openai/clip-vit-base-patch32 [default: the embedded
-    /// small model]
+    /// model of shapes; "people": that of people]
     #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
     /// Fetch a model of the hub that is not in its cache, unasked
@@ -98,16 +96,23 @@ struct ModelArguments {
 }
 
 impl ModelArguments {
+    /// Whom the model in the program knows that these name; of any other model the default.
+    fn cast(&self) -> Cast {
+        let local = self.model.as_deref().and_then(model::local);
+        local.and_then(|source| source.cast()).unwrap_or_default()
+    }
+
     /// The model; see [`model::named`].
     fn source(&self) -> Result<ModelSource, CliError> {
         self.model.as_deref().map_or(Ok(ModelSource::Embedded), |name| model::named(name, self.fetch))
     }
 
     /// The model, and one of the hub that the window has to ask about because it is not here.
-    fn for_window(&self) -> Result<(ModelSource, Option<HubId>), CliError> {
-        match self.model.as_deref().filter(|_| !self.fetch) {
-            Some(name) => model::for_window(name),
-            None => Ok((self.source()?, None)),
+    fn for_window(&self) -> Result<(Option<ModelSource>, Option<HubId>), CliError> {
+        match self.model.as_deref() {
+            Some(name) if !self.fetch => model::for_window(name),
+            Some(_) => Ok((Some(self.source()?), None)),
+            None => Ok((None, None)),
         }
     }
 }

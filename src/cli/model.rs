@@ -3,7 +3,7 @@
 use super::CliError;
 use super::train::progress_bar;
 use crate::model::hub::{Check, KNOWN, Plan, Stage};
-use crate::model::{Hub, HubId, HubModel, Model, ModelFiles};
+use crate::model::{Hub, HubId, HubModel, Model};
 use crate::session::{ModelSource, Session};
 use burn::tensor::Device;
 use clap::{Args, Subcommand};
@@ -35,13 +35,14 @@ enum What {
 
 #[derive(Debug, Args)]
 struct Named {
-    /// A folder, an id of the hub as openai/clip-vit-base-patch32, or "embedded"
+    /// A folder, an id of the hub as openai/clip-vit-base-patch32, "embedded" or "people"
     #[arg(value_name = "MODEL")]
     model: PathBuf,
 }
 
-/// The embedded model, where there is no folder of that name.
+/// The models in the program, where there is no folder of that name.
 const EMBEDDED: &str = "embedded";
+const PEOPLE: &str = "people";
 
 pub(super) fn run(args: &ModelArgs) -> Result<(), CliError> {
     match &args.what {
@@ -96,10 +97,10 @@ fn declined(id: &HubId) -> CliError {
 }
 
 /// What `--model` says to the window: a model of the hub that is not here is asked about there.
-pub(super) fn for_window(name: &Path) -> Result<(ModelSource, Option<HubId>), CliError> {
+pub(super) fn for_window(name: &Path) -> Result<(Option<ModelSource>, Option<HubId>), CliError> {
     Ok(match looked_for(name)? {
-        Ok(source) => (source, None),
-        Err(id) => (ModelSource::default(), Some(id)),
+        Ok(source) => (Some(source), None),
+        Err(id) => (None, Some(id)),
     })
 }
 
@@ -114,10 +115,12 @@ fn looked_for(name: &Path) -> Result<Result<ModelSource, HubId>, CliError> {
 }
 
 /// What a name is without the hub.
-fn local(name: &Path) -> Option<ModelSource> {
+pub(super) fn local(name: &Path) -> Option<ModelSource> {
     match name.exists() {
         true => Some(ModelSource::in_folder(name.to_owned())),
-        false => (name == Path::new(EMBEDDED)).then_some(ModelSource::Embedded),
+        false if name == Path::new(EMBEDDED) => Some(ModelSource::Embedded),
+        false if name == Path::new(PEOPLE) => Some(ModelSource::People),
+        false => None,
     }
 }
 
@@ -131,7 +134,9 @@ fn here(name: &Path) -> Result<ModelSource, CliError> {
 
 fn list() -> Result<(), CliError> {
     let hub = Hub::from_env()?;
-    let mut out = format!("{EMBEDDED:<32}the small model in the program\n");
+    let mut out = format!(
+        "{EMBEDDED:<31} in the program: knows moving shapes\n{PEOPLE:<31} in the program: knows people who act\n"
+    );
     let cached = hub.cached();
     for cached in &cached {
         let bytes = DecimalBytes(cached.bytes);
@@ -212,7 +217,7 @@ fn load(source: &ModelSource) -> Result<(Model, String), CliError> {
     let device = Device::flex();
     let session = Session::load(source, &device, &|_, _| ()).map_err(|e| CliError::Engine(e.to_string()))?;
     let place = match source {
-        ModelSource::Embedded => ModelFiles::embedded().place,
+        ModelSource::Embedded | ModelSource::People => source.to_string(),
         ModelSource::Folder(folder) => folder.display().to_string(),
         ModelSource::Hub(model) => format!("{}, commit {}", model.folder.display(), model.commit.as_str()),
     };

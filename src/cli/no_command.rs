@@ -1,6 +1,7 @@
 //! No command: the window, or a report folder where there is no display to open one on.
 
 use super::{CliError, ModelArguments, analyze};
+use crate::data::cast::Cast;
 use crate::engine::Memory;
 use crate::model::Hub;
 use crate::ui::{self, WindowOptions, keep};
@@ -44,7 +45,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     }
     let video = match &arguments.video {
         Some(video) => video.clone(),
-        None => bundled_clip().ok_or(CliError::NoClip)?,
+        None => bundled_clip(arguments.model.cast()).ok_or(CliError::NoClip)?,
     };
     eprintln!("No display was found (DISPLAY and WAYLAND_DISPLAY are not set), so no window can open.");
     eprintln!("Writing a report on {} instead.", video.display());
@@ -59,9 +60,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The first of the clips that come with the program.
-pub(super) fn bundled_clip() -> Option<PathBuf> {
-    ui::bundled::clips().into_iter().next().map(|clip| clip.path)
+/// The first of the clips of this cast that come with the program.
+pub(super) fn bundled_clip(cast: Cast) -> Option<PathBuf> {
+    ui::bundled::clips().into_iter().find(|clip| clip.cast == cast).map(|clip| clip.path)
 }
 
 /// The display that a window would open on, in words; `None` where there is none.

@@ -6,6 +6,7 @@ use super::dense::Reading;
 use super::head::{HeadConfig, MotionHead};
 use super::towers::Towers;
 use super::weights::{ShardIndex, Weights, WeightsError, load_clip};
+use crate::data::cast::Cast;
 use crate::files::read_whole;
 use crate::prompt::Templates;
 use burn::module::Module;
@@ -198,22 +199,38 @@ pub struct Model {
     pub pointing: Option<Pointing>,
 }
 
-impl ModelFiles {
-    /// The default model, held in the binary (`assets/model`).
-    pub fn embedded() -> Self {
-        let weights = include_bytes!("../../assets/model/model.safetensors");
-        let head = include_bytes!("../../assets/model/motion_head.safetensors");
-        Self {
-            place: "the embedded model".to_owned(),
-            name: "small".to_owned(),
-            config: include_bytes!("../../assets/model/config.json").to_vec(),
-            weights: Weights::from_bytes("embedded model.safetensors", weights.to_vec()),
-            tokenizer: include_bytes!("../../assets/model/tokenizer.json").to_vec(),
-            preprocessor: Some(include_bytes!("../../assets/model/preprocessor_config.json").to_vec()),
+/// The files in a folder of `assets`, as they were when the program was built.
+macro_rules! embedded {
+    ($place:literal, $name:literal, $folder:literal) => {{
+        macro_rules! file {
+            ($file:literal) => {
+                include_bytes!(concat!("../../assets/", $folder, "/", $file)).to_vec()
+            };
+        }
+        ModelFiles {
+            place: $place.to_owned(),
+            name: $name.to_owned(),
+            config: file!("config.json"),
+            weights: Weights::from_bytes(concat!($place, ": model.safetensors"), file!("model.safetensors")),
+            tokenizer: file!("tokenizer.json"),
+            preprocessor: Some(file!("preprocessor_config.json")),
             head: Some((
-                include_bytes!("../../assets/model/motionlens.json").to_vec(),
-                Weights::from_bytes("embedded motion_head.safetensors", head.to_vec()),
+                file!("motionlens.json"),
+                Weights::from_bytes(
+                    concat!($place, ": motion_head.safetensors"),
+                    file!("motion_head.safetensors"),
+                ),
             )),
+        }
+    }};
+}
+
+impl ModelFiles {
+    /// The model in the binary that knows this cast (`assets/model`, `assets/model/people`).
+    pub fn embedded(cast: Cast) -> Self {
+        match cast {
+            Cast::Shapes => embedded!("the embedded model", "small", "model"),
+            Cast::People => embedded!("the embedded model of people", "people", "model/people"),
         }
     }
 

@@ -20,6 +20,7 @@ pub use scale::Encode;
 pub use support::Support;
 pub use texts::{PromptNote, TextMeans};
 
+use crate::data::cast::Cast;
 use crate::model::folder::{MotionScale, Pointing};
 use crate::model::head::{HeadConfig, MotionHead};
 use crate::model::{ClipConfig, HubModel, Model, ModelError, ModelFiles};
@@ -30,12 +31,16 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How a model is named: the embedded default, a folder in the Hugging Face CLIP layout, or one of the hub that is in its cache.
+/// How a model is named: one of the two in the program, a folder in the Hugging Face CLIP layout, or one of the hub that is in
+/// its cache.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelSource {
+    /// Knows moving shapes.
     #[default]
     Embedded,
+    /// The other one in the program: knows people who act.
+    People,
     Folder(PathBuf),
     Hub(HubModel),
 }
@@ -46,10 +51,23 @@ impl ModelSource {
         HubModel::in_folder(&folder).map_or(Self::Folder(folder), Self::Hub)
     }
 
+    /// The one in the program that knows this cast.
+    pub fn of(cast: Cast) -> Self {
+        match cast {
+            Cast::Shapes => Self::Embedded,
+            Cast::People => Self::People,
+        }
+    }
+
+    /// Whom a model in the program knows; `None` of all others.
+    pub fn cast(&self) -> Option<Cast> {
+        [Cast::Shapes, Cast::People].into_iter().find(|cast| Self::of(*cast) == *self)
+    }
+
     /// Where its files are; `None`: in the program.
     pub fn folder(&self) -> Option<&Path> {
         match self {
-            Self::Embedded => None,
+            Self::Embedded | Self::People => None,
             Self::Folder(folder) => Some(folder),
             Self::Hub(model) => Some(&model.folder),
         }
@@ -59,6 +77,7 @@ impl ModelSource {
     pub fn argument(&self) -> Option<String> {
         match self {
             Self::Embedded => None,
+            Self::People => Some("people".to_owned()),
             Self::Folder(folder) => {
                 Some(std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).display().to_string())
             }
@@ -72,6 +91,7 @@ impl std::fmt::Display for ModelSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Embedded => f.write_str("the embedded model"),
+            Self::People => f.write_str("the embedded model of people"),
             Self::Folder(folder) => folder.display().fmt(f),
             Self::Hub(model) => model.id.fmt(f),
         }
@@ -90,8 +110,6 @@ pub struct ModelInfo {
     pub head_trained: bool,
     /// What the model folder says that a user has to know.
     pub note: Option<String>,
-    /// The embedded small model, whose words know moving shapes only.
-    pub embedded: bool,
     /// Where it was read from.
     pub source: ModelSource,
     /// The tokenizer has a vocabulary of whole words; others make any string of pieces.
@@ -162,7 +180,8 @@ impl Session {
     pub fn load(source: &ModelSource, device: &Device, stage: &dyn Fn(&str, f32)) -> Result<Self, LoadError> {
         stage("reading the model's files", 0.0);
         let files = match source {
-            ModelSource::Embedded => ModelFiles::embedded(),
+            ModelSource::Embedded => ModelFiles::embedded(Cast::Shapes),
+            ModelSource::People => ModelFiles::embedded(Cast::People),
             ModelSource::Folder(folder) => ModelFiles::read(folder)?,
             ModelSource::Hub(model) => ModelFiles::read(&model.folder)?,
         };
@@ -174,13 +193,11 @@ impl Session {
             model.name = of.id.to_string();
         }
         stage("reading the tokenizer", 0.9);
-        let mut session = Self::new(model, *source == ModelSource::Embedded, place, device)?;
-        Arc::make_mut(&mut session.info).source.clone_from(source);
-        Ok(session)
+        Self::new(model, source.clone(), place, device)
     }
 
     /// A session around a model that is loaded already; `place` is named in errors.
-    pub fn new(model: Model, embedded: bool, place: String, device: &Device) -> Result<Self, LoadError> {
+    pub fn new(model: Model, source: ModelSource, place: String, device: &Device) -> Result<Self, LoadError> {
         let tokenizer = Tokenizer::from_bytes(&model.tokenizer, model.config.context)
             .map_err(|source| LoadError::Tokenizer { place: place.clone(), source })?;
         let (largest, vocab) = (tokenizer.vocab_size().saturating_sub(1), model.config.vocab);
@@ -188,7 +205,7 @@ impl Session {
             return Err(LoadError::Vocabulary { place, largest, vocab });
         }
         let session = Self {
-            info: Arc::new(info(&model, embedded, tokenizer.is_word_level())),
+            info: Arc::new(info(&model, source, tokenizer.is_word_level())),
             preprocess: preprocess(&model),
             model,
             tokenizer,
@@ -204,14 +221,14 @@ impl Session {
     /// The same towers under another motion head (an untrained one beside the trained, say).
     pub fn with_head(&self, head: MotionHead) -> Result<Self, LoadError> {
         let model = Model { head, ..self.model.clone() };
-        Self::new(model, self.info.embedded, self.info.name.clone(), &self.device)
+        Self::new(model, self.info.source.clone(), self.info.name.clone(), &self.device)
     }
 
     /// The same model with its head reading the patch tokens of another vision layer, counted from 1.
     pub fn with_motion_layer(&self, layer: usize) -> Result<Self, LoadError> {
         let head_config = HeadConfig { motion_layer: Some(layer), ..self.model.head_config.clone() };
         let model = Model { head_config, ..self.model.clone() };
-        Self::new(model, self.info.embedded, self.info.name.clone(), &self.device)
+        Self::new(model, self.info.source.clone(), self.info.name.clone(), &self.device)
     }
 
     pub fn config(&self) -> &ClipConfig {
@@ -301,7 +318,7 @@ fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, WorkError> {
         .map_err(|e| WorkError::Failed(format!("reading the result back failed: {e}")))
 }
 
-fn info(model: &Model, embedded: bool, word_level: bool) -> ModelInfo {
+fn info(model: &Model, source: ModelSource, word_level: bool) -> ModelInfo {
     let (config, head) = (&model.config, &model.head_config);
     ModelInfo {
         name: model.name.clone(),
@@ -309,8 +326,7 @@ fn info(model: &Model, embedded: bool, word_level: bool) -> ModelInfo {
         identity: model.identity.clone(),
         head_trained: model.head_trained,
         note: model.note.clone(),
-        embedded,
-        source: ModelSource::Embedded,
+        source,
         word_level,
         frames: head.frames,
         levels: head.levels,

@@ -311,7 +311,10 @@ impl App {
                 Recent::note(&mut s.recent.prompts, &path);
                 self.desk.write_prompts(path, s.prompts().clone());
             }
-            Intent::BundledPrompts => self.edit(&PromptEdit::Replace(bundled::prompts())),
+            Intent::BundledPrompts => {
+                let cast = self.model_asked.cast().unwrap_or_default();
+                self.edit(&PromptEdit::Replace(bundled::prompts(cast)));
+            }
             Intent::Ask(dialog) => self.desk.ask(dialog),
             Intent::PathField(open) => s.path_field = open.then(Asked::default),
 
@@ -750,12 +753,16 @@ impl App {
     /// Says once what the embedded model's words are good for, when a person opens a video of their own.
     fn hint(&mut self) {
         let s = &mut self.state;
-        let own = s.video.as_ref().is_some_and(|v| !v.bundled);
-        if own && !self.hinted && s.model.as_ref().is_some_and(|i| i.embedded) {
+        let own = s.video.as_ref().is_some_and(|v| v.bundled.is_none());
+        let cast = s.model.as_ref().and_then(|info| info.source.cast());
+        if let Some(cast) = cast.filter(|_| own && !self.hinted) {
             self.hinted = true;
-            let text = "The embedded model's words know moving shapes only, so its scores say little about real scenes. \
-                        Its motion maps do carry over to clips from a still camera. For words about real scenes, use a stock \
-                        CLIP: of the hub (Open, then Models of the hub), or a folder in the Hugging Face layout.";
+            let text = format!(
+                "The embedded model's words know {} only, so its scores say little about real scenes. \
+                 Its motion maps do carry over to clips from a still camera. For words about real scenes, use a stock \
+                 CLIP: of the hub (Open, then Models of the hub), or a folder in the Hugging Face layout.",
+                cast.whom()
+            );
             let stock = KNOWN[0].0.parse().ok().map(|id| (format!("Use {}…", KNOWN[0].0), Fetch::Want(id)));
             s.messages.add_with(Kind::Hint, text, stock.map(|(text, fetch)| (text, Intent::Model(fetch))));
         }

@@ -2,13 +2,25 @@
 //! in the source folder that it was built from. Where that is gone, as after `cargo install` from a clone that was removed, they
 //! are unpacked from the program into its cache folder, because players read files.
 
+use crate::data::cast::Cast;
 use crate::files;
 use crate::prompt::PromptSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The prompt set that goes with the clips and the embedded model.
-pub const PROMPTS: &str = include_str!("../../assets/prompts/moving-shapes.json");
+/// The prompt set that goes with the embedded model of this cast.
+pub fn prompts_of(cast: Cast) -> &'static str {
+    match cast {
+        Cast::Shapes => include_str!("../../assets/prompts/moving-shapes.json"),
+        Cast::People => include_str!("../../assets/prompts/people.json"),
+    }
+}
+
+/// The models in the program, as menus have them: name, what it is, whom it knows.
+pub const MODELS: [(&str, &str, Cast); 2] = [
+    ("Embedded model: shapes", "In the program; its words are of drawn shapes that move", Cast::Shapes),
+    ("Embedded model: people", "In the program; its words are of drawn people who act", Cast::People),
+];
 
 macro_rules! embedded {
     ($($name:literal,)*) => { &[$(($name, include_bytes!(concat!("../../assets/", $name)))),*] };
@@ -22,6 +34,12 @@ const EMBEDDED: &[(&str, &[u8])] = embedded![
     "clips/moving-left-while-fading-out.mp4",
     "clips/moving-right-while-growing.json",
     "clips/moving-right-while-growing.mp4",
+    "clips/people/beside-the-chair.json",
+    "clips/people/beside-the-chair.mp4",
+    "clips/people/by-the-plant.json",
+    "clips/people/by-the-plant.mp4",
+    "clips/people/in-the-dark-room.json",
+    "clips/people/in-the-dark-room.mp4",
     "prompts/animals.json",
     "prompts/care.json",
     "prompts/dance.json",
@@ -37,12 +55,17 @@ const EMBEDDED: &[(&str, &[u8])] = embedded![
     "prompts/sports.json",
 ];
 
-/// [`PROMPTS`]; a test holds that it can be read.
-pub fn prompts() -> PromptSet {
-    PromptSet::from_bytes(PROMPTS.as_bytes()).unwrap_or_else(|why| {
+/// [`prompts_of`] the cast; a test holds that they can be read.
+pub fn prompts(cast: Cast) -> PromptSet {
+    PromptSet::from_bytes(prompts_of(cast).as_bytes()).unwrap_or_else(|why| {
         log::error!("the bundled prompt set: {why}");
         PromptSet::from_names(Vec::<String>::new())
     })
+}
+
+/// The sets of all casts: what a window without a person's own prompts shows.
+pub fn all_prompts() -> Vec<PromptSet> {
+    MODELS.map(|(_, _, cast)| prompts(cast)).to_vec()
 }
 
 /// One bundled file: a clip, or a set of prompts.
@@ -51,11 +74,14 @@ pub struct File {
     /// The file's stem with spaces for dashes and underscores.
     pub name: String,
     pub path: PathBuf,
+    /// Of a clip: who acts in it, and so which model in the program knows it.
+    pub cast: Cast,
 }
 
-/// Looks for `assets/clips/*.mp4`; sorted by name.
+/// Looks for `assets/clips/*.mp4` and, of people, `assets/clips/people/*.mp4`; each sorted by name.
 pub fn clips() -> Vec<File> {
-    files("assets/clips", "mp4")
+    let of = |folder: &str, cast| files(folder, "mp4").into_iter().map(move |file| File { cast, ..file });
+    of("assets/clips", Cast::Shapes).chain(of("assets/clips/people", Cast::People)).collect()
 }
 
 /// Looks for `assets/prompts/*.json`: sets of prompts to begin with, for people who bring a CLIP that knows real words.
@@ -118,7 +144,7 @@ fn files_in(folder: &Path, extension: &str) -> Vec<File> {
         .into_iter()
         .map(|path| {
             let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            File { name: stem.replace(['-', '_'], " "), path }
+            File { name: stem.replace(['-', '_'], " "), path, cast: Cast::default() }
         })
         .collect()
 }
@@ -131,9 +157,10 @@ mod tests {
     fn what_is_unpacked_is_what_comes_with_the_program() {
         let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
         let mut names = Vec::new();
-        for folder in ["clips", "prompts"] {
-            let entries = std::fs::read_dir(assets.join(folder)).unwrap();
-            names.extend(entries.map(|e| format!("{folder}/{}", e.unwrap().file_name().to_str().unwrap())));
+        for folder in ["clips", "clips/people", "prompts"] {
+            let entries = std::fs::read_dir(assets.join(folder)).unwrap().map(|e| e.unwrap());
+            let files = entries.filter(|e| e.file_type().unwrap().is_file());
+            names.extend(files.map(|e| format!("{folder}/{}", e.file_name().to_str().unwrap())));
         }
         names.sort();
         assert_eq!(EMBEDDED.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
@@ -146,6 +173,13 @@ mod tests {
         std::fs::write(&clips[0].path, vec![0; whole.len()]).unwrap();
         unpack(dir.path()).unwrap();
         assert_eq!(std::fs::read(&clips[0].path).unwrap(), whole);
+    }
+
+    #[test]
+    fn the_sets_of_the_models_in_the_program_can_be_read() {
+        for (_, _, cast) in MODELS {
+            assert!(prompts(cast).classes.len() >= 10);
+        }
     }
 
     #[test]

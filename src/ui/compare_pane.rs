@@ -5,7 +5,7 @@ use super::compare::{Align, Compare, Held, Side};
 use super::intent::{Dialog, Intent};
 use super::shelf::Place;
 use super::state::State;
-use super::{difference_table, focus, theme};
+use super::{bundled, difference_table, focus, theme};
 use crate::session::ModelSource;
 use crate::view::Layer;
 use egui::{RichText, Ui};
@@ -86,9 +86,9 @@ fn choices(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         let clip = |path: &Path| Intent::Compare(Some(Side::Clip(Place::whole(path.to_owned()))));
         let menu = long_menu(ui, "Clip", |ui| {
             item(ui, "File…", "A video or picture; it can also be dropped here", Intent::Ask(Dialog::CompareClip));
-            for bundled in &s.bundled {
+            for file in &s.bundled {
                 let tip = "A clip that comes with the program";
-                item(ui, &bundled.name, tip, clip(&bundled.path));
+                item(ui, &file.name, tip, clip(&file.path));
             }
             for row in s.shelf.rows().iter().take(LISTED) {
                 let compare = Intent::Compare(Some(Side::Clip(row.place.clone())));
@@ -102,8 +102,9 @@ fn choices(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         let menu = long_menu(ui, "Model", |ui| {
             let tip = "A CLIP folder in the Hugging Face layout; it can also be dropped here";
             item(ui, "Folder…", tip, Intent::Ask(Dialog::CompareModel));
-            let embedded = Intent::Compare(Some(Side::Model(ModelSource::Embedded)));
-            item(ui, "The embedded model", "The model in the program", embedded);
+            for (name, tip, cast) in bundled::MODELS {
+                item(ui, name, tip, Intent::Compare(Some(Side::Model(ModelSource::of(cast)))));
+            }
             for model in s.fetching.cached.iter().filter_map(|cached| cached.model.as_ref()) {
                 let compare = Intent::Compare(Some(Side::Model(ModelSource::Hub(model.clone()))));
                 item(ui, &model.id.to_string(), "A model of the hub that is here", compare);

@@ -226,6 +226,7 @@ mod tests {
             (Intent::TextSize(150), r#"{"text_size":150}"#),
             (Intent::GateWorth(true), r#"{"gate_worth":true}"#),
             (Intent::OpenModel(ModelSource::Embedded), r#"{"open_model":"embedded"}"#),
+            (Intent::OpenModel(ModelSource::People), r#"{"open_model":"people"}"#),
             (Intent::Model(Fetch::Want("a/b".parse().unwrap())), r#"{"model":{"want":"a/b"}}"#),
             (Intent::Model(Fetch::Begin), r#"{"model":"begin"}"#),
             (

@@ -9,6 +9,7 @@ mod disk;
 
 use super::jobs::{Desk, JobOutcome};
 use super::look::View;
+use crate::data::cast::Cast;
 use crate::prompt::{PromptSet, Templates};
 use disk::Disk;
 use egui::ThemePreference;
@@ -68,8 +69,10 @@ impl Recent {
 #[serde(default)]
 pub struct Open {
     pub video: Option<PathBuf>,
-    /// `None`: the embedded one.
+    /// `None`: one in the program.
     pub model: Option<PathBuf>,
+    /// Whom the one in the program knows.
+    pub cast: Cast,
     /// Seconds.
     pub position: f64,
     /// In and out point in seconds.
@@ -160,7 +163,7 @@ pub struct Found {
 pub struct Keep {
     disk: Option<Arc<Disk>>,
     /// The set that a window without a draft begins with; it need not be kept.
-    bundled: PromptSet,
+    bundled: Vec<PromptSet>,
     /// First and last edit that have not been written.
     unsaved: Option<(Instant, Instant)>,
     saved: Kept,
@@ -172,14 +175,13 @@ pub struct Keep {
 impl Keep {
     /// Keeps nothing (tests, benches).
     pub fn nothing() -> Self {
-        let bundled = PromptSet::from_names(Vec::<String>::new());
-        Self { disk: None, bundled, unsaved: None, saved: Kept::default(), looked: None, turn: 0 }
+        Self { disk: None, bundled: Vec::new(), unsaved: None, saved: Kept::default(), looked: None, turn: 0 }
     }
 
     /// Reads what is in `folder`, which is made where it is not there; without one nothing is kept. With `fresh` the window
     /// begins with prompts of its own choice: a draft that is there is not read, and set aside before another takes its
     /// place.
-    pub fn open(folder: Option<PathBuf>, bundled: PromptSet, fresh: bool) -> (Self, Found) {
+    pub fn open(folder: Option<PathBuf>, bundled: Vec<PromptSet>, fresh: bool) -> (Self, Found) {
         let mut found = Found::default();
         let Some(folder) = folder else {
             return (Self { bundled, ..Self::nothing() }, found);
@@ -191,10 +193,12 @@ impl Keep {
         (Self { disk: Some(Arc::new(disk)), bundled, saved, ..Self::nothing() }, found)
     }
 
-    /// Whether this is the set that a window without a draft shows; templates that follow the model make no difference.
+    /// Whether this is a set that a window without a draft shows; templates that follow the model make no difference.
     pub fn is_bundled(&self, set: &PromptSet) -> bool {
-        let plain = set.templates == self.bundled.templates || set.templates == Templates::default();
-        plain && set.classes == self.bundled.classes
+        self.bundled.iter().any(|own| {
+            let plain = set.templates == own.templates || set.templates == Templates::default();
+            plain && set.classes == own.classes
+        })
     }
 
     /// The prompts were changed.

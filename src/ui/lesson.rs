@@ -28,10 +28,11 @@ const LARGEST: u64 = 1 << 20;
 const MOST: usize = 32;
 
 /// The lessons that come with the program, the first minute first.
-const SHIPPED: [&str; 6] = [
+const SHIPPED: [&str; 7] = [
     include_str!("../../assets/lessons/first-minute.md"),
     include_str!("../../assets/lessons/motion-map.md"),
     include_str!("../../assets/lessons/other-order.md"),
+    include_str!("../../assets/lessons/time-has-a-direction.md"),
     include_str!("../../assets/lessons/negative-prompt.md"),
     include_str!("../../assets/lessons/negation-fails.md"),
     include_str!("../../assets/lessons/gates-and-stillness.md"),

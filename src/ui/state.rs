@@ -27,6 +27,7 @@ use super::shelf::Shelf;
 use super::trial::Trial;
 use super::truth::Known;
 use super::whiskers::Whiskers;
+use crate::data::cast::Cast;
 use crate::device::DeviceInfo;
 use crate::engine::{Answer, Question, QuestionId, Scored};
 use crate::model::Surgery;
@@ -50,8 +51,8 @@ pub struct VideoFile {
     /// What everything that reads it shares; absent where nothing is read (tests).
     pub source: Option<Arc<Source>>,
     pub name: String,
-    /// One of the clips that come with the program.
-    pub bundled: bool,
+    /// Of a clip that comes with the program, or is drawn in it: who acts.
+    pub bundled: Option<Cast>,
 }
 
 /// What the player said at the start of this drawn frame.

@@ -7,7 +7,7 @@ use super::intent::{Dialog, Intent};
 use super::panes::{Pane, Panes};
 use super::state::State;
 use super::theme::{self, Colours};
-use super::{elide, fetching, keys, lesson_panel};
+use super::{bundled, elide, fetching, keys, lesson_panel};
 use crate::export::Form;
 use crate::model::hub::KNOWN;
 use crate::session::ModelSource;
@@ -238,7 +238,9 @@ fn open_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         }
         ui.separator();
         item(ui, "Model folder…", "A CLIP folder in the Hugging Face layout", Intent::Ask(Dialog::Model));
-        item(ui, "Embedded model", "The model in the program", Intent::OpenModel(ModelSource::Embedded));
+        for (name, tip, cast) in bundled::MODELS {
+            item(ui, name, tip, Intent::OpenModel(ModelSource::of(cast)));
+        }
         let hub = ui.menu_button("Models of the hub", |ui| {
             ui.set_min_width(260.0);
             for cached in s.fetching.cached.iter().filter(|c| c.model.is_some()) {
@@ -380,7 +382,7 @@ fn model(s: &State, colours: &Colours) -> Vec<Fact> {
     }
     let Some(info) = &s.model else {
         if list.is_empty() {
-            let tip = "Open, then Model folder or Embedded model";
+            let tip = "Open, then Model folder or one of the embedded models";
             list.push(Fact::badge("no model", colours.warn, tip));
         }
         return list;

@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug, Default)]
 pub struct WindowOptions {
     pub video: Option<PathBuf>,
-    pub model: ModelSource,
+    /// `None`: the one in the program that was used last.
+    pub model: Option<ModelSource>,
     /// Where models of the hub come from and are kept.
     pub hub: Option<Hub>,
     /// A model of the hub that is wanted and is not here.
@@ -104,7 +105,7 @@ fn open(options: WindowOptions, check: Option<(Arc<Mutex<Seen>>, Duration)>) -> 
         device::remember_loss(restart.reason.clone());
     }
     let (keep, found) =
-        Keep::open(options.state.clone(), bundled::prompts(), fresh(&options, restart.as_ref()));
+        Keep::open(options.state.clone(), bundled::all_prompts(), fresh(&options, restart.as_ref()));
     let viewport = egui::ViewportBuilder::default()
         .with_title("MotionLens")
         .with_app_id("motionlens")
@@ -177,7 +178,7 @@ fn fresh(options: &WindowOptions, restart: Option<&Restart>) -> bool {
 
 /// The app with its engine, and what the command line asked for under way.
 pub fn start(cc: &eframe::CreationContext<'_>, options: WindowOptions) -> App {
-    let (keep, found) = Keep::open(options.state.clone(), bundled::prompts(), fresh(&options, None));
+    let (keep, found) = Keep::open(options.state.clone(), bundled::all_prompts(), fresh(&options, None));
     begin(cc, options, None, (keep, found), true)
 }
 
@@ -209,22 +210,25 @@ fn begin(
     if let Some(shared) = shared {
         app.watch(shared);
     }
+    let model = options.model.unwrap_or(ModelSource::of(found.kept.open.cast));
     // With prompts of its own on the command line the list begins empty: theirs are what undo stops at.
     if options.prompts.is_none() || restart.is_some() {
-        app.start_with(bundled::prompts());
+        app.start_with(bundled::prompts(model.cast().unwrap_or_default()));
     }
     let (before, sorted) = (found.kept.open.clone(), found.kept.sort_by_score);
     app.restore(&ctx, keep, found);
     if let Some(restart) = restart {
         app.apply(
             &ctx,
-            Intent::OpenModel(before.model.clone().map_or(ModelSource::Embedded, ModelSource::in_folder)),
+            Intent::OpenModel(
+                before.model.clone().map_or(ModelSource::of(before.cast), ModelSource::in_folder),
+            ),
         );
         app.reopen(&before);
         app.tell_restart(&restart.reason);
         return app;
     }
-    app.apply(&ctx, Intent::OpenModel(options.model));
+    app.apply(&ctx, Intent::OpenModel(model));
     if let Some(id) = options.fetch {
         app.apply(&ctx, Intent::Model(Fetch::Want(id)));
     }

@@ -123,7 +123,10 @@ fn a_fetched_model_is_in_the_hubs_own_layout_and_is_found_without_network() {
     // The very model that is in the program.
     let device = burn::tensor::Device::flex();
     let load = |files: ModelFiles| files.load(&device).unwrap().clip_digest;
-    assert_eq!(load(ModelFiles::read(&model.folder).unwrap()), load(ModelFiles::embedded()));
+    assert_eq!(
+        load(ModelFiles::read(&model.folder).unwrap()),
+        load(ModelFiles::embedded(motionlens::data::cast::Cast::Shapes))
+    );
 
     bench.server.forget();
     let mut variables = bench.server.variables(bench.dir.path());
@@ -465,7 +468,10 @@ fn weights_in_several_files_are_fetched_and_are_the_same_model() {
         let ids = burn::tensor::Tensor::<4>::ones([1, 3, 64, 64], &device);
         model.towers.vision_model.forward(ids).try_into_vec_as::<f32>().unwrap()
     };
-    assert_eq!(embed(ModelFiles::read(&model.folder).unwrap()), embed(ModelFiles::embedded()));
+    assert_eq!(
+        embed(ModelFiles::read(&model.folder).unwrap()),
+        embed(ModelFiles::embedded(motionlens::data::cast::Cast::Shapes))
+    );
     // A shard that goes missing.
     let shard = model.folder.join("model-00002-of-00002.safetensors");
     let kept = std::fs::read(&shard).unwrap();

@@ -637,7 +637,7 @@ fn a_bundled_clip_is_known_by_a_relative_path_as_well() {
     let relative = full.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_owned();
     let mut h = open(relative, false);
     wait(&mut h, "the clip", |s| s.video.is_some());
-    assert!(h.state().state().video.as_ref().is_some_and(|v| v.bundled));
+    assert!(h.state().state().video.as_ref().is_some_and(|v| v.bundled.is_some()));
 }
 
 /// The bundled clip in a folder of its own, with this beside it.

@@ -4,6 +4,7 @@
 mod hub_server;
 
 mod altered;
+mod casts;
 mod comparing;
 mod drawing;
 mod support;

@@ -220,13 +220,15 @@ fn the_hint_on_a_persons_own_video_leads_to_a_stock_clip_and_switching_keeps_pro
     wait(&mut h, "the model", |s| s.model.as_ref().is_some_and(|m| m.name == STOCK));
     wait(&mut h, "its scores", scored);
     let s = h.state().state();
-    assert!(!s.model.as_ref().unwrap().head_trained && !s.model.as_ref().unwrap().embedded);
+    assert!(!s.model.as_ref().unwrap().head_trained && s.model.as_ref().unwrap().source.cast().is_none());
     assert_eq!(kept(s), before);
     assert_eq!(s.video.as_ref().unwrap().path, own);
 
     // Back, and again without the hub: it is here.
     h.state_mut().apply(&ctx, Intent::OpenModel(Default::default()));
-    wait(&mut h, "the embedded model", |s| s.model.as_ref().is_some_and(|m| m.embedded) && scored(s));
+    wait(&mut h, "the embedded model", |s| {
+        s.model.as_ref().is_some_and(|m| m.source.cast().is_some()) && scored(s)
+    });
     server.forget();
     let id: HubId = STOCK.parse().unwrap();
     menu(&mut h);

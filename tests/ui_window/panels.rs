@@ -260,7 +260,7 @@ fn the_gate_of_one_head_is_chosen_beside_the_filmstrip() {
 fn own_videos_with_the_embedded_model_get_the_hint_once() {
     let mut h = window(SIZE, false);
     let mut own = clip();
-    own.bundled = false;
+    own.bundled = None;
     h.state_mut().show_playback(Some(own), playback(0));
     h.state_mut().on_event(model());
     h.run();

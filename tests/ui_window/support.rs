@@ -1,6 +1,7 @@
 //! A window that is told what player and engine would tell it: every number known, nothing to wait for.
 
 use egui_kittest::Harness;
+use motionlens::data::cast::Cast;
 use motionlens::device::DeviceInfo;
 use motionlens::engine::{Answer, Event, Question, Scored};
 use motionlens::model::Surgery;
@@ -54,7 +55,12 @@ pub fn analysed(size: [f32; 2], wgpu: bool) -> Window {
 }
 
 pub fn clip() -> VideoFile {
-    VideoFile { path: "/clips/mover.mp4".into(), source: None, name: "mover.mp4".into(), bundled: true }
+    VideoFile {
+        path: "/clips/mover.mp4".into(),
+        source: None,
+        name: "mover.mp4".into(),
+        bundled: Some(Cast::Shapes),
+    }
 }
 
 pub fn info() -> VideoInfo {
@@ -99,7 +105,6 @@ fn model_with(head_trained: bool) -> Event {
             pointing: None,
             head_trained,
             note: None,
-            embedded: true,
             source: ModelSource::Embedded,
             frames: T,
             levels: 3,

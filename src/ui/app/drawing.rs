@@ -1,6 +1,7 @@
 //! Drawing a motion: the clip that was open is held meanwhile, and comes back as it was.
 
 use super::{App, OnOpen, experiment};
+use crate::data::cast::Cast;
 use crate::data::drawing::DrawnFilm;
 use crate::data::truth_file::TruthFile;
 use crate::data::world_video;
@@ -107,7 +108,12 @@ impl App {
         self.former = Some((self.hold(), pane));
         self.state.easel = Some(easel);
         let player = Player::open(&source);
-        let file = VideoFile { path: NAME.into(), source: Some(source), name: NAME.into(), bundled: true };
+        let file = VideoFile {
+            path: NAME.into(),
+            source: Some(source),
+            name: NAME.into(),
+            bundled: Some(Cast::Shapes),
+        };
         self.put_on_stage(file, player);
         self.truth_of = None;
         self.on_open = OnOpen::Plays;

@@ -104,7 +104,7 @@ impl App {
         self.finish();
         if lost && !keep.works() {
             // The program that starts again looks there.
-            let (mut keep, _) = Keep::open(Some(restart::rescue_folder()), bundled::prompts(), true);
+            let (mut keep, _) = Keep::open(Some(restart::rescue_folder()), bundled::all_prompts(), true);
             keep.close(&self.desk, draft, kept, true);
             self.finish();
         }
@@ -145,6 +145,7 @@ impl App {
         Open {
             video: clip.and_then(|v| path(&v.path)),
             model: self.model_open.folder().and_then(|f| path(&f.to_owned())),
+            cast: self.model_open.cast().unwrap_or_default(),
             position: position.secs(),
             range: (range.0.map(Pts::secs), range.1.map(Pts::secs)),
         }

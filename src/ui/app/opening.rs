@@ -1,8 +1,11 @@
 //! Opening videos, models and prompt files. What is open stays until the new one has shown that it works.
 
 use super::{App, OnOpen};
+use crate::data::cast::Cast;
 use crate::prompt::PromptSet;
 use crate::session::ModelSource;
+use crate::ui::bundled;
+use crate::ui::edit::PromptEdit;
 use crate::ui::fetching::Fetch;
 use crate::ui::intent::Intent;
 use crate::ui::keep::Recent;
@@ -27,7 +30,7 @@ impl App {
             self.end_drawing(false);
             let s = &mut self.state;
             s.opening = None;
-            if !file.bundled {
+            if file.bundled.is_none() {
                 Recent::note(&mut s.recent.videos, &file.path);
             }
             self.put_on_stage(file, player);
@@ -37,6 +40,9 @@ impl App {
 
     /// What was on the stage makes way for this video.
     pub(super) fn put_on_stage(&mut self, file: VideoFile, player: Player) {
+        if let Some(cast) = file.bundled {
+            self.suit_model(cast);
+        }
         let s = &mut self.state;
         s.video = Some(file);
         // The next look at the player brings its facts, and tells what is wrong with the file.
@@ -50,6 +56,22 @@ impl App {
         self.player = Some(player);
         self.reported = None;
         self.scope_on_open = true;
+    }
+
+    /// A clip of the program is scored by that model in the program that knows who acts in it, and by its words where the person
+    /// has none of their own. A model that a person brought stays.
+    fn suit_model(&mut self, cast: Cast) {
+        if self.model_asked.cast().is_none_or(|asked| asked == cast) {
+            return;
+        }
+        self.open_model(ModelSource::of(cast));
+        let own = !self.keep.is_bundled(self.state.prompts());
+        if !own {
+            self.edit(&PromptEdit::Replace(bundled::prompts(cast)));
+        }
+        let prompts = if own { "; the prompts are yours and stay" } else { ", with its prompts" };
+        let text = format!("This clip is of {}: the model that knows them is used{prompts}.", cast.whom());
+        self.state.messages.add(Kind::Hint, text);
     }
 
     /// Everything that was found out about the video on the stage.
@@ -89,7 +111,7 @@ impl App {
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into());
         // Also where it is named from the folder that the program was started in.
         let full = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-        let bundled = self.state.bundled.iter().any(|c| c.path == full);
+        let bundled = self.state.bundled.iter().find(|c| c.path == full).map(|c| c.cast);
         let source = Source::open(&path, self.wake.clone());
         let player = Player::open(&source);
         self.state.opening = Some(name.clone());
@@ -118,9 +140,11 @@ impl App {
         }
     }
 
-    /// Opens the first bundled clip, where there is one.
+    /// Opens the first bundled clip that the model knows, where there is one.
     pub fn open_bundled(&mut self) {
-        if let Some(clip) = self.state.bundled.first().cloned() {
+        let known = self.model_asked.cast().unwrap_or_default();
+        let clips = &self.state.bundled;
+        if let Some(clip) = clips.iter().find(|c| c.cast == known).or(clips.first()).cloned() {
             self.open_video(clip.path);
             self.on_open = OnOpen::Plays;
         }

@@ -238,8 +238,8 @@ impl Report {
         if !self.model.head_trained {
             notes.push("The motion head is untrained: the separation is the plain Haar one.".to_owned());
         }
-        if self.model.embedded {
-            notes.push("The words of the embedded model know moving shapes only.".to_owned());
+        if let Some(cast) = self.model.source.cast() {
+            notes.push(format!("The words of {} know {} only.", self.model.source, cast.whom()));
         }
         if self.edited {
             notes.push("The prompts were edited after these scores were computed.".to_owned());

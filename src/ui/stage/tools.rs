@@ -46,7 +46,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         }
     });
     ui.horizontal_wrapped(|ui| {
-        if s.easel.is_none() && s.video.as_ref().is_some_and(|v| v.bundled) {
+        if s.easel.is_none() && s.video.as_ref().is_some_and(|v| v.bundled.is_some()) {
             draw_pane::begin(ui, out);
             ui.separator();
         }
