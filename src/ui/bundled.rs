@@ -34,12 +34,12 @@ const EMBEDDED: &[(&str, &[u8])] = embedded![
     "clips/moving-left-while-fading-out.mp4",
     "clips/moving-right-while-growing.json",
     "clips/moving-right-while-growing.mp4",
-    "clips/people/beside-the-chair.json",
-    "clips/people/beside-the-chair.mp4",
-    "clips/people/by-the-plant.json",
-    "clips/people/by-the-plant.mp4",
-    "clips/people/in-the-dark-room.json",
-    "clips/people/in-the-dark-room.mp4",
+    "people/beside-the-chair.json",
+    "people/beside-the-chair.mp4",
+    "people/by-the-plant.json",
+    "people/by-the-plant.mp4",
+    "people/in-the-dark-room.json",
+    "people/in-the-dark-room.mp4",
     "prompts/animals.json",
     "prompts/care.json",
     "prompts/dance.json",
@@ -78,10 +78,10 @@ pub struct File {
     pub cast: Cast,
 }
 
-/// Looks for `assets/clips/*.mp4` and, of people, `assets/clips/people/*.mp4`; each sorted by name.
+/// Looks for `assets/clips/*.mp4` and, of people, `assets/people/*.mp4`; each sorted by name.
 pub fn clips() -> Vec<File> {
     let of = |folder: &str, cast| files(folder, "mp4").into_iter().map(move |file| File { cast, ..file });
-    of("assets/clips", Cast::Shapes).chain(of("assets/clips/people", Cast::People)).collect()
+    of("assets/clips", Cast::Shapes).chain(of("assets/people", Cast::People)).collect()
 }
 
 /// Looks for `assets/prompts/*.json`: sets of prompts to begin with, for people who bring a CLIP that knows real words.
@@ -157,7 +157,7 @@ mod tests {
     fn what_is_unpacked_is_what_comes_with_the_program() {
         let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
         let mut names = Vec::new();
-        for folder in ["clips", "clips/people", "prompts"] {
+        for folder in ["clips", "people", "prompts"] {
             let entries = std::fs::read_dir(assets.join(folder)).unwrap().map(|e| e.unwrap());
             let files = entries.filter(|e| e.file_type().unwrap().is_file());
             names.extend(files.map(|e| format!("{folder}/{}", e.file_name().to_str().unwrap())));

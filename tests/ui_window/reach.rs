@@ -80,7 +80,7 @@ fn every_control_of_every_view_has_a_name() {
     wait(&mut h, "the drawing", scored);
     all_named(&h, "drawing");
     apply(&mut h, Intent::Draw(Draw::Done));
-    apply(&mut h, Intent::Learn(Some(3)));
+    apply(&mut h, Intent::Learn(Some(4)));
     wait(&mut h, "the lesson", |s| s.learning.as_ref().is_some_and(|l| l.is_through()) && scored(s));
     all_named(&h, "a lesson");
 }

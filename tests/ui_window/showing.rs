@@ -266,7 +266,7 @@ fn drag(h: &mut Window, from: egui::Pos2, to: egui::Pos2) {
 #[test]
 fn a_lesson_leaves_the_stage_some_room_where_text_is_large_and_is_read_whole_in_a_hall() {
     let mut h = analysed([1280.0, 800.0], false);
-    apply(&mut h, Intent::Learn(Some(3)));
+    apply(&mut h, Intent::Learn(Some(4)));
     let width = |h: &Window| {
         h.get_by_label("Leave the lesson").rect().right() - h.get_by_label("Step before").rect().left()
     };
