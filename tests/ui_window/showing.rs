@@ -1,5 +1,6 @@
 //! The window in a hall and for weak eyes: dark and light, and text of any size.
 
+use crate::live::wait;
 use crate::support::{Window, analysed, answer, clip, info, playback, scored};
 use egui::accesskit::Role;
 use egui::{Key, Modifiers, Rect, Theme};
@@ -266,20 +267,26 @@ fn drag(h: &mut Window, from: egui::Pos2, to: egui::Pos2) {
 #[test]
 fn a_lesson_leaves_the_stage_some_room_where_text_is_large_and_is_read_whole_in_a_hall() {
     let mut h = analysed([1280.0, 800.0], false);
-    apply(&mut h, Intent::Learn(Some(4)));
+    // Its clip is opened beside; who waits for a window that rests waits for that.
+    let act = |h: &mut Window, intent: Intent| {
+        let ctx = h.ctx.clone();
+        h.state_mut().apply(&ctx, intent);
+        h.run_steps(4);
+    };
+    act(&mut h, Intent::Learn(Some(4)));
+    wait(&mut h, "the lesson's clip", |s| {
+        s.video.as_ref().is_some_and(|v| v.path.ends_with("moving-right-while-growing.mp4"))
+    });
     let width = |h: &Window| {
         h.get_by_label("Leave the lesson").rect().right() - h.get_by_label("Step before").rect().left()
     };
     let usual = width(&h);
-    apply(&mut h, Intent::TextSize(200));
-    h.run_steps(4);
+    act(&mut h, Intent::TextSize(200));
     let picture = h.get_by_label("Picture: Motion").rect();
     assert!(picture.width() > 60.0, "{picture}");
-    apply(&mut h, Intent::TextSize(100));
-    h.run_steps(4);
+    act(&mut h, Intent::TextSize(100));
     assert_eq!(width(&h), usual);
-    apply(&mut h, Intent::Present(true));
-    h.run_steps(4);
+    act(&mut h, Intent::Present(true));
     let title = h.get_by_label("What does a negative prompt do?").rect();
     assert!(title.right() <= h.get_by_label("Leave the lesson").rect().left() + 1.0, "{title}");
     reachable(&h, "Next step").unwrap();
