@@ -89,6 +89,10 @@ def main(folder, pixels, ids):
                 seconds = time.perf_counter() - began
             out = out.float().numpy()
         row = out[0, 0] if name == "vision" else out[0, -1]
+        if name == "vision":
+            # last_hidden_state of pictures is from before this norm; that of texts is from after theirs.
+            with torch.inference_mode():
+                row = getattr(vision, "vision_model", vision).post_layernorm(torch.from_numpy(row)).numpy()
         print(json.dumps({"seconds": seconds, "row": row.tolist()}), flush=True)
 
 
