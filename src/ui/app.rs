@@ -303,7 +303,7 @@ impl App {
         let s = &mut self.state;
         match intent {
             Intent::Open(path) => self.open(path),
-            Intent::OpenVideo(path) => self.open_video(path),
+            Intent::OpenVideo(path) => self.open_chosen(path),
             Intent::OpenModel(source) => self.open_model(source),
             Intent::Model(fetch) => self.fetch(fetch),
             Intent::LoadPrompts(path) => self.desk.read_prompts(path),

@@ -210,6 +210,7 @@ fn begin(
     if let Some(shared) = shared {
         app.watch(shared);
     }
+    let named = options.model.is_some();
     let model = options.model.unwrap_or(ModelSource::of(found.kept.open.cast));
     // With prompts of its own on the command line the list begins empty: theirs are what undo stops at.
     if options.prompts.is_none() || restart.is_some() {
@@ -233,6 +234,8 @@ fn begin(
         app.apply(&ctx, Intent::Model(Fetch::Want(id)));
     }
     match options.video {
+        // A model that was named is the one that is wanted, whatever the clip.
+        Some(path) if named => app.open_video(path),
         Some(path) => app.apply(&ctx, Intent::OpenVideo(path)),
         // The first minute opens its own clip.
         None if invites && options.prompts.is_none() && app.invite(&ctx) => {}

@@ -4,12 +4,16 @@ use super::live::{clips, open, scored, wait};
 use super::support::Window;
 use egui_kittest::kittest::Queryable;
 use motionlens::data::cast::Cast;
+use motionlens::device::DeviceChoice;
 use motionlens::prompt::PromptSet;
 use motionlens::session::ModelSource;
 use motionlens::ui::bundled;
+use motionlens::ui::easel::Draw;
 use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::state::State;
+use motionlens::ui::window::{WindowOptions, start};
+use std::path::{Path, PathBuf};
 
 fn apply(h: &mut Window, intent: Intent) {
     let ctx = h.ctx.clone();
@@ -46,6 +50,59 @@ fn a_bundled_clip_of_people_brings_the_model_that_knows_them_and_its_prompts() {
     wait(&mut h, "scores of a shape again", |s| knows(s, Cast::Shapes));
     let names: Vec<_> = h.state().state().prompts().classes.iter().map(|c| c.name.clone()).collect();
     assert_eq!(names, ["falling over", "moving left"]);
+}
+
+/// A clip of one's own, with a person in it.
+fn own_clip(folder: &Path) -> PathBuf {
+    let own = folder.join("own.mp4");
+    let person = bundled::clips().into_iter().find(|c| c.cast == Cast::People).unwrap();
+    std::fs::copy(person.path, &own).unwrap();
+    own
+}
+
+#[test]
+fn a_drawing_and_a_lesson_give_the_model_back_with_the_clip() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut h = open(own_clip(folder.path()), false);
+    wait(&mut h, "scores", |s| knows(s, Cast::Shapes));
+    apply(&mut h, Intent::OpenModel(ModelSource::People));
+    apply(&mut h, Intent::BundledPrompts);
+    wait(&mut h, "scores of a person", |s| knows(s, Cast::People));
+    let people = bundled::prompts(Cast::People).classes;
+    assert_eq!(h.state().state().prompts().classes, people);
+
+    apply(&mut h, Intent::Draw(Draw::Begin));
+    wait(&mut h, "scores of a drawing", |s| s.easel.is_some() && knows(s, Cast::Shapes));
+    assert_eq!(h.state().state().prompts().classes, bundled::prompts(Cast::Shapes).classes);
+    apply(&mut h, Intent::Draw(Draw::Done));
+    wait(&mut h, "the clip again", |s| s.easel.is_none() && knows(s, Cast::People));
+    assert_eq!(h.state().state().prompts().classes, people);
+
+    apply(&mut h, Intent::Learn(Some(1)));
+    wait(&mut h, "the lesson's clip", |s| {
+        s.video.as_ref().is_some_and(|v| v.bundled == Some(Cast::Shapes)) && knows(s, Cast::Shapes)
+    });
+    apply(&mut h, Intent::Learn(None));
+    wait(&mut h, "the clip once more", |s| {
+        s.video.as_ref().is_some_and(|v| v.bundled.is_none()) && knows(s, Cast::People)
+    });
+    assert_eq!(h.state().state().prompts().classes, people);
+}
+
+#[test]
+fn a_model_that_the_command_line_names_scores_any_clip() {
+    let options = WindowOptions {
+        video: Some(clips().swap_remove(0)),
+        model: Some(ModelSource::People),
+        device: DeviceChoice::Cpu,
+        ..WindowOptions::default()
+    };
+    let builder = egui_kittest::Harness::builder().with_size([1280.0, 800.0]).with_step_dt(0.02);
+    let mut h = builder.build_eframe(|cc| start(cc, options));
+    wait(&mut h, "scores", |s| s.video.is_some() && knows(s, Cast::People));
+    h.run_steps(20);
+    assert!(knows(h.state().state(), Cast::People));
+    assert_eq!(h.state().state().prompts().classes, bundled::prompts(Cast::People).classes);
 }
 
 #[test]

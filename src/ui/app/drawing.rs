@@ -5,6 +5,7 @@ use crate::data::cast::Cast;
 use crate::data::drawing::DrawnFilm;
 use crate::data::truth_file::TruthFile;
 use crate::data::world_video;
+use crate::session::ModelSource;
 use crate::ui::easel::{Draw, Easel};
 use crate::ui::jobs::JobOutcome;
 use crate::ui::keep;
@@ -34,6 +35,8 @@ pub(super) struct Former {
     playing: bool,
     scope_on_open: bool,
     on_open: OnOpen,
+    /// The model that it was looked at with.
+    pub(super) model: ModelSource,
     reopen: Option<keep::Open>,
     scope: Scope,
     range: (Option<Pts>, Option<Pts>),
@@ -114,6 +117,7 @@ impl App {
             name: NAME.into(),
             bundled: Some(Cast::Shapes),
         };
+        self.suit_model(Cast::Shapes);
         self.put_on_stage(file, player);
         self.truth_of = None;
         self.on_open = OnOpen::Plays;
@@ -152,6 +156,7 @@ impl App {
             playing,
             scope_on_open: std::mem::take(&mut self.scope_on_open),
             on_open: std::mem::take(&mut self.on_open),
+            model: self.model_asked.clone(),
             reopen: self.reopen.take(),
             scope: s.scope,
             range: s.range,
@@ -175,6 +180,10 @@ impl App {
         }
         self.scope_on_open = former.scope_on_open;
         self.on_open = former.on_open;
+        // What took its place may have brought the other model in the program.
+        if let Some(cast) = former.model.cast() {
+            self.change_cast(cast);
+        }
         self.reopen = former.reopen;
         let s = &mut self.state;
         s.opening = former.opening.as_ref().map(|(file, _)| file.name.clone());

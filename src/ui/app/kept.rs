@@ -125,12 +125,20 @@ impl App {
         // What a lesson does to them is the lesson's; what a person has typed in it counts where there were none of their own.
         let theirs = |before: &&Before| before.own || !before.typed;
         let own = self.before.as_ref().filter(theirs).map(|before| &before.prompts);
-        let mut set = own.unwrap_or(self.state.prompts()).clone();
-        let own = self.state.model.as_ref().and_then(|m| m.templates.as_ref());
-        if own == Some(&set.templates) {
-            set.templates = Templates::default();
+        self.without_templates_of_the_model(own.unwrap_or(self.state.prompts()))
+    }
+
+    fn without_templates_of_the_model(&self, set: &PromptSet) -> PromptSet {
+        let of_the_model = self.state.model.as_ref().and_then(|m| m.templates.as_ref());
+        match of_the_model == Some(&set.templates) {
+            true => PromptSet { templates: Templates::default(), ..set.clone() },
+            false => set.clone(),
         }
-        set
+    }
+
+    /// Whether the prompts are a person's, and not a set of the program with templates that follow the model.
+    pub(super) fn prompts_are_own(&self) -> bool {
+        !self.keep.is_bundled(&self.without_templates_of_the_model(self.state.prompts()))
     }
 
     /// The video that is open, and where it stands.
@@ -142,10 +150,14 @@ impl App {
         let here = (s.video.as_ref(), s.playback.position, s.range);
         let held = lesson.or(self.former.as_ref().map(|(former, _)| former));
         let (clip, position, range) = held.map_or(here, Former::place);
+        let model = held.map_or(&self.model_open, |former| match self.model_open.cast() {
+            Some(_) => &former.model,
+            None => &self.model_open,
+        });
         Open {
             video: clip.and_then(|v| path(&v.path)),
-            model: self.model_open.folder().and_then(|f| path(&f.to_owned())),
-            cast: self.model_open.cast().unwrap_or_default(),
+            model: model.folder().and_then(|f| path(&f.to_owned())),
+            cast: model.cast().unwrap_or_default(),
             position: position.secs(),
             range: (range.0.map(Pts::secs), range.1.map(Pts::secs)),
         }

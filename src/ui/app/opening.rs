@@ -13,7 +13,7 @@ use crate::ui::lens::Lens;
 use crate::ui::messages::Kind;
 use crate::ui::state::{Loading, Playback, VideoFile};
 use crate::video::{Player, Source};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 impl App {
@@ -40,9 +40,6 @@ impl App {
 
     /// What was on the stage makes way for this video.
     pub(super) fn put_on_stage(&mut self, file: VideoFile, player: Player) {
-        if let Some(cast) = file.bundled {
-            self.suit_model(cast);
-        }
         let s = &mut self.state;
         s.video = Some(file);
         // The next look at the player brings its facts, and tells what is wrong with the file.
@@ -58,17 +55,35 @@ impl App {
         self.scope_on_open = true;
     }
 
-    /// A clip of the program is scored by that model in the program that knows who acts in it, and by its words where the person
-    /// has none of their own. A model that a person brought stays.
-    fn suit_model(&mut self, cast: Cast) {
-        if self.model_asked.cast().is_none_or(|asked| asked == cast) {
-            return;
+    /// A person opens this video. One of the program's own is scored by that model in the program that knows who acts in it.
+    pub(super) fn open_chosen(&mut self, path: PathBuf) {
+        if let Some(cast) = self.bundled_cast(&path) {
+            self.suit_model(cast);
         }
+        self.open_video(path);
+    }
+
+    /// Who acts in a clip of the program, also where it is named from the folder that the program was started in.
+    fn bundled_cast(&self, path: &Path) -> Option<Cast> {
+        let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        self.state.bundled.iter().find(|c| c.path == full).map(|c| c.cast)
+    }
+
+    /// One of the models in the program makes way for the other, and its prompts too where the person has none of their own. Says
+    /// whether they had; `None`: nothing changed, as where the model is one that a person brought.
+    pub(super) fn change_cast(&mut self, cast: Cast) -> Option<bool> {
+        self.model_asked.cast().filter(|asked| *asked != cast)?;
         self.open_model(ModelSource::of(cast));
-        let own = !self.keep.is_bundled(self.state.prompts());
+        let own = self.prompts_are_own();
         if !own {
             self.edit(&PromptEdit::Replace(bundled::prompts(cast)));
         }
+        Some(own)
+    }
+
+    /// What is to be scored is of this cast; a change of the model is told.
+    pub(super) fn suit_model(&mut self, cast: Cast) {
+        let Some(own) = self.change_cast(cast) else { return };
         let prompts = if own { "; the prompts are yours and stay" } else { ", with its prompts" };
         let text = format!("This clip is of {}: the model that knows them is used{prompts}.", cast.whom());
         self.state.messages.add(Kind::Hint, text);
@@ -102,16 +117,14 @@ impl App {
         } else if ext == "md" {
             self.desk.read_lesson(path);
         } else {
-            self.open_video(path);
+            self.open_chosen(path);
         }
     }
 
-    pub(super) fn open_video(&mut self, path: PathBuf) {
+    pub fn open_video(&mut self, path: PathBuf) {
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into());
-        // Also where it is named from the folder that the program was started in.
-        let full = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-        let bundled = self.state.bundled.iter().find(|c| c.path == full).map(|c| c.cast);
+        let bundled = self.bundled_cast(&path);
         let source = Source::open(&path, self.wake.clone());
         let player = Player::open(&source);
         self.state.opening = Some(name.clone());

@@ -73,7 +73,7 @@ impl App {
 
     pub(super) fn begin_lesson(&mut self, lesson: Arc<Lesson>) {
         self.end_drawing(true);
-        let own = !self.keep.is_bundled(self.state.prompts());
+        let own = self.prompts_are_own();
         let s = &mut self.state;
         self.before.get_or_insert_with(|| Before {
             prompts: s.prompts().clone(),
