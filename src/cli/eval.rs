@@ -15,7 +15,7 @@ use crate::files::write_atomic;
 use crate::metrics::Summary;
 use crate::model::Surgery;
 use crate::model::folder::{CARD, Card};
-use crate::session::Session;
+use crate::session::{ModelSource, Session};
 use crate::video::clip::Order;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
@@ -145,8 +145,13 @@ fn synth(args: &SynthArgs) -> Result<(), CliError> {
 
 fn examine(args: &SynthArgs, cast: Cast) -> Result<SynthReport, CliError> {
     let (device, _) = crate::device::open(args.model.device, None)?;
-    let session = Session::load(&args.model.source()?, &device, &|_, _| ())
-        .map_err(|e| CliError::Engine(e.to_string()))?;
+    // Where none is named, each cast is the examination of the model in the program that knows it.
+    let source = match args.model.model {
+        Some(_) => args.model.source()?,
+        None => ModelSource::of(cast),
+    };
+    let session =
+        Session::load(&source, &device, &|_, _| ()).map_err(|e| CliError::Engine(e.to_string()))?;
     let seeds: Vec<u64> = (0..args.seeds).map(|i| FIRST_SEED + i).collect();
     let bar = super::train::progress_bar(0, "clips");
     let altered = Altered { order: args.order.clone(), surgery: args.surgery.clone() };

@@ -40,6 +40,14 @@ impl Cast {
         }
     }
 
+    /// What training shows and names: the seen classes first, and for people also what is no class, see [`Action::practice`].
+    pub fn trained(self) -> Vec<Class> {
+        match self {
+            Self::Shapes => self.seen(),
+            Self::People => Action::trained().into_iter().map(Class::Person).collect(),
+        }
+    }
+
     /// The classes that training may use.
     pub fn seen(self) -> Vec<Class> {
         self.classes().into_iter().filter(|c| !c.is_unseen()).collect()

@@ -86,7 +86,7 @@ impl Source {
     fn write_key(&self, key: &mut Key) {
         match self {
             Self::World { classes, per_class, seed } => {
-                key.part("world 1").number(*seed).number(*per_class as u64);
+                key.part("world 2").number(*seed).number(*per_class as u64);
                 for class in classes {
                     key.part(class.name());
                 }

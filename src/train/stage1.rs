@@ -66,7 +66,7 @@ impl Settings {
         match cast {
             Cast::Shapes => shapes,
             Cast::People => {
-                Self { steps: 3400, image_size: 96, patches: Some(32), whole_steps: 400, ..shapes }
+                Self { steps: 3000, image_size: 96, patches: Some(32), whole_steps: 400, ..shapes }
             }
         }
     }
@@ -109,7 +109,7 @@ fn batch(settings: &Settings, tokenizer: &Tokenizer, patch_size: usize, step: us
         Cast::People => {
             use people::captions::{Sample, holds, names, sample};
             let all: Vec<_> = (0..n).into_par_iter().map(|i| sample(&mut rng(i), size)).collect();
-            // The names that the model is asked for are among the captions of every batch, whether their own picture is or not.
+            // Names of whole actions are among the captions of every batch, whether their own picture is or not.
             let mut said: Vec<_> = all.iter().map(|s| (s.caption.clone(), s.spec.clone())).collect();
             said.extend(names(&mut world::rng(settings.seed ^ NAMES, step as u64)));
             let truth = pairs(&all, &said, |image: &Sample, (_, spec)| holds(spec, &image.truth));

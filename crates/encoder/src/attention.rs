@@ -94,7 +94,7 @@ impl Attention {
                 for (part, keys) in keys.iter().enumerate() {
                     let a = &q[part * rows + first..][..some];
                     let depth = W.min(side - part * W);
-                    processor.dispatch(Tile { a, b: keys.as_flattened(), stride: W, depth, out: scores });
+                    processor.dispatch(Tile { a, first: 0, b: keys.as_flattened(), stride: W, depth, out: scores });
                 }
             }
             processor.dispatch(Softmax {
@@ -111,6 +111,7 @@ impl Attention {
                     let b = v[part * n + token..].as_flattened();
                     processor.dispatch(Tile {
                         a: scores,
+                        first: 0,
                         b,
                         stride: W,
                         depth: W.min(seen - token),

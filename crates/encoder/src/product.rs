@@ -15,8 +15,10 @@ const SMALL: usize = 1 << 17;
 const TOGETHER: usize = 2;
 /// Rows that are taken through all blocks of weights at hand before the next are read.
 const STEP: usize = 96;
-/// Up to so many rows, copying weights together costs more than it saves.
+/// Up to so many rows, copying weights together costs more than it saves, and waiting for them is most of the work.
 const FEW: usize = 24;
+/// Inputs whose weights are read side by side where there are few rows: each is read along its outputs, as memory likes it.
+const STREAMS: usize = 16;
 
 /// Weights (inputs, outputs), and a bias for every output.
 #[derive(Clone, Copy)]
@@ -78,7 +80,11 @@ pub fn product<'a>(
     let count: usize = weights.iter().map(|w| panels(w.outputs)).sum();
     let work = count * W * height * weights.iter().map(|w| w.inputs).max().unwrap_or(0);
     let threads = if work < SMALL { 1 } else { rayon::current_num_threads() };
-    let together = if count >= 2 * TOGETHER * threads { TOGETHER } else { 1 };
+    let together = match height <= FEW {
+        true => count.div_ceil(2 * threads).max(1),
+        false if count >= 2 * TOGETHER * threads => TOGETHER,
+        false => 1,
+    };
     let pieces = (2 * threads).div_ceil(count.max(1)).clamp(1, height.div_ceil(STEP));
     let rows = height.div_ceil(pieces).next_multiple_of(GROUP);
 
@@ -112,34 +118,42 @@ fn multiply(processor: Processor, a: &[Row], height: usize, part: &mut Part) {
         out.fill(weights.bias(*panel + i));
     }
     let rows = out.first().map_or(0, |out| out.len());
+    let whole = (*panel + out.len()) * W <= weights.outputs;
+    if rows <= FEW && whole && weights.strides.1 == 1 {
+        for input in (0..weights.inputs).step_by(STREAMS) {
+            let depth = STREAMS.min(weights.inputs - input);
+            let a = &a[input / W * height + *row..][..rows];
+            for (i, out) in out.iter_mut().enumerate() {
+                let b = &weights.data[input * weights.strides.0 + (*panel + i) * W..];
+                processor.dispatch(Tile { a, first: input % W, b, stride: weights.strides.0, depth, out });
+            }
+        }
+        return;
+    }
     let mut blocks = [[[0.0; W]; W]; TOGETHER];
     for (a, input) in a.chunks(height).zip((0..weights.inputs).step_by(W)) {
         let (a, depth) = (&a[*row..][..rows], W.min(weights.inputs - input));
-        let whole = (*panel + out.len()) * W <= weights.outputs;
-        if rows <= FEW && whole && weights.strides.1 == 1 {
-            for (i, out) in out.iter_mut().enumerate() {
-                let b = &weights.data[input * weights.strides.0 + (*panel + i) * W..];
-                processor.dispatch(Tile { a, b, stride: weights.strides.0, depth, out });
+        // Few rows of weights that do not lie for STREAMS may have many panels.
+        for (i, some) in out.chunks_mut(TOGETHER).enumerate() {
+            for (j, block) in blocks.iter_mut().take(some.len()).enumerate() {
+                weights.block(input, *panel + TOGETHER * i + j, block);
             }
-            continue;
-        }
-        for (i, block) in blocks.iter_mut().take(out.len()).enumerate() {
-            weights.block(input, *panel + i, block);
-        }
-        for row in (0..rows).step_by(STEP) {
-            let some = row..rows.min(row + STEP);
-            for (block, out) in blocks.iter().zip(out.iter_mut()) {
-                let (a, out) = (&a[some.clone()], &mut out[some.clone()]);
-                processor.dispatch(Tile { a, b: block.as_flattened(), stride: W, depth, out });
+            for row in (0..rows).step_by(STEP) {
+                let rows = row..rows.min(row + STEP);
+                for (block, out) in blocks.iter().zip(some.iter_mut()) {
+                    let (a, out) = (&a[rows.clone()], &mut out[rows.clone()]);
+                    processor.dispatch(Tile { a, first: 0, b: block.as_flattened(), stride: W, depth, out });
+                }
             }
         }
     }
 }
 
-/// `out += a·b`: of the rows of `a` the first `depth` columns, of `b` a row every `stride` numbers. There are as many rows in `out`
+/// `out += a·b`: of the rows of `a` `depth` columns from `first`, of `b` a row every `stride` numbers. There are as many rows in `out`
 /// as in `a`, whole groups of them.
 pub struct Tile<'a> {
     pub a: &'a [Row],
+    pub first: usize,
     pub b: &'a [f32],
     pub stride: usize,
     pub depth: usize,
@@ -169,7 +183,8 @@ impl Tile<'_> {
                     let (out, _) = S::as_simd_f32s(&out[columns.clone()]);
                     sums.iter_mut().zip(out).for_each(|(sum, out)| *sum = *out);
                 }
-                for (k, b) in (0..self.depth.min(W)).zip(self.b.chunks(self.stride)) {
+                let last = W.min(self.first + self.depth);
+                for (k, b) in (self.first.min(last)..last).zip(self.b.chunks(self.stride)) {
                     let (b, _) = S::as_simd_f32s(&b[columns.clone()]);
                     let mut held = [simd.splat_f32s(0.0); V];
                     held.iter_mut().zip(b).for_each(|(held, b)| *held = *b);

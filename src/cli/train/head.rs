@@ -159,7 +159,7 @@ fn source(args: &HeadArgs) -> Result<Source, CliError> {
             return Err(CliError::Usage("--shots and --dataset are for --data".to_owned()));
         }
         return match args.world {
-            true => Ok(Source::World { classes: args.cast.seen(), per_class: args.per_class, seed: args.seed }),
+            true => Ok(Source::World { classes: args.cast.trained(), per_class: args.per_class, seed: args.seed }),
             false => Err(CliError::Usage(
                 "say what the head learns from: --data PATH for labelled videos (one folder a class, or a CSV), or --world for clips \
                  that the program draws"

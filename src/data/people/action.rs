@@ -132,6 +132,22 @@ impl Action {
         Self::all().into_iter().filter(|a| !a.is_unseen()).collect()
     }
 
+    /// Everything that training shows and names: the seen classes, and [`Self::practice`].
+    pub fn trained() -> Vec<Self> {
+        [Self::seen(), Self::practice()].concat()
+    }
+
+    /// 30 further compositions of the same words, which are no classes and which no examination asks for. Training has them so that
+    /// it meets what the legs do and what the arms do in many more pairs than the classes are, and learns them as two things.
+    pub fn practice() -> Vec<Self> {
+        let classes = Self::all();
+        let held = Thing::ALL.map(Arms::Carrying);
+        let busy = [Arms::Waving, Arms::Clapping].into_iter().chain(held);
+        let verbs = classes.iter().filter(|a| a.arms == Arms::Free).map(|a| a.verb);
+        let pairs = verbs.flat_map(|verb| busy.clone().map(move |arms| Self { verb, arms }));
+        pairs.filter(|pair| !classes.contains(pair)).collect()
+    }
+
     pub fn is_unseen(self) -> bool {
         UNSEEN.contains(&self)
     }
@@ -196,5 +212,18 @@ mod tests {
         let seen: Vec<String> = Action::seen().iter().map(|a| a.name()).collect();
         let words: HashSet<&str> = seen.iter().flat_map(|n| n.split(' ')).collect();
         assert!(UNSEEN.iter().all(|a| a.name().split(' ').all(|w| words.contains(w))));
+    }
+
+    #[test]
+    fn what_is_practised_is_of_the_same_words_and_is_no_class() {
+        let (classes, practice) = (Action::all(), Action::practice());
+        let words: HashSet<String> =
+            classes.iter().flat_map(|a| a.name().split(' ').map(str::to_owned).collect::<Vec<_>>()).collect();
+        assert_eq!((practice.len(), Action::trained().len()), (30, 58));
+        for action in &practice {
+            assert!(!classes.contains(action), "{}", action.name());
+            assert!(action.name().split(' ').all(|w| words.contains(w)), "{}", action.name());
+            assert!(action.reversed().is_none_or(|reversed| practice.contains(&reversed)));
+        }
     }
 }
