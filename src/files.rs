@@ -15,24 +15,41 @@ pub fn cache_folder() -> Option<PathBuf> {
 /// Most bytes of a file that is read whole: lists, reports and templates are far smaller.
 const MOST: u64 = 256 << 20;
 
-/// The content of a plain file of at most 256 MiB.
+/// The content of a plain file, or of what the program was [handed](is_handed), of at most 256 MiB.
 ///
 /// # Errors
-/// It cannot be read, is larger, or is a folder, a pipe or a device: a pipe may have no end.
+/// It cannot be read, is larger, or is a folder, a device or a pipe in a folder: nobody may ever write into that.
 pub fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
-    let other = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why);
     let meta = fs::metadata(path)?;
-    if !meta.is_file() {
-        return Err(other("it is no plain file"));
+    if !meta.is_file() && !is_handed(path) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file"));
     }
+    if meta.len() > MOST { Err(too_long()) } else { read_to_end(File::open(path)?) }
+}
+
+/// All that comes, of at most 256 MiB.
+///
+/// # Errors
+/// It cannot be read, or there is more.
+pub fn read_to_end(from: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    if meta.len() <= MOST {
-        File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
-    }
-    match meta.len().max(bytes.len() as u64) > MOST {
-        true => Err(other("it has more than 256 MiB")),
-        false => Ok(bytes),
-    }
+    from.take(MOST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST { Err(too_long()) } else { Ok(bytes) }
+}
+
+fn too_long() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it has more than 256 MiB")
+}
+
+/// Whether a path names what was open when the program began, as a shell's `<(…)` and `/dev/stdin` do. It can be read once,
+/// its other end is there, and it lies in no folder that says anything.
+pub fn is_handed(path: &Path) -> bool {
+    ["/dev/stdin", "/dev/fd", "/proc/self/fd"].iter().any(|place| path.starts_with(place))
+}
+
+/// The folder that relative paths in a list are in: the list's own, or where the program was started.
+pub fn folder_of(list: &Path) -> &Path {
+    list.parent().filter(|_| !is_handed(list)).unwrap_or(Path::new(""))
 }
 
 /// Length and time of the last change of a file, in words that are other ones once it was replaced.

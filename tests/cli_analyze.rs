@@ -558,7 +558,46 @@ fn doctor_says_what_there_is() {
     }
 }
 
-/// The real clip, where it is there: pictures of another shape than the model's, and a real decoder's times.
+/// No driver, and a home that nobody can write to, root neither: each is told with what helps, and the rest is tried all the same.
+#[cfg(target_os = "linux")]
+#[test]
+fn doctor_says_what_helps_where_much_is_missing() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_motionlens"));
+    for name in ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "HF_HOME", "HF_HUB_CACHE"] {
+        command.env_remove(name);
+    }
+    for name in ["MOTIONLENS_STATE_DIR", "XDG_CACHE_HOME", "XDG_STATE_HOME", "HUGGINGFACE_HUB_CACHE"] {
+        command.env_remove(name);
+    }
+    command.env("HOME", "/proc/self").env("HF_HUB_OFFLINE", "1");
+    for name in ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"] {
+        command.env(name, "/nonexistent");
+    }
+    let out = command.arg("doctor").stdin(Stdio::null()).output().unwrap();
+    assert!(out.status.success());
+    let text = String::from_utf8(out.stdout).unwrap();
+    let (tried, missing) = text.split_once("\nmissing\n").unwrap();
+    for part in ["first pass", "libavcodec", "offline", "moving-down-while-fading-in.mp4"] {
+        assert!(tried.contains(part), "{part}: {text}");
+    }
+    assert_eq!(tried.matches("cannot be written").count(), 3, "{text}");
+    // A machine may have OpenGL besides.
+    if tried.contains("graphics adapters\n  none") {
+        let driver = missing.lines().any(|line| line.contains("a driver for Vulkan"));
+        assert!(driver && tried.contains("wgpu finds no graphics adapter"), "{text}");
+    }
+    for (place, helps) in [
+        ("/proc/self/.cache/huggingface/hub (", "HF_HUB_CACHE names another place"),
+        ("/proc/self/.local/state/motionlens (", "MOTIONLENS_STATE_DIR names another place"),
+        ("/proc/self/.cache/motionlens (", "train head --cache names another place"),
+        ("a display", "xvfb-run"),
+    ] {
+        let line =
+            missing.lines().find(|line| line.contains(place)).unwrap_or_else(|| panic!("{place}: {text}"));
+        assert!(line.contains(helps), "{line}");
+    }
+}
+
 /// What a person tries first, on what the program comes with.
 #[test]
 fn prompts_on_the_bundled_clips_do_what_a_person_expects() {
@@ -603,6 +642,7 @@ fn prompts_on_the_bundled_clips_do_what_a_person_expects() {
     }
 }
 
+/// The real clip, where it is there: pictures of another shape than the model's, and a real decoder's times.
 #[test]
 fn a_real_clip_is_analysed() {
     let Some(shared) = common::shared_dir() else { return };

@@ -181,25 +181,58 @@ fn tables_folders_of_files_and_lists_are_written() {
     let stderr = String::from_utf8_lossy(&late.stderr);
     assert_eq!(stderr.matches("from 7 s was named, but the video ends at 0.500 s").count(), 2, "{stderr}");
     assert_eq!(String::from_utf8(late.stdout).unwrap().lines().count(), 3);
+}
 
-    let mut child = command(folder, &["analyze", "--device", "cpu", "--video-list", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all("path,label\nin/001.mp4,left\nin/000.mp4,\"a \"\"b\"\"\"\n".as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let listed: Vec<Value> =
-        String::from_utf8(output.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    let told = listed.iter().map(|l| (l["video"]["path"].as_str().unwrap(), l["label"].as_str().unwrap()));
-    assert!(told.eq([("in/001.mp4", "left"), ("in/000.mp4", "a \"b\"")]));
+/// What a shell puts in the place of `<(…)` is `/dev/fd/N`, as `/dev/fd/0` is.
+#[cfg(unix)]
+#[test]
+fn a_list_may_come_through_a_pipe() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    videos(folder, 2, 0);
+    let table = "path,label\nin/001.mp4,left\nin/000.mp4,\"a \"\"b\"\"\"\n";
+    std::fs::create_dir(folder.join("lists")).unwrap();
+    std::fs::write(folder.join("lists/table.csv"), table).unwrap();
+    let with = |args: &[&str], stdin: Stdio, text: &str| {
+        let mut child = command(folder, &[&["analyze", "--device", "cpu"], args].concat())
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(text.as_bytes()).unwrap();
+        }
+        child.wait_with_output().unwrap()
+    };
+    for name in ["-", "/dev/stdin", "/dev/fd/0"] {
+        let file = || Stdio::from(std::fs::File::open(folder.join("lists/table.csv")).unwrap());
+        // A file that the shell opened lies nowhere either.
+        for stdin in [Stdio::piped(), file()] {
+            let output = with(&["--video-list", name], stdin, table);
+            assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+            let text = String::from_utf8(output.stdout).unwrap();
+            let listed: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+            let told = |l: &Value| [&l["video"]["path"], &l["label"]].map(|v| v.as_str().unwrap().to_owned());
+            let told: Vec<_> = listed.iter().map(told).collect();
+            assert_eq!(told, [["in/001.mp4", "left"], ["in/000.mp4", "a \"b\""]], "{name}");
+        }
+    }
+
+    // Names of classes come likewise. A video cannot: it is sought in.
+    let names = ["in/000.mp4", "in/001.mp4", "--prompts", "/dev/fd/0", "--format", "csv"];
+    let output = with(&names, Stdio::piped(), "moving left\nmoving up\n");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.lines().count() == 5 && text.contains("moving up"), "{text}");
+    let video = with(&["/dev/fd/0"], Stdio::piped(), "");
+    let stderr = String::from_utf8_lossy(&video.stderr);
+    assert!(video.status.code() == Some(2) && stderr.contains("--video-list"), "{stderr}");
+    // One that lies in a folder may have nobody who writes.
+    assert!(Command::new("mkfifo").arg(folder.join("pipe")).status().unwrap().success());
+    let waits = analyze(folder, &["--video-list", "pipe"]);
+    let stderr = String::from_utf8_lossy(&waits.stderr);
+    assert!(waits.status.code() == Some(2) && stderr.contains("no plain file"), "{stderr}");
 }
 
 #[test]

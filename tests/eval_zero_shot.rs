@@ -2,16 +2,22 @@
 //! missing and what cannot be decoded, and the same answers as `analyze` gives about the same clips.
 
 use serde_json::{Value, json};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-fn motionlens(folder: &Path, args: &[&str]) -> Output {
+fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_motionlens"));
     for name in ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"] {
         command.env_remove(name);
     }
     command.env("MOTIONLENS_STATE_DIR", std::env::temp_dir()).env("XDG_CACHE_HOME", std::env::temp_dir());
-    command.current_dir(folder).args(args).stdin(Stdio::null()).output().unwrap()
+    command.current_dir(folder).args(args).stdin(Stdio::null());
+    command
+}
+
+fn motionlens(folder: &Path, args: &[&str]) -> Output {
+    command(folder, args).output().unwrap()
 }
 
 fn eval(folder: &Path, args: &[&str]) -> Output {
@@ -303,6 +309,18 @@ fn every_layout_is_read_as_it_is_handed_out() {
     split(&vifi, 0, [2, 0, 0], 100.0);
     split(&vifi, 1, [1, 0, 0], 0.0);
     near(&vifi["top1"]["std"], 50.0);
+    // Through a pipe, which can be read once; it is asked about for both lists.
+    if cfg!(unix) {
+        let labels = File::open(folder.join("vifi/labels.csv")).unwrap();
+        let mut through = Command::new("cat").stdin(labels).stdout(Stdio::piped()).spawn().unwrap();
+        let args = ["eval", "zero-shot", "--device", "cpu", "--dataset", "hmdb51", "--root", "vifi"];
+        let piped = ["--labels", "/dev/fd/0", "--json", "-"];
+        let args = [&args[..], &lists[2..], &piped].concat();
+        let output = command(folder, &args).stdin(through.stdout.take().unwrap()).output().unwrap();
+        through.wait().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), vifi);
+    }
 
     let timed = "path,label,start_s,end_s\r\nvifi/videos/c.mp4,moving right steadily,0.1,0.4\r\nvifi/videos/a b.mp4,\"moving left, steadily\"\r\n";
     made.write("list.csv", timed);

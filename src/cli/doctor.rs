@@ -179,7 +179,9 @@ fn clips(page: &mut Page) -> Result<(), CliError> {
     match no_command::bundled_clip(Cast::Shapes) {
         Some(clip) => page.head("bundled clip", &clip.display().to_string()),
         None => {
-            page.miss("the bundled clips (assets/clips beside the program): name a video of your own");
+            page.miss(
+                "a folder to unpack the bundled clips into (HOME and XDG_CACHE_HOME say where); a video of your own needs none",
+            );
             page.head("bundled clip", "none")
         }
     }
@@ -194,32 +196,32 @@ fn hub(page: &mut Page) -> Result<(), CliError> {
             return page.head("models of the hub", "not available");
         }
     };
-    let nowhere = "a home folder: HF_HUB_CACHE names a place for models of the hub";
-    folder(page, "models of the hub", Some(hub.cache().to_owned()), nowhere)?;
+    folder(page, "models of the hub", Some(hub.cache().to_owned()), "HF_HUB_CACHE names another place")?;
     let whole = hub.cached().into_iter().filter(|cached| cached.model.is_some()).count();
     page.line(&format!(
-        "  {whole} to be used without network (motionlens model list); {}",
-        model::network(&hub)
+        "  {whole} to be used without network (motionlens model list); {}{}",
+        model::network(&hub),
+        if hub.is_offline() { "" } else { ", which was not tried" }
     ))
 }
 
 fn folders(page: &mut Page) -> Result<(), CliError> {
     let cache = directories::ProjectDirs::from("", "", "motionlens").map(|d| d.cache_dir().to_owned());
-    let nowhere = format!("a home folder: nothing is kept ({} names another)", keep::FOLDER_VARIABLE);
-    folder(page, "what is kept between runs", keep::folder(), &nowhere)?;
-    folder(page, "cache of training features", cache, "a home folder: name one with --cache")
+    let remedy = format!("nothing is kept, unless {} names another place", keep::FOLDER_VARIABLE);
+    folder(page, "what is kept between runs", keep::folder(), &remedy)?;
+    folder(page, "cache of training features", cache, "train head --cache names another place")
 }
 
-fn folder(page: &mut Page, title: &str, folder: Option<PathBuf>, without: &str) -> Result<(), CliError> {
+fn folder(page: &mut Page, title: &str, folder: Option<PathBuf>, remedy: &str) -> Result<(), CliError> {
     let Some(folder) = folder else {
-        page.miss(without);
+        page.miss(format!("a home folder: {remedy}"));
         return page.head(title, "nowhere");
     };
     let state = match writable(&folder) {
         Ok(true) => String::new(),
         Ok(false) => " (not made yet)".to_owned(),
         Err(why) => {
-            page.miss(format!("write access to {}: {why}", folder.display()));
+            page.miss(format!("write access to {} ({why}): {remedy}", folder.display()));
             format!(" (cannot be written: {why})")
         }
     };

@@ -98,7 +98,12 @@ impl Many {
         let Self { video_list, format, output, span_s, hop_s: _, resume, shard } = self;
         let [video] = videos else { return true };
         let flags = video_list.is_some() || format.is_some() || output.is_some() || span_s.is_some();
-        flags || *resume || shard.is_some() || video.is_dir() || videos::is_pattern(video)
+        flags
+            || *resume
+            || shard.is_some()
+            || video.is_dir()
+            || videos::is_pattern(video)
+            || videos::is_pipe(video)
     }
 
     /// The clips of a video.
@@ -322,7 +327,7 @@ impl Run<'_> {
         mut failed: usize,
         output: &mut Output,
     ) -> Result<usize, CliError> {
-        let (start, total) = (range.start, range.len());
+        let (start, total, before) = (range.start, range.len(), failed);
         let many = &self.arguments.many;
         let (items, arguments) = (self.items, self.arguments);
         let asked = range.map(|i| Asked { path: items[i].path.clone(), cut: many.cut(&items[i], arguments) });
@@ -369,7 +374,7 @@ impl Run<'_> {
             }
         }
         bar.finish_and_clear();
-        eprintln!("{done} clips of {} videos analysed", total - failed.min(total));
+        eprintln!("{done} clips of {} videos analysed", total - (failed - before));
         Ok(failed)
     }
 

@@ -2,8 +2,8 @@
 
 use super::CliError;
 use crate::data::labelled;
+use crate::files::{folder_of, is_handed, read_to_end, read_whole};
 use crate::video::Pts;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// One video, or one stretch of it.
@@ -26,11 +26,22 @@ pub(super) fn is_pattern(path: &Path) -> bool {
     path.to_str().is_some_and(|name| name.contains(['*', '?', '['])) && !path.exists()
 }
 
+/// Whether the shell has put a pipe where a video is named.
+pub(super) fn is_pipe(path: &Path) -> bool {
+    is_handed(path) && !path.is_file()
+}
+
 /// What `named` and a list mean, in that order; folders and patterns are sorted. A name of a file that is not there stays in
 /// the list: it is told with the other files that cannot be read.
 pub(super) fn items(named: &[PathBuf], list: Option<&Path>) -> Result<Vec<Item>, CliError> {
     let mut items = Vec::new();
     for path in named {
+        if is_pipe(path) {
+            return Err(CliError::Usage(format!(
+                "{} is a pipe, and a video has to be a file; a list of videos goes to --video-list",
+                path.display()
+            )));
+        }
         if path.is_dir() {
             let found = labelled::videos_under(path).map_err(|e| CliError::Missing(e.to_string()))?;
             items.extend(found.into_iter().map(Item::from));
@@ -58,22 +69,14 @@ fn matching(pattern: &Path) -> Result<Vec<Item>, CliError> {
 }
 
 /// The list in a file, or on the standard input where it is called `-`: a path a line, or a CSV whose first line is
-/// `path,label[,start_s,end_s]`. Paths are relative to the file's folder, as in every manifest; those of a pipe, as a shell's
-/// `<(…)` is one, and of the standard input to the folder that the program was started in.
+/// `path,label[,start_s,end_s]`. Paths are relative to the file's folder, as in every manifest; those of a shell's `<(…)` and of
+/// the standard input to the folder that the program was started in.
 fn listed(list: &Path) -> Result<Vec<Item>, CliError> {
-    let name =
-        if list.as_os_str() == "-" { "the standard input".to_owned() } else { list.display().to_string() };
-    let missing = |e: std::io::Error| CliError::Missing(format!("cannot read {name}: {e}"));
-    let mut bytes = Vec::new();
-    let folder = if list.as_os_str() == "-" {
-        std::io::stdin().lock().read_to_end(&mut bytes).map_err(missing)?;
-        Path::new("")
-    } else {
-        let mut file = std::fs::File::open(list).map_err(missing)?;
-        file.read_to_end(&mut bytes).map_err(missing)?;
-        let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
-        list.parent().filter(|_| is_file).unwrap_or(Path::new(""))
+    let (name, read, folder) = match list.as_os_str() == "-" {
+        true => ("the standard input".to_owned(), read_to_end(std::io::stdin().lock()), Path::new("")),
+        false => (list.display().to_string(), read_whole(list), folder_of(list)),
     };
+    let bytes = read.map_err(|e| CliError::Missing(format!("cannot read {name}: {e}")))?;
     let text = String::from_utf8(bytes).map_err(|_| CliError::Usage(format!("{name} is not UTF-8 text")))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let first = text.lines().next().unwrap_or_default().to_ascii_lowercase();

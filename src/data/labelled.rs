@@ -61,7 +61,7 @@ pub fn read(path: &Path) -> Result<LabelledClips, LabelledError> {
     } else {
         let bytes = crate::files::read_whole(path)
             .map_err(|e| LabelledError::Read { path: path.to_owned(), reason: e.to_string() })?;
-        manifest(&bytes[..], path.parent().unwrap_or(Path::new("")), path)?
+        manifest(&bytes[..], crate::files::folder_of(path), path)?
     };
     if found.clips.is_empty() { Err(LabelledError::Empty(path.to_owned())) } else { Ok(found) }
 }

@@ -4,7 +4,7 @@
 //! names, and names as a list or in a column of a CSV ([`super::names`]).
 
 use super::names::{self, NameTable};
-use crate::files::write_atomic;
+use crate::files::{is_handed, write_atomic};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -212,8 +212,8 @@ fn prompts(own: &Option<Vec<String>>, templates: &[String], name: &str) -> Vec<S
 fn read_bounded(path: &Path) -> Result<Vec<u8>, PromptSetError> {
     let io = |source| PromptSetError::Io { path: path.to_owned(), source };
     let format = |reason: &str| PromptSetError::Format { path: path.to_owned(), reason: reason.to_owned() };
-    // A folder or a pipe is refused before it is opened: opening a pipe could wait for ever.
-    if !std::fs::metadata(path).map_err(io)?.is_file() {
+    // A folder, or a pipe in one, is refused before it is opened: opening a pipe could wait for ever.
+    if !std::fs::metadata(path).map_err(io)?.is_file() && !is_handed(path) {
         return Err(format("it is not a file"));
     }
     let mut bytes = Vec::new();

@@ -1,12 +1,14 @@
 //! The clips and prompt sets that come with the program: found beside it, in the folder it was started from, or
 //! in the source folder that it was built from. Where that is gone, as after `cargo install` from a clone that was removed, they
-//! are unpacked from the program into its cache folder, because players read files.
+//! are unpacked from the program into its cache folder, because players read files; where that cannot be written, into the
+//! session's own folder, which is gone when the person logs out.
 
 use crate::data::cast::Cast;
 use crate::files;
 use crate::prompt::PromptSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// The prompt set that goes with the embedded model of this cast.
 pub fn prompts_of(cast: Cast) -> &'static str {
@@ -97,16 +99,29 @@ fn files(folder: &str, extension: &str) -> Vec<File> {
     found.or_else(unpacked).unwrap_or_default()
 }
 
-/// Where the embedded files have been unpacked: a folder of this version, so that another is never mixed with it.
-fn unpacked() -> Option<PathBuf> {
-    let root = files::cache_folder()?.join(concat!("bundled-", env!("CARGO_PKG_VERSION")));
-    match unpack(&root) {
-        Ok(()) => Some(root),
-        Err(why) => {
-            log::error!("the bundled clips cannot be unpacked into {}: {why}", root.display());
-            None
+/// Where the embedded files have been unpacked, once a run: a folder of this version, so that another is never mixed with it.
+fn unpacked() -> Option<&'static Path> {
+    static UNPACKED: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let unpacked = UNPACKED.get_or_init(|| {
+        // Not the folder for temporary files: in one that all share, others can put links where this writes.
+        let session =
+            directories::BaseDirs::new().and_then(|dirs| Some(dirs.runtime_dir()?.join("motionlens")));
+        let places = [files::cache_folder(), session].into_iter().flatten();
+        let roots = places.map(|place| place.join(concat!("bundled-", env!("CARGO_PKG_VERSION"))));
+        let mut refused = Vec::new();
+        for root in roots {
+            match unpack(&root) {
+                Ok(()) => return Some(root),
+                Err(why) => refused.push(format!("into {}: {why}", root.display())),
+            }
         }
-    }
+        match refused.is_empty() {
+            true => log::error!("the bundled clips cannot be unpacked: there is no home folder"),
+            false => log::error!("the bundled clips cannot be unpacked {}", refused.join(", or ")),
+        }
+        None
+    });
+    unpacked.as_deref()
 }
 
 /// Writes what is not there, or is something else.

@@ -9,3 +9,5 @@ mod mutate;
 mod command;
 mod library;
 mod mutated;
+#[cfg(target_os = "linux")]
+mod terminal;

@@ -10,7 +10,7 @@ use crate::eval::zero_shot::{
     Right, SplitReport, Told,
 };
 use crate::export::confusion;
-use crate::files::read_whole;
+use crate::files::{folder_of, read_whole};
 use crate::prompt::Templates;
 use crate::session::Session;
 use clap::Args;
@@ -126,7 +126,7 @@ pub(super) fn run(args: &ZeroShotArgs) -> Result<(), CliError> {
     }
     let examination = Examination::new(&session, &candidates, &data, &protocol, info.gpu);
     // A table of clips lies in the folder that its paths are relative to.
-    let root = if args.root.is_file() { args.root.parent().unwrap_or(&args.root) } else { &args.root };
+    let root = if args.root.is_dir() { &args.root } else { folder_of(&args.root) };
     let stamp = examination.stamp(root);
     let settings = examination.settings(&stamp, &info.name);
     let (answers, undecodable) = examine(&examination, data.clips.len(), args.resume.as_deref(), &settings)?;

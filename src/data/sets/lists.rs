@@ -60,8 +60,10 @@ pub fn read(place: &Place<'_>, wanted: &[usize]) -> Result<Vec<Split>, SetError>
         );
         return Err(SetError::Layout(why));
     }
+    // Each file is read once: it may be a pipe.
+    let labels = labels.iter().map(|file| self::labels(file)).collect::<Result<Vec<_>, _>>()?;
     let split = |number: usize| {
-        let (list, names) = (&lists[number - 1], self::labels(&labels[(number - 1).min(labels.len() - 1)])?);
+        let (list, names) = (&lists[number - 1], &labels[(number - 1).min(labels.len() - 1)]);
         let places: HashMap<usize, usize> = names.keys().enumerate().map(|(i, id)| (*id, i)).collect();
         let mut clips = Vec::new();
         for (line, text) in list_text::lines(&list_text::read(list)?) {
@@ -73,7 +75,7 @@ pub fn read(place: &Place<'_>, wanted: &[usize]) -> Result<Vec<Split>, SetError>
             };
             clips.push(LabelledClip { path: place.root.join(path), label, start: None, end: None });
         }
-        Ok(Split { number, clips: LabelledClips { classes: names.into_values().collect(), clips } })
+        Ok(Split { number, clips: LabelledClips { classes: names.values().cloned().collect(), clips } })
     };
     wanted.iter().map(|number| split(*number)).collect()
 }

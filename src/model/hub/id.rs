@@ -5,6 +5,10 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+/// Ends of names that a repository's does not have, though it may have a dot (`clip.v2`).
+const FILES: [&str; 12] =
+    ["safetensors", "json", "bin", "pt", "pth", "ckpt", "h5", "onnx", "gguf", "zip", "mp4", "avi"];
+
 /// A model of the hub. Its parts hold nothing that a path or an address could take for anything else.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -29,12 +33,14 @@ impl HubId {
         Self { repo: self.repo.clone(), revision: Some(commit.as_str().to_owned()) }
     }
 
-    /// What a person gave for a model, where it can be no path that is there: a folder goes before an id, and so does
-    /// a name in a folder that is there, which is a folder mistyped.
+    /// What a person gave for a model, where it can be no path that is there: a folder goes before an id, and so does what is
+    /// a path mistyped: a name in a folder that is there, or one that ends as files of models and videos do.
     pub fn in_place_of(path: &Path) -> Option<Self> {
         let id: Self = path.to_str()?.parse().ok()?;
         let parent = path.parent().is_some_and(|p| p.as_os_str().is_empty() || p.exists());
-        (!path.exists() && !parent).then_some(id)
+        let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+        let file = extension.is_some_and(|e| FILES.contains(&e.as_str()));
+        (!path.exists() && !parent && !file).then_some(id)
     }
 
     /// The folder's name in the cache.
@@ -188,10 +194,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(HubId::in_place_of(&dir.path().join("a")), None);
         // Tests run in the folder of the crate.
-        for folder in ["assets/model", "assets/modle", "src", "clip"] {
+        for folder in
+            ["assets/model", "assets/modle", "src", "clip", "asets/model.safetensors", "asets/clip.PT"]
+        {
             assert_eq!(HubId::in_place_of(Path::new(folder)), None, "{folder}");
         }
-        assert!(HubId::in_place_of(Path::new("openai/clip-vit-base-patch32")).is_some());
+        for id in ["openai/clip-vit-base-patch32", "me/clip.v2", "me/clip@0.json.1"] {
+            assert!(HubId::in_place_of(Path::new(id)).is_some(), "{id}");
+        }
     }
 
     #[test]
