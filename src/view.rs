@@ -129,13 +129,18 @@ pub const LANE_COLOURS: usize = 8;
 /// colour; the next free one where another lane has that, and any where there are more lanes than colours.
 pub fn lane_slots(columns: &[usize]) -> Vec<usize> {
     let mut taken = [false; LANE_COLOURS];
+    // In the order of the set and not of the lanes, which is that of the scores.
+    let mut in_order: Vec<usize> = columns.to_vec();
+    in_order.sort_unstable();
+    in_order.dedup();
     let slot = |c: &usize| {
         let free = (0..LANE_COLOURS).map(|i| (c + i) % LANE_COLOURS).find(|i| !taken[*i]);
         let i = free.unwrap_or(c % LANE_COLOURS);
         taken[i] = true;
         i
     };
-    columns.iter().map(slot).collect()
+    let slots: Vec<usize> = in_order.iter().map(slot).collect();
+    columns.iter().filter_map(|c| Some(slots[in_order.binary_search(c).ok()?])).collect()
 }
 
 /// The range of numbers that the colours span.
@@ -231,8 +236,8 @@ impl Layer {
         match self {
             Layer::Input => "The picture alone, without a map.",
             Layer::Motion => {
-                "How much of each patch the model takes for motion: the energy of the motion stream relative to \
-                 the whole token, ‖M‖ / ‖X‖."
+                "How much of each patch the model takes for motion: the energy of the motion stream, in this \
+                 frame and those around it, relative to the whole token, ‖M‖ / ‖X‖."
             }
             Layer::Static => {
                 "What stays when motion is taken away: equal colours mean equal content, for they are the three main \

@@ -46,8 +46,10 @@ fn a_clip_of_a_person_comes_with_joints_boxes_and_masks() {
 
 #[test]
 fn each_cast_is_the_examination_of_the_model_that_knows_it() {
-    let few = ["eval", "synth", "--cast", "all", "--seeds", "1", "--clips-per-class", "1", "--faithfulness", "0"];
-    let run = Command::new(env!("CARGO_BIN_EXE_motionlens")).args(few).args(["--json", "-"]).output().unwrap();
+    let few =
+        ["eval", "synth", "--cast", "all", "--seeds", "1", "--clips-per-class", "1", "--faithfulness", "0"];
+    let run =
+        Command::new(env!("CARGO_BIN_EXE_motionlens")).args(few).args(["--json", "-"]).output().unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let reports: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
     let models: Vec<_> = reports.as_array().unwrap().iter().map(|r| (&r["cast"], &r["model"])).collect();

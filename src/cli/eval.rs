@@ -150,8 +150,7 @@ fn examine(args: &SynthArgs, cast: Cast) -> Result<SynthReport, CliError> {
         Some(_) => args.model.source()?,
         None => ModelSource::of(cast),
     };
-    let session =
-        Session::load(&source, &device, &|_, _| ()).map_err(|e| CliError::Engine(e.to_string()))?;
+    let session = Session::load(&source, &device, &|_, _| ()).map_err(|e| CliError::Engine(e.to_string()))?;
     let seeds: Vec<u64> = (0..args.seeds).map(|i| FIRST_SEED + i).collect();
     let bar = super::train::progress_bar(0, "clips");
     let altered = Altered { order: args.order.clone(), surgery: args.surgery.clone() };

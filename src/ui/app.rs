@@ -303,7 +303,7 @@ impl App {
         let s = &mut self.state;
         match intent {
             Intent::Open(path) => self.open(path),
-            Intent::OpenVideo(path) => self.open_chosen(path),
+            Intent::OpenVideo(path) => self.open_in_use(path),
             Intent::OpenModel(source) => self.open_model(source),
             Intent::Model(fetch) => self.fetch(fetch),
             Intent::LoadPrompts(path) => self.desk.read_prompts(path),
@@ -345,6 +345,7 @@ impl App {
             Intent::ClearRange => self.set_range((None, None)),
             Intent::Range(from, to) => self.set_range((Some(from), Some(to))),
             Intent::LoopStrongest(class) => self.loop_strongest(&class),
+            Intent::ShowClass(name) => self.show_class(&name),
             Intent::TypeInto(c, side, i) => self.type_into((c, side, i)),
             Intent::TimeField(open) => s.time_field = open.then(Asked::default),
 

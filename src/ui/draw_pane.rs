@@ -212,7 +212,9 @@ fn truth(ui: &mut Ui, d: &Drawing) {
             "No clip, image or caption that the bundled model learned from shows or names this."
         }
         Some(_) => "The bundled model has learned from clips of this.",
-        None => "The bundled model has learned from straight ways alone: it has no word for this one.",
+        None => {
+            "The bundled model has learned of ways to the left, to the right, up and down: it has no word for this one."
+        }
     };
     let tip = "What is true of the drawing; the model is not told";
     ui.allocate_ui_with_layout(

@@ -28,8 +28,8 @@ struct Memory {
     rest: f64,
     /// The newest row that has been given the focus: once is enough.
     given: Option<Key>,
-    /// The row that is to get it once it is drawn.
-    called: Option<Key>,
+    /// The row that is to get it once it is drawn, and whether its text is selected then.
+    called: Option<(Key, bool)>,
 }
 
 fn memory<T>(ctx: &Context, f: impl FnOnce(&mut Memory) -> T) -> T {
@@ -62,9 +62,9 @@ pub fn keys_rest(ctx: &Context) -> bool {
     })
 }
 
-/// Gives the keyboard to that row's field, also where it is not drawn yet.
-pub fn enter(ctx: &Context, key: Key) {
-    memory(ctx, |m| m.called = Some(key));
+/// Gives the keyboard to that row's field, also where it is not drawn yet; `select`: its text is selected, to be written over.
+pub fn enter(ctx: &Context, key: Key, select: bool) {
+    memory(ctx, |m| m.called = Some((key, select)));
     goes(ctx);
 }
 
@@ -127,14 +127,14 @@ impl Line<'_> {
     pub fn show(self, ui: &mut Ui, look: impl Fn(&Ui, &str) -> LayoutJob) -> Outcome {
         let id = id(self.key);
         let ctx = ui.ctx().clone();
-        let called = memory(&ctx, |m| m.called.take_if(|key| *key == self.key).is_some());
+        let called = memory(&ctx, |m| m.called.take_if(|(key, _)| *key == self.key));
         let newest = self.newest && memory(&ctx, |m| m.given.replace(self.key) != Some(self.key));
-        let given = called || newest;
+        let given = called.is_some() || newest;
         if given {
             ui.memory_mut(|m| m.request_focus(id));
             let mut state = TextEdit::load_state(&ctx, id).unwrap_or_default();
             let end = CCursor::new(self.text.chars().count());
-            let from = if self.select { CCursor::new(0) } else { end };
+            let from = if called.map_or(self.select, |(_, select)| select) { CCursor::new(0) } else { end };
             state.cursor.set_char_range(Some(CCursorRange::two(from, end)));
             state.store(&ctx, id);
         }
@@ -187,7 +187,7 @@ fn after_enter(ui: &Ui) -> String {
 
 /// The row whose field has the focus, or is to get it.
 pub fn in_use(ctx: &Context) -> Option<Key> {
-    if let Some(called) = memory(ctx, |m| m.called) {
+    if let Some((called, _)) = memory(ctx, |m| m.called) {
         return Some(called);
     }
     let key: Key = ctx.data(|d| d.get_temp(Id::unique("field in use")))?;

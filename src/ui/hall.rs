@@ -103,14 +103,27 @@ fn scores(ui: &mut Ui, s: &State) {
 fn likeliest(ui: &mut Ui, scores: &Scores, brief: bool) {
     let mut classes: Vec<&ClassScore> = scores.classes.iter().filter(|c| c.counts).collect();
     classes.sort_by(|a, b| b.p.total_cmp(&a.p));
+    let colours = theme::of(ui);
+    let body = TextStyle::Body.resolve(ui.style()).size;
+    // The likeliest of classes none of which fits is no finding: that is said first, and larger.
+    let nothing = scores.none > 0.5;
+    let none = |ui: &mut Ui| {
+        let (colour, size) = if nothing { (colours.warn, 1.5) } else { (colours.weak, 1.0) };
+        let text = format!("none of these: {:.1}%", 100.0 * scores.none);
+        ui.label(RichText::new(text).color(colour).size(size * body))
+            .on_hover_text("How far no class fits by itself: each share times how little its class fits");
+    };
+    if nothing {
+        none(ui);
+        ui.add_space(0.5 * body);
+    }
     for (place, class) in classes.into_iter().take(if brief { 1 } else { 2 }).enumerate() {
-        let body = TextStyle::Body.resolve(ui.style()).size;
         let (what, name, figure) = match place {
+            0 if nothing => ("Most likely, if any", 1.1, 1.5),
             _ if brief => ("Most likely", 1.1, 1.7),
             0 => ("Most likely", 1.5, 2.6),
             _ => ("Runner-up", 1.0, 1.3),
         };
-        let colours = theme::of(ui);
         if !brief {
             ui.label(RichText::new(what).text_style(TextStyle::Small).color(colours.weak));
         }
@@ -125,12 +138,9 @@ fn likeliest(ui: &mut Ui, scores: &Scores, brief: bool) {
         ui.painter().rect_filled(filled, CornerRadius::same(3), colours.accent);
         ui.add_space(0.5 * body);
     }
-    // The likeliest of classes none of which fits is no finding.
-    let colours = theme::of(ui);
-    let colour = if scores.none > 0.5 { colours.warn } else { colours.weak };
-    let text = RichText::new(format!("none of these: {:.1}%", 100.0 * scores.none)).color(colour);
-    ui.label(text)
-        .on_hover_text("How far no class fits by itself: each share times how little its class fits");
+    if !nothing {
+        none(ui);
+    }
 }
 
 /// Writes at the bottom of `rect` in one sentence what this layer is; gives the room above it.
@@ -148,7 +158,16 @@ pub fn sentence(ui: &Ui, layer: Layer, rect: Rect) -> Rect {
 
 /// A ring around the pointer that is seen from the last row, on light and on dark pictures; filled while the button is down.
 pub fn pointer(ctx: &Context) {
-    let Some(at) = ctx.pointer_hover_pos() else { return };
+    let Some(told) = ctx.pointer_hover_pos() else { return };
+    // A place is told in points of the time when the mouse last moved; with text of another size they are others.
+    let zoom = ctx.zoom_factor();
+    let at = ctx.data_mut(|d| {
+        let (last, of) = d.get_temp_mut_or_insert_with(Id::unique("hall pointer was"), || (told, zoom));
+        if *last != told {
+            (*last, *of) = (told, zoom);
+        }
+        (told.to_vec2() * (*of / zoom)).to_pos2()
+    });
     let painter = ctx.layer_painter(LayerId::new(Order::Debug, Id::unique("hall pointer")));
     let radius = 13.0 * scale(ctx);
     if ctx.input(|i| i.pointer.primary_down()) {

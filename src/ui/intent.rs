@@ -101,6 +101,8 @@ pub enum Intent {
     /// The keyboard is that line's (class, side, place in its list, of which the last is taken where there are fewer); its class is
     /// opened for that.
     TypeInto(usize, Side, usize),
+    /// Opens the card of the class of that name.
+    ShowClass(String),
     Undo,
     Redo,
     /// Keeps the present scores as the baseline of Δ.
@@ -217,6 +219,7 @@ mod tests {
                 r#"{"patch":{"frame":2,"patch":9}}"#,
             ),
             (Intent::Where(Some((1, Side::Negative, 0))), r#"{"where":[1,"negative",0]}"#),
+            (Intent::ShowClass("moving left".into()), r#"{"show_class":"moving left"}"#),
             (Intent::TypeInto(1, Side::Negative, 0), r#"{"type_into":[1,"negative",0]}"#),
             (Intent::Draw(Draw::Begin), r#"{"draw":"begin"}"#),
             (Intent::Draw(Draw::Ready(Ready::ThereAndBack)), r#"{"draw":{"ready":"there_and_back"}}"#),

@@ -106,7 +106,7 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
     if let Some((_, line)) =
         line.filter(|_| !s.help && !s.presenting && !ctx.text_edit_focused() && field::is_typed(ctx))
     {
-        field::enter(ctx, line);
+        field::enter(ctx, line, false);
     }
     // Asked in every frame: it keeps account of the fields.
     let rest = field::keys_rest(ctx);

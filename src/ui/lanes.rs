@@ -260,8 +260,11 @@ fn progress_words(p: Progress, running: bool) -> (String, &'static str) {
     let failed = if p.failed > 0 { format!(", {} cannot be read", p.failed) } else { String::new() };
     let left = p.total.saturating_sub(p.done + p.failed);
     if left == 0 {
-        let spans =
-            if p.done == 1 { "the one span done".to_owned() } else { format!("all {} spans done", p.done) };
+        let spans = if p.done == 1 {
+            "the one span done, scored by itself".to_owned()
+        } else {
+            format!("all {} spans done, each scored by itself", p.done)
+        };
         return (format!("{spans}{failed}"), "The whole video has been looked at");
     }
     if p.full {
@@ -425,7 +428,7 @@ mod tests {
         assert_eq!(progress_words(p, true).0, "40 of 100 spans, 2.0 spans/s, 30 s left");
         assert_eq!(progress_words(p, false).0, "paused at 40 of 100 spans");
         let p = Progress { done: 98, failed: 2, ..p };
-        assert_eq!(progress_words(p, true).0, "all 98 spans done, 2 cannot be read");
+        assert_eq!(progress_words(p, true).0, "all 98 spans done, each scored by itself, 2 cannot be read");
         let p = Progress { done: 40, failed: 0, full: true, ..p };
         assert_eq!(progress_words(p, true).0, "40 of 100 spans; memory is full");
         assert_eq!(

@@ -148,15 +148,16 @@ impl Learning {
         now.duration_since(*self.quiet.get_or_insert(now)) >= QUIET
     }
 
-    /// Goes on as far as the window allows; what is given back is to be carried out now.
-    pub fn advance(&mut self, s: &State, now: Instant) -> Vec<Intent> {
+    /// Goes on as far as the window allows; what is given back is to be carried out now. `types`: a person is in the middle of a word,
+    /// of which nothing is to be said yet.
+    pub fn advance(&mut self, s: &State, now: Instant, types: bool) -> Vec<Intent> {
         let lesson = self.lesson.clone();
         while let Some(block) = lesson.steps[self.step].blocks.get(self.place) {
             match block {
                 Block::Text(_) | Block::Claim(_) => self.place += 1,
                 Block::Guess(_) if self.guesses.contains_key(&(self.step, self.place)) => self.place += 1,
                 // What is on the stage still is what was there before.
-                Block::Until(_) if s.opening.is_some() => break,
+                Block::Until(_) if s.opening.is_some() || types => break,
                 Block::Until(condition) if condition.holds(s, self.scores.as_deref()) == Some(true) => {
                     self.place += 1;
                 }

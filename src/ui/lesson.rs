@@ -398,6 +398,7 @@ fn within(intent: Intent, folder: &Path) -> Result<Intent, String> {
         | Intent::Moment(_)
         | Intent::Lens(_)
         | Intent::Edit(_)
+        | Intent::ShowClass(_)
         | Intent::TypeInto(..)
         | Intent::SortByScore(_)
         | Intent::Watch(_)

@@ -143,10 +143,14 @@ pub fn show(ctx: &Context, stage: Rect, messages: &Messages, out: &mut Vec<Inten
 
 /// The button of what a message offers to do, where it does.
 fn offered(ui: &mut egui::Ui, m: &Message, out: &mut Vec<Intent>) {
-    if let Some((text, intent)) = &m.offer
-        && ui.button(text).on_hover_text("Licence and size are shown before anything is fetched").clicked()
-    {
-        out.extend([intent.clone(), Intent::Dismiss(m.id)]);
+    if let Some((text, intent)) = &m.offer {
+        let mut button = ui.button(text);
+        if matches!(intent, Intent::Model(_)) {
+            button = button.on_hover_text("Licence and size are shown before anything is fetched");
+        }
+        if button.clicked() {
+            out.extend([intent.clone(), Intent::Dismiss(m.id)]);
+        }
     }
 }
 

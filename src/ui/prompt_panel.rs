@@ -10,7 +10,7 @@ use super::prompt_rows::{capital, sign};
 use super::state::State;
 use super::{class_list, focus, scope, score_row, theme, trial};
 use egui::text::LayoutJob;
-use egui::{Id, RichText, Ui, vec2};
+use egui::{Context, Id, RichText, Ui, vec2};
 
 /// In less height than this the panel scrolls as a whole.
 const LOW: f32 = 360.0;
@@ -45,10 +45,20 @@ pub fn panel(ui: &mut Ui, s: &mut State, out: &mut Vec<Intent>) {
     }
 }
 
+/// The list of classes begins at its top again, where the likeliest are: what it is of has changed.
+pub fn to_top(ctx: &Context) {
+    ctx.data_mut(|d| d.insert_temp(Id::unique("classes to top"), true));
+}
+
 fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
+    let to_top = ui.data_mut(|d| d.remove_temp::<bool>(Id::unique("classes to top"))).is_some();
+    let scroll = |name| {
+        let area = egui::ScrollArea::vertical().id_salt(name).auto_shrink([false, false]);
+        if to_top { area.vertical_scroll_offset(0.0) } else { area }
+    };
     // Where text is large all of it scrolls: head and foot would leave the classes no room.
     if ui.available_height() < LOW {
-        egui::ScrollArea::vertical().id_salt("prompts").auto_shrink([false, false]).show(ui, |ui| {
+        scroll("prompts").show(ui, |ui| {
             head(ui, s, out);
             classes(ui, s, out);
             ui.separator();
@@ -60,11 +70,7 @@ fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     // The foot has its room whether there are scores or not.
     let switch = if s.model.as_ref().is_some_and(|m| m.word_level) { 24.0 } else { 0.0 };
     let height = (ui.available_height() - 52.0 - switch).max(80.0);
-    egui::ScrollArea::vertical()
-        .id_salt("classes")
-        .max_height(height)
-        .auto_shrink([false, false])
-        .show(ui, |ui| classes(ui, s, out));
+    scroll("classes").max_height(height).show(ui, |ui| classes(ui, s, out));
     ui.separator();
     foot(ui, s, out);
 }

@@ -19,6 +19,8 @@ const COSINE: f32 = 42.0;
 const ADDS: f32 = 54.0;
 const SETS: f32 = 24.0;
 const MARK: f32 = 20.0;
+/// In less room than this a prompt of one's own has a line to itself, and its numbers the next: a whole sentence is to be seen.
+const WIDE: f32 = 520.0;
 /// The button that lays the prompt's support map over the stage, with its gap.
 const WHERE: f32 = 22.0;
 
@@ -154,63 +156,84 @@ impl Row<'_> {
     }
 
     fn field(&self, ui: &mut Ui, s: &State, key: PromptKey, out: &mut Vec<Intent>) {
-        let (c, side, i) = (self.c, self.side, self.i);
         let note = s.notes.get(self.text);
-        let name = self.name();
+        let wide = ui.available_width() >= WIDE;
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
-            ui.label(RichText::new(side.sign()).font(theme::numbers()).color(colour(ui, side)));
-            let line = Line {
-                key: key.into(),
-                text: self.text,
-                hint: "write a prompt",
-                name: name.clone(),
-                width: (ui.available_width()
-                    - COSINE
-                    - ADDS
-                    - self.sets_width()
-                    - MARK
-                    - WHERE
-                    - 20.0
-                    - 20.0)
-                    .max(60.0),
-                newest: s.history.newest() == Some(key.into()),
-                select: false,
-            };
-            let newest = line.newest;
-            // The note is on the text as it was when it was scored; on another text it says nothing.
-            let done = line.show(ui, |ui, text| marked(ui, text, note, theme::of(ui).text));
-            let blank = done.changed.as_deref().unwrap_or(self.text).trim().is_empty();
-            if let Some(text) = done.changed {
-                out.push(Intent::Edit(PromptEdit::SetPrompt(c, side, i, text)));
+            ui.label(RichText::new(self.side.sign()).font(theme::numbers()).color(colour(ui, self.side)));
+            let numbers = COSINE + ADDS + self.sets_width() + MARK + WHERE + 16.0;
+            let width = ui.available_width() - 24.0 - if wide { numbers } else { 0.0 };
+            self.line(ui, s, (key, width.max(60.0)), note, out);
+            if wide {
+                self.numbers(ui, note, s);
+                self.find(ui, s, out);
             }
-            match done.left {
-                Some(Left::Escape | Left::Enter(_)) if blank => {
-                    goes(ui.ctx());
-                    if newest {
-                        out.push(Intent::Edit(PromptEdit::DropNewest));
-                    }
-                }
-                Some(Left::Enter(more)) => {
-                    goes(ui.ctx());
-                    out.push(Intent::Edit(PromptEdit::AddPrompt(c, side, more)));
-                }
-                _ => {}
-            }
-            self.numbers(ui, note, s);
-            self.find(ui, s, out);
-            menu(ui, format!("Menu of {name}"), |ui| {
-                for (what, e) in [
-                    ("Move up", PromptEdit::MovePrompt(c, side, i, -1)),
-                    ("Move down", PromptEdit::MovePrompt(c, side, i, 1)),
-                    ("Remove", PromptEdit::RemovePrompt(c, side, i)),
-                ] {
-                    if ui.button(what).clicked() {
-                        out.push(Intent::Edit(e));
-                        ui.close();
-                    }
-                }
+            self.menu(ui, out);
+        });
+        if !wide {
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = 4.0;
+                ui.add_space(12.0);
+                self.numbers(ui, note, s);
+                self.find(ui, s, out);
             });
+        }
+    }
+
+    /// The text itself, `width` points wide.
+    fn line(
+        &self,
+        ui: &mut Ui,
+        s: &State,
+        (key, width): (PromptKey, f32),
+        note: Option<&PromptNote>,
+        out: &mut Vec<Intent>,
+    ) {
+        let (c, side, i) = (self.c, self.side, self.i);
+        let line = Line {
+            key: key.into(),
+            text: self.text,
+            hint: "write a prompt",
+            name: self.name(),
+            width,
+            newest: s.history.newest() == Some(key.into()),
+            select: false,
+        };
+        let newest = line.newest;
+        // The note is on the text as it was when it was scored; on another text it says nothing.
+        let done = line.show(ui, |ui, text| marked(ui, text, note, theme::of(ui).text));
+        let blank = done.changed.as_deref().unwrap_or(self.text).trim().is_empty();
+        if let Some(text) = done.changed {
+            out.push(Intent::Edit(PromptEdit::SetPrompt(c, side, i, text)));
+        }
+        match done.left {
+            Some(Left::Escape | Left::Enter(_)) if blank => {
+                goes(ui.ctx());
+                if newest {
+                    out.push(Intent::Edit(PromptEdit::DropNewest));
+                }
+            }
+            Some(Left::Enter(more)) => {
+                goes(ui.ctx());
+                out.push(Intent::Edit(PromptEdit::AddPrompt(c, side, more)));
+            }
+            _ => {}
+        }
+    }
+
+    fn menu(&self, ui: &mut Ui, out: &mut Vec<Intent>) {
+        let (c, side, i) = (self.c, self.side, self.i);
+        menu(ui, format!("Menu of {}", self.name()), |ui| {
+            for (what, e) in [
+                ("Move up", PromptEdit::MovePrompt(c, side, i, -1)),
+                ("Move down", PromptEdit::MovePrompt(c, side, i, 1)),
+                ("Remove", PromptEdit::RemovePrompt(c, side, i)),
+            ] {
+                if ui.button(what).clicked() {
+                    out.push(Intent::Edit(e));
+                    ui.close();
+                }
+            }
         });
     }
 

@@ -43,7 +43,7 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
             if !s.presenting {
                 // Where text is large the picture keeps the larger part.
                 let room =
-                    if ui.available_height() < LOW { 0.36 * ui.available_height() } else { f32::INFINITY };
+                    if ui.available_height() < LOW { 0.26 * ui.available_height() } else { f32::INFINITY };
                 let scroll = egui::ScrollArea::vertical().id_salt("stage buttons").max_height(room);
                 scroll.auto_shrink([false, true]).show(ui, |ui| tools::show(ui, s, out));
             }

@@ -8,6 +8,7 @@ use super::panes::{Pane, Panes};
 use super::state::State;
 use super::theme::{self, Colours};
 use super::{bundled, elide, fetching, keys, lesson_panel};
+use crate::data::cast::Cast;
 use crate::export::Form;
 use crate::model::hub::KNOWN;
 use crate::session::ModelSource;
@@ -219,13 +220,15 @@ fn open_menu(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         item(ui, "Draw a motion…", tip, Intent::Draw(Draw::Begin));
         if !s.bundled.is_empty() {
             ui.menu_button("Bundled clips", |ui| {
-                for clip in &s.bundled {
-                    item(
-                        ui,
-                        &clip.name,
-                        "A clip that comes with the program",
-                        Intent::OpenVideo(clip.path.clone()),
-                    );
+                for (heading, cast) in [("Shapes", Cast::Shapes), ("People", Cast::People)] {
+                    let mut of = s.bundled.iter().filter(|clip| clip.cast == cast).peekable();
+                    if of.peek().is_some() {
+                        ui.label(RichText::new(heading).font(theme::small()).color(theme::of(ui).weak));
+                    }
+                    for clip in of {
+                        let tip = "A clip that comes with the program, with the model that knows who acts in it";
+                        item(ui, &clip.name, tip, Intent::OpenVideo(clip.path.clone()));
+                    }
                 }
             });
         }

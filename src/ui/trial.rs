@@ -71,7 +71,7 @@ fn of_name(note: &PromptNote, name: &str) -> Option<PromptNote> {
     (!unknown.is_empty()).then(|| PromptNote { text: name.to_owned(), unknown, cut: 0 })
 }
 
-/// One line: the field, what would come of it, and the button that adds the class.
+/// Two lines: the field with the button that adds the class, and what would come of it.
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let name = s.trial.name.trim();
     let mut add = || {
@@ -87,44 +87,46 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             job.keep_trailing_whitespace = true;
             ui.fonts_mut(|f| f.layout_job(job))
         };
-        let field = egui::TextEdit::singleline(&mut text)
-            .id(Id::unique(("field", "try a class")))
-            .hint_text("what if… a class more")
-            .desired_width((ui.available_width() * 0.42).min(200.0))
-            .layouter(&mut layouter);
-        let r = ui.add(field).accessible_name("Try a class");
-        if r.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter)) && !name.is_empty() {
-            // The name of the new class has the keyboard next.
-            goes(ui.ctx());
-            add();
-        } else if r.changed() {
-            tried = Some(text);
-        }
-        r.on_hover_text(
-            "Type a name: where would it land, and who would lose? The set stays as it is; Enter makes it a class of it.",
-        );
-        if let Some(note) = note.filter(|note| note.text == s.trial.name) {
-            let (mark, tip) = about(note, s);
-            let label = ui.label(RichText::new(mark).font(theme::small()).color(theme::of(ui).warn));
-            let told = format!("Try a class: {tip}");
-            label.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &told));
-            label.on_hover_text(tip);
-        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let button = ui.add_enabled(!name.is_empty(), egui::Button::new("Add it").small());
             if button.on_hover_text("Make it a class of the set (Enter)").clicked() {
                 add();
             }
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                let (text, tip) = if name.is_empty() { Default::default() } else { said(s) };
-                let font = theme::small();
-                let shown = elide::middle(ui, &text, &font, ui.available_width() - 2.0);
-                let label =
-                    egui::Label::new(RichText::new(shown.as_ref()).font(font).color(theme::of(ui).text));
-                ui.add(label).on_hover_text(format!("{text}\n{tip}")).accessible_name(&text);
-            });
+            if let Some(note) = note.filter(|note| note.text == s.trial.name) {
+                let (mark, tip) = about(note, s);
+                let label = ui.label(RichText::new(mark).font(theme::small()).color(theme::of(ui).warn));
+                let told = format!("Try a class: {tip}");
+                label.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &told));
+                label.on_hover_text(tip);
+            }
+            let field = egui::TextEdit::singleline(&mut text)
+                .id(Id::unique(("field", "try a class")))
+                .hint_text("what if… a class more")
+                .desired_width(ui.available_width() - 8.0)
+                .layouter(&mut layouter);
+            let r = ui.add(field).accessible_name("Try a class");
+            if r.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter)) && !name.is_empty() {
+                // The name of the new class has the keyboard next.
+                goes(ui.ctx());
+                add();
+            } else if r.changed() {
+                tried = Some(text);
+            }
+            r.on_hover_text(
+                "Type a name: where would it land, and who would lose? The set stays as it is; Enter makes it a class of it.",
+            );
         });
     });
+    // The line has its room whether there is something to say or not: nothing below moves while one types.
+    let (text, tip) = match name.is_empty() {
+        true => ("Type a name to see what it would get.".to_owned(), String::new()),
+        false => said(s),
+    };
+    let font = theme::small();
+    let shown = elide::middle(ui, &text, &font, ui.available_width() - 2.0);
+    let colour = if name.is_empty() { theme::of(ui).weak } else { theme::of(ui).text };
+    let label = ui.add(egui::Label::new(RichText::new(shown.as_ref()).font(font).color(colour)));
+    label.on_hover_text(format!("{text}\n{tip}")).accessible_name(&text);
     out.extend(tried.map(Intent::Try));
 }
 
@@ -158,9 +160,11 @@ fn said(s: &State) -> (String, String) {
 fn landing(scores: &Scores, landing: &Landing) -> (String, String) {
     let before: Vec<f64> = scores.classes.iter().map(|c| f64::from(c.p)).collect();
     let losses = score_row::changes(scores, &before, &landing.others);
-    let mut text = format!("{:.1}%", landing.p * 100.0);
+    let counting = scores.classes.iter().zip(&landing.others).filter(|(class, _)| class.counts);
+    let place = 1 + counting.filter(|(_, p)| **p > landing.p).count();
+    let mut text = format!("would get {:.1}%, place {place}", landing.p * 100.0);
     if let Some((name, change)) = losses.first().filter(|(_, change)| *change < 0.0) {
-        text += &format!(", from {name} {:+.1} pp", change * 100.0);
+        text += &format!("; most from {name} ({:+.1} pp)", change * 100.0);
     }
     let cosine = |v: Option<f64>| v.map_or("–".to_owned(), |v| format!("{v:+.3}"));
     let mut tip = format!(

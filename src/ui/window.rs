@@ -236,7 +236,7 @@ fn begin(
     match options.video {
         // A model that was named is the one that is wanted, whatever the clip.
         Some(path) if named => app.open_video(path),
-        Some(path) => app.apply(&ctx, Intent::OpenVideo(path)),
+        Some(path) => app.open_chosen(path),
         // The first minute opens its own clip.
         None if invites && options.prompts.is_none() && app.invite(&ctx) => {}
         None => app.open_bundled(),

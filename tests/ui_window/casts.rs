@@ -39,10 +39,9 @@ fn a_bundled_clip_of_people_brings_the_model_that_knows_them_and_its_prompts() {
     let mut h = open(clips().swap_remove(0), false);
     wait(&mut h, "scores of a shape", |s| knows(s, Cast::Shapes));
     pick(&mut h, "by the plant");
+    assert!(h.state().state().messages.all().iter().any(|m| m.text.contains("drawn people who act")));
     wait(&mut h, "scores of a person", |s| knows(s, Cast::People));
-    let s = h.state().state();
-    assert_eq!(s.prompts().classes, bundled::prompts(Cast::People).classes);
-    assert!(s.messages.all().iter().any(|m| m.text.contains("drawn people who act")));
+    assert_eq!(h.state().state().prompts().classes, bundled::prompts(Cast::People).classes);
     // The person's own words stay.
     apply(&mut h, Intent::Edit(PromptEdit::Replace(PromptSet::from_names(["falling over", "moving left"]))));
     wait(&mut h, "scores of one's own prompts", scored);
@@ -87,6 +86,33 @@ fn a_drawing_and_a_lesson_give_the_model_back_with_the_clip() {
         s.video.as_ref().is_some_and(|v| v.bundled.is_none()) && knows(s, Cast::People)
     });
     assert_eq!(h.state().state().prompts().classes, people);
+
+    // Words of one's own about people say nothing of a drawing: they are kept aside meanwhile.
+    let own = PromptSet::from_names(["falling over", "a man sits down"]);
+    apply(&mut h, Intent::Edit(PromptEdit::Replace(own.clone())));
+    wait(&mut h, "scores of one's own prompts", scored);
+    apply(&mut h, Intent::Draw(Draw::Begin));
+    let s = h.state().state();
+    assert_eq!(s.prompts().classes, bundled::prompts(Cast::Shapes).classes);
+    assert!(s.messages.all().iter().any(|m| m.text.starts_with("Your prompts come back with the clip")));
+    wait(&mut h, "scores of another drawing", |s| s.easel.is_some() && knows(s, Cast::Shapes));
+    apply(&mut h, Intent::Draw(Draw::Done));
+    wait(&mut h, "one's own prompts again", |s| s.easel.is_none() && knows(s, Cast::People));
+    assert_eq!(h.state().state().prompts().classes, own.classes);
+}
+
+#[test]
+fn a_bundled_clip_plays_in_a_loop_and_the_list_begins_at_its_top() {
+    let mut h = open(clips().swap_remove(0), false);
+    wait(&mut h, "scores", scored);
+    pick(&mut h, "by the plant");
+    wait(&mut h, "the clip plays", |s| s.playback.playing && s.playback.looping && knows(s, Cast::People));
+    let likeliest = |s: &State| {
+        let classes = &s.scores().unwrap().classes;
+        classes.iter().max_by(|a, b| a.p.total_cmp(&b.p)).unwrap().name.clone()
+    };
+    let name = likeliest(h.state().state());
+    h.get_by_label(&format!("Show prompts of {name}"));
 }
 
 #[test]

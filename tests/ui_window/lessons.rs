@@ -72,10 +72,10 @@ fn every_lesson_comes_to_its_end_and_what_it_claims_is_so() {
             match l.blocks().get(l.place) {
                 Some(Block::Guess(_)) => apply(&mut h, Intent::Lesson(Turn::Guess(0))),
                 Some(Block::Until(condition)) => {
-                    let condition = condition.clone();
+                    let (condition, at) = (condition.clone(), (l.step, l.place));
                     bring_about(&mut h, &condition);
                     wait(&mut h, "the learner's turn", |s| {
-                        condition.holds(s, None) == Some(true) || rests(s)
+                        s.learning.as_ref().is_some_and(|l| (l.step, l.place) != at)
                     });
                 }
                 _ => {

@@ -8,6 +8,8 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use motionlens::data::draw::{Object, Shape};
 use motionlens::data::drawing::{Drawing, Ready};
 use motionlens::data::world::Manner;
+use motionlens::session::ModelSource;
+use motionlens::ui::bundled;
 use motionlens::ui::compare::Side;
 use motionlens::ui::easel::Draw;
 use motionlens::ui::intent::Intent;
@@ -103,6 +105,24 @@ fn every_view_looks_as_the_readme_shows_it() {
     wait(&mut h, "the frame", |s| !s.playback.seeking && s.work.is_none());
     settled(&mut h);
     pictures.take(&mut h, "lesson");
+    apply(&mut h, Intent::Learn(None));
+    apply(&mut h, Intent::DefaultPanes);
+
+    let person =
+        bundled::clips().into_iter().find(|clip| clip.name == "by the plant").expect("a clip of people");
+    apply(&mut h, Intent::OpenVideo(person.path));
+    let knows =
+        |s: &State| s.model.as_ref().is_some_and(|m| m.source == ModelSource::People) && s.loading.is_none();
+    wait(&mut h, "the clip of a person", |s| knows(s) && scored(s) && s.opening.is_none());
+    apply(&mut h, Intent::Pause);
+    settled(&mut h);
+    let fifth = h.state().state().shown.as_ref().unwrap().answer.frames[4];
+    apply(&mut h, Intent::Seek(fifth));
+    wait(&mut h, "the frame", |s| s.playback.shown == Some(fifth) && !s.playback.seeking && s.work.is_none());
+    let messages: Vec<u64> = h.state().state().messages.all().iter().map(|m| m.id).collect();
+    messages.into_iter().for_each(|id| apply(&mut h, Intent::Dismiss(id)));
+    settled(&mut h);
+    pictures.take(&mut h, "people");
     pictures.judge();
 }
 

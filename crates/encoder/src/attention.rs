@@ -94,7 +94,14 @@ impl Attention {
                 for (part, keys) in keys.iter().enumerate() {
                     let a = &q[part * rows + first..][..some];
                     let depth = W.min(side - part * W);
-                    processor.dispatch(Tile { a, first: 0, b: keys.as_flattened(), stride: W, depth, out: scores });
+                    processor.dispatch(Tile {
+                        a,
+                        first: 0,
+                        b: keys.as_flattened(),
+                        stride: W,
+                        depth,
+                        out: scores,
+                    });
                 }
             }
             processor.dispatch(Softmax {

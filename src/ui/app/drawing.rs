@@ -5,8 +5,11 @@ use crate::data::cast::Cast;
 use crate::data::drawing::DrawnFilm;
 use crate::data::truth_file::TruthFile;
 use crate::data::world_video;
+use crate::prompt::PromptSet;
 use crate::session::ModelSource;
+use crate::ui::bundled;
 use crate::ui::easel::{Draw, Easel};
+use crate::ui::edit::PromptEdit;
 use crate::ui::jobs::JobOutcome;
 use crate::ui::keep;
 use crate::ui::lens::Lens;
@@ -37,6 +40,8 @@ pub(super) struct Former {
     on_open: OnOpen,
     /// The model that it was looked at with.
     pub(super) model: ModelSource,
+    /// The prompts that it was looked at with, where what took its place brought others.
+    pub(super) prompts: Option<PromptSet>,
     reopen: Option<keep::Open>,
     scope: Scope,
     range: (Option<Pts>, Option<Pts>),
@@ -117,7 +122,17 @@ impl App {
             name: NAME.into(),
             bundled: Some(Cast::Shapes),
         };
-        self.suit_model(Cast::Shapes);
+        let prompts = self.state.prompts().clone();
+        if self.change_cast(Cast::Shapes) == Some(true) {
+            // They are about somebody else; the clip brings them back.
+            self.edit(&PromptEdit::Replace(bundled::prompts(Cast::Shapes)));
+            if let Some((former, _)) = &mut self.former {
+                former.prompts = Some(prompts);
+            }
+            let text =
+                "Your prompts come back with the clip: the drawing has the model of shapes, and its prompts.";
+            self.state.messages.add(Kind::Hint, text);
+        }
         self.put_on_stage(file, player);
         self.truth_of = None;
         self.on_open = OnOpen::Plays;
@@ -157,6 +172,7 @@ impl App {
             scope_on_open: std::mem::take(&mut self.scope_on_open),
             on_open: std::mem::take(&mut self.on_open),
             model: self.model_asked.clone(),
+            prompts: None,
             reopen: self.reopen.take(),
             scope: s.scope,
             range: s.range,
@@ -183,6 +199,9 @@ impl App {
         // What took its place may have brought the other model in the program.
         if let Some(cast) = former.model.cast() {
             self.change_cast(cast);
+        }
+        if let Some(prompts) = former.prompts {
+            self.edit(&PromptEdit::Replace(prompts));
         }
         self.reopen = former.reopen;
         let s = &mut self.state;

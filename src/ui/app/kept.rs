@@ -123,9 +123,11 @@ impl App {
     /// The prompts as they are kept: templates that are the model's own are not a person's.
     fn draft(&self) -> PromptSet {
         // What a lesson does to them is the lesson's; what a person has typed in it counts where there were none of their own.
-        let theirs = |before: &&Before| before.own || !before.typed;
+        let theirs = |before: &&Before| before.own || before.typed.is_none();
         let own = self.before.as_ref().filter(theirs).map(|before| &before.prompts);
-        self.without_templates_of_the_model(own.unwrap_or(self.state.prompts()))
+        // Behind a drawing of other things.
+        let held = self.former.as_ref().and_then(|(former, _)| former.prompts.as_ref());
+        self.without_templates_of_the_model(own.or(held).unwrap_or(self.state.prompts()))
     }
 
     fn without_templates_of_the_model(&self, set: &PromptSet) -> PromptSet {

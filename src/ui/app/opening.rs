@@ -11,6 +11,7 @@ use crate::ui::intent::Intent;
 use crate::ui::keep::Recent;
 use crate::ui::lens::Lens;
 use crate::ui::messages::Kind;
+use crate::ui::prompt_panel;
 use crate::ui::state::{Loading, Playback, VideoFile};
 use crate::video::{Player, Source};
 use std::path::{Path, PathBuf};
@@ -50,17 +51,28 @@ impl App {
         if let Some(info) = player.info().filter(|_| !player.source().id().is_film()) {
             self.desk.read_truth(player.source().clone(), (info.width, info.height));
         }
+        if self.state.sort_by_score {
+            prompt_panel::to_top(&self.ctx);
+        }
         self.player = Some(player);
         self.reported = None;
         self.scope_on_open = true;
     }
 
     /// A person opens this video. One of the program's own is scored by that model in the program that knows who acts in it.
-    pub(super) fn open_chosen(&mut self, path: PathBuf) {
+    pub fn open_chosen(&mut self, path: PathBuf) {
         if let Some(cast) = self.bundled_cast(&path) {
             self.suit_model(cast);
         }
         self.open_video(path);
+    }
+
+    /// The same in a window that is in use: one of the program's own plays again and again, as the first one does.
+    pub(super) fn open_in_use(&mut self, path: PathBuf) {
+        self.open_chosen(path);
+        if self.opening.as_ref().is_some_and(|(file, _)| file.bundled.is_some()) {
+            self.on_open = OnOpen::Plays;
+        }
     }
 
     /// Who acts in a clip of the program, also where it is named from the folder that the program was started in.
@@ -84,9 +96,16 @@ impl App {
     /// What is to be scored is of this cast; a change of the model is told.
     pub(super) fn suit_model(&mut self, cast: Cast) {
         let Some(own) = self.change_cast(cast) else { return };
-        let prompts = if own { "; the prompts are yours and stay" } else { ", with its prompts" };
-        let text = format!("This clip is of {}: the model that knows them is used{prompts}.", cast.whom());
-        self.state.messages.add(Kind::Hint, text);
+        let of = format!("the clip is of {}, and so is the model now", cast.whom());
+        match own {
+            // What is most important first: there is room for a few words.
+            true => self.state.messages.add_with(
+                Kind::Hint,
+                format!("Your prompts stay, but may not suit: {of}."),
+                Some(("Take its prompts".to_owned(), Intent::BundledPrompts)),
+            ),
+            false => self.state.messages.add(Kind::Hint, format!("Other model and prompts: {of}.")),
+        }
     }
 
     /// Everything that was found out about the video on the stage.

@@ -18,7 +18,7 @@ impl App {
         let hold = edit.class().and_then(|c| Hold::new(&self.state, c, Instant::now()));
         if self.state.history.edit(edit) {
             if let Some(before) = &mut self.before {
-                before.typed = true;
+                before.typed = Some(Instant::now());
             }
             self.state.hold = hold;
             self.keep.typed(Instant::now());
@@ -70,7 +70,16 @@ impl App {
     pub(super) fn type_into(&mut self, at: (usize, Side, usize)) {
         if let Some((class, line)) = self.state.line_key(at) {
             class_card::open(&self.ctx, class);
-            field::enter(&self.ctx, line);
+            field::enter(&self.ctx, line, true);
+            self.ctx.request_repaint();
+        }
+    }
+
+    pub(super) fn show_class(&self, name: &str) {
+        let document = self.state.history.present();
+        let place = document.prompts.classes.iter().position(|class| class.name == name);
+        if let Some(key) = place.and_then(|c| document.class_key(c)) {
+            class_card::open(&self.ctx, key);
             self.ctx.request_repaint();
         }
     }

@@ -13,6 +13,7 @@ use crate::ui::lesson::Lesson;
 use crate::ui::look::View;
 use crate::ui::negation::Negated;
 use crate::ui::panes::Panes;
+use crate::ui::prompt_panel;
 use crate::ui::scope::Scope;
 use crate::video::Pts;
 use crate::video::clip::Order;
@@ -22,6 +23,8 @@ use std::time::{Duration, Instant};
 
 /// While a lesson waits for scores the window looks again after this.
 const LOOK: Duration = Duration::from_millis(100);
+/// Who has typed nothing for so long has come to the end of a word.
+const PAUSE: Duration = Duration::from_millis(900);
 
 /// How the window was before the lesson. This is what is kept between runs while it lasts.
 pub(super) struct Before {
@@ -42,8 +45,8 @@ pub(super) struct Before {
     range: (Option<Pts>, Option<Pts>),
     follow: bool,
     moment: bool,
-    /// The person has changed prompts in the lesson.
-    pub(super) typed: bool,
+    /// When the person last changed prompts in the lesson.
+    pub(super) typed: Option<Instant>,
     /// The clip, once the lesson has opened another.
     pub(super) former: Option<Former>,
 }
@@ -92,7 +95,7 @@ impl App {
             range: s.range,
             follow: s.follow,
             moment: s.moment,
-            typed: false,
+            typed: None,
             former: None,
         });
         // Lessons speak of the clip, and wait until it has been looked at.
@@ -127,6 +130,9 @@ impl App {
         if self.state.video.is_none() && self.opening.is_none() {
             self.open_bundled();
         }
+        if self.state.sort_by_score {
+            prompt_panel::to_top(&self.ctx);
+        }
     }
 
     pub(super) fn turn(&mut self, turn: Turn) {
@@ -138,10 +144,12 @@ impl App {
     /// Carries out what the lesson has come to.
     pub(super) fn teach(&mut self, ctx: &egui::Context, now: Instant) {
         let Some(mut learning) = self.state.learning.take() else { return };
-        let due = learning.advance(&self.state, now);
+        let typed = self.before.as_ref().and_then(|before| before.typed);
+        let types = typed.is_some_and(|at| now.saturating_duration_since(at) < PAUSE);
+        let due = learning.advance(&self.state, now, types);
         if !due.is_empty() {
             ctx.request_repaint();
-        } else if learning.waits() {
+        } else if types || learning.waits() {
             ctx.request_repaint_after(LOOK);
         }
         self.state.learning = Some(learning);
@@ -157,7 +165,6 @@ impl App {
                     }
                 }
             }
-            let typed = self.before.as_ref().is_some_and(|before| before.typed);
             self.apply(ctx, intent);
             if opens {
                 // Who reads on looks up at a clip that still moves.
