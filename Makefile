@@ -70,7 +70,9 @@ ablation: model ## Train and examine every ablation at three seeds (three hours 
 	$(call ABLATE,fixed-haar,--fixed-haar)
 	$(call ABLATE,no-gate,--no-gate)
 
-package: packages cargo ## A .deb and a tarball that run without Rust, into target/package (on Debian or Ubuntu)
+package: cargo ## A .deb and a tarball that run without Rust, into target/package (on Debian or Ubuntu)
+	@command -v dpkg-deb >/dev/null || { echo "make package is for Debian and Ubuntu: dpkg-deb was not found."; exit 1; }
+	@sh .ci/packages.sh dpkg-dev binutils patchelf
 	cargo build --release --locked
 	packaging/linux.sh "$${CARGO_TARGET_DIR:-target}/release/motionlens" target/package
 

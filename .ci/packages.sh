@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the system packages that the build, the window and the tests need, where they are missing.
 # Debian/Ubuntu (apt), Fedora (dnf), Arch (pacman) and Homebrew are known. sudo is used only if not root.
-# Nothing is installed, and no network is used, when all are there.
+# Nothing is installed, and no network is used, when all are there. Arguments are further packages of Debian and Ubuntu.
 set -eu
 
 as_root() {
@@ -23,7 +23,7 @@ if command -v apt-get >/dev/null; then
     check=debian_has
     wanted=$(missing build-essential pkg-config clang libclang-dev ffmpeg \
         libavcodec-dev libavformat-dev libavutil-dev libswscale-dev \
-        libvulkan1 mesa-vulkan-drivers libxkbcommon-x11-0 libwayland-client0 libx11-6 libx11-xcb1 libxcursor1 libxi6 xvfb xauth)
+        libvulkan1 mesa-vulkan-drivers libxkbcommon-x11-0 libwayland-client0 libx11-6 libx11-xcb1 libxcursor1 libxi6 xvfb xauth "$@")
     [ -z "$wanted" ] && exit 0
     echo "Installing: $wanted"
     as_root apt-get update -qq
