@@ -3,8 +3,9 @@
 use super::hub_server::*;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
-fn motionlens(variables: &[(&str, String)], args: &[&str]) -> Output {
+fn command(variables: &[(&str, String)], args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_motionlens"));
     for name in
         ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "HF_HUB_OFFLINE", "HF_TOKEN", "TRANSFORMERS_OFFLINE"]
@@ -12,7 +13,12 @@ fn motionlens(variables: &[(&str, String)], args: &[&str]) -> Output {
         command.env_remove(name);
     }
     command.env("MOTIONLENS_STATE_DIR", std::env::temp_dir()).env("XDG_CACHE_HOME", std::env::temp_dir());
-    command.envs(variables.iter().map(|(k, v)| (k, v))).args(args).stdin(Stdio::null()).output().unwrap()
+    command.envs(variables.iter().map(|(k, v)| (k, v))).args(args).stdin(Stdio::null());
+    command
+}
+
+fn motionlens(variables: &[(&str, String)], args: &[&str]) -> Output {
+    command(variables, args).output().unwrap()
 }
 
 fn words(bytes: &[u8]) -> String {
@@ -159,6 +165,39 @@ fn a_model_that_is_named_is_fetched_only_where_that_is_asked_for_and_after_its_l
     assert!(words(&std::fs::read(&report).unwrap()).contains("someone/tiny-clip"));
     let record = ["eval", "synth", "--model", ID, "--record"];
     says(&motionlens(&offline(&server, &dir.path().join("cache")), &record), 2, &[], &["model folder"]);
+}
+
+/// As it says itself: Ctrl+C stops, and the next fetch goes on from there.
+#[test]
+fn a_fetch_that_was_killed_goes_on_where_it_was() {
+    const CAME: u64 = 1_000_000;
+    let (server, dir) = (HubServer::start(tiny_clip()), tempfile::tempdir().unwrap());
+    let variables = server.variables(dir.path());
+    server.fault(Fault::Halt { after: CAME as usize });
+    let mut begun = command(&variables, &["model", "fetch", STOCK]);
+    let mut begun = begun.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let weights = sha256(&tiny_clip()["model.safetensors"]);
+    let part = dir.path().join(format!("models--openai--clip-vit-base-patch32/blobs/{weights}.incomplete"));
+    let since = Instant::now();
+    while std::fs::metadata(&part).map_or(0, |m| m.len()) < CAME {
+        assert!(begun.try_wait().unwrap().is_none() && since.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    begun.kill().unwrap();
+    begun.wait().unwrap();
+    says(
+        &motionlens(&variables, &["model", "list"]),
+        0,
+        &["openai/clip-vit-base-patch32    not whole: 1."],
+        &[],
+    );
+
+    server.fault(None);
+    server.forget();
+    says(&motionlens(&variables, &["model", "fetch", STOCK]), 0, &["snapshots"], &["is there."]);
+    let ranges: Vec<_> = server.asked().into_iter().filter(|a| a.storage).map(|a| a.range).collect();
+    assert_eq!(ranges, [Some(format!("bytes={CAME}-"))]);
+    says(&motionlens(&variables, &["model", "verify", STOCK]), 0, &["model.safetensors: right"], &[]);
 }
 
 #[test]
