@@ -74,9 +74,14 @@ pub(super) fn named(name: &Path, fetch_it: bool) -> Result<ModelSource, CliError
         (false, true) if hub.is_offline() || yes(&question) => fetch(&hub, &id, &yes)?,
         (false, true) => return Err(declined(&id)),
         (false, false) => {
+            let help = match hub.is_offline() {
+                true => hub.places(&id),
+                false => format!(
+                    "Nothing is fetched unasked: run \"motionlens model fetch {id}\" first, or add --fetch"
+                ),
+            };
             return Err(CliError::Missing(format!(
-                "{id} is neither a folder here nor in the cache of the hub, and nothing is fetched unasked: run \"motionlens model \
-                 fetch {id}\" first, or add --fetch"
+                "{id} is neither a folder here nor in the cache of the hub. {help}"
             )));
         }
     };

@@ -165,6 +165,9 @@ fn a_model_that_is_named_is_fetched_only_where_that_is_asked_for_and_after_its_l
     assert!(words(&std::fs::read(&report).unwrap()).contains("someone/tiny-clip"));
     let record = ["eval", "synth", "--model", ID, "--record"];
     says(&motionlens(&offline(&server, &dir.path().join("cache")), &record), 2, &[], &["model folder"]);
+    // Offline neither of the two ways out is one.
+    let nowhere = motionlens(&offline(&server, &dir.path().join("other")), &args);
+    says(&nowhere, 2, &[], &["neither a folder here nor", "copy its folder models--someone--tiny-clip"]);
 }
 
 /// As it says itself: Ctrl+C stops, and the next fetch goes on from there.
