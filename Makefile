@@ -28,8 +28,9 @@ soak: packages cargo ## Long runs: 500 random sequences of what a person can do,
 pictures: packages cargo ## Take the pictures of README and guide anew, into assets/pictures
 	MOTIONLENS_PICTURES=write cargo test --release --test ui_window pictures
 
-bench: packages cargo ## Run the benchmarks
-	cargo bench
+bench: packages cargo ## Run the benchmarks; writes docs/performance.md, ours beside others
+	cargo bench --bench engine --bench ui --bench video --bench live
+	cargo bench --bench performance -- --write
 
 # Everything about the default model, from nothing: under three hours on two cores. Each step resumes where it was stopped.
 MODEL := target/model

@@ -114,7 +114,7 @@ fn resident(line: &str) -> u64 {
 }
 
 fn play() {
-    let Some(path) = test_clip("testsrc2=size=1280x720:rate=30:duration=60", "-g 60") else {
+    let Some(path) = test_clip("testsrc2=size=1280x720:rate=30:duration=60", "libx264 -g 60") else {
         return;
     };
     let mut live = Live::open(&path, ModelSource::Embedded);
@@ -161,7 +161,7 @@ fn long(large: bool) {
         ModelSource::Embedded
     };
     let source = "testsrc2=size=320x240:rate=15:duration=7200";
-    let Some(path) = test_clip(source, "-preset ultrafast -crf 40") else { return };
+    let Some(path) = test_clip(source, "libx264 -preset ultrafast -crf 40") else { return };
     let mut live = Live::open(&path, model);
     let opened = Instant::now();
     live.until("the model", |s| s.model.is_some() && s.loading.is_none());

@@ -5,6 +5,7 @@ use super::{CliError, model, no_command};
 use crate::data::cast::Cast;
 use crate::device::{self, AdapterReport, DeviceChoice, DeviceInfo};
 use crate::model::{Hub, ModelFiles};
+use crate::ui::start::Phase;
 use crate::ui::{self, WindowOptions, keep};
 use crate::video;
 use burn::tensor::{Device, Tensor};
@@ -246,8 +247,11 @@ fn open_window(page: &mut Page, arguments: &Arguments) -> Result<(), CliError> {
     let seen = ui::window::check(options, Duration::from_secs(arguments.limit))?;
     let on = seen.adapter.as_ref().map_or_else(|| "nothing known".to_owned(), described);
     let device = seen.device.map_or_else(String::new, |d| format!(" on {}: {}", d.name, d.reason));
-    page.head("window", &format!("drawn after {:.1} s on {on}", seen.drawn))?;
-    page.line(&format!("  first scores after {:.1} s{device}", seen.scored))?;
+    page.head("window", &format!("opens on {on}"))?;
+    for (phase, after) in &seen.phases {
+        let device = if *phase == Phase::Scores { device.as_str() } else { "" };
+        page.line(&format!("  {} after {:.1} s{device}", phase.words(), after.as_secs_f64()))?;
+    }
     if let Some(restart) = seen.restarted {
         page.line(&format!(
             "  started again, time {} in a row: the GPU was lost ({})",

@@ -64,6 +64,7 @@ pub mod score_row;
 pub mod shelf;
 pub mod shelf_pane;
 pub mod stage;
+pub mod start;
 pub mod state;
 pub mod surgery;
 pub mod theme;

@@ -7,6 +7,7 @@ use super::fetching::Fetch;
 use super::intent::Intent;
 use super::keep::{Found, Keep};
 use super::restart::{self, Restart};
+use super::start::{self, Phase, Start};
 use crate::device::gpu::{open_adapter, requests};
 use crate::device::{self, AdapterReport, DeviceChoice, DeviceInfo, SharedGpu};
 use crate::engine::{Engine, Memory};
@@ -70,9 +71,8 @@ pub struct Seen {
     pub device: Option<DeviceInfo>,
     /// The run before this one lost its GPU.
     pub restarted: Option<Restart>,
-    /// Seconds from the start of the program to the first drawn frame and to the first scores.
-    pub drawn: f64,
-    pub scored: f64,
+    /// What was on the screen, and how long after the start.
+    pub phases: Vec<(Phase, Duration)>,
     failed: Option<String>,
 }
 
@@ -84,7 +84,7 @@ pub fn run(options: WindowOptions) -> Result<(), WindowError> {
     open(options, None)
 }
 
-/// Opens the window, waits until it has drawn itself and scored its clip, and closes it.
+/// Opens the window, waits until it shows its clip with map and scores, and closes it.
 ///
 /// # Errors
 /// As [`run`], and where that does not come about within `limit`.
@@ -123,7 +123,9 @@ fn open(options: WindowOptions, check: Option<(Arc<Mutex<Seen>>, Duration)>) -> 
     let (shared, told) = (gpu.clone(), ending.clone());
     let before = restart.clone();
     let create: eframe::AppCreator<'_> = Box::new(move |cc| {
+        start::tell("GPU and window open", began.elapsed());
         let app = begin(cc, options, before.as_ref(), (keep, found), check.is_none());
+        start::tell("window built", began.elapsed());
         told.get_or_init(|| app.ending());
         if let Some(gpu) = app.gpu() {
             if let Some(after) = restart::loses_gpu_after(before.as_ref()) {
@@ -135,11 +137,10 @@ fn open(options: WindowOptions, check: Option<(Arc<Mutex<Seen>>, Duration)>) -> 
             }
             shared.get_or_init(|| gpu.clone());
         }
+        let start = Start::new(began);
         Ok(match check {
-            Some((seen, limit)) => {
-                Box::new(Checked { app, seen, limit, began, before, frames: 0 }) as Box<dyn eframe::App>
-            }
-            None => Box::new(app),
+            None if !start::is_heard() => Box::new(app) as Box<dyn eframe::App>,
+            check => Box::new(Watched { app, start, check, before }),
         })
     });
     // A drawing call on a lost GPU panics inside the toolkit, often before the app has noticed the loss.
@@ -310,49 +311,53 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The window that closes itself when it has seen what it was opened for.
-struct Checked {
+/// The window whose start is looked at; with `check` it closes itself when it has seen everything, or after the time given.
+struct Watched {
     app: App,
-    seen: Arc<Mutex<Seen>>,
-    limit: Duration,
-    began: Instant,
+    start: Start,
+    check: Option<(Arc<Mutex<Seen>>, Duration)>,
     before: Option<Restart>,
-    frames: u32,
 }
 
-impl eframe::App for Checked {
-    fn logic(&mut self, ctx: &egui::Context, frame: &mut eframe::Frame) {
-        eframe::App::logic(&mut self.app, ctx, frame);
-        let ran = self.began.elapsed();
-        let mut seen = lock(&self.seen);
-        // The first frame has been shown when the third is begun.
-        if self.frames >= 2 && seen.drawn == 0.0 {
-            seen.drawn = ran.as_secs_f64();
-        }
+impl Watched {
+    fn check(&self, ctx: &egui::Context, seen: &mut Seen, limit: Duration) {
         let s = self.app.state();
-        if s.scores().is_some() && s.scores_fresh() && seen.drawn > 0.0 {
+        if self.start.is_over() {
             seen.adapter = self.app.gpu().map(SharedGpu::report);
             seen.device.clone_from(&s.device);
             seen.restarted.clone_from(&self.before);
-            seen.scored = ran.as_secs_f64();
+            seen.phases = Phase::ALL.into_iter().filter_map(|p| Some((p, self.start.seen(p)?))).collect();
             ctx.send_viewport_cmd(egui::ViewportCommand::Close);
-        } else if ran > self.limit {
+        } else if self.start.began().elapsed() > limit {
             let told: Vec<&str> = s.messages.all().iter().map(|m| m.text.as_str()).collect();
             seen.failed = Some(if told.is_empty() { "nothing was told".to_owned() } else { told.join("; ") });
             ctx.send_viewport_cmd(egui::ViewportCommand::Close);
         }
-        ctx.request_repaint_after(Duration::from_millis(20));
+    }
+}
+
+impl eframe::App for Watched {
+    fn logic(&mut self, ctx: &egui::Context, frame: &mut eframe::Frame) {
+        self.start.begin_frame();
+        eframe::App::logic(&mut self.app, ctx, frame);
+        if let Some((seen, limit)) = &self.check {
+            self.check(ctx, &mut lock(seen), *limit);
+        }
+        if !self.start.is_over() {
+            ctx.request_repaint_after(Duration::from_millis(20));
+        }
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
-        self.frames = self.frames.saturating_add(1);
         eframe::App::ui(&mut self.app, ui, frame);
+        self.start.end_frame(self.app.state());
     }
 
     fn on_exit(&mut self) {
         eframe::App::on_exit(&mut self.app);
     }
 }
+
 /// Three frames of a moving square: old ones fainter, a lens around the newest.
 fn icon() -> egui::IconData {
     const N: u32 = 64;

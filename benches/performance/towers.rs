@@ -1,0 +1,96 @@
+//! The towers of a CLIP of ViT-B/16 size on the CPU: as inference runs them, in Burn's operations (which training runs), and beside
+//! ONNX Runtime and PyTorch with the same weights and inputs.
+
+use crate::peers::{Peers, assert_same};
+use crate::random_b16::random_b16;
+use crate::table::{TURNS, Table};
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+use motionlens::model::{ModelFiles, Towers};
+use serde_json::json;
+use std::time::Instant;
+
+pub const ABOUT: &str = "A CLIP of ViT-B/16 size with random weights, the same for all, at 224 pixels; the text is one of 10 tokens. \
+    Everybody takes as many threads as by itself. The rows that come out are held against ours (cosine above .99). bf16 is another \
+    number format: we have none yet. \"Burn's operations\" is what inference ran on before `crates/encoder`, and what training runs on.";
+
+const FRAMES: usize = 8;
+/// Tokens of a short prompt, with the start and the end.
+const TOKENS: usize = 10;
+/// No id of the text, whose last row is then read.
+const NO_END: u32 = 1;
+const NAMES: [&str; 5] = ["ours", "Burn's operations", "onnxruntime", "torch", "bfloat16"];
+
+#[derive(Clone, Copy)]
+enum Work {
+    /// So many frames.
+    Vision(usize),
+    /// One short text.
+    Text,
+}
+
+/// Numbers between −1 and 1 that repeat nowhere near.
+pub fn pixels() -> Vec<f32> {
+    (0..FRAMES * 3 * 224 * 224).map(|i| ((i as f32 * 0.618).sin() * 917.0).sin()).collect()
+}
+
+pub fn ids() -> Vec<i64> {
+    (0..TOKENS as i64).map(|i| 10 + 7 * i).collect()
+}
+
+/// The seconds, and the first item's class token, or row of the end of the text.
+fn ours(towers: &Towers, device: &Device, work: Work) -> (f64, Vec<f32>) {
+    let began;
+    let tokens = match work {
+        Work::Vision(frames) => {
+            let pixels = TensorData::new(pixels(), [FRAMES, 3, 224, 224]);
+            let pixels = Tensor::<4>::from_data(pixels, device).narrow(0, 0, frames);
+            began = Instant::now();
+            towers.vision_model.forward(pixels).narrow(0, 0, 1).narrow(1, 0, 1)
+        }
+        Work::Text => {
+            let ids: Vec<u32> = ids().into_iter().map(|id| id as u32).collect();
+            began = Instant::now();
+            towers.text_model.forward(&[ids], NO_END).unsqueeze::<3>()
+        }
+    };
+    let row = tokens.try_into_vec_as().expect("numbers");
+    (began.elapsed().as_secs_f64(), row)
+}
+
+pub fn run(table: &mut Table, peers: &mut Peers) {
+    let folder = tempfile::tempdir().expect("a folder");
+    random_b16(folder.path());
+    let load = |device: &Device| {
+        ModelFiles::read(folder.path()).and_then(|files| files.load(device)).expect("the model").towers
+    };
+    let (cpu, autodiff) = (Device::flex(), Device::flex().autodiff());
+    let (here, burn) = (load(&cpu), load(&autodiff).no_grad());
+    peers.load(folder.path(), &pixels(), &ids());
+    for work in [Work::Vision(FRAMES), Work::Vision(2), Work::Vision(1), Work::Text] {
+        let (what, tower, count) = match work {
+            Work::Vision(1) => ("vision tower, 1 frame".to_owned(), "vision", 1),
+            Work::Vision(frames) => (format!("vision tower, {frames} frames"), "vision", frames),
+            Work::Text => ("text tower, one short text".to_owned(), "text", 1),
+        };
+        let mut row = Vec::new();
+        table.compare(&what, &NAMES, TURNS, |name| match name {
+            "ours" => {
+                let (seconds, own) = ours(&here, &cpu, work);
+                row = own;
+                Ok(seconds)
+            }
+            "Burn's operations" => {
+                let (seconds, theirs) = ours(&burn, &autodiff, work);
+                assert_same(&row, &theirs);
+                Ok(seconds)
+            }
+            peer => {
+                let asked = json!({"do": "tower", "peer": peer, "tower": tower, "count": count});
+                let answer = peers.ask(&asked)?;
+                assert_same(&row, &answer.row);
+                Ok(answer.seconds)
+            }
+        });
+    }
+}
