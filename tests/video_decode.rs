@@ -120,6 +120,19 @@ fn seeking_gives_the_frame_that_playing_gives() {
                 assert_eq!(seen[start..], want, "{name}: on the way to frame {i}");
             }
         }
+        // One by one, whatever lies between them; then a seek finds its way from wherever that ended.
+        for apart in [1, 5, 13, 29, n - 1] {
+            let picked: Vec<usize> = (apart % 3..n).step_by(apart).collect();
+            for (i, next) in picked.iter().zip(picked[1..].iter().map(Some).chain([None])) {
+                let (at, then) = (frames[*i].pts, next.map(|next| frames[*next].pts));
+                let got = decoder.pick(at, then, &mut |_| true).expect(name).expect(name);
+                assert_eq!(got.pts, at, "{name}: frame {i} of every {apart}");
+                assert!(
+                    got.to_rgb() == pictures[*i],
+                    "{name}: another picture at frame {i} of every {apart}"
+                );
+            }
+        }
         // After a seek it plays on without a gap.
         decoder.seek(frames[n / 2].pts, &mut |_| true).expect(name);
         for (i, frame) in frames.iter().enumerate().skip(n / 2 + 1) {
@@ -147,6 +160,33 @@ fn the_packet_scan_lists_the_frames() {
         assert_eq!(times.is_variable(), *name == "vfr.mp4", "{name}");
         let end = if *name == "vfr.mp4" { 2.9 } else { 3.0 };
         assert!((times.end.secs() - end).abs() < 0.11, "{name} ends at {}", times.end.secs());
+    }
+}
+
+/// Of a file with key frames 12 apart, 8 of 300 frames cost a few each and not the way between them.
+#[test]
+fn far_frames_cost_only_what_they_lean_on() {
+    let folder = folder();
+    let source = "-f lavfi -i testsrc2=size=128x96:rate=30:duration=10";
+    for (name, args, most) in [
+        ("h264.mp4", "-c:v libx264 -g 12 -keyint_min 12 -sc_threshold 0 -pix_fmt yuv420p", 40),
+        ("mpeg4.avi", "-c:v mpeg4 -g 12", 8 * 12),
+        ("av1.mp4", "-c:v libsvtav1 -preset 10 -g 12 -pix_fmt yuv420p", 8 * 12),
+    ] {
+        let Some(path) = make(&folder.path().join(name), &format!("{source} {args}")) else { continue };
+        let frames = all_frames(&path);
+        let mut decoder = open(&path);
+        decoder.know(Arc::new(decoder.scanner().run(&Cancel::default()).expect(name)));
+        let before = decoder.decoded();
+        let wanted: Vec<usize> = (0..8).map(|i| (2 * i + 1) * frames.len() / 16).collect();
+        for (i, next) in wanted.iter().zip(wanted[1..].iter().map(Some).chain([None])) {
+            let then = next.map(|next| frames[*next].pts);
+            let got = decoder.pick(frames[*i].pts, then, &mut |_| true).expect(name).expect(name);
+            assert!(got.to_rgb() == frames[*i].to_rgb(), "{name}: frame {i}");
+        }
+        let decoded = decoder.decoded() - before;
+        println!("{name}: {decoded} of {} frames decoded for 8", frames.len());
+        assert!(decoded <= most, "{name}: {decoded} frames decoded for 8");
     }
 }
 

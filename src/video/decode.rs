@@ -51,6 +51,10 @@ pub struct Decoder {
     times: Option<Arc<FrameTimes>>,
     /// While seeking: pictures before this are decoded only as far as others lean on them.
     skip_before: Option<Pts>,
+    /// While seeking: nothing after this frame is wanted, and the decoder is told so as soon as it has that frame's packet.
+    ends_after: Option<Pts>,
+    /// How many pictures the codec has made.
+    decoded: usize,
     /// After a jump: packets are dropped up to the first key packet.
     wants_key: bool,
     /// PTS of that key packet; frames before it lean on what was not decoded.
@@ -86,9 +90,10 @@ impl Timing {
         Pts(self.nanoseconds(timestamp.saturating_sub(self.origin)))
     }
 
-    /// The microseconds of the container's clock at or before `pts`.
+    /// The microseconds of the container's clock at or after `pts`: demuxers round them down to their own ticks, and would miss the key
+    /// frame at `pts` by one.
     fn microseconds(&self, pts: Pts) -> i64 {
-        self.nanoseconds(self.origin).saturating_add(pts.0).div_euclid(1000)
+        self.nanoseconds(self.origin).saturating_add(pts.0).saturating_add(999).div_euclid(1000)
     }
 }
 
@@ -117,6 +122,8 @@ impl Decoder {
             next: None,
             times: None,
             skip_before: None,
+            ends_after: None,
+            decoded: 0,
             wants_key: false,
             trusted_from: None,
             draining: false,
@@ -202,6 +209,11 @@ impl Decoder {
         }
     }
 
+    /// How many pictures have been decoded on this handle. Tests hold it against how many were wanted.
+    pub fn decoded(&self) -> usize {
+        self.decoded
+    }
+
     /// What lists every frame's PTS with a handle of its own.
     pub fn scanner(&self) -> scan::Scanner {
         scan::Scanner::new(&self.path, self.stream, self.timing)
@@ -240,6 +252,7 @@ impl Decoder {
             match self.codec.receive_frame(&mut av) {
                 Ok(()) => {
                     self.errors = 0;
+                    self.decoded += 1;
                     return Ok(Some(av));
                 }
                 Err(ff::Error::Eof) => return Ok(None),
@@ -291,6 +304,12 @@ impl Decoder {
                         ff::Discard::Default
                     });
                     match self.codec.send_packet(&packet) {
+                        Ok(())
+                            if self.ends_after.is_some()
+                                && self.ends_after == packet.pts().map(|t| self.timing.pts(t)) =>
+                        {
+                            return self.drain();
+                        }
                         Ok(()) => return Ok(()),
                         Err(e) if self.tolerate(e) => {}
                         Err(_) => return self.drain(),

@@ -55,20 +55,20 @@ impl FrameReader {
         rising.dedup();
         progress(0, rising.len());
         for (done, at) in rising.iter().enumerate() {
-            each(*at, self.picture(*at, cancel)?);
+            each(*at, self.picture(*at, rising.get(done + 1).copied(), cancel)?);
             progress(done + 1, rising.len());
         }
         Ok(())
     }
 
-    /// The picture on show at `at`.
-    fn picture(&mut self, at: Pts, cancel: &Cancel) -> Result<RgbImage, VideoError> {
+    /// The picture on show at `at`; `then` is asked for next.
+    fn picture(&mut self, at: Pts, then: Option<Pts>, cancel: &Cancel) -> Result<RgbImage, VideoError> {
         let decoder = match &mut self.from {
             From::Film(_) if cancel.is_cancelled() => return Err(VideoError::Cancelled),
             From::Film(film) => return Ok(film.picture(at)),
             From::File { decoder, .. } => decoder,
         };
-        let frame = decoder.seek(at, &mut |_| !cancel.is_cancelled())?;
+        let frame = decoder.pick(at, then, &mut |_| !cancel.is_cancelled())?;
         if cancel.is_cancelled() {
             return Err(VideoError::Cancelled);
         }

@@ -3,6 +3,8 @@
 
 use super::Pts;
 
+/// A jump costs about as much as so many frames: what the decoder has under way is lost, and its threads begin with nothing to do.
+const JUMP: usize = 4;
 /// Nanoseconds of a printed millisecond.
 const MILLISECOND: i64 = 1_000_000;
 
@@ -33,10 +35,16 @@ impl FrameTimes {
         Ok(())
     }
 
-    /// It is known that decoding cannot start after `from` to get to `to`.
-    pub fn is_one_run(&self, from: Pts, to: Pts) -> bool {
-        let next = self.keys.partition_point(|key| *key <= from);
-        !self.keys.is_empty() && self.keys.get(next).is_none_or(|key| *key > to)
+    /// The last frame at or before the one on show at `at` that decoding can start at, where that is known.
+    pub fn key(&self, at: Pts) -> Option<Pts> {
+        let shown = self.shown_at(at)?;
+        self.keys[..self.keys.partition_point(|key| *key <= shown)].last().copied()
+    }
+
+    /// Whether fewer frames are decoded from the key frame before `to` than from after `from`; `None` where that is not known.
+    pub fn jump_is_shorter(&self, from: Pts, to: Pts) -> Option<bool> {
+        let key = self.place(self.key(to)?)?;
+        Some(key > self.place(from)? + JUMP)
     }
 
     /// The frames' durations differ by more than the rounding of a coarse time base.
@@ -110,12 +118,22 @@ mod tests {
     }
 
     #[test]
-    fn runs_go_from_key_to_key() {
-        let mut times = list(&[0, 10, 20, 30, 40]);
-        assert!(!times.is_one_run(Pts(10), Pts(20)), "nothing is known");
-        times.keys = vec![Pts(0), Pts(20)];
-        assert!(times.is_one_run(Pts(0), Pts(19)) && times.is_one_run(Pts(20), Pts(90)));
-        assert!(!times.is_one_run(Pts(10), Pts(20)) && !times.is_one_run(Pts(0), Pts(40)));
+    fn a_jump_is_shorter_where_a_key_frame_lies_far_enough_on() {
+        let mut times = list(&[0, 10, 20, 30, 40, 50, 60, 70, 80]);
+        assert_eq!(
+            (times.jump_is_shorter(Pts(10), Pts(60)), times.key(Pts(60))),
+            (None, None),
+            "nothing is known"
+        );
+        times.keys = vec![Pts(0), Pts(50), Pts(60)];
+        assert_eq!(
+            [-1, 0, 49, 50, 59, 99].map(|at| times.key(Pts(at))),
+            [0, 0, 0, 50, 50, 60].map(|k| Some(Pts(k)))
+        );
+        assert_eq!(times.jump_is_shorter(Pts(0), Pts(49)), Some(false), "it would be a way back");
+        assert_eq!(times.jump_is_shorter(Pts(0), Pts(51)), Some(true));
+        assert_eq!(times.jump_is_shorter(Pts(10), Pts(51)), Some(false), "the way on is about as short");
+        assert_eq!(times.jump_is_shorter(Pts(10), Pts(80)), Some(true));
     }
 
     #[test]

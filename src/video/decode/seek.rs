@@ -1,13 +1,16 @@
 //! Exact seeking. It rests on one rule: after a jump nothing before the first key packet is trusted, and if the
 //! picture asked for lies before that key packet's time, the jump is repeated from farther back (in the end from the
 //! start of the file). So a frame is the same picture whether it was reached by playing or by seeking.
+//!
+//! Where the list of frames is known, no more is decoded than the file's key frames ask for: a seek jumps only where that is shorter, and
+//! stops at the frame it was sent to.
 
 use super::{Decoder, open};
 use crate::video::{Frame, FrameTimes, Pts, VideoError};
 use ffmpeg_next::codec::Id;
 use std::sync::Arc;
 
-/// Below this distance a forward seek decodes on instead of jumping.
+/// Below this distance a forward seek decodes on instead of jumping, where the key frames are not known.
 const NEAR: Pts = Pts(1_000_000_000);
 /// How much farther back each repeated jump goes, in nanoseconds; after the last one the file is read from its start.
 const STEPS_BACK: [i64; 5] = [0, 1_000_000_000, 4_000_000_000, 16_000_000_000, 64_000_000_000];
@@ -41,12 +44,17 @@ impl Decoder {
 
     /// The time from which a seek to `to` gives every frame to `on_frame`; before that some may be left out.
     pub fn complete_from(&self, to: Pts) -> Pts {
+        self.complete(to, COMPLETE)
+    }
+
+    /// As [`Decoder::complete_from`], with so many frames before the one sought.
+    fn complete(&self, to: Pts, before: usize) -> Pts {
         let Some(times) = &self.times else { return self.first_pts };
         // Of these codecs a picture that is marked so is never used by another one.
         if !matches!(self.codec.id(), Id::H264 | Id::MPEG1VIDEO | Id::MPEG2VIDEO | Id::MPEG4) {
             return self.first_pts;
         }
-        let first = times.place(to).and_then(|target| times.nth(target.saturating_sub(COMPLETE)));
+        let first = times.place(to).and_then(|target| times.nth(target.saturating_sub(before)));
         first.unwrap_or(self.first_pts)
     }
 
@@ -58,17 +66,51 @@ impl Decoder {
         to: Pts,
         on_frame: &mut dyn FnMut(&Arc<Frame>) -> bool,
     ) -> Result<Option<Arc<Frame>>, VideoError> {
-        let to = to.max(self.first_pts);
-        let last = self.last.clone().filter(|last| last.pts <= to);
-        if let Some(last) = &last
-            && to.0 - last.pts.0 < NEAR.0
-        {
-            return self.forward(last.clone(), to, on_frame).map(|reached| Some(reached.frame));
+        self.seek_with(to, COMPLETE, on_frame)
+    }
+
+    /// As [`Decoder::seek`], for who wants that frame alone, and `then` after it: what nothing leans on is left out on the way, and where
+    /// the way to `then` is a jump, nothing is decoded that comes after. So the next call has to be a seek, or this one again.
+    pub fn pick(
+        &mut self,
+        at: Pts,
+        then: Option<Pts>,
+        on_frame: &mut dyn FnMut(&Arc<Frame>) -> bool,
+    ) -> Result<Option<Arc<Frame>>, VideoError> {
+        let last = self.times.as_ref().and_then(|times| {
+            let jumps = times.jump_is_shorter(at, then?)?;
+            times.shown_at(at).filter(|_| jumps)
+        });
+        self.ends_after = last;
+        let found = self.seek_with(at, 0, on_frame);
+        self.ends_after = None;
+        let Some(last) = last else { return found };
+        // What the decoder was not given, it cannot go on to.
+        self.reset();
+        match found? {
+            Some(frame) if frame.pts == last => Ok(Some(frame)),
+            // It keeps some frames to itself unless more come after them.
+            _ => self.seek_with(at, 0, on_frame),
         }
-        self.skip_before = Some(self.complete_from(to));
-        // A jump would come back to a key frame behind the last frame given.
-        let on_the_way = |last: &Arc<Frame>| self.times.as_ref().is_some_and(|t| t.is_one_run(last.pts, to));
-        let found = match last.filter(on_the_way) {
+    }
+
+    fn seek_with(
+        &mut self,
+        to: Pts,
+        complete: usize,
+        on_frame: &mut dyn FnMut(&Arc<Frame>) -> bool,
+    ) -> Result<Option<Arc<Frame>>, VideoError> {
+        let to = to.max(self.first_pts);
+        let near = |last: &Arc<Frame>| to.0 - last.pts.0 < NEAR.0;
+        let jumps = |last: &Arc<Frame>| {
+            let known = self.times.as_ref().and_then(|times| times.jump_is_shorter(last.pts, to));
+            known.unwrap_or(!near(last))
+        };
+        let last = self.last.clone().filter(|last| last.pts <= to && !jumps(last));
+        // Over a short way a seek that is given up can go on from where it was.
+        let skips = complete == 0 || !last.as_ref().is_some_and(near);
+        self.skip_before = skips.then(|| self.complete(to, complete));
+        let found = match last {
             Some(last) => self.forward(last, to, on_frame).map(|reached| Some(reached.frame)),
             None => self.seek_far(to, on_frame),
         };
@@ -103,11 +145,15 @@ impl Decoder {
     ) -> Result<Reached, VideoError> {
         let mut frames = 1;
         let mut ended = false;
+        let wanted = self.times.as_ref().and_then(|times| times.shown_at(to));
         loop {
             if !on_frame(&current) {
                 // Where frames were left out, nothing can go on from here.
                 self.last = self.skip_before.is_none().then(|| current.clone());
                 return Ok(Reached { frame: current, frames, ended });
+            }
+            if wanted == Some(current.pts) {
+                break;
             }
             match self.next_frame()? {
                 Some(frame) if frame.pts <= to => {
@@ -131,7 +177,9 @@ impl Decoder {
     /// Where to jump for `to`, one after the other; when all fail, the file is read from its start.
     fn jumps(&self, to: Pts) -> impl Iterator<Item = Pts> + use<> {
         let (first, useful) = (self.first_pts, !self.timing.untimed && !self.still);
-        let targets = STEPS_BACK.iter().map(move |back| Pts(to.0.saturating_sub(*back)));
+        // The key frame itself, where it is known: demuxers look by the time of decoding, which may be that of a later one already.
+        let key = self.times.as_ref().and_then(|times| times.key(to)).unwrap_or(to);
+        let targets = STEPS_BACK.iter().map(move |back| Pts(key.0.saturating_sub(*back)));
         targets.enumerate().take_while(move |(i, at)| useful && (*i == 0 || *at > first)).map(|(_, at)| at)
     }
 
