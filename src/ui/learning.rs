@@ -138,7 +138,9 @@ impl Learning {
 
     /// The scores that the last `do` has asked for are there, or will not come.
     fn may_act(&mut self, s: &State, now: Instant) -> bool {
-        if at_rest(s) {
+        // Without a clip there is nothing to wait for: it is for the lesson to open one.
+        let empty = s.video.is_none() && s.opening.is_none() && s.shown.is_none();
+        if at_rest(s) || empty {
             return true;
         }
         if is_busy(s) {

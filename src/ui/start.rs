@@ -90,6 +90,11 @@ impl Start {
         Phase::ALL.iter().position(|p| *p == phase).and_then(|i| self.shown[i])
     }
 
+    /// Something has been drawn that is not yet known to be seen, so that another frame is needed.
+    pub fn waits(&self) -> bool {
+        self.drawn_in.iter().zip(&self.shown).any(|(drawn, shown)| drawn.is_some() && shown.is_none())
+    }
+
     pub fn is_over(&self) -> bool {
         self.shown.iter().all(Option::is_some)
     }

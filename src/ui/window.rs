@@ -342,15 +342,16 @@ impl eframe::App for Watched {
         eframe::App::logic(&mut self.app, ctx, frame);
         if let Some((seen, limit)) = &self.check {
             self.check(ctx, &mut lock(seen), *limit);
-        }
-        if !self.start.is_over() {
-            ctx.request_repaint_after(Duration::from_millis(20));
+            ctx.request_repaint_after(Duration::from_millis(100));
         }
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         eframe::App::ui(&mut self.app, ui, frame);
         self.start.end_frame(self.app.state());
+        if self.start.waits() {
+            ui.ctx().request_repaint();
+        }
     }
 
     fn on_exit(&mut self) {

@@ -6,6 +6,7 @@ use egui::Key;
 use egui::accesskit::Role;
 use egui_kittest::kittest::Queryable;
 use motionlens::prompt::PromptSet;
+use motionlens::ui::App;
 use motionlens::ui::easel::Draw;
 use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::intent::Intent;
@@ -18,6 +19,7 @@ use motionlens::ui::state::State;
 use motionlens::video::Pts;
 use motionlens::video::clip::Order;
 use motionlens::view::Layer;
+use std::time::Instant;
 
 fn apply(h: &mut Window, intent: Intent) {
     let ctx = h.ctx.clone();
@@ -193,6 +195,17 @@ fn a_lesson_goes_on_where_no_scores_will_come() {
     wait(&mut h, "the first step", |s| {
         !s.prompts().classes.is_empty() && s.learning.as_ref().is_some_and(Learning::is_through)
     });
+}
+
+/// At the first start nothing is on the stage: the lesson's clip is what is waited for, so it is opened at the first look.
+#[test]
+fn a_lesson_opens_its_clip_at_once_where_there_is_none() {
+    let ctx = egui::Context::default();
+    let mut app = App::new(&ctx, None, None);
+    app.apply(&ctx, Intent::Learn(Some(0)));
+    assert!(app.state().opening.is_none());
+    app.poll(&ctx, Instant::now());
+    assert!(app.state().opening.is_some());
 }
 
 /// What a stranger's lesson says is brought within bounds.
