@@ -1,41 +1,13 @@
 //! The program with a real window, in a virtual display (Xvfb): it opens, draws, scores its clip, and starts again where
 //! its GPU is lost. `.ci/second-driver` runs this on a newer graphics driver too.
 
-use std::io::{BufRead, BufReader};
+#[path = "common/display.rs"]
+mod display;
+
+use display::Display;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
-
-/// A virtual display, for as long as this lives.
-struct Display {
-    server: Child,
-    name: String,
-}
-
-impl Display {
-    /// `None`: there is no Xvfb.
-    fn open() -> Option<Self> {
-        let mut xvfb = Command::new("Xvfb");
-        xvfb.args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"]);
-        let Ok(mut server) = xvfb.stdout(Stdio::piped()).stderr(Stdio::null()).spawn() else {
-            eprintln!("skipped: Xvfb is not installed, so no window can be opened");
-            return None;
-        };
-        let mut number = String::new();
-        BufReader::new(server.stdout.take().expect("piped"))
-            .read_line(&mut number)
-            .expect("Xvfb says its number");
-        assert!(!number.trim().is_empty(), "Xvfb does not start");
-        Some(Self { server, name: format!(":{}", number.trim()) })
-    }
-}
-
-impl Drop for Display {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
 
 /// Runs `motionlens doctor --window` in a display of its own, with its files in `state`; `None`: there is no Xvfb.
 fn window(state: &Path, lose: Option<&str>) -> Option<Output> {

@@ -16,13 +16,13 @@ use serde_json::json;
 use std::path::Path;
 use std::time::Instant;
 
-pub const ABOUT: &str = "Clips of 8 frames out of ten seconds of H.264, four a turn, through a vision tower of ViT-B/16 size with the same \
+pub const ABOUT: &str = "Clips of 8 frames out of ten seconds of H.264, three a turn, through a vision tower of ViT-B/16 size with the same \
     random weights on the CPU. The peers decode with PyAV (all threads), resize with Pillow and read one clip ahead; nobody loads the \
     model in the time. The class tokens agree (cosine above .99).";
 
 const FRAMES: usize = 8;
 /// Clips a turn.
-const CLIPS: usize = 4;
+const CLIPS: usize = 3;
 const TURNS: usize = 3;
 
 /// The seconds, and the last video's class token, averaged over the frames.

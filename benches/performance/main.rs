@@ -4,6 +4,8 @@
 //! else it is `python3`. A peer that is missing is said to be missing.
 
 mod decode;
+#[path = "../../tests/common/display.rs"]
+mod display;
 mod folder;
 mod peers;
 #[path = "../random_b16/mod.rs"]

@@ -1,7 +1,7 @@
 """The Python peers of the bench: transformers' CLIP in PyTorch and in ONNX Runtime, and PyAV, as few lines as do each job well.
 
 Says in a line of JSON which versions it has, then answers lines of JSON, {"do": NAME, ...}, with a line each: what it found and the
-"seconds" that it took, or what is "missing". Nothing is timed that is needed once: starting Python, loading and exporting the model.
+"seconds" that it took, or what is "missing" (a package, mostly: each is imported where it is needed). Nothing is timed that is needed once: starting Python, loading and exporting the model.
 """
 
 import json
@@ -15,29 +15,21 @@ from concurrent.futures import ThreadPoolExecutor
 warnings.filterwarnings("ignore")
 
 
-class Missing(Exception):
-    pass
-
-
-def module(name):
-    try:
-        return __import__(name)
-    except ImportError as why:
-        raise Missing(str(why)) from why
-
-
 class Models:
     """The towers of a CLIP folder, each made when it is first asked for."""
 
     def __init__(self, folder, pixels, ids):
         self.folder, self.made, self.inputs = folder, {}, {}
-        self.numpy = module("numpy")
-        self.torch = module("torch")
-        self.transformers = module("transformers")
+        import numpy
+        import torch
+        import transformers
+
+        transformers.logging.set_verbosity_error()
+        self.torch, self.transformers = torch, transformers
         self.side = self.tower("vision").config.image_size
         # (frames, 3, side, side) of f32, and (texts, length) of i64, both raw.
-        pixels = self.numpy.fromfile(pixels, "float32").reshape(-1, 3, self.side, self.side)
-        ids = self.numpy.fromfile(ids, "int64").reshape(1, -1)
+        pixels = numpy.fromfile(pixels, "float32").reshape(-1, 3, self.side, self.side)
+        ids = numpy.fromfile(ids, "int64").reshape(1, -1)
         self.inputs = {"vision": self.torch.from_numpy(pixels), "text": self.torch.from_numpy(ids)}
 
     def once(self, key, make):
@@ -54,7 +46,9 @@ class Models:
         return self.once((name, "onnx"), lambda: self.export(name))
 
     def export(self, name):
-        onnxruntime, torch, tower = module("onnxruntime"), self.torch, self.tower(name)
+        import onnxruntime
+
+        torch, tower = self.torch, self.tower(name)
 
         class Tokens(torch.nn.Module):
             def __init__(self):
@@ -98,7 +92,7 @@ def load(folder, pixels, ids):
 
 def models():
     if MODELS is None:
-        raise Missing("no model was loaded")
+        raise RuntimeError("no model was loaded: torch and transformers are needed")
     return MODELS
 
 
@@ -114,7 +108,9 @@ def tower(peer, name, count):
 
 def pixels(image, size):
     """The short side at `size`, the middle cut out, normalised: (3, size, size)."""
-    torch, Image = module("torch"), module("PIL.Image").Image
+    import torch
+    from PIL import Image
+
     mean = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1)
     std = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1)
     scale = size / min(image.size)
@@ -128,7 +124,10 @@ def pixels(image, size):
 
 def read(path, count, size):
     """The frames in the middles of `count` equal segments: (count, 3, size, size)."""
-    with module("av").open(path) as container:
+    import av
+    import torch
+
+    with av.open(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         # The files of the bench say how many frames they have.
@@ -139,7 +138,7 @@ def read(path, count, size):
                 found[place] = pixels(frame.to_image(), size)
             if place == wanted[-1]:
                 break
-    return module("torch").stack([found[place] for place in wanted])
+    return torch.stack([found[place] for place in wanted])
 
 
 def folder(peer, frames, videos):
@@ -154,7 +153,9 @@ def folder(peer, frames, videos):
 
 
 def opened(path, threads):
-    container = module("av").open(path)
+    import av
+
+    container = av.open(path)
     stream = container.streams.video[0]
     stream.thread_type = "AUTO"
     stream.codec_context.thread_count = threads
@@ -192,8 +193,8 @@ def versions():
     found = {}
     for name in ("torch", "transformers", "onnxruntime", "av"):
         try:
-            found[name] = module(name).__version__
-        except Missing:
+            found[name] = __import__(name).__version__
+        except ImportError:
             found[name] = "missing"
     return found
 
@@ -205,8 +206,8 @@ def main():
         asked = json.loads(line)
         try:
             answer = work[asked.pop("do")](**asked)
-        except Missing as why:
-            answer = {"missing": str(why)}
+        except Exception as why:
+            answer = {"missing": f"{type(why).__name__}: {why}"}
         print(json.dumps(answer), flush=True)
 
 

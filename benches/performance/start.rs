@@ -1,11 +1,12 @@
 //! From the start of the program to the first picture and the first map on the screen of a virtual display.
 
+use crate::display::Display;
 use crate::peers::Peers;
 use crate::table::{Table, median};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub const ABOUT: &str = "The program in a virtual display (Xvfb, 1280×800), drawn in software, on its bundled clip; counted from the start of \
@@ -15,41 +16,11 @@ pub const ABOUT: &str = "The program in a virtual display (Xvfb, 1280×800), dra
 
 const TURNS: usize = 3;
 const LIMIT: Duration = Duration::from_secs(120);
-/// What is told, in what order, and what it may take.
-const PHASES: [(&str, f64); 4] = [
-    ("GPU and window open", f64::NAN),
-    ("window drawn", f64::NAN),
-    ("first picture", 1.0),
-    ("first map", 2.0),
-];
-
-/// A virtual display, for as long as this lives.
-struct Display {
-    server: Child,
-    name: String,
-}
-
-impl Display {
-    fn open() -> Result<Self, String> {
-        let mut xvfb = Command::new("Xvfb");
-        xvfb.args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"]);
-        let server = xvfb.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut server = server.map_err(|e| format!("Xvfb: {e}"))?;
-        let mut number = String::new();
-        let said = BufReader::new(server.stdout.take().expect("piped")).read_line(&mut number);
-        if said.is_err() || number.trim().is_empty() {
-            return Err("Xvfb does not start".to_owned());
-        }
-        Ok(Self { server, name: format!(":{}", number.trim()) })
-    }
-}
-
-impl Drop for Display {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
+/// What is told, in the order in which it comes.
+const PHASES: [&str; 5] =
+    ["GPU and window open", "window built", "window drawn", "first picture", "first map"];
+/// The last ones, and what they may take.
+const AIMS: [(&str, f64); 2] = [("first picture", 1.0), ("first map", 2.0)];
 
 /// Seconds to each phase.
 fn start(display: &Display, state: &Path) -> Result<BTreeMap<String, f64>, String> {
@@ -64,13 +35,13 @@ fn start(display: &Display, state: &Path) -> Result<BTreeMap<String, f64>, Strin
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|e| e.to_string())?;
-    let (mut phases, last) = (BTreeMap::new(), PHASES[PHASES.len() - 1].0);
+    let mut phases = BTreeMap::new();
     for line in BufReader::new(program.stderr.take().expect("piped")).lines() {
         let (line, after) = (line.map_err(|e| e.to_string())?, began.elapsed());
-        if let Some((phase, _)) = PHASES.iter().find(|(phase, _)| line.contains(phase)) {
+        if let Some(phase) = PHASES.iter().find(|phase| line.contains(*phase)) {
             phases.insert((*phase).to_owned(), after.as_secs_f64());
         }
-        if phases.contains_key(last) || after > LIMIT {
+        if phases.len() == PHASES.len() || after > LIMIT {
             break;
         }
     }
@@ -80,9 +51,8 @@ fn start(display: &Display, state: &Path) -> Result<BTreeMap<String, f64>, Strin
 }
 
 pub fn run(table: &mut Table, _: &mut Peers) {
-    let display = match Display::open() {
-        Ok(display) => display,
-        Err(why) => return table.add("start", f64::NAN, "the aim", Err(why)),
+    let Some(display) = Display::open() else {
+        return table.add("start", f64::NAN, "the aim", Err("Xvfb is not installed".to_owned()));
     };
     let mut taken: [Vec<BTreeMap<String, f64>>; 2] = Default::default();
     for _ in 0..TURNS {
@@ -95,11 +65,11 @@ pub fn run(table: &mut Table, _: &mut Peers) {
         }
     }
     for (which, taken) in ["first", "later"].into_iter().zip(taken) {
-        for (phase, aim) in PHASES {
-            let mut seconds: Vec<f64> = taken.iter().map(|phases| phases[phase]).collect();
-            let (what, ours) = (format!("{which} start: {phase}"), median(&mut seconds));
-            let aim = if aim.is_nan() { Err("no aim of its own".to_owned()) } else { Ok(aim) };
-            table.add(&what, ours, "the aim", aim);
+        let after = |phase: &str| median(&mut taken.iter().map(|phases| phases[phase]).collect::<Vec<_>>());
+        let early = PHASES[..3].iter().map(|phase| format!("{phase} {:.2} s", after(phase)));
+        let early = early.collect::<Vec<_>>().join(", ");
+        for (phase, aim) in AIMS {
+            table.add(&format!("{which} start: {phase} ({early})"), after(phase), "the aim", Ok(aim));
         }
     }
 }

@@ -79,6 +79,7 @@ impl Line {
 /// Three digits.
 fn time(seconds: f64) -> String {
     match seconds {
+        s if s.is_nan() => "–".to_owned(),
         s if s >= 10.0 => format!("{s:.1} s"),
         s if s >= 1.0 => format!("{s:.2} s"),
         s if s >= 0.1 => format!("{:.0} ms", 1e3 * s),

@@ -86,7 +86,7 @@ pub fn run(table: &mut Table, peers: &mut Peers) {
                 Ok(seconds)
             }
             peer => {
-                let asked = json!({"do": "tower", "peer": peer, "tower": tower, "count": count});
+                let asked = json!({"do": "tower", "peer": peer, "name": tower, "count": count});
                 let answer = peers.ask(&asked)?;
                 assert_same(&row, &answer.row);
                 Ok(answer.seconds)
