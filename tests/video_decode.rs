@@ -65,6 +65,7 @@ const STREAMS: &[(&str, &str)] = &[
     ("mpeg4.avi", "-c:v mpeg4 -bf 2 -g 12 -q:v 4"),
     ("vp8.webm", "-c:v libvpx -auto-alt-ref 1 -lag-in-frames 16 -g 20 -b:v 1M -deadline realtime"),
     ("vp9.webm", "-c:v libvpx-vp9 -g 20 -b:v 1M -deadline realtime -cpu-used 8"),
+    ("av1.mp4", "-c:v libsvtav1 -preset 10 -g 20 -pix_fmt yuv420p"),
     ("mjpeg.mov", "-c:v mjpeg -q:v 3"),
     ("raw.h264", "-c:v libx264 -preset fast -bf 2 -g 12 -pix_fmt yuv420p"),
     ("raw.flv", "-c:v flv -g 12"),
@@ -170,8 +171,13 @@ fn far_frames_cost_only_what_they_lean_on() {
     let source = "-f lavfi -i testsrc2=size=128x96:rate=30:duration=10";
     for (name, args, most) in [
         ("h264.mp4", "-c:v libx264 -g 12 -keyint_min 12 -sc_threshold 0 -pix_fmt yuv420p", 40),
-        ("mpeg4.avi", "-c:v mpeg4 -g 12", 8 * 12),
-        ("av1.mp4", "-c:v libsvtav1 -preset 10 -g 12 -pix_fmt yuv420p", 8 * 12),
+        (
+            "hevc.mp4",
+            "-c:v libx265 -preset ultrafast -x265-params log-level=none:keyint=12:min-keyint=12:bframes=3 -pix_fmt yuv420p",
+            80,
+        ),
+        ("mpeg4.avi", "-c:v mpeg4 -g 12", 60),
+        ("av1.mp4", "-c:v libsvtav1 -preset 10 -g 12 -pix_fmt yuv420p", 70),
     ] {
         let Some(path) = make(&folder.path().join(name), &format!("{source} {args}")) else { continue };
         let frames = all_frames(&path);

@@ -67,7 +67,9 @@ impl Line {
         let (what, ours, peer) = (&self.what, time(self.ours), &self.peer.0);
         match &self.peer.1 {
             Ok(theirs) => {
-                format!("| {what} | {ours} | {peer}: {} | {:.2} |", time(*theirs), self.ours / theirs)
+                let ratio = self.ours / theirs;
+                let ratio = if ratio < 0.01 { "below .01".to_owned() } else { format!("{ratio:.2}") };
+                format!("| {what} | {ours} | {peer}: {} | {ratio} |", time(*theirs))
             }
             Err(why) => {
                 format!("| {what} | {ours} | {peer}: missing ({}) | |", why.replace(['\n', '|'], " "))

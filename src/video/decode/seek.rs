@@ -79,16 +79,18 @@ impl Decoder {
     ) -> Result<Option<Arc<Frame>>, VideoError> {
         let last = self.times.as_ref().and_then(|times| {
             let jumps = times.jump_is_shorter(at, then?)?;
-            times.shown_at(at).filter(|_| jumps)
+            // dav1d (through ffmpeg 5) was seen to keep pictures to itself when it is told that nothing comes any more.
+            times.shown_at(at).filter(|_| jumps && self.codec.id() != Id::AV1)
         });
         self.ends_after = last;
         let found = self.seek_with(at, 0, on_frame);
-        self.ends_after = None;
-        let Some(last) = last else { return found };
+        if self.ends_after.take().is_none() {
+            return found;
+        }
         // What the decoder was not given, it cannot go on to.
         self.reset();
         match found? {
-            Some(frame) if frame.pts == last => Ok(Some(frame)),
+            Some(frame) if Some(frame.pts) == last => Ok(Some(frame)),
             // It keeps some frames to itself unless more come after them.
             _ => self.seek_with(at, 0, on_frame),
         }
@@ -130,6 +132,7 @@ impl Decoder {
             let reached = self.forward(frame, to, on_frame)?;
             // H.264 after a jump into an open group of pictures may keep the last frames to itself.
             if landed == Landing::Jumped && reached.ended && reached.frames <= MAX_REORDER {
+                self.ends_after = None;
                 continue;
             }
             return Ok(Some(reached.frame));
@@ -193,6 +196,8 @@ impl Decoder {
                 self.next = Some(frame);
                 return Ok(Landing::Jumped);
             }
+            // Whatever it was that went wrong, the way from farther back is the plain one.
+            self.ends_after = None;
         }
         self.rewind()?;
         Ok(Landing::Start)
