@@ -86,7 +86,10 @@ impl Source {
     fn write_key(&self, key: &mut Key) {
         match self {
             Self::World { classes, per_class, seed } => {
-                key.part("world 2").number(*seed).number(*per_class as u64);
+                // People were seen through other cameras before.
+                let people = classes.iter().any(|class| matches!(class, Class::Person(_)));
+                key.part(if people { "world 2" } else { "world 1" });
+                key.number(*seed).number(*per_class as u64);
                 for class in classes {
                     key.part(class.name());
                 }
