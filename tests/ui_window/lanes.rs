@@ -92,7 +92,7 @@ fn every_lane_has_its_number_at_the_play_head() {
     {
         h.get_by_label(text);
     }
-    h.get_by_label("all 25 spans done");
+    h.get_by_label("all 25 spans done, each scored by itself");
     // At two seconds: the middle of the 13th.
     h.state_mut().show_playback(Some(clip()), playback(50));
     h.run();

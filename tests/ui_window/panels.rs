@@ -362,7 +362,8 @@ fn what_cannot_be_weighed_is_a_dash() {
 #[test]
 fn each_prompt_shows_its_cosine_and_one_negative_sets_s() {
     use motionlens::ui::{edit::PromptEdit, edit::Side, intent::Intent};
-    let mut h = analysed(SIZE, false);
+    // So high that both cards are on the screen, and drawn.
+    let mut h = analysed([SIZE[0], 1000.0], false);
     let ctx = h.ctx.clone();
     h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::AddPrompt(0, Side::Negative, String::new())));
     h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::AddPrompt(0, Side::Negative, "resting".into())));
