@@ -35,6 +35,8 @@ const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
 
 /// Draws it and gives the room below its buttons.
 pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Intent>) -> Rect {
+    // Buttons that do not wrap may make the panel wider than its room: the picture stays in it.
+    let right = ui.max_rect().right();
     // In a hall there is nothing above the picture but what must not be overlooked.
     if !s.presenting || s.easel.is_some() || s.altered_words().is_some() {
         let frame = egui::Frame::new().fill(theme::of(ui).panel).inner_margin(egui::Margin::symmetric(8, 5));
@@ -53,7 +55,8 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
         });
     }
     theme::on_stage(ui);
-    let rect = ui.available_rect_before_wrap().shrink(6.0);
+    let room = ui.available_rect_before_wrap();
+    let rect = room.with_max_x(room.right().min(right)).shrink(6.0);
     ui.allocate_rect(rect, Sense::hover());
     if rect.width() < 40.0 || rect.height() < 40.0 {
         return rect;
