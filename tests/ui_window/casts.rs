@@ -99,6 +99,13 @@ fn a_drawing_and_a_lesson_give_the_model_back_with_the_clip() {
     apply(&mut h, Intent::Draw(Draw::Done));
     wait(&mut h, "one's own prompts again", |s| s.easel.is_none() && knows(s, Cast::People));
     assert_eq!(h.state().state().prompts().classes, own.classes);
+
+    // Also where another clip takes the place of the drawing.
+    apply(&mut h, Intent::Draw(Draw::Begin));
+    assert_eq!(h.state().state().prompts().classes, bundled::prompts(Cast::Shapes).classes);
+    apply(&mut h, Intent::OpenVideo(own_clip(folder.path())));
+    wait(&mut h, "another clip", |s| s.easel.is_none() && s.opening.is_none() && knows(s, Cast::People));
+    assert_eq!(h.state().state().prompts().classes, own.classes);
 }
 
 #[test]

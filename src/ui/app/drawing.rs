@@ -147,6 +147,9 @@ impl App {
         self.panes.set_open(Pane::Draw, pane);
         if back {
             self.give_back(former);
+        } else if let Some(prompts) = former.prompts {
+            // One's own are not lost with the clip that they came with.
+            self.edit(&PromptEdit::Replace(prompts));
         }
     }
 

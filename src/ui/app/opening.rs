@@ -28,7 +28,12 @@ impl App {
         } else if player.info().is_some()
             && let Some((file, player)) = self.opening.take()
         {
+            // A clip of the program has brought its model; any other is looked at with the one from before the drawing.
+            let held = self.former.as_ref().and_then(|(former, _)| former.model.cast());
             self.end_drawing(false);
+            if let Some(cast) = held.filter(|_| file.bundled.is_none()) {
+                self.change_cast(cast);
+            }
             let s = &mut self.state;
             s.opening = None;
             if file.bundled.is_none() {
