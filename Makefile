@@ -6,7 +6,7 @@
 ifndef XDG_RUNTIME_DIR
 export XDG_RUNTIME_DIR := $(shell mktemp -d)
 endif
-.PHONY: help run test soak pictures bench model people ablation package deny packages cargo
+.PHONY: help run test soak pictures sheets bench model people ablation package deny packages cargo
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
@@ -27,6 +27,10 @@ soak: packages cargo ## Long runs: 500 random sequences of what a person can do,
 
 pictures: packages cargo ## Take the pictures of README and guide anew, into assets/pictures
 	MOTIONLENS_PICTURES=write cargo test --release --test ui_window pictures
+
+sheets: packages cargo ## Every view at two sizes of the window, in both themes, with text at 100 and 200%, into target/sheets
+	mkdir -p target/sheets
+	MOTIONLENS_SHEETS=target/sheets cargo test --release --test ui_window pictures
 
 bench: packages cargo ## Run the benchmarks; writes docs/performance.md, ours beside others
 	cargo bench --bench engine --bench ui --bench video --bench live

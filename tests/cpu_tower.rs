@@ -1,9 +1,10 @@
-//! The towers as inference runs them on the CPU against the same towers in Burn's operations, which training runs: the same
-//! parameters on `Device::flex()` and on its autodiff device.
+//! The towers as inference and training run them on the CPU against the same towers in Burn's operations: the same parameters on
+//! `Device::flex()`, on its autodiff device, and on one with gradient checkpointing, where Burn does everything.
 //!
 //! The tolerance is |a − b| ≤ 2e-5·(1 + |b|), fifty times under what METHOD §11 allows against Hugging Face.
 
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use motionlens::model::config::TowerConfig;
 use motionlens::model::dense::Reading;
@@ -17,25 +18,38 @@ fn noise(count: usize, seed: f32) -> Vec<f32> {
     (0..count).map(|i| ((i as f32 * 0.618 + seed).sin() * 917.0).sin()).collect()
 }
 
-/// Moves every parameter a little: norms and biases that start as ones and zeros would hide mistakes.
-struct Jitter(f32);
+/// Moves every parameter a little, and to the device: norms and biases that start as ones and zeros would hide mistakes.
+struct Jitter {
+    seed: f32,
+    device: Device,
+}
 
 impl ModuleMapper for Jitter {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        self.0 += 1.0;
-        let seed = self.0;
+        self.seed += 1.0;
         param.map(|tensor| {
             let shape = tensor.shape();
-            let by = TensorData::new(noise(shape.num_elements(), seed), shape);
-            let by = Tensor::from_data(by, &tensor.device().inner()) * 0.02;
-            Tensor::from_inner(tensor.inner() + by).require_grad()
+            let by = noise(shape.num_elements(), self.seed);
+            let moved = numbers(tensor).into_iter().zip(by).map(|(x, by)| x + 0.02 * by).collect();
+            Tensor::from_data(TensorData::new(moved, shape), &self.device).require_grad()
         })
     }
 }
 
-/// The same towers for inference and as training has them.
+/// The same parameters on these devices.
+fn towers_on<const N: usize>(config: &ClipConfig, devices: [&Device; N]) -> [Towers; N] {
+    let towers = Towers::init(config, &Device::flex());
+    devices.map(|device| towers.clone().map(&mut Jitter { seed: 0.0, device: device.clone() }))
+}
+
+/// Where Burn's own operations are used.
+fn burn_itself() -> Device {
+    Device::flex().autodiff().gradient_checkpointing()
+}
+
+/// The same towers for inference and in Burn's operations.
 fn towers(config: &ClipConfig) -> (Towers, Towers) {
-    let tracked = Towers::init(config, &Device::flex().autodiff()).map(&mut Jitter(0.0));
+    let [tracked] = towers_on(config, [&burn_itself()]);
     (tracked.valid(), tracked)
 }
 
@@ -83,7 +97,7 @@ fn error<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> f32 {
 /// Everything that is asked of the towers, both ways.
 fn compare(config: &ClipConfig, frames: usize, lengths: &[usize]) -> f32 {
     let (plain, tracked) = towers(config);
-    let (device, autodiff) = (Device::flex(), Device::flex().autodiff());
+    let (device, autodiff) = (Device::flex(), burn_itself());
     let inputs = || (pixels(config, frames, &device), pixels(config, frames, &autodiff));
     let (here, there) = inputs();
     let mut worst = error(plain.vision_model.forward(here), tracked.vision_model.forward(there));
@@ -145,6 +159,67 @@ proptest! {
         let config = config(tower(heads, side, layers, mlp), grid, tower(heads, side, layers, mlp));
         let e = compare(&config, frames, &lengths);
         prop_assert!(e < TOLERANCE, "{}", e);
+    }
+}
+
+/// The gradients of all parameters by name, and of the pixels last: of a weighted sum of all tokens and texts.
+fn gradients(
+    towers: &Towers,
+    config: &ClipConfig,
+    device: &Device,
+    lengths: &[usize],
+) -> Vec<(String, Vec<f32>)> {
+    struct Collect<'a> {
+        found: &'a GradientsParams,
+        path: Vec<String>,
+        all: Vec<(String, Vec<f32>)>,
+    }
+    impl ModuleVisitor for Collect<'_> {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.path.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.path.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let gradient = self.found.get::<D>(param.id).map(numbers).unwrap_or_default();
+            self.all.push((self.path.join("."), gradient));
+        }
+    }
+    let pixels = pixels(config, 2, device).require_grad();
+    let weighted = |out: Tensor<2>| {
+        let weights = TensorData::new(noise(out.shape().num_elements(), 2.5), out.shape());
+        (out * Tensor::from_data(weights, device)).sum()
+    };
+    let tokens = towers.vision_model.tokens(pixels.clone(), Some(1));
+    let [f, n, d] = tokens.dims();
+    let loss = weighted(tokens.reshape([f * n, d])) + weighted(towers.text(&ids(lengths), config));
+    let gradients = loss.backward();
+    let of_pixels = numbers(pixels.grad(&gradients).unwrap());
+    let found = GradientsParams::from_grads(gradients, towers);
+    let mut collect = Collect { found: &found, path: Vec::new(), all: Vec::new() };
+    towers.visit(&mut collect);
+    collect.all.push(("pixels".into(), of_pixels));
+    collect.all
+}
+
+#[test]
+fn training_has_burns_gradients() {
+    for (heads, side, mlp, grid) in [(4, 32, 512, 6), (3, 20, 90, 9), (1, 80, 64, 2)] {
+        let config = config(tower(heads, side, 3, mlp), grid, tower(heads, side, 2, mlp));
+        let lengths = [1, 9, 70];
+        let devices = [&Device::flex().autodiff(), &burn_itself()];
+        let [ours, burns] = towers_on(&config, devices);
+        let a = gradients(&ours, &config, devices[0], &lengths);
+        let b = gradients(&burns, &config, devices[1], &lengths);
+        assert!(a.len() > 16 * 5);
+        for ((name, a), (_, b)) in a.iter().zip(&b) {
+            assert_eq!(a.len(), b.len(), "{name}");
+            let size = b.iter().map(|v| v.abs()).fold(0.0, f32::max);
+            let apart = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            // What is due to the bias of k is nothing, but for rounding.
+            assert!(apart <= 1e-4 * (1e-2 + size), "{heads} heads of {side}, {name}: {apart} of {size}");
+        }
     }
 }
 

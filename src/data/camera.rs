@@ -32,17 +32,17 @@ impl Default for Camera {
 }
 
 impl Camera {
-    /// A random one, as training has them: of ten pictures three are grey, three are of a smaller scene, two are blurred, and four shake.
+    /// A random one, as training has them: of ten pictures four are grey, four are of a smaller scene, two are blurred, and four shake.
     pub fn random(rng: &mut WorldRng) -> Self {
         let bright = rng.random_range(0.75..1.2);
         let gain = [0; 3].map(|_| bright * rng.random_range(0.92..1.08));
-        let saturation = if rng.random_bool(0.3) { 0.0 } else { rng.random_range(0.5..1.1) };
+        let saturation = if rng.random_bool(0.4) { 0.0 } else { rng.random_range(0.5..1.1) };
         Self {
             gain,
             saturation,
             grain: rng.random_range(0.0..0.02),
             blur: rng.random_bool(0.2),
-            zoom: if rng.random_bool(0.3) { rng.random_range(0.62..1.0) } else { 1.0 },
+            zoom: if rng.random_bool(0.4) { rng.random_range(0.62..1.0) } else { 1.0 },
             shake: if rng.random_bool(0.4) { rng.random_range(0.0..0.016) } else { 0.0 },
             seed: rng.random(),
         }

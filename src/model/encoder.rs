@@ -135,10 +135,12 @@ impl Encoder {
     }
 }
 
-/// `x` through these layers: on the CPU, where no gradients are asked for, by a path of its own.
+/// `x` through these layers: on the CPU by a path of its own.
 fn through(layers: &[EncoderLayer], x: Tensor<3>, causal: bool) -> Tensor<3> {
-    cpu::layers(layers, &x, causal)
-        .unwrap_or_else(|| layers.iter().fold(x, |x, layer| layer.forward(x, causal)))
+    let one = |x: Tensor<3>, layer: &EncoderLayer| {
+        cpu::trained(layer, &x, causal).unwrap_or_else(|| layer.forward(x, causal))
+    };
+    cpu::layers(layers, &x, causal).unwrap_or_else(|| layers.iter().fold(x, one))
 }
 
 /// A LayerNorm of the tower's width and ε.

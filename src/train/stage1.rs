@@ -66,7 +66,7 @@ impl Settings {
         match cast {
             Cast::Shapes => shapes,
             Cast::People => {
-                Self { steps: 3000, image_size: 96, patches: Some(32), whole_steps: 400, ..shapes }
+                Self { steps: 9000, image_size: 96, patches: Some(32), whole_steps: 500, ..shapes }
             }
         }
     }
@@ -84,7 +84,8 @@ impl Settings {
 struct Batch {
     /// `batch × 3 × side²`, normalised.
     pixels: Vec<f32>,
-    captions: Vec<Vec<u32>>,
+    /// In parts, each of which is padded to its longest.
+    captions: Vec<Vec<Vec<u32>>>,
     /// `batch × captions`, row = image, 1 where the caption holds of it.
     truth: Vec<f32>,
     /// The patches of each picture that are seen; `None`: all.
@@ -104,16 +105,20 @@ fn batch(settings: &Settings, tokenizer: &Tokenizer, patch_size: usize, step: us
             let holds = |a: &captions::Sample, b: &captions::Sample| captions::holds(&b.spec, &a.truth);
             let truth = pairs(&all, &all, holds);
             let captions = all.iter().map(|s| encode(&s.caption)).collect();
-            (all.into_iter().map(|s| s.pixels).collect(), captions, truth, None)
+            (all.into_iter().map(|s| s.pixels).collect(), vec![captions], truth, None)
         }
         Cast::People => {
             use people::captions::{Sample, holds, names, sample};
             let all: Vec<_> = (0..n).into_par_iter().map(|i| sample(&mut rng(i), size)).collect();
             // Names of whole actions are among the captions of every batch, whether their own picture is or not.
-            let mut said: Vec<_> = all.iter().map(|s| (s.caption.clone(), s.spec.clone())).collect();
-            said.extend(names(&mut world::rng(settings.seed ^ NAMES, step as u64)));
+            let named = names(&mut world::rng(settings.seed ^ NAMES, step as u64));
+            let said = all.iter().map(|s| (s.caption.clone(), s.spec.clone())).chain(named);
+            let mut said: Vec<_> = said.map(|(caption, spec)| (encode(&caption), spec)).collect();
+            // Their order is of no account: captions of one length are padded with each other.
+            said.sort_by_key(|(ids, _)| ids.len());
             let truth = pairs(&all, &said, |image: &Sample, (_, spec)| holds(spec, &image.truth));
-            let captions = said.iter().map(|(caption, _)| encode(caption)).collect();
+            let captions = said.chunks(CAPTIONS).map(|s| s.iter().map(|(ids, _)| ids.clone()).collect());
+            let captions = captions.collect();
             let readings = Truths {
                 attributes: all.iter().flat_map(|s| s.attributes).collect(),
                 points: all.iter().flat_map(|s| s.points.iter().copied()).collect(),
@@ -148,6 +153,8 @@ fn pairs<I, C>(images: &[I], captions: &[C], holds: impl Fn(&I, &C) -> bool) -> 
 /// Make the random numbers of the patches and of the names others than those of the pictures.
 const PATCHES: u64 = 0x7061_7463_6865_7321;
 const NAMES: u64 = 0x6e61_6d65_7321_2121;
+/// Captions that go through the text tower together.
+const CAPTIONS: usize = 40;
 
 /// `keep` patches: three quarters of them where the picture varies most, the rest from anywhere else.
 fn busiest(picture: &[f32], size: usize, patch: usize, keep: usize, rng: &mut world::WorldRng) -> Vec<usize> {
@@ -244,7 +251,7 @@ pub fn train(
             let data: Batch = batches.recv().map_err(|e| RunError::Other(e.to_string()))?;
             let (n, side) = (settings.batch, settings.image_size);
             let pixels = Tensor::<4>::from_data(TensorData::new(data.pixels, [n, 3, side, side]), &device);
-            let captions = data.captions.len();
+            let captions = data.captions.iter().map(Vec::len).sum();
             let truth = TensorData::new(data.truth.clone(), [n, captions]);
             let truth = Tensor::<2>::from_data(truth, &device);
             let clip = &pupil.clip;
@@ -253,7 +260,8 @@ pub fn train(
                 Some(which) => clip.vision_model.forward_some(pixels, which),
             };
             let image = normalise(clip.project_class_token(tokens.clone()));
-            let text = normalise(clip.text(&data.captions, &config));
+            let text = data.captions.iter().map(|part| clip.text(part, &config)).collect();
+            let text = normalise(Tensor::cat(text, 0));
             // τ is kept at or below 100, as in CLIP.
             let tau = clip.logit_scale.val().clamp_max(100f32.ln()).exp();
             let logits = image.matmul(text.transpose()) * tau.clone().unsqueeze();

@@ -81,7 +81,8 @@ pub fn show(
     let key = Id::unique(("compared number", id));
     let mut number: Number =
         ui.data(|d| d.get_temp::<u8>(key)).map_or(Number::P, |n| Number::ALL[usize::from(n) % 4]);
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 2.0;
         ui.label(RichText::new("Change of").font(theme::small()).color(theme::of(ui).weak));
         for n in Number::ALL {
             let button = ui.selectable_label(number == n, n.name()).on_hover_text(n.tip());

@@ -227,6 +227,8 @@ fn next_layer(now: Layer, by: isize) -> Layer {
 /// The room for the keys before what they do, and the width of a column of the page at least, in points.
 const KEY: f32 = 92.0;
 const COLUMN: f32 = 300.0;
+/// Between a column and the next.
+const GAP: f32 = 16.0;
 
 /// The page that lists the keys.
 pub fn help(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
@@ -300,7 +302,8 @@ fn group(ui: &mut Ui, title: &str, keys: &[Entry]) {
             let key = RichText::new(*key).font(theme::numbers()).color(theme::of(ui).accent);
             let keys = ui.label(key).rect.width();
             ui.add_space((KEY - keys).max(0.0));
-            ui.add(egui::Label::new(*what).wrap());
+            let room = egui::vec2(ui.available_width() - GAP, 0.0);
+            ui.allocate_ui(room, |ui| ui.add(egui::Label::new(*what).wrap()));
         });
     }
     ui.add_space(8.0);

@@ -10,7 +10,7 @@ use super::prompt_rows::{capital, sign};
 use super::state::State;
 use super::{class_list, focus, scope, score_row, theme, trial};
 use egui::text::LayoutJob;
-use egui::{Context, Id, RichText, Ui, vec2};
+use egui::{Context, Id, RichText, Ui, Vec2, vec2};
 
 /// In less height than this the panel scrolls as a whole.
 const LOW: f32 = 360.0;
@@ -18,6 +18,8 @@ const LOW: f32 = 360.0;
 const LEAST: f32 = 260.0;
 /// But beside a lesson in a small window it is as narrow as this.
 const CRAMPED: f32 = 220.0;
+/// The size of the buttons that undo and redo.
+const ARROW: Vec2 = vec2(28.0, 22.0);
 
 /// The panel at the left edge, as wide as a person has dragged it, or as a window of this size leaves it. Where text is large that
 /// may be less; it comes back with the room.
@@ -109,12 +111,16 @@ fn header(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         if ui.button("Save…").on_hover_text("Write the prompt set as JSON").clicked() {
             out.push(Intent::Ask(Dialog::SavePrompts));
         }
+        // What is greyed has a layout of its own, which does not go to the next line by itself.
+        if ui.available_size_before_wrap().x < 2.0 * (ARROW.x + ui.spacing().item_spacing.x) {
+            ui.end_row();
+        }
         for (icon, on, name, tip, c) in [
             (Icon::Undo, s.history.can_undo(), "Undo", "Undo (Ctrl+Z)", Intent::Undo),
             (Icon::Redo, s.history.can_redo(), "Redo", "Redo (Ctrl+Shift+Z)", Intent::Redo),
         ] {
             ui.add_enabled_ui(on, |ui| {
-                if icon::button(ui, icon, vec2(28.0, 22.0), name, tip).clicked() {
+                if icon::button(ui, icon, ARROW, name, tip).clicked() {
                     out.push(c);
                 }
             });

@@ -13,7 +13,7 @@ use super::lens::Lens;
 use super::look::{self, Arrangement, Quantity, View};
 use super::pictures::{MapFrame, Pictures};
 use super::state::State;
-use super::{crop, draw_pane, hall, overlay, scope, theme, truth};
+use super::{crop, draw_pane, elide, hall, overlay, scope, theme, truth};
 use crate::engine::Answer;
 use crate::model::folder::MotionScale;
 use crate::video::preprocess::CropRect;
@@ -263,7 +263,9 @@ impl Whose {
             altered_badge(painter, picture, font.clone(), &words, self == Self::Original);
         }
         if let Some(name) = s.side_name(self == Self::Other).filter(|_| s.is_comparing()) {
-            badge(painter, picture, font, Align2::LEFT_TOP, &name);
+            // In one line: a long name would cover a small picture.
+            let name = elide::middle(ui, &name, &font, picture.width() - BADGE_MARGIN);
+            badge(painter, picture, font.clone(), Align2::LEFT_TOP, &name);
         }
     }
 
@@ -526,9 +528,12 @@ fn look_closer(
     if closer { r.on_hover_and_drag_cursor(egui::CursorIcon::Grab) } else { r }
 }
 
+/// What a badge leaves free of the width of its picture.
+const BADGE_MARGIN: f32 = 24.0;
+
 /// Words at the top of a picture that its map must not be read without.
 fn badge(painter: &egui::Painter, picture: Rect, font: FontId, align: Align2, text: &str) {
-    let galley = painter.layout(text.into(), font, theme::ON_STAGE.strong, picture.width() - 24.0);
+    let galley = painter.layout(text.into(), font, theme::ON_STAGE.strong, picture.width() - BADGE_MARGIN);
     let at = align.pos_in_rect(&picture.shrink2(vec2(12.0, 6.0)));
     let back = align.anchor_size(at, galley.size()).expand2(vec2(6.0, 2.0));
     painter.rect_filled(back, CornerRadius::same(3), Color32::from_black_alpha(190));

@@ -3,6 +3,7 @@
 
 use super::live::{clips, open, scored, settled, wait};
 use super::support::Window;
+use egui::ThemePreference;
 use image::RgbaImage;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use motionlens::data::draw::{Object, Shape};
@@ -126,6 +127,41 @@ fn every_view_looks_as_the_readme_shows_it() {
     pictures.judge();
 }
 
+/// The views that README does not show, for whoever looks: `MOTIONLENS_SHEETS=<folder>`.
+#[test]
+fn further_views_are_drawn_at_every_size_theme_and_size_of_text() {
+    let clip = clips().pop().expect("bundled clips");
+    let mut h = open(clip, true);
+    let mut pictures = Pictures::default();
+    wait(&mut h, "scores", scored);
+    settled(&mut h);
+    let rests =
+        |s: &State| s.learning.as_ref().is_some_and(|l| !l.waits()) && scored(s) && s.opening.is_none();
+    apply(&mut h, Intent::Learn(Some(0)));
+    let steps = h.state().state().learning.as_ref().unwrap().lesson.steps.len();
+    for step in 1..=steps {
+        wait(&mut h, "the step", rests);
+        apply(&mut h, Intent::Pause);
+        pictures.look(&mut h, &format!("minute-{step}"));
+        apply(&mut h, Intent::Lesson(Turn::Next));
+    }
+    apply(&mut h, Intent::Learn(None));
+    apply(&mut h, Intent::Help(true));
+    pictures.look(&mut h, "keys");
+    apply(&mut h, Intent::Help(false));
+    let name = h.state().state().prompts().classes[0].name.clone();
+    apply(&mut h, Intent::ShowClass(name));
+    apply(&mut h, Intent::Try("jumping to the right while shrinking".into()));
+    wait(&mut h, "what if", |s| s.work.is_none() && scored(s));
+    pictures.look(&mut h, "class-and-what-if");
+    apply(&mut h, Intent::Try(String::new()));
+    apply(&mut h, Intent::Present(true));
+    pictures.look(&mut h, "presenter");
+    apply(&mut h, Intent::Learn(Some(1)));
+    wait(&mut h, "the first step", rests);
+    pictures.look(&mut h, "presenter-lesson");
+}
+
 fn apply(h: &mut Window, intent: Intent) {
     let ctx = h.ctx.clone();
     h.state_mut().apply(&ctx, intent);
@@ -140,6 +176,9 @@ struct Pictures {
 
 impl Pictures {
     fn take(&mut self, h: &mut Window, name: &str) {
+        if Self::sheets().is_some() {
+            return self.look(h, name);
+        }
         h.run_steps(8);
         let picture = h.render().expect("a picture");
         let golden =
@@ -163,6 +202,32 @@ impl Pictures {
                 other.display()
             ));
         }
+    }
+
+    /// The view at every size of the window, theme and size of text, into the folder `MOTIONLENS_SHEETS` where that is set.
+    fn look(&mut self, h: &mut Window, name: &str) {
+        let Some(folder) = Self::sheets() else { return };
+        for (size, text) in
+            [([1280.0, 800.0], 100), ([1280.0, 800.0], 200), ([1920.0, 1080.0], 100), ([1920.0, 1080.0], 200)]
+        {
+            for theme in [ThemePreference::Dark, ThemePreference::Light] {
+                apply(h, Intent::Theme(theme));
+                apply(h, Intent::TextSize(text));
+                let [width, height] = size.map(|points| points * 100.0 / f32::from(text));
+                h.set_size(egui::vec2(width, height));
+                h.run_steps(12);
+                let file = format!("{name}-{}-{text}-{theme:?}.png", size[0]);
+                h.render().expect("a picture").save(folder.join(file)).expect("written");
+            }
+        }
+        apply(h, Intent::Theme(ThemePreference::Dark));
+        apply(h, Intent::TextSize(100));
+        h.set_size(egui::vec2(1280.0, 800.0));
+        h.run_steps(8);
+    }
+
+    fn sheets() -> Option<PathBuf> {
+        std::env::var_os("MOTIONLENS_SHEETS").map(PathBuf::from)
     }
 
     fn judge(self) {

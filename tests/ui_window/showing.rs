@@ -284,6 +284,12 @@ fn a_lesson_leaves_the_stage_some_room_where_text_is_large_and_is_read_whole_in_
     act(&mut h, Intent::TextSize(200));
     let picture = h.get_by_label("Picture: Motion").rect();
     assert!(picture.width() > 60.0, "{picture}");
+    // What is narrower for that cuts nothing off: the layers' names begin where the prompts end.
+    let end = h.get_by_label("Input").rect().left();
+    for name in ["Save…", "Undo", "Redo", "Pin", "Try a class", "Add it", "Clip", "Name of class 1"] {
+        let rect = h.get_by_label(name).rect();
+        assert!(rect.right() <= end, "{name} is cut off: {rect}, the prompts end at {end}");
+    }
     act(&mut h, Intent::TextSize(100));
     assert_eq!(width(&h), usual);
     act(&mut h, Intent::Present(true));

@@ -1,7 +1,7 @@
 //! softmax(q·kᵀ / √dh)·v of every head, some rows of queries at a time: their scores stay in the nearest caches.
 
 use crate::panels::{Row, W, copy_columns, padded, panels};
-use crate::pointwise::Softmax;
+use crate::pointwise::{Softmax, SoftmaxBack};
 use crate::processor::Processor;
 use crate::product::Tile;
 use rayon::prelude::*;
@@ -157,6 +157,132 @@ impl Scratch {
                         k[at / W * height + first + tokens + token][at % W];
                 }
             }
+        }
+    }
+}
+
+/// What the gradients of one head are worked out in; kept from one to the next.
+#[derive(Default)]
+struct Workings {
+    /// The head's columns of q, k, v and of what is due to the answers.
+    parts: [Vec<Row>; 4],
+    /// One of the others with rows and columns exchanged.
+    turned: Vec<Row>,
+    /// The weights P of the attention (a row a query, a column a token), and what is due to them.
+    weights: Vec<Row>,
+    due: Vec<Row>,
+    made: Vec<Row>,
+}
+
+impl Attention {
+    /// What is due to q, k and v, in panels as they are, where `upstream` is due to the answers.
+    pub fn gradient(
+        &self,
+        processor: Processor,
+        qkv: &[Row],
+        height: usize,
+        upstream: &[Row],
+        out: &mut [Row],
+    ) {
+        let (n, side) = (self.tokens, self.width / self.heads);
+        let section = panels(self.width) * height;
+        // Every item's rows of all panels.
+        let mut items: Vec<Vec<&mut [Row]>> = (0..self.batch).map(|_| Vec::new()).collect();
+        for panel in out.chunks_mut(height) {
+            items.iter_mut().zip(panel.chunks_mut(n)).for_each(|(item, rows)| item.push(rows));
+        }
+        items.into_par_iter().enumerate().for_each_init(Workings::default, |workings, (item, mut out)| {
+            for head in 0..self.heads {
+                for (i, part) in workings.parts.iter_mut().enumerate() {
+                    let from = if i < 3 { &qkv[i * section..][..section] } else { upstream };
+                    clear(part, panels(side) * padded(n));
+                    copy_columns(from, height, (item * n, n), (head * side, side), part, padded(n));
+                }
+                self.head_gradient(processor, workings, &mut out, head * side);
+            }
+        });
+    }
+
+    /// A head's part of [`Self::gradient`], into columns from `from`. With A = P·v, P = softmax(s·q·kᵀ) and G due to A:
+    /// dv = Pᵀ·G; dP = G·vᵀ; dS = P∘(dP − Σ P∘dP along the row); dq = s·dS·k; dk = s·dSᵀ·q.
+    fn head_gradient(
+        &self,
+        processor: Processor,
+        workings: &mut Workings,
+        out: &mut [&mut [Row]],
+        from: usize,
+    ) {
+        let (n, side) = (self.tokens, self.width / self.heads);
+        let rows = padded(n);
+        let scale = (side as f32).sqrt().recip();
+        let Workings { parts: [q, k, v, upstream], turned, weights, due, made } = workings;
+        turn(k, (n, side), turned);
+        times(processor, q, rows, side, turned, padded(side), weights);
+        let mut sums = vec![0.0; rows];
+        let seen = |i: usize| if self.causal { n.min(i + 1) } else { n };
+        processor.dispatch(Softmax { scores: weights, height: rows, scale, seen, sums: &mut sums });
+        turn(v, (n, side), turned);
+        times(processor, upstream, rows, side, turned, padded(side), due);
+        processor.dispatch(SoftmaxBack { weights, due, scale, sums: &sums });
+
+        let mut give = |of: usize, made: &[Row]| {
+            let out = &mut out[of * panels(self.width)..];
+            for (column, panel) in (0..side).step_by(W).zip(made.chunks(rows)) {
+                let mut done = 0;
+                while done < W.min(side - column) {
+                    let to = from + column + done;
+                    let run = (W - to % W).min(W.min(side - column) - done);
+                    for (out, made) in out[to / W].iter_mut().zip(panel) {
+                        out[to % W..][..run].copy_from_slice(&made[done..][..run]);
+                    }
+                    done += run;
+                }
+            }
+        };
+        times(processor, due, rows, n, k, rows, made);
+        give(0, made);
+        turn(due, (n, n), turned);
+        times(processor, turned, rows, n, q, rows, made);
+        give(1, made);
+        turn(weights, (n, n), turned);
+        times(processor, turned, rows, n, upstream, rows, made);
+        give(2, made);
+    }
+}
+
+fn clear(panels: &mut Vec<Row>, rows: usize) {
+    panels.clear();
+    panels.resize(rows, [0.0; W]);
+}
+
+/// A matrix (rows, columns) in panels of padded rows, with rows and columns exchanged.
+fn turn(from: &[Row], (rows, columns): (usize, usize), into: &mut Vec<Row>) {
+    let (height, turned) = (padded(rows), padded(columns));
+    clear(into, panels(rows) * turned);
+    for (p, panel) in from.chunks(height).enumerate() {
+        for (row, numbers) in panel[..rows].iter().enumerate() {
+            let into = &mut into[row / W * turned + p * W..];
+            let some = W.min(columns - p * W);
+            into.iter_mut().zip(&numbers[..some]).for_each(|(into, number)| into[row % W] = *number);
+        }
+    }
+}
+
+/// a·b: `a` in panels of `rows` rows, of which `depth` columns count, `b` in panels of `b_rows`.
+fn times(
+    processor: Processor,
+    a: &[Row],
+    rows: usize,
+    depth: usize,
+    b: &[Row],
+    b_rows: usize,
+    out: &mut Vec<Row>,
+) {
+    clear(out, b.len() / b_rows * rows);
+    for (b, out) in b.chunks(b_rows).zip(out.chunks_mut(rows)) {
+        for (a, at) in a.chunks(rows).zip((0..depth).step_by(W)) {
+            let (b, depth) = (b[at..].as_flattened(), W.min(depth - at));
+            processor.dispatch(Tile { a, first: 0, b, stride: W, depth, out });
         }
     }
 }

@@ -1,15 +1,17 @@
-//! Pre-norm transformer layers with quick-GELU, as both towers of a CLIP have them, on the CPU and for inference: few passes over
+//! Pre-norm transformer layers with quick-GELU, as both towers of a CLIP have them, on the CPU, and their gradients: few passes over
 //! memory, every core, vectors as wide as the processor's. One product makes q, k and v, a batch is one matrix, quick-GELU and the
 //! residual sum are done on the way, exp is a polynomial in registers, and buffers serve all layers.
 //!
 //! A row's numbers depend neither on what else is in the batch nor on the number of threads.
 
 mod attention;
+mod gradient;
 mod panels;
 mod pointwise;
 mod processor;
 mod product;
 
+pub use gradient::{LayerGradient, NormGradient, WeightGradient, gradient};
 pub use pointwise::Norm;
 pub use product::Weights;
 
@@ -223,5 +225,93 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// d/dε of Σ upstream·layer(x with ε added to number `at` of what `change` gives), by differences in double precision.
+    fn slope(upstream: &[f32], mut of: impl FnMut(f64) -> Vec<f64>) -> f64 {
+        const STEP: f64 = 1e-4;
+        let [up, down] = [STEP, -STEP]
+            .map(|step| of(step).iter().zip(upstream).map(|(x, u)| x * f64::from(*u)).sum::<f64>());
+        (up - down) / (2.0 * STEP)
+    }
+
+    #[test]
+    fn gradients_are_the_slopes_of_the_formulas_on_every_processor() {
+        for (heads, side, inner, tokens, items) in
+            [(4, 16, 100, 7, 3), (2, 40, 70, 9, 2), (1, 80, 64, 70, 1), (1, 1, 1, 1, 1)]
+        {
+            let width = heads * side;
+            let mut parameters = Parameters::new(width, inner, 3.0);
+            let mut numbers = noise(items * tokens * width, 9.0);
+            let upstream = noise(items * tokens * width, 4.0);
+            for causal in [false, true] {
+                let batch = Batch { numbers: &numbers, tokens, width };
+                let all: Vec<LayerGradient> = processors()
+                    .into_iter()
+                    .map(|p| gradient::gradient_on(p, &parameters.layer(heads), batch, causal, &upstream))
+                    .collect();
+                let check = |what: &str, want: f64, got: &dyn Fn(&LayerGradient) -> f32| {
+                    for gradient in &all {
+                        let got = f64::from(got(gradient));
+                        assert!(
+                            (got - want).abs() < 2e-4 * (1.0 + want.abs()),
+                            "{what}: {got} for {want}, {heads} heads of {side}"
+                        );
+                    }
+                };
+                let plain = |parameters: &Parameters, numbers: &[f32]| {
+                    let mut x: Vec<f64> = numbers.iter().map(|x| f64::from(*x)).collect();
+                    plainly(&parameters.layer(heads), &mut x, (tokens, width), causal);
+                    x
+                };
+                for at in (0..numbers.len()).step_by(numbers.len().div_ceil(5)) {
+                    let old = numbers[at];
+                    let want = slope(&upstream, |step| {
+                        numbers[at] = (f64::from(old) + step) as f32;
+                        plain(&parameters, &numbers)
+                    });
+                    numbers[at] = old;
+                    check("input", want, &|g| g.input[at]);
+                }
+                for i in 0..6 {
+                    for at in
+                        (0..parameters.weights[i].len()).step_by(parameters.weights[i].len().div_ceil(4))
+                    {
+                        let old = parameters.weights[i][at];
+                        let want = slope(&upstream, |step| {
+                            parameters.weights[i][at] = (f64::from(old) + step) as f32;
+                            plain(&parameters, &numbers)
+                        });
+                        parameters.weights[i][at] = old;
+                        check(&format!("weight {i}"), want, &|g| linear(g, i).weight[at]);
+                    }
+                    let at = parameters.biases[i].len() / 2;
+                    let old = parameters.biases[i][at];
+                    let want = slope(&upstream, |step| {
+                        parameters.biases[i][at] = (f64::from(old) + step) as f32;
+                        plain(&parameters, &numbers)
+                    });
+                    parameters.biases[i][at] = old;
+                    check(&format!("bias {i}"), want, &|g| linear(g, i).bias[at]);
+                }
+                for i in 0..4 {
+                    let at = width / 3;
+                    let old = parameters.norms[i / 2][i % 2][at];
+                    let want = slope(&upstream, |step| {
+                        parameters.norms[i / 2][i % 2][at] = (f64::from(old) + step) as f32;
+                        plain(&parameters, &numbers)
+                    });
+                    parameters.norms[i / 2][i % 2][at] = old;
+                    check(&format!("norm {i}"), want, &|g| {
+                        let norm = &g.norms[i / 2];
+                        [&norm.gamma, &norm.beta][i % 2][at]
+                    });
+                }
+            }
+        }
+    }
+
+    fn linear(g: &LayerGradient, i: usize) -> &WeightGradient {
+        [&g.qkv[0], &g.qkv[1], &g.qkv[2], &g.out, &g.fc1, &g.fc2][i]
     }
 }

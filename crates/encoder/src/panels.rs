@@ -32,6 +32,18 @@ pub fn from_rows(data: &[f32], columns: usize) -> Vec<Row> {
     into
 }
 
+/// The first `rows` rows of panels as a row-major matrix (rows, columns).
+pub fn into_rows(panels: &[Row], rows: usize, columns: usize) -> Vec<f32> {
+    let mut out = vec![0.0; rows * columns];
+    for (p, panel) in panels.chunks(padded(rows)).enumerate() {
+        for (out, row) in out.chunks_exact_mut(columns).zip(panel) {
+            let part = &mut out[p * W..columns.min((p + 1) * W)];
+            part.copy_from_slice(&row[..part.len()]);
+        }
+    }
+    out
+}
+
 /// Columns `from..from + width` of so many rows from `first`, out of panels of `height` rows into panels of `into_height` rows.
 pub fn copy_columns(
     panels: &[Row],

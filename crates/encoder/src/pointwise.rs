@@ -1,5 +1,6 @@
 //! What is done to single numbers and rows: exp, quick-GELU, softmax and LayerNorm, many numbers at once.
 
+use crate::gradient::NormGradient;
 use crate::panels::{Row, W, panels};
 use crate::processor::Processor;
 use pulp::{Simd, WithSimd};
@@ -58,6 +59,60 @@ impl WithSimd for QuickGelu<'_> {
     }
 }
 
+/// Numbers that a core takes at once.
+const SOME: usize = 512;
+
+/// `out *= d/dx x·sigmoid(1.702 x)`.
+pub fn gelu_gradient(processor: Processor, x: &[Row], out: &mut [Row]) {
+    let parts = x.par_chunks(SOME).zip(out.par_chunks_mut(SOME));
+    parts.for_each(|(x, out)| processor.dispatch(GeluGradient { x, out }));
+}
+
+struct GeluGradient<'a> {
+    x: &'a [Row],
+    out: &'a mut [Row],
+}
+
+impl WithSimd for GeluGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (x, _) = S::as_simd_f32s(self.x.as_flattened());
+        let (out, _) = S::as_mut_simd_f32s(self.out.as_flattened_mut());
+        let one = simd.splat_f32s(1.0);
+        for (x, out) in x.iter().zip(out) {
+            // σ(z) + z·σ(z)·(1 − σ(z)) with z = 1.702 x
+            let z = simd.mul_f32s(*x, simd.splat_f32s(1.702));
+            let sigmoid = simd.div_f32s(one, simd.add_f32s(exp(simd, simd.neg_f32s(z)), one));
+            let slope = simd.mul_add_e_f32s(z, simd.sub_f32s(one, sigmoid), one);
+            *out = simd.mul_f32s(*out, simd.mul_f32s(sigmoid, slope));
+        }
+    }
+}
+
+/// `x += y`.
+pub fn sum_into(processor: Processor, x: &mut [Row], y: &[Row]) {
+    let parts = x.par_chunks_mut(SOME).zip(y.par_chunks(SOME));
+    parts.for_each(|(x, y)| processor.dispatch(Sum { x, y }));
+}
+
+struct Sum<'a> {
+    x: &'a mut [Row],
+    y: &'a [Row],
+}
+
+impl WithSimd for Sum<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (x, _) = S::as_mut_simd_f32s(self.x.as_flattened_mut());
+        let (y, _) = S::as_simd_f32s(self.y.as_flattened());
+        x.iter_mut().zip(y).for_each(|(x, y)| *x = simd.add_f32s(*x, *y));
+    }
+}
+
 /// e^(scale·(s − max s)) along each row of scores, in panels of `height` rows, and what they come to. Row `i` has as many scores as
 /// `seen(i)` says; what is past them becomes 0.
 pub struct Softmax<'a, F> {
@@ -92,6 +147,45 @@ impl<F: Fn(usize) -> usize> WithSimd for Softmax<'_, F> {
                 }
             }
             *sum = simd.reduce_sum_f32s(total);
+        }
+    }
+}
+
+/// Takes what [`Softmax`] made to weights P, and what is due to P to what is due to the scores before their scale:
+/// scale·P∘(due − Σ P∘due along the row). A row a sum.
+pub struct SoftmaxBack<'a> {
+    pub weights: &'a mut [Row],
+    pub due: &'a mut [Row],
+    pub scale: f32,
+    pub sums: &'a [f32],
+}
+
+impl WithSimd for SoftmaxBack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let height = self.sums.len();
+        for (i, sum) in self.sums.iter().enumerate() {
+            let share = simd.splat_f32s(sum.recip());
+            let mut total = simd.splat_f32s(0.0);
+            let panels = self.weights.chunks_exact_mut(height).zip(self.due.chunks_exact(height));
+            for (weights, due) in panels {
+                for (w, d) in
+                    S::as_mut_simd_f32s(&mut weights[i]).0.iter_mut().zip(S::as_simd_f32s(&due[i]).0)
+                {
+                    *w = simd.mul_f32s(*w, share);
+                    total = simd.mul_add_e_f32s(*w, *d, total);
+                }
+            }
+            let total = simd.splat_f32s(simd.reduce_sum_f32s(total));
+            let scale = simd.splat_f32s(self.scale);
+            let panels = self.weights.chunks_exact(height).zip(self.due.chunks_exact_mut(height));
+            for (weights, due) in panels {
+                for (w, d) in S::as_simd_f32s(&weights[i]).0.iter().zip(S::as_mut_simd_f32s(&mut due[i]).0) {
+                    *d = simd.mul_f32s(simd.mul_f32s(*w, scale), simd.sub_f32s(*d, total));
+                }
+            }
         }
     }
 }
@@ -136,6 +230,118 @@ impl Norm<'_> {
         } else {
             let panels = x.par_chunks_mut(height).zip(y.par_chunks(height)).zip(out.par_chunks_mut(height));
             panels.enumerate().for_each(|(p, ((x, y), out))| apply(p, x, y, out));
+        }
+    }
+}
+
+/// Mean, 1/√(variance + ε), and the means over the row of γ·g and of γ·g·u, u the row as it is normed and g its gradient.
+type Means = [f32; 4];
+
+impl Norm<'_> {
+    /// Adds to `out` what is due to `x` where `upstream` is due to its norm; gives what is due to γ and β. All in panels of `height`
+    /// rows, of which the first `rows` count.
+    pub fn gradient(
+        &self,
+        processor: Processor,
+        x: &[Row],
+        upstream: &[Row],
+        (height, rows): (usize, usize),
+        out: &mut [Row],
+    ) -> NormGradient {
+        let width = self.gamma.len();
+        let mut gamma = vec![[0.0; W]; panels(width)];
+        gamma.as_flattened_mut()[..width].copy_from_slice(self.gamma);
+        let mut means: Vec<Means> = vec![[0.0; 4]; height];
+        let nothing = vec![[0.0; W]; x.len()];
+        means.par_chunks_mut(ROWS).enumerate().for_each(|(i, means)| {
+            let (from, epsilon) = (i * ROWS, self.epsilon);
+            let mut moments = [[0.0; 2]; ROWS];
+            let moments = &mut moments[..means.len()];
+            processor.dispatch(Moments { x, y: &nothing, height, width, from, epsilon, moments });
+            means.iter_mut().zip(&*moments).for_each(|(m, [mean, scale])| *m = [*mean, *scale, 0.0, 0.0]);
+            processor.dispatch(GradientMeans { x, upstream, gamma: &gamma, height, width, from, means });
+        });
+        let panels = x.par_chunks(height).zip(upstream.par_chunks(height)).zip(out.par_chunks_mut(height));
+        let sums: Vec<[Row; 2]> = panels
+            .zip(&gamma)
+            .map(|(((x, upstream), out), gamma)| {
+                let (x, upstream, out) = (&x[..rows], &upstream[..rows], &mut out[..rows]);
+                let mut sums = [[0.0; W]; 2];
+                processor.dispatch(NormBack { x, upstream, gamma, means: &means, out, sums: &mut sums });
+                sums
+            })
+            .collect();
+        let all = |i: usize| sums.iter().flat_map(|s| s[i]).take(width).collect();
+        NormGradient { gamma: all(0), beta: all(1) }
+    }
+}
+
+/// The last two of [`Means`], of rows from `from`.
+struct GradientMeans<'a> {
+    x: &'a [Row],
+    upstream: &'a [Row],
+    gamma: &'a [Row],
+    height: usize,
+    width: usize,
+    from: usize,
+    means: &'a mut [Means],
+}
+
+impl WithSimd for GradientMeans<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for (i, means) in self.means.iter_mut().enumerate() {
+            let row = self.from + i;
+            let (mean, scale) = (simd.splat_f32s(means[0]), simd.splat_f32s(means[1]));
+            let mut sums = [simd.splat_f32s(0.0); 2];
+            let panels = self.x.chunks_exact(self.height).zip(self.upstream.chunks_exact(self.height));
+            for ((x, upstream), gamma) in panels.zip(self.gamma) {
+                let (x, upstream) = (S::as_simd_f32s(&x[row]).0, S::as_simd_f32s(&upstream[row]).0);
+                for ((x, g), gamma) in x.iter().zip(upstream).zip(S::as_simd_f32s(gamma).0) {
+                    // γ is 0 past the width.
+                    let g = simd.mul_f32s(*g, *gamma);
+                    let unit = simd.mul_f32s(simd.sub_f32s(*x, mean), scale);
+                    sums = [simd.add_f32s(sums[0], g), simd.mul_add_e_f32s(g, unit, sums[1])];
+                }
+            }
+            means[2] = simd.reduce_sum_f32s(sums[0]) / self.width as f32;
+            means[3] = simd.reduce_sum_f32s(sums[1]) / self.width as f32;
+        }
+    }
+}
+
+/// One panel's part of [`Norm::gradient`]; `sums`: over the rows of g·u and of g.
+struct NormBack<'a> {
+    x: &'a [Row],
+    upstream: &'a [Row],
+    gamma: &'a Row,
+    means: &'a [Means],
+    out: &'a mut [Row],
+    sums: &'a mut [Row; 2],
+}
+
+impl WithSimd for NormBack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let gamma = S::as_simd_f32s(self.gamma).0;
+        let [of_gamma, of_beta] = self.sums;
+        let (of_gamma, of_beta) = (S::as_mut_simd_f32s(of_gamma).0, S::as_mut_simd_f32s(of_beta).0);
+        for (((x, upstream), out), means) in self.x.iter().zip(self.upstream).zip(self.out).zip(self.means) {
+            let (x, upstream) = (S::as_simd_f32s(x).0, S::as_simd_f32s(upstream).0);
+            let out = S::as_mut_simd_f32s(out).0;
+            let [mean, scale, g_mean, gu_mean] = means.map(|m| simd.splat_f32s(m));
+            for (i, out) in out.iter_mut().enumerate() {
+                let unit = simd.mul_f32s(simd.sub_f32s(x[i], mean), scale);
+                of_gamma[i] = simd.mul_add_e_f32s(upstream[i], unit, of_gamma[i]);
+                of_beta[i] = simd.add_f32s(of_beta[i], upstream[i]);
+                let g = simd.mul_f32s(upstream[i], gamma[i]);
+                let off = simd.mul_add_e_f32s(unit, gu_mean, g_mean);
+                *out = simd.mul_add_e_f32s(scale, simd.sub_f32s(g, off), *out);
+            }
         }
     }
 }

@@ -32,6 +32,12 @@ pub struct Weights<'a> {
 }
 
 impl Weights<'_> {
+    /// From the outputs to the inputs, as gradients go; without a bias.
+    pub fn turned(&self) -> Self {
+        let (along, across) = self.strides;
+        Self { inputs: self.outputs, outputs: self.inputs, strides: (across, along), bias: None, ..*self }
+    }
+
     /// The bias of a panel's columns.
     fn bias(&self, panel: usize) -> Row {
         let mut row = [0.0; W];
@@ -190,6 +196,95 @@ impl Tile<'_> {
                     held.iter_mut().zip(b).for_each(|(held, b)| *held = *b);
                     for (sums, a) in sums.iter_mut().zip(a) {
                         let a = simd.splat_f32s(a[k]);
+                        for (sum, b) in sums.iter_mut().zip(held) {
+                            *sum = simd.mul_add_e_f32s(a, b, *sum);
+                        }
+                    }
+                }
+                for (sums, out) in sums.iter().zip(out.iter_mut()) {
+                    let (out, _) = S::as_mut_simd_f32s(&mut out[columns.clone()]);
+                    out.iter_mut().zip(sums).for_each(|(out, sum)| *out = *sum);
+                }
+            }
+        }
+    }
+}
+
+/// Rows whose outer products are summed before the next are read.
+const BLOCK: usize = 128;
+
+/// aᵀ·b over the first `rows` rows, `inputs` by `outputs` row by row, and the sum of those rows of b: what is due to weights that made
+/// `b` from `a`, both in panels of `height` rows.
+pub fn outer(
+    processor: Processor,
+    a: &[Row],
+    b: &[Row],
+    (height, rows): (usize, usize),
+    (inputs, outputs): (usize, usize),
+) -> (Vec<f32>, Vec<f32>) {
+    let across = panels(outputs);
+    let tile = |i: usize| {
+        let (a, b) = (&a[i / across * height..][..rows], &b[i % across * height..][..rows]);
+        let mut out = [[0.0; W]; W];
+        for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
+            processor.dispatch(Outer { a, b, out: &mut out });
+        }
+        out
+    };
+    let tiles: Vec<[Row; W]> = (0..panels(inputs) * across).into_par_iter().map(tile).collect();
+    let mut weight = vec![0.0; inputs * outputs];
+    for (input, row) in weight.chunks_exact_mut(outputs).enumerate() {
+        for (row, tile) in row.chunks_mut(W).zip(&tiles[input / W * across..]) {
+            row.copy_from_slice(&tile[input % W][..row.len()]);
+        }
+    }
+    let mut bias = vec![0.0; outputs];
+    bias.par_chunks_mut(W).zip(b.par_chunks(height)).for_each(|(bias, b)| {
+        let mut sums = [0.0; W];
+        for row in &b[..rows] {
+            sums.iter_mut().zip(row).for_each(|(sum, b)| *sum += b);
+        }
+        bias.copy_from_slice(&sums[..bias.len()]);
+    });
+    (weight, bias)
+}
+
+/// `out += aᵀ·b`, of as many rows of each.
+struct Outer<'a> {
+    a: &'a [Row],
+    b: &'a [Row],
+    out: &'a mut [Row; W],
+}
+
+impl WithSimd for Outer<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if S::REGISTER_COUNT >= 32 { self.run::<S, 4>(simd) } else { self.run::<S, 2>(simd) }
+    }
+}
+
+impl Outer<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const V: usize>(self, simd: S) {
+        const AT_ONCE: usize = 4;
+        let width = V * S::F32_LANES;
+        for column in (0..W).step_by(width) {
+            let columns = column..column + width;
+            for (i, out) in self.out.as_chunks_mut::<AT_ONCE>().0.iter_mut().enumerate() {
+                let mut sums = [[simd.splat_f32s(0.0); V]; AT_ONCE];
+                for (sums, out) in sums.iter_mut().zip(&*out) {
+                    let (out, _) = S::as_simd_f32s(&out[columns.clone()]);
+                    sums.iter_mut().zip(out).for_each(|(sum, out)| *sum = *out);
+                }
+                for (a, b) in self.a.iter().zip(self.b) {
+                    let (b, _) = S::as_simd_f32s(&b[columns.clone()]);
+                    let mut held = [simd.splat_f32s(0.0); V];
+                    held.iter_mut().zip(b).for_each(|(held, b)| *held = *b);
+                    let (a, _) = a[AT_ONCE * i..].as_chunks::<AT_ONCE>();
+                    for (sums, a) in sums.iter_mut().zip(a[0]) {
+                        let a = simd.splat_f32s(a);
                         for (sum, b) in sums.iter_mut().zip(held) {
                             *sum = simd.mul_add_e_f32s(a, b, *sum);
                         }
