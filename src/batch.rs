@@ -267,7 +267,7 @@ impl ReadClip {
         }
         let tokens = guarded(|| {
             let batches = pixels.chunks(session.vision_batch(gpu));
-            batches.map(|batch| session.encode_frames(batch)).collect::<Result<Vec<_>, WorkError>>()
+            batches.map(|batch| session.encode_frames(batch, surgery)).collect::<Result<Vec<_>, WorkError>>()
         })?;
         let tokens = tokens.concat();
         Ok(seen.iter().map(|i| tokens[*i].clone()).collect())

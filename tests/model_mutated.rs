@@ -152,7 +152,7 @@ fn answers(folder: &Path) -> Result<usize, String> {
     let (classes, _) = session
         .classes(&PromptSet::from_names(["moving left", "moving right"]), &mut |_, _| true)
         .map_err(|e| e.to_string())?;
-    let tokens = session.encode_frames(&pixels).map_err(|e| e.to_string())?;
+    let tokens = session.encode_frames(&pixels, &Surgery::default()).map_err(|e| e.to_string())?;
     session.evidence(session.clips(&tokens, frames), &Surgery::default(), None).map_err(|e| e.to_string())?;
     Ok(classes.len())
 }

@@ -32,24 +32,63 @@ fn an_untrained_head_is_clip_and_a_frozen_clip_has_no_motion_whatever_the_layer(
     let pixels = pixels(&plain);
     let frames: Vec<&[f32]> = pixels.chunks_exact(3 * 64 * 64).collect();
     let embedding = |session: &Session| {
-        let tokens = session.encode_frames(&frames).unwrap();
+        let tokens = session.encode_frames(&frames, &Surgery::default()).unwrap();
         session.embed(session.clips(&tokens, 8), &Surgery::default()).unwrap().remove(0)
     };
     let clip = embedding(&plain);
     for layer in 1..=4 {
-        let session = plain.with_motion_layer(layer).unwrap();
+        let session = plain.with_motion_layer(Some(layer)).unwrap();
         for (a, b) in embedding(&session).iter().zip(&clip) {
             assert!((a - b).abs() < 1e-6, "layer {layer}: {a} and {b}");
         }
-        let still = session.encode_frames(&[frames[3]; 8]).unwrap();
+        let still = session.encode_frames(&[frames[3]; 8], &Surgery::default()).unwrap();
         let x = session.clips(&still, 8);
         let (evidence, _) = session.evidence(x, &Surgery::default(), None).unwrap();
         assert!(evidence.maps.motion.data.iter().all(|v| v.abs() < 1e-6), "layer {layer}");
     }
-    let last = plain.with_motion_layer(4).unwrap().encode_frames(&frames[..1]).unwrap();
-    assert_eq!(last, plain.encode_frames(&frames[..1]).unwrap(), "the last layer is what it was");
-    let second = plain.with_motion_layer(2).unwrap().encode_frames(&frames[..1]).unwrap();
+    let last =
+        plain.with_motion_layer(Some(4)).unwrap().encode_frames(&frames[..1], &Surgery::default()).unwrap();
+    assert_eq!(
+        last,
+        plain.encode_frames(&frames[..1], &Surgery::default()).unwrap(),
+        "the last layer is what it was"
+    );
+    let second =
+        plain.with_motion_layer(Some(2)).unwrap().encode_frames(&frames[..1], &Surgery::default()).unwrap();
     assert_ne!(last, second);
+}
+
+#[test]
+fn a_layer_that_is_chosen_is_read_and_a_patch_is_likened_to_prompts_by_the_last_layer() {
+    let plain = untrained();
+    let pixels = pixels(&plain);
+    let frames: Vec<&[f32]> = pixels.chunks_exact(3 * 64 * 64).collect();
+    let at = |layer| Surgery { motion_layer: Some(layer), ..Surgery::default() };
+    let likeness = |surgery: &Surgery, pixels| {
+        let x = plain.clips(&plain.encode_frames(&frames, surgery).unwrap(), 8);
+        plain.patch(&x, surgery, (3, 20), pixels).map(|found| found.joint)
+    };
+    let last = likeness(&Surgery::default(), None).unwrap();
+    for layer in 1..=5 {
+        let tokens = plain.encode_frames(&frames[..1], &at(layer)).unwrap();
+        let other = plain.with_motion_layer(Some(usize::from(layer))).unwrap();
+        assert_eq!(tokens, other.encode_frames(&frames[..1], &Surgery::default()).unwrap(), "layer {layer}");
+        let joint = likeness(&at(layer), Some(frames[3])).unwrap();
+        assert!(joint.iter().zip(&last).all(|(a, b)| (a - b).abs() < 1e-5), "layer {layer}");
+    }
+    assert!(likeness(&at(2), None).is_err(), "the last layer is not in x, and no frame to read it from");
+}
+
+#[test]
+fn a_clip_without_a_head_takes_its_maps_from_a_quarter_of_its_depth() {
+    let dir = tempfile::tempdir().unwrap();
+    folder(dir.path(), None);
+    for file in ["motion_head.safetensors", "motionlens.json"] {
+        std::fs::remove_file(dir.path().join(file)).unwrap();
+    }
+    let model = ModelFiles::read(dir.path()).unwrap().load(&Device::flex()).unwrap();
+    assert!(!model.head_trained);
+    assert_eq!(model.head_config.motion_layer, Some(1));
 }
 
 #[test]

@@ -42,7 +42,9 @@ fn compare(folder: &Path) {
     let bytes = std::fs::read(folder.join("reference.safetensors")).unwrap();
     let reference = SafeTensors::deserialize(&bytes).unwrap();
     let tensor = |name: &str| reference.tensor(name).unwrap();
-    let mut session = Session::load(&ModelSource::Folder(folder.to_owned()), &device, &|_, _| ()).unwrap();
+    let session = Session::load(&ModelSource::Folder(folder.to_owned()), &device, &|_, _| ()).unwrap();
+    // The reference has the patches of the last layer.
+    let mut session = session.with_motion_layer(None).unwrap();
     let (width, joint) = (session.config().vision.width, session.config().joint);
 
     // Pictures: the very frames, preprocessed here and there.
@@ -57,7 +59,7 @@ fn compare(folder: &Path) {
 
     // The towers, on the same pixels.
     let pixels: Vec<&[f32]> = theirs.chunks_exact(theirs.len() / count).collect();
-    let tokens = session.encode_frames(&pixels).unwrap();
+    let tokens = session.encode_frames(&pixels, &Surgery::default()).unwrap();
     let of_tokens = error(&tokens.concat(), &floats(&tensor("tokens")));
     let class_tokens: Vec<f32> = tokens.iter().flat_map(|t| t[..width].to_vec()).collect();
     let projected = session

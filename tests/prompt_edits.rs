@@ -24,7 +24,7 @@ fn embeddings(session: &Session) -> Vec<(Motion, Vec<f32>)> {
             let scene = Scene::random(&mut rng(SEED, round * 32 + i as u64), motion);
             let pixels = world_pixels(&scene.frames(frames, size), &session.preprocess);
             let each: Vec<&[f32]> = pixels.chunks_exact(3 * size * size).collect();
-            let tokens = session.encode_frames(&each).unwrap();
+            let tokens = session.encode_frames(&each, &Surgery::default()).unwrap();
             let f = session.embed(session.clips(&tokens, frames), &Surgery::default()).unwrap().remove(0);
             all.push((motion, f));
         }

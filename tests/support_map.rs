@@ -55,13 +55,13 @@ fn as_clip_reads_it_a_support_map_is_the_likeness_of_the_patches() {
         v
     };
     let map = support.map(&prompt, None);
-    let tokens: Vec<Arc<[f32]>> = session.encode_frames(&frames).unwrap();
+    let tokens: Vec<Arc<[f32]>> = session.encode_frames(&frames, &Surgery::default()).unwrap();
     let x = session.clips(&tokens, 8);
     // Every patch of one frame, and the corners of the clip.
     let some = (0..grid * grid).map(|patch| (3, patch)).chain([(0, 0), (7, grid * grid - 1)]);
     for (frame, patch) in some {
-        let found = session.patch(&x, &Surgery::default(), frame, patch).unwrap();
-        let joint = found.joint.expect("the default model reads the last layer");
+        let found = session.patch(&x, &Surgery::default(), (frame, patch), None).unwrap();
+        let joint = found.joint;
         let want: f32 = joint.iter().zip(&prompt).map(|(a, b)| a * b).sum();
         let got = map.frame(frame)[patch];
         assert!((got - want).abs() < 1e-5, "frame {frame}, patch {patch}: {got} and {want}");
@@ -74,11 +74,13 @@ fn a_patch_is_likened_to_another_clip_as_if_both_were_one() {
     let tokens = |class: usize| {
         let scene = Cast::Shapes.classes()[class].scene(&mut rng(class as u64, 0));
         let pixels = world_pixels(&scene.frames(8, 64), &session.preprocess);
-        session.encode_frames(&pixels.chunks_exact(3 * 64 * 64).collect::<Vec<_>>()).unwrap()
+        session
+            .encode_frames(&pixels.chunks_exact(3 * 64 * 64).collect::<Vec<_>>(), &Surgery::default())
+            .unwrap()
     };
     let (a, b) = (tokens(5), tokens(11));
     let one = |a: &[Arc<[f32]>], frame: usize, patch: usize| {
-        session.patch(&session.clips(a, 8), &Surgery::default(), frame, patch).unwrap()
+        session.patch(&session.clips(a, 8), &Surgery::default(), (frame, patch), None).unwrap()
     };
     let likeness = |a: &[Arc<[f32]>], (frame, patch): (usize, usize), b: &[Arc<[f32]>]| {
         let of_b = session.patch_tokens(&session.clips(b, 8)).unwrap();

@@ -64,7 +64,7 @@ pub fn run(table: &mut Table, peers: &mut Peers) {
     let load = |device: &Device| {
         ModelFiles::read(folder.path()).and_then(|files| files.load(device)).expect("the model").towers
     };
-    let (cpu, autodiff) = (Device::flex(), Device::flex().autodiff());
+    let (cpu, autodiff) = (Device::flex(), Device::flex().autodiff().gradient_checkpointing());
     let (here, burn) = (load(&cpu), load(&autodiff).no_grad());
     peers.load(folder.path(), &pixels(), &ids());
     for work in [Work::Vision(FRAMES), Work::Vision(2), Work::Vision(1), Work::Text] {

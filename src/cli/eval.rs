@@ -9,6 +9,7 @@ use super::analyze::{from_json, print};
 use super::{Casts, CliError, ModelArguments};
 use crate::data::cast::Cast;
 use crate::eval::exam::{self, Altered, FIRST_SEED, SynthReport};
+use crate::eval::layers::{self, LayerFigures};
 use crate::eval::pointing;
 use crate::export::ExportError;
 use crate::files::write_atomic;
@@ -34,6 +35,8 @@ pub struct EvalArgs {
 enum Protocol {
     /// Fresh clips of the procedural world: accuracy, maps against the truth, time surgery
     Synth(SynthArgs),
+    /// Fresh clips of the procedural world: from which vision layer an untrained head's motion is best taken
+    Layers(LayersArgs),
     /// The field's protocol on real videos: top-1 and top-5 on every split of a data set, vanilla CLIP beside it
     ZeroShot(Box<zero_shot::ZeroShotArgs>),
     /// Heads on a few clips of half of the classes; both halves measured, each in its own label space
@@ -80,10 +83,27 @@ struct SynthArgs {
     surgery: Surgery,
 }
 
+#[derive(Debug, Args)]
+struct LayersArgs {
+    #[command(flatten)]
+    model: ModelArguments,
+    #[arg(long, value_enum, default_value_t)]
+    cast: Cast,
+    /// Data sets with seeds that training never uses
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
+    #[arg(long, default_value_t = 5, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
+    clips_per_class: usize,
+    /// Write the figures as JSON; - is the standard output
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
 /// Runs a protocol and prints its figures.
 pub fn run(args: &EvalArgs) -> Result<(), CliError> {
     match &args.protocol {
         Protocol::Synth(args) => synth(args),
+        Protocol::Layers(args) => layers(args),
         Protocol::ZeroShot(args) => zero_shot::run(args),
         Protocol::BaseToNovel(args) => base_to_novel::run(args),
         Protocol::Compare { a, b } => zero_shot::compare(a, b),
@@ -165,6 +185,35 @@ fn examine(args: &SynthArgs, cast: Cast) -> Result<SynthReport, CliError> {
     Ok(report)
 }
 
+fn layers(args: &LayersArgs) -> Result<(), CliError> {
+    let engine = |e: &dyn std::fmt::Display| CliError::Engine(e.to_string());
+    let (device, _) = crate::device::open(args.model.device, None)?;
+    let session = Session::load(&args.model.source()?, &device, &|_, _| ()).map_err(|e| engine(&e))?;
+    let bar = super::train::progress_bar(0, "clips");
+    let found = layers::run(&session, args.cast, args.seeds, args.clips_per_class, &mut |done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    })
+    .map_err(|e| engine(&e))?;
+    bar.finish_and_clear();
+    let mut text = format!(
+        "{} under an untrained head on {}, {} clips a class, {} data seeds (mean ± std over seeds)\n\n{:<6} {:>16} {:>22}\n",
+        session.info.name,
+        args.cast.word(),
+        args.clips_per_class,
+        args.seeds,
+        "layer",
+        "motion AUROC",
+        "distractor / mover"
+    );
+    for LayerFigures { layer, motion_auroc, distractor_ratio } in &found {
+        let [a, b] = [motion_auroc, distractor_ratio]
+            .map(|f| format!("{:.3} ± {:.3}", f.over_seeds.mean, f.over_seeds.std));
+        text += &format!("{layer:<6} {a:>16} {b:>22}\n");
+    }
+    write(args.json.as_deref(), &found, &text)
+}
+
 /// Prints the mean over reports of every figure that each of them has.
 fn mean(reports: &[PathBuf]) -> Result<(), CliError> {
     let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
@@ -207,10 +256,7 @@ fn table(report: &SynthReport) -> String {
         report.model,
         report.head,
         report.alpha,
-        match report.cast {
-            Cast::Shapes => "shapes",
-            Cast::People => "people",
-        },
+        report.cast.word(),
         report.clips_per_class,
         report.seeds.len(),
         "figure",

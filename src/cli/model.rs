@@ -198,7 +198,8 @@ fn info(name: &Path) -> Result<(), CliError> {
             let note = model.note.as_ref().map_or_else(String::new, |note| format!("note: {note}\n"));
             let out = format!(
                 "{0}\nplace: {place}\npictures: {1}×{1} pixels, {2}×{2} patches of {3} pixels\ntowers: vision {4} layers of width {5}, text {6} of \
-                 {7}, {8} tokens\nparameters: {9:.1} million\nmotion head: {head}, {10} frames a clip\n{note}BLAKE3 of the weights: {11}\n",
+                 {7}, {8} tokens\nparameters: {9:.1} million\nmotion head: {head}, {10} frames a clip, patches of vision layer {11}\n\
+                 {note}BLAKE3 of the weights: {12}\n",
                 model.name,
                 model.config.image_size,
                 model.config.grid(),
@@ -210,6 +211,7 @@ fn info(name: &Path) -> Result<(), CliError> {
                 model.config.context,
                 model.parameters() as f64 / 1e6,
                 model.head_config.frames,
+                model.head_config.motion_layer.unwrap_or(vision.layers),
                 model.digest,
             );
             print(&out)

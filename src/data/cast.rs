@@ -24,6 +24,14 @@ pub enum Class {
 }
 
 impl Cast {
+    /// As it is called on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Shapes => "shapes",
+            Self::People => "people",
+        }
+    }
+
     /// In words: whom a model that was trained on the cast knows.
     pub fn whom(self) -> &'static str {
         match self {

@@ -76,6 +76,8 @@ pub struct Loaded {
     pub device: Arc<str>,
     /// But for the crop, which is the question's.
     pub preprocess: Preprocess,
+    /// The patch tokens are those of the last layer, as long as nothing is altered.
+    pub last_layer: bool,
 }
 
 /// The next thing that the worker is to do, most urgent first.

@@ -58,7 +58,16 @@ fn read(queue: &Queue, job: &Job, loaded: &Loaded, open: &mut Open) -> Result<Cl
     let mut known: HashMap<Pts, Features> = HashMap::new();
     let mut missing: Vec<Pts> = Vec::new();
     // Of frames whose pixels are altered no tokens are held, and some probes need more than tokens.
-    let tokens_do = job.question.surgery.frozen_pixels.is_empty() && job.probe != Some(Probe::Support);
+    let surgery = &job.question.surgery;
+    let tokens_do = |pts: &Pts| match job.probe {
+        _ if !surgery.frozen_pixels.is_empty() => false,
+        Some(Probe::Support) => false,
+        // Its likeness to prompts is of the last layer.
+        Some(Probe::Patch { frame, .. }) if surgery.motion_layer.is_some() || !loaded.last_layer => {
+            frames.get(frame) != Some(pts)
+        }
+        _ => true,
+    };
     {
         let mut store = queue.store();
         for pts in &frames {
@@ -66,10 +75,11 @@ fn read(queue: &Queue, job: &Job, loaded: &Loaded, open: &mut Open) -> Result<Cl
                 source: job.source.id().clone(),
                 pts: *pts,
                 crop: job.question.clip.crop,
+                motion_layer: surgery.motion_layer,
                 model: loaded.identity.clone(),
                 device: loaded.device.clone(),
             };
-            match store.frames.get(&key).filter(|_| tokens_do) {
+            match store.frames.get(&key).filter(|_| tokens_do(pts)) {
                 Some(features) => {
                     known.insert(*pts, features);
                 }

@@ -61,6 +61,8 @@ pub struct FrameKey {
     pub source: SourceId,
     pub pts: Pts,
     pub crop: Crop,
+    /// The layer of the patch tokens where it is altered.
+    pub motion_layer: Option<u16>,
     /// Identity of the model.
     pub model: Arc<str>,
     pub device: Arc<str>,

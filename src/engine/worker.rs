@@ -147,6 +147,7 @@ impl Worker {
             identity: running.identity.clone(),
             device: device.name.as_str().into(),
             preprocess: running.session.preprocess,
+            last_layer: info.motion_layer == info.layers,
         };
         self.running = Some(running);
         let model = info.identity.clone();
@@ -401,7 +402,7 @@ impl Worker {
             self.look_up(&job)?;
             let running = self.running()?;
             let pixels: Vec<&[f32]> = batch.iter().map(|frame| &*frame.pixels).collect();
-            let tokens = running.session.encode_frames(&pixels)?;
+            let tokens = running.session.encode_frames(&pixels, &job.question.surgery)?;
             self.queue.count_vision_frames(batch.len());
             let mut store = self.queue.store();
             for (frame, tokens) in batch.iter().zip(tokens) {
@@ -410,6 +411,7 @@ impl Worker {
                     source: job.source.id().clone(),
                     pts: frame.pts,
                     crop: job.question.clip.crop,
+                    motion_layer: job.question.surgery.motion_layer,
                     model: running.identity.clone(),
                     device: running.device.name.as_str().into(),
                 };
@@ -449,8 +451,11 @@ impl Worker {
                 }
             }
             Probe::Patch { frame, patch } => {
+                let at = clip.frames.get(frame).copied();
+                let read = clip.new.iter().find(|new| Some(new.pts) == at).map(|new| new.pixels.clone());
                 let x = self.tokens_of(clip)?;
-                let found = self.running()?.session.patch(&x, &surgery, frame, patch)?;
+                let session = &self.running()?.session;
+                let found = session.patch(&x, &surgery, (frame, patch), read.as_deref())?;
                 self.queue.found(&job, probe, Finding::Patch(found), true);
             }
             Probe::Tokens => {
@@ -625,7 +630,7 @@ impl Worker {
                 if queue.is_busy() {
                     return Err(WorkError::Interrupted);
                 }
-                footage.extend(session.encode_frames(std::slice::from_ref(frame))?);
+                footage.extend(session.encode_frames(std::slice::from_ref(frame), &Surgery::default())?);
             }
             Ok(footage[wanted].to_vec())
         })

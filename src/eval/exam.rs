@@ -14,7 +14,6 @@ use crate::metrics::{Summary, auroc};
 use crate::model::Surgery;
 use crate::model::dense::Reading;
 use crate::model::folder::{MotionScale, Reach};
-use crate::model::head::HeadConfig;
 use crate::prompt::PromptSet;
 use crate::score::{ClassEmbedding, Weighing, score_with};
 use crate::session::maps::quantile;
@@ -98,10 +97,11 @@ pub struct Clips {
 }
 
 /// Per-clip values of every figure, by seed.
-struct Tally<K = &'static str> {
+pub(super) struct Tally<K = &'static str> {
     /// figure -> one list a seed
     values: BTreeMap<K, Vec<Vec<f64>>>,
-    seed: usize,
+    /// Whose values are added.
+    pub seed: usize,
 }
 
 impl<K> Default for Tally<K> {
@@ -117,13 +117,13 @@ impl Tally {
 }
 
 impl<K: Ord + Copy> Tally<K> {
-    fn add(&mut self, name: K, value: f64) {
+    pub fn add(&mut self, name: K, value: f64) {
         let lists = self.values.entry(name).or_default();
         lists.resize(lists.len().max(self.seed + 1), Vec::new());
         lists[self.seed].push(value);
     }
 
-    fn figures(&self) -> BTreeMap<K, Figure> {
+    pub fn figures(&self) -> BTreeMap<K, Figure> {
         let figure = |lists: &Vec<Vec<f64>>| {
             let means: Vec<f64> =
                 lists.iter().filter(|l| !l.is_empty()).map(|l| Summary::of(l).mean).collect();
@@ -176,13 +176,7 @@ pub fn run(
         templates: session.info.templates.clone().unwrap_or_else(|| world_templates(cast)),
         ..PromptSet::from_names(labels.iter().map(|m| m.name()))
     };
-    let config = session.config();
-    let untrained = HeadConfig {
-        frames: session.info.frames,
-        motion_layer: session.model().head_config.motion_layer,
-        ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
-    };
-    let mut vanilla = session.with_head(untrained.init(session.device()))?;
+    let mut vanilla = session.with_head(session.untrained_head())?;
     let (mut classes, _) = session.classes(&set, &mut |_, _| true)?;
     if altered.surgery.no_joint_adapter {
         classes = session.plain_classes(&set, &classes);
@@ -326,7 +320,7 @@ impl Exam {
         let mut clips: Vec<Vec<Arc<[f32]>>> = Vec::new();
         for (_, pixels) in &drawn {
             let each: Vec<&[f32]> = pixels.chunks_exact(3 * size * size).collect();
-            filmed.push(session.encode_frames(&each)?);
+            filmed.push(session.encode_frames(&each, &Surgery::default())?);
             clips.push(self.alter(&each, &filmed[filmed.len() - 1])?);
         }
         let mut order: Vec<usize> = (0..frames).collect();
@@ -367,7 +361,7 @@ impl Exam {
             }
             let scene = &drawn[class].0;
             let truth = Truth::of(scene, frames, size, grid);
-            let maps = self.maps(scene, [&clips[class], &filmed[class]], &truth, tally, brightest)?;
+            let maps = self.maps([&clips[class], &filmed[class]], &truth, tally, brightest)?;
             // Of the towers alone, and of the clip as it was filmed: no surgery touches it.
             let pixels: Vec<&[f32]> = drawn[class].1.chunks_exact(3 * size * size).collect();
             for (way, name, value) in pointing::figures(session, &self.words, class, scene, &pixels)? {
@@ -413,7 +407,7 @@ impl Exam {
             let mut clips: Vec<Vec<Arc<[f32]>>> = Vec::new();
             for pixels in &seen {
                 let each: Vec<&[f32]> = pixels.chunks_exact(3 * size * size).collect();
-                clips.push(self.alter(&each, &session.encode_frames(&each)?)?);
+                clips.push(self.alter(&each, &session.encode_frames(&each, &Surgery::default())?)?);
             }
             let order: Vec<usize> = (0..frames).collect();
             let f = self.embed(session, &clips, &order, &self.altered.surgery)?;
@@ -436,11 +430,11 @@ impl Exam {
     fn alter(&self, pixels: &[&[f32]], tokens: &[Arc<[f32]>]) -> Result<Vec<Arc<[f32]>>, WorkError> {
         let Altered { order, surgery } = &self.altered;
         let places = order.places(tokens.len()).map_err(|e| WorkError::Failed(e.to_string()))?;
-        if surgery.frozen_pixels.is_empty() {
+        if surgery.frozen_pixels.is_empty() && surgery.motion_layer.is_none() {
             return Ok(places.into_iter().map(|place| tokens[place].clone()).collect());
         }
         let seen: Vec<&[f32]> = places.into_iter().map(|place| pixels[place]).collect();
-        self.session.encode_frames(&self.session.freeze_pixels(&seen, &surgery.frozen_pixels))
+        self.session.encode_frames(&self.session.freeze_pixels(&seen, &surgery.frozen_pixels), surgery)
     }
 
     /// Embeddings of the clips with their frames in this order.
@@ -459,7 +453,6 @@ impl Exam {
     /// What the maps of one clip, as it is altered and as it was filmed, are worth against the truth.
     fn maps(
         &self,
-        scene: &Scene,
         [clip, filmed]: [&[Arc<[f32]>]; 2],
         truth: &Truth,
         tally: &mut Tally,
@@ -493,15 +486,9 @@ impl Exam {
             tally.add("gate_mean", Summary::of(&gates).mean);
             tally.add("gate_std", Summary::of(&gates).std);
         }
-        if scene.still_mask(0, 1, 16).is_some() {
-            for (name, map) in
-                [("distractor_ratio", &trained.motion), ("haar_distractor_ratio", &haar.motion)]
-            {
-                let (still, mover) =
-                    (Truth::mean(&map.data, &truth.distractor), Truth::mean(&map.data, &truth.swept));
-                if let Some((still, mover)) = still.zip(mover) {
-                    tally.add(name, still / mover.max(1e-9));
-                }
+        for (name, map) in [("distractor_ratio", &trained.motion), ("haar_distractor_ratio", &haar.motion)] {
+            if let Some(ratio) = truth.distractor_ratio(&map.data) {
+                tally.add(name, ratio);
             }
         }
         let frozen = vec![&clip[frames / 2]; frames];
@@ -516,7 +503,9 @@ impl Exam {
     /// The scale of the motion maps: the floor measured on still footage, the reference on the clips seen here; none of it
     /// where the head is untrained but the floor.
     fn scale(&self, brightest: &Brightest) -> Result<MotionScale, WorkError> {
-        let floors = self.session.measure_floor(&mut |session, pixels| session.encode_frames(pixels))?;
+        let floors = self
+            .session
+            .measure_floor(&mut |session, pixels| session.encode_frames(pixels, &Surgery::default()))?;
         let reference = |maps: &[Map]| self.session.info.head_trained.then(|| quantile(maps.iter(), 0.99));
         Ok(MotionScale {
             motion: Reach { reference: reference(&brightest.motion), ..floors.motion },

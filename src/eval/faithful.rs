@@ -69,7 +69,7 @@ pub(super) fn figures(
     let tokens = margin_changes(&coarse.plain, &coarse.frozen, clip.class, true);
     let mut pixels = Vec::new();
     for group in groups(session.info.grid, 2) {
-        let frozen = session.encode_frames(&session.freeze_pixels(clip.pixels, &group))?;
+        let frozen = session.encode_frames(&session.freeze_pixels(clip.pixels, &group), surgery)?;
         let f = session.embed(session.clips(&frozen, frames), surgery)?.swap_remove(0);
         pixels.push(Arc::<[f32]>::from(f));
     }

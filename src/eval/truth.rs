@@ -77,6 +77,13 @@ impl Truth {
         }
     }
 
+    /// Mean of a motion map (frames × patches) on what stands still over that on what the mover covers; `None` where the clip does not
+    /// show both.
+    pub fn distractor_ratio(&self, motion: &[f32]) -> Option<f64> {
+        let (still, mover) = (Self::mean(motion, &self.distractor)?, Self::mean(motion, &self.swept)?);
+        Some(still / mover.max(1e-9))
+    }
+
     /// AUROC of a map (frames × patches) for the patches that `positive` marks.
     pub fn auroc(map: &[f32], positive: &[bool]) -> f64 {
         auroc(map.iter().zip(positive.iter().cycle()).map(|(&v, &p)| (v, p)))

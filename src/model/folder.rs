@@ -322,7 +322,12 @@ impl ModelFiles {
         let clip_digest = short(&digest);
         let (config, towers) = load_clip(&file, self.weights, device)?;
 
-        let untrained = HeadConfig::new(config.vision.width, config.joint, config.vision.heads);
+        // A quarter of the depth: what stands still is stiller there (METHOD §1, motion layer).
+        let motion_layer = Some((config.vision.layers / 4).max(1)).filter(|l| *l < config.vision.layers);
+        let untrained = HeadConfig {
+            motion_layer,
+            ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
+        };
         let (card, head) = match self.head {
             None => (None, untrained.init(device)),
             Some((card, weights)) => {
@@ -360,7 +365,8 @@ impl ModelFiles {
         for file in [&self.config, &self.tokenizer, &format!("{normalisation:?}").into_bytes()] {
             identity.update(&(file.len() as u64).to_le_bytes()).update(file);
         }
-        identity.update(format!("{:?}", card.as_ref().map(|c| &c.head)).as_bytes());
+        let head_config = card.as_ref().map_or(untrained, |c| c.head.clone());
+        identity.update(format!("{head_config:?}").as_bytes());
         let logit_scale = towers.logit_scale.val().into_scalar::<f32>();
         Ok(Model {
             name: card.as_ref().map_or(self.name, |c| c.name.clone()),
@@ -369,7 +375,7 @@ impl ModelFiles {
             clip_digest,
             head_trained: card.is_some(),
             note: card.as_ref().and_then(|c| c.note.clone()),
-            head_config: card.as_ref().map_or(untrained, |c| c.head.clone()),
+            head_config,
             alpha: card.as_ref().map_or(0.0, |c| c.alpha),
             scale: card.as_ref().and_then(|c| c.scale.clone()),
             pointing: card.as_ref().and_then(|c| Pointing::of(&c.figures)),

@@ -28,6 +28,9 @@ pub struct Surgery {
     /// Patches whose *pixels* are replaced by their mean over time before the frames go through the vision tower: what is
     /// true of any model, also of one whose motion does not enter the score.
     pub frozen_pixels: Vec<u16>,
+    /// The vision layer that the patch tokens are taken from, counted from 1 (METHOD §1, motion layer); `None`: the model's own. Past the
+    /// last it is the last.
+    pub motion_layer: Option<u16>,
     /// Negative prompts count for nothing: no s⁻, no `yes`, no `none` (METHOD §6). Changes the scores alone.
     pub no_negatives: bool,
     /// α of METHOD §6 in thousandths, 0 to 1000; `None`: as it is without surgery. Changes the scores alone.
@@ -71,10 +74,10 @@ impl Surgery {
         Self { no_negatives: false, alpha_thousandths: None, ..self.clone() }
     }
 
-    /// What of it means the same in any model: not what names heads, blocks or patches.
+    /// What of it means the same in any model: not what names heads, blocks, patches or layers.
     pub fn of_any_model(&self) -> Self {
         let gates = self.gates.iter().filter(|c| c.block.is_none() && c.head.is_none()).copied().collect();
-        Self { gates, frozen: Vec::new(), frozen_pixels: Vec::new(), ..self.clone() }
+        Self { gates, frozen: Vec::new(), frozen_pixels: Vec::new(), motion_layer: None, ..self.clone() }
     }
 
     /// α, where it is altered.
@@ -102,6 +105,7 @@ impl Surgery {
         if !self.frozen_pixels.is_empty() {
             words.push(format!("pixels of {} frozen", patches(self.frozen_pixels.len())));
         }
+        words.extend(self.motion_layer.map(|layer| format!("motion from layer {layer}")));
         if self.no_negatives {
             words.push("negatives off".to_owned());
         }

@@ -21,6 +21,7 @@ pub use support::Support;
 pub use texts::{PromptNote, TextMeans};
 
 use crate::data::cast::Cast;
+use crate::model::Surgery;
 use crate::model::folder::{MotionScale, Pointing};
 use crate::model::head::{HeadConfig, MotionHead};
 use crate::model::{ClipConfig, HubModel, Model, ModelError, ModelFiles};
@@ -127,6 +128,9 @@ pub struct ModelInfo {
     pub alpha: f32,
     pub mab_blocks: usize,
     pub heads: usize,
+    /// The layers of the vision tower, and that of them which the patch tokens come from, counted from 1.
+    pub layers: usize,
+    pub motion_layer: usize,
     pub parameters: usize,
     /// The templates that this model was trained with, where it says so.
     pub templates: Option<Templates>,
@@ -224,9 +228,20 @@ impl Session {
         Self::new(model, self.info.source.clone(), self.info.name.clone(), &self.device)
     }
 
-    /// The same model with its head reading the patch tokens of another vision layer, counted from 1.
-    pub fn with_motion_layer(&self, layer: usize) -> Result<Self, LoadError> {
-        let head_config = HeadConfig { motion_layer: Some(layer), ..self.model.head_config.clone() };
+    /// A head for this model as it is before any training.
+    pub fn untrained_head(&self) -> MotionHead {
+        let config = self.config();
+        let head = HeadConfig {
+            frames: self.info.frames,
+            motion_layer: self.model.head_config.motion_layer,
+            ..HeadConfig::new(config.vision.width, config.joint, config.vision.heads)
+        };
+        head.init(&self.device)
+    }
+
+    /// The same model with its head reading the patch tokens of another vision layer, counted from 1; `None`: the last.
+    pub fn with_motion_layer(&self, layer: Option<usize>) -> Result<Self, LoadError> {
+        let head_config = HeadConfig { motion_layer: layer, ..self.model.head_config.clone() };
         let model = Model { head_config, ..self.model.clone() };
         Self::new(model, self.info.source.clone(), self.info.name.clone(), &self.device)
     }
@@ -272,19 +287,31 @@ impl Session {
         frozen
     }
 
-    /// Tokens X (n,D) of each frame, by the vision tower (METHOD §1). `frames`: `(3,R,R)` each, see [`Session::pixels`].
-    pub fn encode_frames<P: AsRef<[f32]>>(&self, frames: &[P]) -> Result<Vec<Arc<[f32]>>, WorkError> {
+    /// Tokens X (n,D) of each frame, by the vision tower (METHOD §1). `frames`: `(3,R,R)` each, see [`Session::pixels`]. Of the surgery
+    /// the motion layer alone is done here.
+    pub fn encode_frames<P: AsRef<[f32]>>(
+        &self,
+        frames: &[P],
+        surgery: &Surgery,
+    ) -> Result<Vec<Arc<[f32]>>, WorkError> {
         let side = self.preprocess.size;
         let pixels: Vec<f32> = frames.iter().flat_map(|f| f.as_ref().iter().copied()).collect();
         let pixels =
             Tensor::<4>::from_data(TensorData::new(pixels, [frames.len(), 3, side, side]), &self.device);
-        let layer = self.model.head_config.motion_layer;
+        let layer = self.motion_layer(surgery);
         let tokens = read(self.model.towers.vision_model.tokens(pixels, layer))?;
         if tokens.iter().any(|v| !v.is_finite()) {
             return Err(not_finite("the vision tower"));
         }
         let frame = self.model.config.tokens() * self.model.config.vision.width;
         Ok(tokens.chunks_exact(frame).map(Arc::from).collect())
+    }
+
+    /// The layer that patch tokens are taken from, counted from 1; `None`: the last.
+    fn motion_layer(&self, surgery: &Surgery) -> Option<usize> {
+        let chosen = surgery.motion_layer.map(|layer| usize::from(layer).max(1));
+        let layer = chosen.or(self.model.head_config.motion_layer)?;
+        (layer < self.model.config.vision.layers).then_some(layer)
     }
 
     /// The frames' tokens, each (n,D), as clips X (B,T,n,D) of `frames` frames on the device.
@@ -337,6 +364,8 @@ fn info(model: &Model, source: ModelSource, word_level: bool) -> ModelInfo {
         alpha: model.alpha,
         mab_blocks: if head.msm && head.mab { head.blocks } else { 0 },
         heads: head.heads,
+        layers: config.vision.layers,
+        motion_layer: head.motion_layer.unwrap_or(config.vision.layers),
         parameters: model.parameters(),
         templates: model.templates.clone(),
         scale: model.scale.clone(),

@@ -1,9 +1,11 @@
 //! One patch of one frame: what it is like, and what its motion looks at.
 //!
-//! Likeness to prompts is of the tower's last-layer tokens X: only they live where `visual_projection` leads into CLIP's joint space.
+//! Likeness to prompts is of the tower's last-layer tokens: only they live where `visual_projection` leads into CLIP's joint space. Where
+//! X has those of an earlier layer, the frame is read once more for them.
 
 use super::{Map, Session, Support, WorkError, read};
 use crate::model::Surgery;
+use crate::model::dense::Reading;
 use crate::score::normalise;
 use burn::tensor::Tensor;
 use std::sync::Arc;
@@ -16,21 +18,21 @@ pub struct PatchFinding {
     /// Its token (D), unit norm: for its likeness to the patches of another clip by the same model.
     pub token: Vec<f32>,
     /// Its token in CLIP's joint space (E), unit norm: its cosine with a prompt's embedding without DA_j is its likeness.
-    /// `None` where the model's patch tokens are those of an earlier layer, which do not live there.
-    pub joint: Option<Vec<f32>>,
+    pub joint: Vec<f32>,
     /// Where its motion query (of the finest level) attends to in the static stream, by block, then head: (T/2^L,√N,√N), without
     /// the class token's share. Empty where there is no attention.
     pub attention: Vec<Vec<Map>>,
 }
 
 impl Session {
-    /// What there is to know of `patch` (row by row, from 0) of `frame` in the clip `x (1,T,n,D)`.
+    /// What there is to know of `patch` (row by row, from 0) of `frame` in the clip `x (1,T,n,D)`. `pixels`: of that frame, see
+    /// [`Session::pixels`]; needed where x has the patches of an earlier layer.
     pub fn patch(
         &self,
         x: &Tensor<4>,
         surgery: &Surgery,
-        frame: usize,
-        patch: usize,
+        (frame, patch): (usize, usize),
+        pixels: Option<&[f32]>,
     ) -> Result<PatchFinding, WorkError> {
         let [_, frames, tokens, width] = x.dims();
         let grid = self.info.grid;
@@ -45,12 +47,21 @@ impl Session {
         let similarity = map(frames, read(dots)?);
         let mut token = read(own.clone())?;
         normalise(&mut token);
-        let last = self.model.head_config.motion_layer.is_none_or(|l| l >= self.model.config.vision.layers);
-        let joint = last.then(|| -> Result<_, WorkError> {
-            let mut joint = read(self.model.towers.visual_projection.forward(own.reshape([1, width])))?;
-            normalise(&mut joint);
-            Ok(joint)
-        });
+        let joint = match (self.motion_layer(surgery), pixels) {
+            (None, _) => {
+                let mut joint = read(self.model.towers.visual_projection.forward(own.reshape([1, width])))?;
+                normalise(&mut joint);
+                joint
+            }
+            (Some(_), Some(pixels)) => {
+                let read = self.read_patches(&[pixels], &[Reading::CLIP])?;
+                let width = self.model.config.joint;
+                read[0][0][patch * width..][..width].to_vec()
+            }
+            (Some(_), None) => {
+                return Err(WorkError::Failed("the frame of the patch was not read again".to_owned()));
+            }
+        };
         let mut attention = Vec::new();
         if !surgery.no_attention {
             for rows in self.model.head.attention_rows_with(x.clone(), frame / 2, patch + 1, surgery) {
@@ -61,7 +72,7 @@ impl Session {
                 attention.push(read(rows)?.chunks_exact(keys).map(head).collect());
             }
         }
-        Ok(PatchFinding { similarity, token, joint: joint.transpose()?, attention })
+        Ok(PatchFinding { similarity, token, joint, attention })
     }
 
     /// The tokens of all patches of the clip `x (1,T,n,D)`, each of unit norm, without the class token.

@@ -8,6 +8,7 @@ use crate::data::cast::{Class, Scene};
 use crate::data::labelled::LabelledClips;
 use crate::data::world::{self, WorldRng};
 use crate::device::panic_message;
+use crate::model::Surgery;
 use crate::session::Session;
 use crate::video::{self, Cancel, ClipSpec, FrameReader, Preprocess, Pts, Span};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -275,7 +276,11 @@ fn batch(clips: Vec<Read>, session: &Session, writer: &mut TokenWriter) -> Resul
         }
     }
     let frames: Vec<&[f32]> = pixels.chunks_exact(frame).collect();
-    let tokens = if frames.is_empty() { Vec::new() } else { session.encode_frames(&frames)?.concat() };
+    let tokens = if frames.is_empty() {
+        Vec::new()
+    } else {
+        session.encode_frames(&frames, &Surgery::default())?.concat()
+    };
     writer.push(&labels, &tokens, skipped)
 }
 

@@ -39,6 +39,7 @@ fn facts(ui: &mut Ui, s: &State) {
         rows.push(("weights", m.digest.chars().take(12).collect()));
         rows.push(("head", if m.head_trained { "trained" } else { "untrained" }.to_owned()));
         rows.extend(m.note.clone().map(|note| ("note", note)));
+        rows.push(("motion", format!("of vision layer {} of {}", m.motion_layer, m.layers)));
         rows.push(("frames", format!("{} a clip, {} levels", m.frames, m.levels)));
         rows.push(("patches", format!("{}×{} of {} pixels", m.grid, m.grid, m.image_size)));
         rows.push(("text", format!("{} tokens", m.context)));

@@ -63,13 +63,7 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     if found.attention.is_empty() {
         weak(ui, "There is no attention to the static stream to show.");
     }
-    let Some(joint) = &found.joint else {
-        weak(
-            ui,
-            "This model's patch tokens are those of an earlier layer, which have no likeness to prompts.",
-        );
-        return;
-    };
+    let joint = &found.joint;
     weak(
         ui,
         "Likeness to each class's positive prompts: cosine of the patch's last-layer token, projected into CLIP's joint space, \

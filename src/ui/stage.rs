@@ -471,7 +471,13 @@ fn layer_of(
         ui.interact(frame, ui.scope_id().with("linked"), Sense::hover())
             .widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &name));
     }
-    let words = caption::Words { altered: whose.words(s), about: drawn.words };
+    let (mut about, colour) = drawn.words;
+    let energy = matches!(source, Quantity::Level(_))
+        || matches!(layer, Layer::Motion | Layer::Static | Layer::Signed);
+    if let Some(from) = s.layer_words(&answer.question.surgery).filter(|_| energy && whose != Whose::Other) {
+        about += &format!(", {from}");
+    }
+    let words = caption::Words { altered: whose.words(s), about: (about, colour) };
     // The figure is of the whole clip, and so of no moment.
     let whole = source.map(&answer.evidence.maps).filter(|_| drawn.moment.is_none());
     let auroc = whole.and_then(|map| s.mover_auroc(answer, &map.data));

@@ -294,6 +294,13 @@ pub struct State {
 }
 
 impl State {
+    /// Which vision layer the patches come from that are separated into motion and static; `None`: the last.
+    pub fn layer_words(&self, surgery: &Surgery) -> Option<String> {
+        let model = self.model.as_ref()?;
+        let layer = surgery.motion_layer.map_or(model.motion_layer, usize::from).max(1);
+        (layer < model.layers).then(|| format!("vision layer {layer} of {}", model.layers))
+    }
+
     pub fn prompts(&self) -> &crate::prompt::PromptSet {
         &self.history.present().prompts
     }

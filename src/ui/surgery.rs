@@ -7,6 +7,7 @@ use super::probes::Brush;
 use super::state::State;
 use super::{difference_table, focus, scope, theme};
 use crate::model::{GateClamp, Surgery};
+use crate::session::ModelInfo;
 use crate::video::clip::{Freeze, Order};
 use crate::view::Layer;
 use egui::{RichText, Ui};
@@ -122,6 +123,34 @@ fn parts(ui: &mut Ui, s: &State, surgery: &mut Surgery) {
         let tip = "DA_j: left out of the video's embedding and of every prompt's, which share it";
         part(ui, no_joint_adapter, "Joint adapter off", tip, true);
     });
+    if let Some(model) = s.model.as_ref().filter(|m| m.layers > 1) {
+        motion_layer(ui, model, &mut surgery.motion_layer);
+    }
+}
+
+/// From which vision layer the patches are taken that are separated.
+fn motion_layer(ui: &mut Ui, model: &ModelInfo, chosen: &mut Option<u16>) {
+    let own = model.motion_layer;
+    let name = |layer: usize| match layer {
+        layer if layer == own => format!("layer {layer}, its own"),
+        layer if layer == model.layers => format!("layer {layer}, the last"),
+        layer => format!("layer {layer}"),
+    };
+    let mut layer = chosen.map_or(own, usize::from).clamp(1, model.layers);
+    weak(ui, "Motion and static are of the patches of");
+    let combo = egui::ComboBox::from_id_salt("motion layer").width(112.0).selected_text(name(layer)).show_ui(
+        ui,
+        |ui| {
+            for other in 1..=model.layers {
+                ui.selectable_value(&mut layer, other, name(other));
+            }
+        },
+    );
+    combo.response.accessible_name("Motion layer").on_hover_text(
+        "The vision layer whose patch tokens are separated. In later layers what stands still changes with what moves. \
+         The class token stays the last layer's.",
+    );
+    *chosen = (layer != own).then(|| u16::try_from(layer).unwrap_or(u16::MAX));
 }
 
 /// One slider, for the gate or gates that are chosen beside it.

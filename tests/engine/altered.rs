@@ -167,7 +167,7 @@ fn an_untrained_head_is_moved_by_which_frames_and_pixels_and_by_nothing_inside_i
     let untrained = session.with_head(head).unwrap();
     let pixels: Vec<Vec<f32>> = (0..8).map(|i| untrained.pixels(&picture(4 * i, true))).collect();
     let embed = |frames: &[Vec<f32>], order: &Order, surgery: &Surgery| {
-        let tokens = untrained.encode_frames(frames).unwrap();
+        let tokens = untrained.encode_frames(frames, &Surgery::default()).unwrap();
         let tokens: Vec<_> = order.places(8).unwrap().into_iter().map(|p| tokens[p].clone()).collect();
         untrained.embed(untrained.clips(&tokens, 8), surgery).unwrap().remove(0)
     };
@@ -218,6 +218,9 @@ fn evaluation_alters_as_the_window_does() {
             Order::Reversed,
             Surgery { frozen_pixels: vec![27, 28], no_vision_adapter: true, ..Surgery::default() },
         ),
+        (Order::Forward, Surgery { motion_layer: Some(2), ..Surgery::default() }),
+        // The same frames by the model's own layer are other tokens.
+        (Order::Forward, Surgery::default()),
     ];
     for (order, surgery) in cases {
         let question = altered(&bench, &clip, |q| {
@@ -233,7 +236,8 @@ fn evaluation_alters_as_the_window_does() {
             })
             .unwrap();
         let pixels: Vec<&[f32]> = answer.frames.iter().map(|at| &*read[at]).collect();
-        let tokens = session.encode_frames(&session.freeze_pixels(&pixels, &surgery.frozen_pixels)).unwrap();
+        let tokens =
+            session.encode_frames(&session.freeze_pixels(&pixels, &surgery.frozen_pixels), &surgery).unwrap();
         let f = session.embed(session.clips(&tokens, 8), &surgery).unwrap().remove(0);
         let largest =
             answer.evidence.embedding.iter().zip(&f).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

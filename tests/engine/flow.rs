@@ -395,7 +395,7 @@ fn the_windows_numbers_are_those_of_evaluation() {
             })
             .unwrap();
         let each: Vec<&Vec<f32>> = answer.frames.iter().map(|at| &pixels[at]).collect();
-        tokens.extend(session.encode_frames(&each).unwrap());
+        tokens.extend(session.encode_frames(&each, &Surgery::default()).unwrap());
     }
     let frames = session.info.frames;
     let f = session.embed(session.clips(&tokens, frames), &Surgery::default()).unwrap();

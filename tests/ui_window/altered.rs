@@ -133,6 +133,26 @@ fn every_control_of_the_surgery_pane_asks_for_what_it_says() {
 }
 
 #[test]
+fn the_layer_of_motion_is_chosen_from_a_list_and_its_own_is_no_alteration() {
+    let mut h = surgery_pane(analysed([1280.0, 800.0], false));
+    h.run();
+    assert_eq!(state(&h).layer_words(&state(&h).surgery), None, "the last goes without saying");
+    click(&mut h, "Motion layer");
+    click(&mut h, "layer 2");
+    assert_eq!(state(&h).surgery.motion_layer, Some(2));
+    assert_eq!(state(&h).surgery.words(), ["motion from layer 2"]);
+    assert_eq!(state(&h).layer_words(&state(&h).surgery).as_deref(), Some("vision layer 2 of 4"));
+    // The list may still be closing; then a press only does that.
+    for _ in 0..6 {
+        if h.query_by_label("layer 4, its own").is_none() {
+            click(&mut h, "Motion layer");
+        }
+    }
+    click(&mut h, "layer 4, its own");
+    assert!(state(&h).surgery.is_none());
+}
+
+#[test]
 fn gates_and_alpha_are_set_by_sliders_and_let_go_again() {
     let mut h = surgery_pane(analysed([1280.0, 800.0], false));
     h.run();
@@ -331,7 +351,7 @@ fn a_clicked_patch_is_asked_about_and_escape_lets_go_of_it() {
     let found = PatchFinding {
         similarity: map(8),
         token: vec![1.0, 0.0],
-        joint: Some(vec![0.6, 0.8]),
+        joint: vec![0.6, 0.8],
         attention: vec![vec![map(1); 4]; 2],
     };
     h.state_mut().show_finding(probe, Finding::Patch(found));

@@ -115,6 +115,8 @@ fn model_with(head_trained: bool) -> Event {
             alpha: 0.5,
             mab_blocks: 2,
             heads: 4,
+            layers: 4,
+            motion_layer: 4,
             parameters: 1_820_000,
             templates: None,
         }),

@@ -109,6 +109,10 @@ pub(super) fn run(args: &BaseToNovelArgs) -> Result<(), CliError> {
     let (device, info) = crate::device::open(args.model.device, None)?;
     let mut session =
         Session::load(&model, &device, &|_, _| ()).map_err(|e| CliError::Engine(e.to_string()))?;
+    if !session.info.head_trained {
+        // As `train head` makes heads.
+        session = session.with_motion_layer(None).map_err(|e| CliError::Engine(e.to_string()))?;
+    }
     // The model's own levels are those of vanilla CLIP's time.
     let levels = head(args, &session).levels.max(session.model().head_config.levels);
     zero_shot::takes(levels, args.frames).map_err(CliError::Usage)?;

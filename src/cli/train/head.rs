@@ -131,11 +131,10 @@ pub(super) fn run(args: &HeadArgs) -> Result<(), CliError> {
     };
     let (device, info) = crate::device::open(args.device, None)?;
     eprintln!("on {}: {}", info.name, info.reason);
-    let mut session =
-        Session::load(&model, &device, &|_, _| ()).map_err(|e| CliError::Engine(e.to_string()))?;
-    if let Some(layer) = args.motion_layer {
-        session = session.with_motion_layer(layer).map_err(|e| CliError::Engine(e.to_string()))?;
-    }
+    // Of the last layer unless another is named, whatever the model uses for its maps without a head.
+    let mut session = Session::load(&model, &device, &|_, _| ())
+        .and_then(|session| session.with_motion_layer(args.motion_layer))
+        .map_err(|e| CliError::Engine(e.to_string()))?;
     let mut settings = settings(args, session.model(), &source, holdout);
     choices(args, &mut settings)?;
     let cache = args.cache.clone().or_else(cache_folder).unwrap_or_else(|| args.out.join("features"));
