@@ -809,6 +809,8 @@ impl App {
     /// Draws every panel and carries out what was asked.
     pub fn draw(&mut self, ui: &mut egui::Ui) {
         let ctx = ui.ctx().clone();
+        // What a screen reader calls the window.
+        ctx.accesskit_node_builder(egui::accesskit_root_id(), |window| window.set_label("MotionLens"));
         let mut out = std::mem::take(&mut self.asked);
         let s = &mut self.state;
         keys::read(&ctx, s, &mut out);

@@ -32,14 +32,30 @@ pub enum Icon {
 
 /// A button with an icon, a name for screen readers and tests, and a tip.
 pub fn button(ui: &mut Ui, icon: Icon, size: Vec2, name: impl Into<String>, tip: &str) -> Response {
-    toggle(ui, icon, size, false, name, tip)
+    drawn(ui, icon, size, None, name, tip)
 }
 
 /// The same, lit while it is on.
 pub fn toggle(ui: &mut Ui, icon: Icon, size: Vec2, on: bool, name: impl Into<String>, tip: &str) -> Response {
+    drawn(ui, icon, size, Some(on), name, tip)
+}
+
+/// `on`: whether it is lit; `None` of a button that never is, which a screen reader must not call a switch.
+fn drawn(
+    ui: &mut Ui,
+    icon: Icon,
+    size: Vec2,
+    on: Option<bool>,
+    name: impl Into<String>,
+    tip: &str,
+) -> Response {
     let framed = size.y > 20.0;
-    let r = ui.add(Button::new("").min_size(size).selected(on).frame_when_inactive(framed));
-    let mut colour = ui.style().interact_selectable(&r, on).text_color();
+    let button = Button::new("").min_size(size).frame_when_inactive(framed);
+    let r = ui.add(match on {
+        Some(on) => button.selected(on),
+        None => button,
+    });
+    let mut colour = ui.style().interact_selectable(&r, on == Some(true)).text_color();
     if !ui.is_enabled() {
         colour = colour.gamma_multiply(0.5);
     }

@@ -90,15 +90,15 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
     // Of no use to who types: these never rest.
     let size = text_size(ctx);
     ctx.input_mut(|i| {
-        for (key, percent) in [
-            (Key::Plus, size.saturating_add(10)),
-            (Key::Equals, size.saturating_add(10)),
-            (Key::Minus, size.saturating_sub(10)),
-            (Key::Num0, 100),
-        ] {
-            if i.consume_key(Modifiers::COMMAND, key) {
-                out.push(Intent::TextSize(percent));
-            }
+        // Where a frame takes long, a key may have been pressed several times in it.
+        let mut pressed = |key| i.count_and_consume_key(Modifiers::COMMAND, key) as u16;
+        let (larger, smaller) = (pressed(Key::Plus) + pressed(Key::Equals), pressed(Key::Minus));
+        if larger != smaller {
+            let percent = size.saturating_add(10 * larger).saturating_sub(10 * smaller);
+            out.push(Intent::TextSize(percent));
+        }
+        if pressed(Key::Num0) > 0 {
+            out.push(Intent::TextSize(100));
         }
     });
     // Where a lesson asks to type, what is typed goes there and is no shortcut.

@@ -13,7 +13,7 @@ use crate::view::Layer;
 use egui::{RichText, Ui};
 
 /// With an untrained head the motion part is zero (METHOD §8).
-pub const UNTRAINED: &str = "The motion head is untrained: motion does not enter the score. Motion, attention, gates, lifting, both \
+pub const UNTRAINED: &str = "The motion head is untrained: motion does not enter the score. Motion, attention, gates, lifting, the layer, both \
      adapters, frozen patches, and the order of the frames (reversed, shuffled) cannot change it. Which frames are seen (freeze, half rate, \
      by hand with repeats), frozen pixels (encoded again), static off, negatives and α still do.";
 

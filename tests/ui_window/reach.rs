@@ -132,3 +132,15 @@ fn tab_comes_to_every_control_and_shows_where_it_is() {
     assert!(invisible.is_empty(), "nothing shows that these have the focus: {invisible:?}");
     assert!(seen.len() > 40, "{}", seen.len());
 }
+
+/// A screen reader calls a switch what has a state, and nothing else.
+#[test]
+fn what_has_no_state_is_a_button_and_no_switch() {
+    let h = analysed([1280.0, 800.0], false);
+    for name in ["Play", "Next frame", "To the start", "Undo", "Redo"] {
+        let node = h.get_by_label(name);
+        assert_eq!(node.accesskit_node().toggled(), None, "{name}");
+    }
+    assert!(h.get_by_label("Loop").accesskit_node().toggled().is_some());
+    assert_eq!(h.root().accesskit_node().label().as_deref(), Some("MotionLens"));
+}

@@ -63,6 +63,14 @@ fn text_grows_by_the_menu_and_by_keys_within_bounds_also_while_somebody_types() 
     h.key_press_modifiers(Modifiers::COMMAND, Key::Num0);
     h.run();
     assert_eq!(h.ctx.zoom_factor(), 1.0);
+    // Three times within one drawn frame.
+    for _ in 0..3 {
+        let (key, modifiers) = (Key::Plus, Modifiers::COMMAND);
+        let press = egui::Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers };
+        h.input_mut().events.push(press);
+    }
+    h.run();
+    assert_eq!(h.ctx.zoom_factor(), 1.3);
 }
 
 fn apply(h: &mut Window, intent: Intent) {
