@@ -12,7 +12,7 @@ use std::time::Instant;
 
 pub const ABOUT: &str = "A CLIP of ViT-B/16 size with random weights, the same for all, at 224 pixels; the text is one of 10 tokens. \
     Everybody takes as many threads as by itself. The rows that come out are held against ours (cosine above .99). bf16 is another \
-    number format: we have none yet. \"Burn's operations\" is what inference ran on before `crates/encoder`, and what training runs on.";
+    number format: we have none yet. \"Burn's operations\" is what inference and training ran on before `crates/encoder`.";
 
 const FRAMES: usize = 8;
 /// Tokens of a short prompt, with the start and the end.
