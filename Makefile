@@ -49,7 +49,7 @@ model: packages cargo ## Make the default model again from nothing, into target/
 	cargo run --release -- eval synth --model $(MODEL)/small --record
 	@echo "The model is in $(MODEL)/small; copy it over assets/model to make it the default."
 
-# The model of people, from nothing: about as long again. Each step resumes where it was stopped.
+# The model of people, from nothing: about an hour and a half. Each step resumes where it was stopped.
 PEOPLE := $(MODEL)/people
 TRAIN_PEOPLE := cargo run --release -- train head --world --cast people --model $(PEOPLE)/clip --cache $(MODEL)/features --motion-layer 2 --energy-pool --negatives 0.3 --per-class 80 --seed 11 --epochs 5
 people: packages cargo ## Make the model of people from nothing, into target/model/people/model
