@@ -478,6 +478,17 @@ fn frames_that_are_far_apart_are_called_so() {
     assert_eq!(part["scope"], serde_json::json!({ "start_s": 0.0, "end_s": 8.0, "frames": 8 }));
 }
 
+#[test]
+fn scores_of_stillness_are_said_to_mean_little() {
+    let dir = tempfile::tempdir().unwrap();
+    let video = clip(dir.path());
+    for (order, still) in [("forward", false), ("frozen:middle", true)] {
+        let out = analyze(&video, &["--json", "-", "--order", order]);
+        let noted = json(&out)["notes"].to_string().contains("next to no motion");
+        assert_eq!(noted, still, "{order}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn without_a_display_the_window_becomes_a_report() {

@@ -7,6 +7,7 @@ use crate::score::{ClassEmbedding, ClassScore, Scores};
 use crate::session::{Map, ModelInfo};
 use crate::video::clip::Order;
 use crate::video::{Crop, Pts, Span};
+use crate::view::is_still;
 use serde::Serialize;
 
 /// What `analyze --json` writes.
@@ -185,6 +186,11 @@ impl Record {
         embeddings: Option<&[ClassEmbedding]>,
     ) -> Self {
         notes.extend(far_apart(&answer.frames));
+        if is_still(&answer.evidence.maps.motion, model.scale.as_ref().map(|scale| scale.motion)) {
+            let text = "next to no motion: the model reads little more into this than into still footage, so what it says about motion means \
+                        little";
+            notes.push(text.to_owned());
+        }
         let Span { start, end } = answer.question.clip.span;
         let (crop, size) = (answer.question.clip.crop, (video.width, video.height));
         let classes = scores.classes.iter().enumerate().map(|(i, c)| {
