@@ -772,6 +772,7 @@ fn the_examination_takes_the_same_surgery() {
     let mean = |report: &Value, figure: &str| report[figure]["mean"].as_f64().unwrap();
     let plain = eval(&[]);
     assert!(plain.get("altered").is_none());
+    assert!(mean(&plain, "negative_lowers") > 95.0, "the true motion typed as a negative");
     let reversed = eval(&["--order", "reversed"]);
     assert_eq!(reversed["altered"], "frames reversed");
     // Played backwards twice it is the clip as it was filmed.
@@ -784,6 +785,27 @@ fn the_examination_takes_the_same_surgery() {
         mean(&off, "generalised_seen_top1") < mean(&plain, "generalised_seen_top1") - 20.0,
         "motion carries the result"
     );
+}
+
+#[test]
+fn layers_are_examined_and_what_stands_still_is_stillest_in_the_first() {
+    let report = json(&motionlens(&[
+        "eval",
+        "layers",
+        "--device",
+        "cpu",
+        "--seeds",
+        "1",
+        "--clips-per-class",
+        "1",
+        "--json",
+        "-",
+    ]));
+    let layers = report.as_array().unwrap();
+    assert_eq!(layers.iter().map(|l| l["layer"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    let of = |name: &str| -> Vec<f64> { layers.iter().map(|l| l[name]["mean"].as_f64().unwrap()).collect() };
+    assert!(of("motion_auroc").iter().all(|v| (0.9..=1.0).contains(v)), "{report}");
+    assert!(of("distractor_ratio").is_sorted(), "it leaks more from layer to layer: {report}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::metrics::{Summary, auroc};
 use crate::model::Surgery;
 use crate::model::dense::Reading;
 use crate::model::folder::{MotionScale, Reach};
-use crate::prompt::PromptSet;
+use crate::prompt::{PromptSet, Templates};
 use crate::score::{ClassEmbedding, Weighing, score_with};
 use crate::session::maps::quantile;
 use crate::session::{LoadError, Map, Maps, Session, WorkError};
@@ -183,10 +183,17 @@ pub fn run(
     }
     let (vanilla_classes, _) = vanilla.classes(&set, &mut |_, _| true)?;
     let words = Words::new(&mut vanilla, &set, &vanilla_classes)?;
+    let bare = Templates { positive: vec!["{}".to_owned()], negative: Vec::new() };
+    let bare = PromptSet { templates: bare, ..set.clone() };
+    let (mut names, _) = session.classes(&bare, &mut |_, _| true)?;
+    if altered.surgery.no_joint_adapter {
+        names = session.plain_classes(&bare, &names);
+    }
     let exam = Exam {
         seen: (0..labels.len()).filter(|&c| !labels[c].is_unseen()).collect(),
         unseen: (0..labels.len()).filter(|&c| labels[c].is_unseen()).collect(),
         all: (0..labels.len()).collect(),
+        names: names.into_iter().map(|name| name.positive).collect(),
         classes,
         vanilla_classes,
         weighing: Weighing {
@@ -285,6 +292,8 @@ struct Exam {
     unseen: Vec<usize>,
     all: Vec<usize>,
     classes: Vec<ClassEmbedding>,
+    /// Each class by its name alone, as a person types it.
+    names: Vec<Option<Arc<[f32]>>>,
     vanilla_classes: Vec<ClassEmbedding>,
     altered: Altered,
     weighing: Weighing,
@@ -352,6 +361,7 @@ impl Exam {
                 tally.right("reversed_mirror_top1", self.labels[back] == mirror);
             }
             tally.right("shuffled_top1", predicted(&shuffled, &self.all) == class);
+            tally.right("negative_lowers", self.negative_lowers(&f[class], class));
             if unseen {
                 let scores = score_with(&f[class], &self.classes, session.info.tau, self.weighing).classes;
                 tally.add(
@@ -389,6 +399,21 @@ impl Exam {
             self.changed(&scenes, tally)?;
         }
         Ok(())
+    }
+
+    /// Whether p and `yes` of the true class fall where its name is typed as one more of its negative prompts. Without an α the
+    /// question is put at α = 1: negatives do not count otherwise.
+    fn negative_lowers(&self, f: &[f32], class: usize) -> bool {
+        let alpha = if self.alpha() > 0.0 { self.alpha() } else { 1.0 };
+        let weighing = Weighing { alpha, negatives: true };
+        let own = |classes: &[ClassEmbedding]| {
+            let score = score_with(f, classes, self.session.info.tau, weighing).classes.swap_remove(class);
+            (score.p, score.yes)
+        };
+        let mut edited = self.classes.clone();
+        edited[class].negatives.extend(self.names[class].clone());
+        let (before, after) = (own(&self.classes), own(&edited));
+        after.0 < before.0 && after.1 < before.1
     }
 
     /// Accuracy in the own label space on the same clips through cameras that change them.
