@@ -419,10 +419,12 @@ fn the_windows_numbers_are_those_of_evaluation() {
 /// A new set of many classes takes seconds to encode. It says so, and the clip that somebody looks at does not wait for it.
 #[test]
 fn a_clip_does_not_wait_for_thousands_of_new_prompts() {
+    // A quick machine encodes a thousand while the frames are read.
+    const MANY: usize = 6000;
     let folder = tempfile::tempdir().unwrap();
     let clip = source(&video(folder.path(), "clip.mp4", 24, true));
     let bench = ready();
-    let names: Vec<String> = (0..1000).map(|i| format!("moving left {i}")).collect();
+    let names: Vec<String> = (0..MANY).map(|i| format!("moving left {i}")).collect();
     bench.set_prompts(PromptSet::from_names(&names), None);
     let id = bench.ask(&clip, span(0.0, 1.0));
     let (mut told, mut encoded) = (0, false);
@@ -439,7 +441,7 @@ fn a_clip_does_not_wait_for_thousands_of_new_prompts() {
     });
     assert!(told > 0, "it says how far it is");
     assert!(!encoded, "the answer comes first");
-    assert_eq!(bench.scored(id).classes.len(), 1000);
+    assert_eq!(bench.scored(id).classes.len(), MANY);
 }
 
 /// Another crop is another question: its frames are encoded anew, and what was held of the first is still held.
