@@ -69,7 +69,11 @@ fn a_layer_that_is_chosen_is_read_and_a_patch_is_likened_to_prompts_by_the_last_
         plain.patch(&x, surgery, (3, 20), pixels).map(|found| found.joint)
     };
     let last = likeness(&Surgery::default(), None).unwrap();
-    for layer in 1..=5 {
+    for layer in [0, 5] {
+        let refused = plain.encode_frames(&frames[..1], &at(layer)).unwrap_err().to_string();
+        assert!(refused.contains(&format!("no vision layer {layer}")), "{refused}");
+    }
+    for layer in 1..=4 {
         let tokens = plain.encode_frames(&frames[..1], &at(layer)).unwrap();
         let other = plain.with_motion_layer(Some(usize::from(layer))).unwrap();
         assert_eq!(tokens, other.encode_frames(&frames[..1], &Surgery::default()).unwrap(), "layer {layer}");

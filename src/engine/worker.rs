@@ -385,9 +385,7 @@ impl Worker {
     /// The tokens of a clip's frames in the order in which the model sees them, and how many went through the vision tower
     /// for that.
     fn tokens(&mut self, clip: ClipJob) -> Result<(Vec<Pts>, Vec<Features>, usize), WorkError> {
-        let ClipJob { job, frames, mut known, new } = pixels_frozen(clip, |frames, patches| {
-            self.running().map(|running| running.session.freeze_pixels(frames, patches))
-        })?;
+        let ClipJob { job, frames, mut known, new } = self.frozen(clip)?;
         let progress = |queue: &Queue, stage, done, total| {
             if !job.quiet {
                 queue.emit(Event::Progress { question: job.id, stage, done, total });
@@ -451,6 +449,7 @@ impl Worker {
                 }
             }
             Probe::Patch { frame, patch } => {
+                let clip = self.frozen(clip)?;
                 let at = clip.frames.get(frame).copied();
                 let read = clip.new.iter().find(|new| Some(new.pts) == at).map(|new| new.pixels.clone());
                 let x = self.tokens_of(clip)?;
@@ -468,6 +467,13 @@ impl Worker {
         Ok(())
     }
 
+    /// See [`pixels_frozen`].
+    fn frozen(&mut self, clip: ClipJob) -> Result<ClipJob, WorkError> {
+        pixels_frozen(clip, |frames, patches| {
+            self.running().map(|running| running.session.freeze_pixels(frames, patches))
+        })
+    }
+
     /// The tokens of a clip as the model takes them, (1,T,n,D).
     fn tokens_of(&mut self, clip: ClipJob) -> Result<Tensor<4>, WorkError> {
         let (_, features, _) = self.tokens(clip)?;
@@ -477,9 +483,7 @@ impl Worker {
 
     /// The patches of a clip in CLIP's joint space; between batches prompts are heard.
     fn support(&mut self, clip: ClipJob) -> Result<(), WorkError> {
-        let ClipJob { job, frames, new, .. } = pixels_frozen(clip, |frames, patches| {
-            self.running().map(|running| running.session.freeze_pixels(frames, patches))
-        })?;
+        let ClipJob { job, frames, new, .. } = self.frozen(clip)?;
         let gpu = self.running()?.device.gpu;
         let batch = self.running()?.session.vision_batch(gpu);
         let mut patches: HashMap<Pts, Arc<[f32]>> = HashMap::new();

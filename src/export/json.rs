@@ -186,7 +186,9 @@ impl Record {
         embeddings: Option<&[ClassEmbedding]>,
     ) -> Self {
         notes.extend(far_apart(&answer.frames));
-        if is_still(&answer.evidence.maps.motion, model.scale.as_ref().map(|scale| scale.motion)) {
+        // The scale is of the model's own layer.
+        let scale = model.scale.as_ref().filter(|_| answer.question.surgery.motion_layer.is_none());
+        if is_still(&answer.evidence.maps.motion, scale.map(|scale| scale.motion)) {
             let text = "next to no motion: the model reads little more into this than into still footage, so what it says about motion means \
                         little";
             notes.push(text.to_owned());

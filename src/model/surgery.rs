@@ -28,8 +28,7 @@ pub struct Surgery {
     /// Patches whose *pixels* are replaced by their mean over time before the frames go through the vision tower: what is
     /// true of any model, also of one whose motion does not enter the score.
     pub frozen_pixels: Vec<u16>,
-    /// The vision layer that the patch tokens are taken from, counted from 1 (METHOD §1, motion layer); `None`: the model's own. Past the
-    /// last it is the last.
+    /// The vision layer that the patch tokens are taken from, counted from 1 (METHOD §1, motion layer); `None`: the model's own.
     pub motion_layer: Option<u16>,
     /// Negative prompts count for nothing: no s⁻, no `yes`, no `none` (METHOD §6). Changes the scores alone.
     pub no_negatives: bool,

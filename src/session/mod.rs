@@ -298,6 +298,12 @@ impl Session {
         let pixels: Vec<f32> = frames.iter().flat_map(|f| f.as_ref().iter().copied()).collect();
         let pixels =
             Tensor::<4>::from_data(TensorData::new(pixels, [frames.len(), 3, side, side]), &self.device);
+        let depth = self.model.config.vision.layers;
+        if let Some(layer) = surgery.motion_layer.filter(|layer| !(1..=depth).contains(&usize::from(*layer)))
+        {
+            let text = format!("there is no vision layer {layer}; this model has {depth}, counted from 1");
+            return Err(WorkError::Failed(text));
+        }
         let layer = self.motion_layer(surgery);
         let tokens = read(self.model.towers.vision_model.tokens(pixels, layer))?;
         if tokens.iter().any(|v| !v.is_finite()) {
@@ -309,8 +315,7 @@ impl Session {
 
     /// The layer that patch tokens are taken from, counted from 1; `None`: the last.
     fn motion_layer(&self, surgery: &Surgery) -> Option<usize> {
-        let chosen = surgery.motion_layer.map(|layer| usize::from(layer).max(1));
-        let layer = chosen.or(self.model.head_config.motion_layer)?;
+        let layer = surgery.motion_layer.map(usize::from).or(self.model.head_config.motion_layer)?;
         (layer < self.model.config.vision.layers).then_some(layer)
     }
 

@@ -538,6 +538,9 @@ impl App {
                 s.loading = None;
                 s.encoding = None;
                 s.scale = info.scale.clone().map(|scale| (info.identity.clone(), Arc::new(scale)));
+                // A layer that the model before had.
+                s.surgery.motion_layer =
+                    s.surgery.motion_layer.filter(|layer| usize::from(*layer) <= info.layers);
                 s.model = Some(info);
                 self.hint();
             }

@@ -109,7 +109,10 @@ impl State {
     /// The model reads little more into what is shown than into still footage.
     pub fn is_still(&self) -> bool {
         let Some(shown) = &self.shown else { return false };
-        is_still(&shown.answer.evidence.maps.motion, self.motion_scale().map(|scale| scale.motion))
+        // The scale is of the model's own layer.
+        let own = shown.answer.question.surgery.motion_layer.is_none();
+        let scale = self.motion_scale().filter(|_| own);
+        is_still(&shown.answer.evidence.maps.motion, scale.map(|scale| scale.motion))
     }
 
     /// "altered: frames reversed, motion off (not retrained)", where what is shown is; and on every picture and beside every

@@ -135,6 +135,10 @@ pub(super) fn run(args: &HeadArgs) -> Result<(), CliError> {
     let mut session = Session::load(&model, &device, &|_, _| ())
         .and_then(|session| session.with_motion_layer(args.motion_layer))
         .map_err(|e| CliError::Engine(e.to_string()))?;
+    let depth = session.config().vision.layers;
+    if let Some(layer) = args.motion_layer.filter(|layer| *layer > depth) {
+        return Err(CliError::Usage(format!("--motion-layer {layer}: this model has {depth} vision layers")));
+    }
     let mut settings = settings(args, session.model(), &source, holdout);
     choices(args, &mut settings)?;
     let cache = args.cache.clone().or_else(cache_folder).unwrap_or_else(|| args.out.join("features"));
