@@ -153,6 +153,18 @@ fn the_layer_of_motion_is_chosen_from_a_list_and_its_own_is_no_alteration() {
 }
 
 #[test]
+fn a_layer_that_another_model_does_not_have_goes_with_the_model_that_had_it() {
+    let mut h = analysed([1280.0, 800.0], false);
+    let ctx = h.ctx.clone();
+    for (layer, left) in [(9, None), (3, Some(3))] {
+        let surgery = Surgery { motion_layer: Some(layer), ..Surgery::default() };
+        h.state_mut().apply(&ctx, Intent::Surgery(surgery));
+        h.state_mut().on_event(untrained());
+        assert_eq!(h.state().state().surgery.motion_layer, left);
+    }
+}
+
+#[test]
 fn gates_and_alpha_are_set_by_sliders_and_let_go_again() {
     let mut h = surgery_pane(analysed([1280.0, 800.0], false));
     h.run();
