@@ -6,10 +6,10 @@
 ifndef XDG_RUNTIME_DIR
 export XDG_RUNTIME_DIR := $(shell mktemp -d)
 endif
-.PHONY: help run test soak pictures sheets bench model people ablation package deny packages cargo
+.PHONY: help run test soak pictures sheets bench model people ablation ablation-people package deny packages cargo
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
 
 run: packages cargo ## Install what is missing, build, and open the window on a bundled clip
 	cargo run --release --
@@ -51,29 +51,42 @@ model: packages cargo ## Make the default model again from nothing, into target/
 
 # The model of people, from nothing: about an hour and a half. Each step resumes where it was stopped.
 PEOPLE := $(MODEL)/people
-TRAIN_PEOPLE := cargo run --release -- train head --world --cast people --model $(PEOPLE)/clip --cache $(MODEL)/features --motion-layer 2 --energy-pool --negatives 0.3 --per-class 80 --seed 11 --epochs 5
+TRAIN_PEOPLE := cargo run --release -- train head --world --cast people --cache $(MODEL)/features --motion-layer 2 --energy-pool --negatives 0.3 --per-class 80 --epochs 5
 people: packages cargo ## Make the model of people from nothing, into target/model/people/model
 	cargo build --release
 	cargo run --release -- train clip --cast people --out $(PEOPLE)/clip
-	$(TRAIN_PEOPLE) --out $(PEOPLE)/choice --holdout 3
-	$(TRAIN_PEOPLE) --out $(PEOPLE)/model --alpha 0.25 --name people
+	$(TRAIN_PEOPLE) --model $(PEOPLE)/clip --seed 11 --out $(PEOPLE)/choice --holdout 3
+	$(TRAIN_PEOPLE) --model $(PEOPLE)/clip --seed 11 --out $(PEOPLE)/model --alpha 0.25 --name people
 	cargo run --release -- eval synth --cast people --model $(PEOPLE)/model --record
 
-# The README's table of ablations: every variant of the recipe with three training seeds, about three hours more.
+# The README's tables of ablations: every variant of a recipe with three training seeds. RECIPE trains, into folders under ABLATED.
 define ABLATE
 	for seed in 11 12 13; do \
-	  $(TRAIN) --seed $$seed --out $(MODEL)/ablation/$(1)-$$seed $(CHOSEN) --epochs 6 $(2) && \
-	  cargo run --release -- eval synth --model $(MODEL)/ablation/$(1)-$$seed --seeds 1 --json $(MODEL)/ablation/$(1)-$$seed.json || exit 1; \
+	  $(RECIPE) --seed $$seed --out $(ABLATED)/$(1)-$$seed $(2) && \
+	  cargo run --release -- eval synth --cast $(CAST) --model $(ABLATED)/$(1)-$$seed --seeds 1 --json $(ABLATED)/$(1)-$$seed.json || exit 1; \
 	done
-	cargo run --release -- eval mean $(MODEL)/ablation/$(1)-*.json > $(MODEL)/ablation/$(1).txt
+	cargo run --release -- eval mean $(ABLATED)/$(1)-*.json > $(ABLATED)/$(1).txt
 endef
-ablation: model ## Train and examine every ablation at three seeds (three hours more), into target/model/ablation
+define VARIANTS
 	$(call ABLATE,full,)
 	$(call ABLATE,adapters,--no-msm --no-negatives)
 	$(call ABLATE,msm,--no-mab --no-negatives)
 	$(call ABLATE,mab,--no-negatives)
 	$(call ABLATE,fixed-haar,--fixed-haar)
 	$(call ABLATE,no-gate,--no-gate)
+endef
+ablation: CAST := shapes
+ablation: ABLATED := $(MODEL)/ablation
+ablation: RECIPE := $(TRAIN) $(CHOSEN) --epochs 6
+ablation: model ## Train and examine every ablation of the model of shapes at three seeds (three hours more), into target/model/ablation
+	$(VARIANTS)
+# On the towers that ship: what differs is the head alone.
+ablation-people: CAST := people
+ablation-people: ABLATED := $(PEOPLE)/ablation
+ablation-people: RECIPE := $(TRAIN_PEOPLE) --model assets/model/people --alpha 0.25
+ablation-people: packages cargo ## The same for people, on the towers that ship, into target/model/people/ablation
+	cargo build --release
+	$(VARIANTS)
 
 package: cargo ## A .deb and a tarball that run without Rust, into target/package (on Debian or Ubuntu)
 	@command -v dpkg-deb >/dev/null || { echo "make package is for Debian and Ubuntu: dpkg-deb was not found."; exit 1; }

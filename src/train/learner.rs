@@ -1,11 +1,13 @@
-//! The gradients of a step: a batch goes through the head in parts that memory has room for.
+//! The gradients of a step: a batch goes through the head in parts, on a GPU in such that memory has room for, on the CPU in small ones
+//! that stay in a core's cache, one on every core. They are summed in the order of the batch, so that the number of cores is nothing to a
+//! run.
 
 use super::features::Features;
 use super::losses::{Lambdas, Targets, objective};
 use super::recipe;
 use super::zero_shot::TextSide;
 use super::{RunError, in_words};
-use crate::device::guarded;
+use crate::device::{guarded, panic_message};
 use crate::model::head::MotionHead;
 use crate::model::towers::{Towers, normalise};
 use crate::session::Session;
@@ -13,6 +15,8 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::thread;
 
 /// What stays the same from step to step.
 pub(super) struct Learner<'a> {
@@ -26,6 +30,10 @@ pub(super) struct Learner<'a> {
     places: Vec<Option<i32>>,
     lambdas: &'a Lambdas,
     tau: f32,
+    /// Clips that go through the head together.
+    part: usize,
+    /// Threads that take a part each and share the work on it with no other; none where parts are taken one after another.
+    pools: Vec<ThreadPool>,
     at_once: usize,
     device: &'a Device,
 }
@@ -38,11 +46,25 @@ impl<'a> Learner<'a> {
         trained: &[usize],
         text: &TextSide,
         device: &'a Device,
-    ) -> Self {
+    ) -> Result<Self, RunError> {
         let model = session.model();
         let mut places = vec![None; features.classes.len()];
         trained.iter().enumerate().for_each(|(place, class)| places[*class] = Some(place as i32));
-        Self {
+        let at_once = at_once.max(1);
+        let (part, threads) = if *session.device() == Device::flex() {
+            let part = recipe::in_cache(features.shape).min(at_once);
+            (part, (at_once / part).min(rayon::current_num_threads()))
+        } else {
+            (at_once, 1)
+        };
+        let pool = |i| {
+            let name = move |_| format!("learner {i}");
+            ThreadPoolBuilder::new().num_threads(1).thread_name(name).build()
+        };
+        let threads = if threads > 1 { threads } else { 0 };
+        let pools = (0..threads).map(pool).collect::<Result<_, _>>();
+        let pools = pools.map_err(|e| RunError::Other(format!("no thread can be started: {e}")))?;
+        Ok(Self {
             features,
             towers: &model.towers,
             projection: model.towers.visual_projection.clone().fork(device).no_grad(),
@@ -50,36 +72,48 @@ impl<'a> Learner<'a> {
             places,
             lambdas,
             tau: model.tau,
-            at_once: at_once.max(1),
+            part,
+            pools,
+            at_once,
             device,
-        }
+        })
     }
 
     /// The loss on a batch of clips and its gradients. Every term of the objective is a mean over clips or does not depend on them, so
     /// that those of a batch are those of its parts, each weighed by its clips.
     pub fn gradients(&self, head: &MotionHead, batch: &[usize]) -> Result<(f32, GradientsParams), RunError> {
-        let part = |clips: &[usize]| {
+        let part = &|clips: &[usize]| {
             // What a GPU has no memory for comes as a panic.
             guarded(|| {
                 let share = clips.len() as f32 / batch.len() as f32;
-                let loss = self.loss(head, clips);
-                let loss = if share < 1.0 { loss * share } else { loss };
+                // Parameters of its own: what shares them waits for one another.
+                let head = &head.clone().fork(self.device);
+                let loss = self.loss(head, clips) * share;
                 let value = loss.clone().try_into_scalar::<f32>().map_err(|e| e.to_string())?;
                 Ok::<_, String>((value, GradientsParams::from_grads(loss.backward(), head)))
             })
-            .map_err(|why| self.failed(&why))
         };
-        let mut parts = batch.chunks(self.at_once);
-        let (mut value, grads) = part(parts.next().unwrap_or_default())?;
-        if parts.len() == 0 {
-            return Ok((value, grads));
-        }
-        let mut sum = GradientsAccumulator::new();
-        sum.accumulate(head, grads);
-        for clips in parts {
-            let (more, grads) = part(clips)?;
-            value += more;
-            sum.accumulate(head, grads);
+        let (mut value, mut sum) = (0.0, GradientsAccumulator::new());
+        let parts: Vec<&[usize]> = batch.chunks(self.part).collect();
+        for some in parts.chunks(self.pools.len().max(1)) {
+            let found: Vec<_> = match &self.pools[..] {
+                [] => some.iter().map(|clips| part(clips)).collect(),
+                pools => thread::scope(|scope| {
+                    let mut begun = Vec::new();
+                    for (pool, clips) in pools.iter().zip(some) {
+                        begun.push(scope.spawn(move || pool.install(|| part(clips))));
+                    }
+                    let join = |one: thread::ScopedJoinHandle<_>| {
+                        one.join().unwrap_or_else(|p| Err(panic_message(&*p)))
+                    };
+                    begun.into_iter().map(join).collect()
+                }),
+            };
+            for found in found {
+                let (more, grads) = found.map_err(|why| self.failed(&why))?;
+                value += more;
+                sum.accumulate(head, grads);
+            }
         }
         Ok((value, sum.grads()))
     }
@@ -133,7 +167,7 @@ mod tests {
         }
     }
 
-    /// A batch of 11 clips at once, and in parts of 4, 4 and 3.
+    /// A batch of 11 clips in parts of 3, on several cores and on one, and clip by clip.
     #[test]
     fn the_gradients_of_a_batch_are_those_of_its_parts() {
         let dir = tempfile::tempdir().unwrap();
@@ -153,13 +187,16 @@ mod tests {
             .load_record(ModuleRecord::from_bytes(record).unwrap());
         let lambdas = Lambdas { distillation: 1.0, ..Lambdas::new(true) };
         let of = |at_once| {
-            let learner = Learner::new((&lambdas, at_once), &session, &features, &trained, &text, &autodiff);
+            let learner =
+                Learner::new((&lambdas, at_once), &session, &features, &trained, &text, &autodiff).unwrap();
             let (loss, grads) = learner.gradients(&head, &batch).unwrap();
             let mut all = All(&grads, Vec::new());
             head.visit(&mut all);
             (loss, all.1)
         };
-        let ((loss, whole), (in_parts, parts)) = (of(11), of(4));
+        let ((loss, whole), (on_one, same), (in_parts, parts)) = (of(11), of(3), of(1));
+        assert_eq!(recipe::in_cache(features.shape), 3);
+        assert!(loss == on_one && whole == same, "the number of cores is nothing to a run");
         assert!((loss - in_parts).abs() < 1e-4 * loss.abs(), "{loss} {in_parts}");
         let largest = whole.iter().fold(0.0f32, |m, g| m.max(g.abs()));
         let apart = whole.iter().zip(&parts).fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));

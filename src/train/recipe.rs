@@ -81,6 +81,12 @@ pub fn at_once(shape: [usize; 3]) -> usize {
     if most == 0 { 1 } else { 1 << most.ilog2() }
 }
 
+/// How many clips go through a head together on one core of a CPU, so that their tokens take a megabyte at most: what is made of them stays
+/// in its cache. It depends on the model alone, as [`at_once`] does.
+pub fn in_cache(shape: [usize; 3]) -> usize {
+    ((1 << 20) / token_bytes(shape).max(1)).max(1)
+}
+
 /// Bytes of one clip's tokens as f32.
 fn token_bytes(shape: [usize; 3]) -> usize {
     4 * shape.iter().product::<usize>()

@@ -253,7 +253,7 @@ pub fn train(
         floor: 0.0,
     };
     let learner =
-        Learner::new((&settings.lambdas, settings.at_once), session, features, &trained, &text, &autodiff);
+        Learner::new((&settings.lambdas, settings.at_once), session, features, &trained, &text, &autodiff)?;
     let began = Instant::now();
     let mut tried = if start > 0 { read_tried(out).unwrap_or_default() } else { Vec::new() };
     tried.retain(|s| s.epoch * per_epoch <= start);

@@ -3,13 +3,11 @@
 use crate::panels::{Row, W, copy_columns, padded, panels};
 use crate::pointwise::{Softmax, SoftmaxBack};
 use crate::processor::Processor;
-use crate::product::Tile;
+use crate::product::{SMALL, Tile};
 use rayon::prelude::*;
 
 /// Queries that are answered at once, a multiple of the rows of a group.
 const QUERIES: usize = 48;
-/// Fewer multiply-adds than this are done on one core.
-const SMALL: usize = 1 << 17;
 
 /// Sizes of an attention.
 #[derive(Clone, Copy)]

@@ -19,7 +19,7 @@ use attention::Attention;
 use panels::{Row, W, from_rows, padded, panels};
 use pointwise::quick_gelu;
 use processor::Processor;
-use product::product;
+use product::{SMALL, product};
 
 /// One layer's parameters, read where they lie:
 /// `x += out·softmax(q·kᵀ / √dh)·v of norm1(x)`, then `x += fc2·quick_gelu(fc1·norm2(x))`.
@@ -53,7 +53,9 @@ pub struct Batch<'a> {
 /// # Panics
 /// The sizes do not fit together.
 pub fn run(layers: &[Layer], batch: Batch, causal: bool) -> Vec<f32> {
-    run_on(Processor::new(), layers, batch, causal)
+    let run = || run_on(Processor::new(), layers, batch, causal);
+    // What is shared out from outside the pool waits each time for one of its threads to wake.
+    if batch.numbers.len() * batch.width < SMALL { run() } else { rayon::scope(|_| run()) }
 }
 
 fn run_on(processor: Processor, layers: &[Layer], batch: Batch, causal: bool) -> Vec<f32> {

@@ -10,7 +10,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Fewer multiply-adds than this are done where they are asked for: waking other cores takes longer.
-const SMALL: usize = 1 << 17;
+pub const SMALL: usize = 1 << 17;
 /// Panels of the output that are made together, so that what is read of the input serves both.
 const TOGETHER: usize = 2;
 /// Rows that are taken through all blocks of weights at hand before the next are read.
@@ -63,6 +63,33 @@ impl Weights<'_> {
             rest.fill(0.0);
         }
     }
+
+    /// Asks for a whole panel's columns of `depth` inputs from `input`, which lie side by side, so that they are near when their turn
+    /// comes. A processor foresees what is read on and on in one place; these are a few lines in each of many.
+    fn ask_for(&self, input: usize, depth: usize, panel: usize) {
+        for input in input..self.inputs.min(input + depth) {
+            self.data[input * self.strides.0 + panel * W..][..W].chunks(LINE).for_each(near);
+        }
+    }
+}
+
+/// Numbers in a line of the caches.
+const LINE: usize = 16;
+
+/// Has the line that these numbers begin in brought near, and waits for nothing.
+#[inline(always)]
+fn near(numbers: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint; it reads and changes nothing that the program sees, and any address may be given.
+        #[allow(unsafe_code)]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(numbers.as_ptr().cast())
+        };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = numbers;
 }
 
 /// A part of a product that one core makes: some rows of some panels.
@@ -125,11 +152,14 @@ fn multiply(processor: Processor, a: &[Row], height: usize, part: &mut Part) {
     }
     let rows = out.first().map_or(0, |out| out.len());
     let whole = (*panel + out.len()) * W <= weights.outputs;
+    let panels = out.len();
     if rows <= FEW && whole && weights.strides.1 == 1 {
         for input in (0..weights.inputs).step_by(STREAMS) {
             let depth = STREAMS.min(weights.inputs - input);
             let a = &a[input / W * height + *row..][..rows];
             for (i, out) in out.iter_mut().enumerate() {
+                let (next, i_next) = if i + 1 < panels { (input, i + 1) } else { (input + STREAMS, 0) };
+                weights.ask_for(next, STREAMS, *panel + i_next);
                 let b = &weights.data[input * weights.strides.0 + (*panel + i) * W..];
                 processor.dispatch(Tile { a, first: input % W, b, stride: weights.strides.0, depth, out });
             }
