@@ -44,6 +44,8 @@ struct Running {
     source: ModelSource,
     device: DeviceInfo,
     identity: Arc<str>,
+    /// A clip has gone through it. On a GPU the first is mostly the driver's compiler at work.
+    warm: bool,
 }
 
 pub struct Worker {
@@ -133,7 +135,7 @@ impl Worker {
         let session = Session::load(&source, &device, &stage).map_err(|e| e.to_string())?;
         self.device = Some((device, info.clone()));
         let identity = session.info.identity.as_str().into();
-        Ok(Running { session, source, device: info, identity })
+        Ok(Running { session, source, warm: !info.gpu, device: info, identity })
     }
 
     fn start(&mut self, running: Running) {
@@ -394,7 +396,8 @@ impl Worker {
         let gpu = self.running()?.device.gpu;
         // On a CPU, what nobody waits for goes frame by frame: whoever comes meanwhile waits for one of them.
         let most = if job.rank == Rank::Background && !gpu { 1 } else { usize::MAX };
-        progress(&self.queue, "vision tower", 0, new.len());
+        let [tower, head] = stages(self.running()?.warm);
+        progress(&self.queue, tower, 0, new.len());
         let mut done = 0;
         for batch in new.chunks(self.running()?.session.vision_batch(gpu).min(most)) {
             self.look_up(&job)?;
@@ -421,10 +424,10 @@ impl Worker {
             }
             drop(store);
             done += batch.len();
-            progress(&self.queue, "vision tower", done, new.len());
+            progress(&self.queue, tower, done, new.len());
         }
         self.look_up(&job)?;
-        progress(&self.queue, "motion head", 0, 1);
+        progress(&self.queue, head, 0, 1);
         let features: Vec<Features> = frames.iter().filter_map(|pts: &Pts| known.get(pts).cloned()).collect();
         if features.is_empty() || features.len() != job.question.frames {
             return Err(WorkError::Failed(format!(
@@ -539,6 +542,9 @@ impl Worker {
             self.basis.as_ref().filter(|(source, _)| source == job.source.id()).map(|(_, basis)| basis);
         let (evidence, basis) = session.evidence(x, &job.question.surgery, basis)?;
         self.basis = Some((job.source.id().clone(), basis));
+        if let Some(running) = &mut self.running {
+            running.warm = true;
+        }
         Ok(Answer {
             id: job.id,
             question: job.question,
@@ -667,6 +673,14 @@ fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
         Err(format!("the model failed ({}); please report it", panic_message(&*panic)))
     })
+}
+
+/// What the two parts of a model are called while they work.
+fn stages(warm: bool) -> [&'static str; 2] {
+    match warm {
+        true => ["vision tower", "motion head"],
+        false => ["warming up the GPU: vision tower", "warming up the GPU: motion head"],
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 mod altered;
 mod flow;
+mod gpu;
 mod hostile_model;
-mod lost;
 mod sweep;
 
 use motionlens::device::DeviceChoice;
