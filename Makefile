@@ -38,15 +38,15 @@ bench: packages cargo ## Run the benchmarks; writes docs/performance.md, ours be
 
 # Everything about the default model, from nothing: under three hours on two cores. Each step resumes where it was stopped.
 MODEL := target/model
-TRAIN := cargo run --release -- train head --world --model $(MODEL)/clip --cache $(MODEL)/features
+TRAIN := cargo run --release -- train head --world --cast shapes --model $(MODEL)/clip --cache $(MODEL)/features
 CHOICES := $(MODEL)/choice-11 $(MODEL)/choice-12
 CHOSEN := $(CHOICES:%=--chosen-by %)
 model: packages cargo ## Make the default model again from nothing, into target/model/small
 	cargo build --release
-	cargo run --release -- train clip --out $(MODEL)/clip
+	cargo run --release -- train clip --cast shapes --out $(MODEL)/clip
 	for seed in 11 12; do $(TRAIN) --seed $$seed --out $(MODEL)/choice-$$seed --holdout 3 --epochs 7 || exit 1; done
 	$(TRAIN) --seed 11 --out $(MODEL)/small $(CHOSEN) --epochs 6 --name small
-	cargo run --release -- eval synth --model $(MODEL)/small --record
+	cargo run --release -- eval synth --cast shapes --model $(MODEL)/small --record
 	@echo "The model is in $(MODEL)/small; copy it over assets/model to make it the default."
 
 # The model of people, from nothing: about an hour and a half. Each step resumes where it was stopped.

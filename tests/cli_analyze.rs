@@ -24,9 +24,12 @@ fn motionlens_in(folder: &Path, args: &[&str]) -> Output {
     command.current_dir(folder).args(args).stdin(Stdio::null()).output().unwrap()
 }
 
-/// Runs `analyze` on the CPU with these further arguments.
+/// Runs `analyze` on the CPU with these further arguments; with the model of shapes where they name none.
 fn analyze(video: &Path, args: &[&str]) -> Output {
     let mut all = vec!["analyze", video.to_str().unwrap(), "--device", "cpu"];
+    if !args.contains(&"--model") {
+        all.extend(["--model", "embedded"]);
+    }
     all.extend(args);
     motionlens(&all)
 }
@@ -49,6 +52,29 @@ fn clip(dir: &Path) -> PathBuf {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let files = std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().path());
     files.into_iter().find(|p| p.extension().is_some_and(|e| e == "mp4")).unwrap()
+}
+
+/// As in the window: a clip of the program brings the model that knows it, and its prompts; any other video has that of people.
+#[test]
+fn without_a_model_the_clip_chooses_and_the_default_knows_people() {
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
+    let dir = tempfile::tempdir().unwrap();
+    let own = dir.path().join("own.mp4");
+    std::fs::copy(assets.join("people/by-the-plant.mp4"), &own).unwrap();
+    let shape = assets.join("clips/moving-right-while-growing.mp4");
+    for (video, model, winner) in [
+        (&shape, "small", "moving right while growing"),
+        (&assets.join("people/by-the-plant.mp4"), "people", "falling over"),
+        (&own, "people", "falling over"),
+    ] {
+        let found =
+            json(&motionlens(&["analyze", video.to_str().unwrap(), "--device", "cpu", "--json", "-"]));
+        assert_eq!(found["model"]["name"], model);
+        let classes = found["classes"].as_array().unwrap();
+        let p = |class: &Value| class["p"].as_f64().unwrap();
+        let best = classes.iter().max_by(|a, b| p(a).total_cmp(&p(b))).unwrap();
+        assert_eq!(best["name"], winner);
+    }
 }
 
 fn json(output: &Output) -> Value {
@@ -588,7 +614,7 @@ fn doctor_says_what_helps_where_much_is_missing() {
     assert!(out.status.success());
     let text = String::from_utf8(out.stdout).unwrap();
     let (tried, missing) = text.split_once("\nmissing\n").unwrap();
-    for part in ["first pass", "libavcodec", "offline", "moving-down-while-fading-in.mp4"] {
+    for part in ["first pass", "libavcodec", "offline", "by-the-plant.mp4"] {
         assert!(tried.contains(part), "{part}: {text}");
     }
     assert_eq!(tried.matches("cannot be written").count(), 3, "{text}");

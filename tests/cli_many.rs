@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+/// With the model that knows the videos made here.
+const SHAPES: [&str; 5] = ["analyze", "--device", "cpu", "--model", "embedded"];
+
 fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_motionlens"));
     for name in ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"] {
@@ -18,7 +21,7 @@ fn command(folder: &Path, args: &[&str]) -> Command {
 }
 
 fn analyze(folder: &Path, args: &[&str]) -> Output {
-    let all = [&["analyze", "--device", "cpu"], args].concat();
+    let all = [&SHAPES[..], args].concat();
     command(folder, &all).output().unwrap()
 }
 
@@ -68,7 +71,7 @@ fn sixty_videos_survive_a_kill_and_two_halves_are_the_whole() {
     assert_eq!(all.iter().filter(|l| l["error"].is_string()).count(), 5);
     let want = std::fs::read(folder.join("whole.jsonl")).unwrap();
 
-    let begun = ["analyze", "--device", "cpu", "in", "--output", "cut.jsonl"];
+    let begun = ["analyze", "--device", "cpu", "--model", "embedded", "in", "--output", "cut.jsonl"];
     let mut child = command(folder, &begun).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let since = Instant::now();
     let length = || std::fs::metadata(folder.join("cut.jsonl")).map_or(0, |m| m.len());
@@ -194,7 +197,7 @@ fn a_list_may_come_through_a_pipe() {
     std::fs::create_dir(folder.join("lists")).unwrap();
     std::fs::write(folder.join("lists/table.csv"), table).unwrap();
     let with = |args: &[&str], stdin: Stdio, text: &str| {
-        let mut child = command(folder, &[&["analyze", "--device", "cpu"], args].concat())
+        let mut child = command(folder, &[&SHAPES[..], args].concat())
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

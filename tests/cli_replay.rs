@@ -10,7 +10,12 @@ fn motionlens(folder: &Path, args: &[&str]) -> Output {
         command.env_remove(name);
     }
     command.env("MOTIONLENS_STATE_DIR", std::env::temp_dir()).env("XDG_CACHE_HOME", std::env::temp_dir());
-    command.current_dir(folder).args(args).stdin(Stdio::null()).output().unwrap()
+    command.current_dir(folder).args(args).stdin(Stdio::null());
+    if args[0] == "analyze" && !args.contains(&"--model") {
+        // The one that knows the clips made here.
+        command.args(["--model", "embedded"]);
+    }
+    command.output().unwrap()
 }
 
 fn stderr(output: &Output) -> String {

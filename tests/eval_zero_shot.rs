@@ -20,9 +20,13 @@ fn motionlens(folder: &Path, args: &[&str]) -> Output {
     command(folder, args).output().unwrap()
 }
 
+/// With the model that knows the clips made here where none is named.
 fn eval(folder: &Path, args: &[&str]) -> Output {
-    motionlens(folder, &[&["eval", "zero-shot", "--device", "cpu"], args].concat())
+    let model: &[&str] = if args.contains(&"--model") { &[] } else { &SHAPES };
+    motionlens(folder, &[&["eval", "zero-shot", "--device", "cpu"], args, model].concat())
 }
+
+const SHAPES: [&str; 2] = ["--model", "embedded"];
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -207,8 +211,10 @@ fn eval_says_of_a_clip_what_analyze_says() {
     let asked: Vec<&str> = all.iter().flat_map(|name| ["--class", *name]).collect();
     let clips: Vec<&str> = clips.iter().map(String::as_str).collect();
     let analyze = |more: &[&str]| {
-        let output =
-            motionlens(folder, &[&["analyze", "--device", "cpu"], &asked[..], more, &clips[..]].concat());
+        let output = motionlens(
+            folder,
+            &[&["analyze", "--device", "cpu"], &SHAPES[..], &asked[..], more, &clips[..]].concat(),
+        );
         assert!(output.status.success(), "{}", stderr(&output));
         orders(&String::from_utf8(output.stdout).unwrap())
     };
@@ -313,7 +319,18 @@ fn every_layout_is_read_as_it_is_handed_out() {
     if cfg!(unix) {
         let labels = File::open(folder.join("vifi/labels.csv")).unwrap();
         let mut through = Command::new("cat").stdin(labels).stdout(Stdio::piped()).spawn().unwrap();
-        let args = ["eval", "zero-shot", "--device", "cpu", "--dataset", "hmdb51", "--root", "vifi"];
+        let args = [
+            "eval",
+            "zero-shot",
+            "--device",
+            "cpu",
+            "--dataset",
+            "hmdb51",
+            "--root",
+            "vifi",
+            "--model",
+            "embedded",
+        ];
         let piped = ["--labels", "/dev/fd/0", "--json", "-"];
         let args = [&args[..], &lists[2..], &piped].concat();
         let output = command(folder, &args).stdin(through.stdout.take().unwrap()).output().unwrap();

@@ -263,7 +263,7 @@ fn the_window_comes_back_as_it_was_left() {
     // The way back.
     let ctx = h.ctx.clone();
     h.state_mut().apply(&ctx, Intent::Undo);
-    let own = motionlens::ui::bundled::prompts(Cast::Shapes);
+    let own = motionlens::ui::bundled::prompts(Cast::default());
     assert_eq!(h.state().state().prompts().classes, own.classes);
     h.state_mut().apply(&ctx, Intent::Redo);
     assert_eq!(h.state().state().prompts().classes, classes);
@@ -356,7 +356,7 @@ fn prompts_outlive_a_window_that_ends_in_a_lesson() {
     run(dir.path(), &typed("of yesterday"));
     let mut h = window(dir.path(), None);
     let mine = h.state().state().prompts().classes.clone();
-    assert_ne!(mine, motionlens::ui::bundled::prompts(Cast::Shapes).classes);
+    assert_ne!(mine, motionlens::ui::bundled::prompts(Cast::default()).classes);
     let ctx = h.ctx.clone();
     h.state_mut().apply(&ctx, Intent::Learn(Some(3)));
     let limit = Instant::now() + LIMIT;

@@ -191,11 +191,11 @@ impl Arguments {
         self.out.is_some() || self.figure.is_some() || self.lanes.is_some() || self.video_out.is_some()
     }
 
-    pub(super) fn prompt_set(&self) -> Result<PromptSet, PromptSetError> {
+    pub(super) fn prompt_set(&self, video: Option<&Path>) -> Result<PromptSet, PromptSetError> {
         match &self.prompts {
             Some(path) => PromptSet::load(path),
             None if !self.class.is_empty() => Ok(PromptSet::from_names(&self.class)),
-            None => Ok(bundled::prompts(self.model.cast())),
+            None => Ok(bundled::prompts(self.model.cast(video))),
         }
     }
 }
@@ -231,7 +231,7 @@ fn one(arguments: &Arguments, video: &Path) -> Result<Option<PathBuf>, CliError>
         let text = "--lanes-span-s and --lanes-hop-s are of --lanes or --lanes-csv; give one of these";
         return Err(CliError::Usage(text.to_owned()));
     }
-    let mut prompts = arguments.prompt_set()?;
+    let mut prompts = arguments.prompt_set(Some(video))?;
     prompts.count_unknown |= arguments.count_unknown;
     let mut notes = prompts.problems();
 
@@ -243,7 +243,7 @@ fn one(arguments: &Arguments, video: &Path) -> Result<Option<PathBuf>, CliError>
     let end = arguments.end.map_or(times.end, Pts::from_secs);
     let outcome = ask(Request {
         device: arguments.model.device,
-        model: arguments.model.source()?,
+        model: arguments.model.source(Some(video))?,
         video: &source,
         clip: arguments.clip.clone().unwrap_or_else(|| ClipSpec {
             order: arguments.order.clone().unwrap_or_default(),

@@ -177,7 +177,7 @@ fn display(page: &mut Page) -> Result<(), CliError> {
 }
 
 fn clips(page: &mut Page) -> Result<(), CliError> {
-    match no_command::bundled_clip(Cast::Shapes) {
+    match no_command::bundled_clip(Cast::default()) {
         Some(clip) => page.head("bundled clip", &clip.display().to_string()),
         None => {
             page.miss(

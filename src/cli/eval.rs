@@ -87,7 +87,7 @@ struct SynthArgs {
 struct LayersArgs {
     #[command(flatten)]
     model: ModelArguments,
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t = Cast::Shapes)]
     cast: Cast,
     /// Data sets with seeds that training never uses
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
@@ -167,7 +167,7 @@ fn examine(args: &SynthArgs, cast: Cast) -> Result<SynthReport, CliError> {
     let (device, _) = crate::device::open(args.model.device, None)?;
     // Where none is named, each cast is the examination of the model in the program that knows it.
     let source = match args.model.model {
-        Some(_) => args.model.source()?,
+        Some(_) => args.model.source(None)?,
         None => ModelSource::of(cast),
     };
     let session = Session::load(&source, &device, &|_, _| ()).map_err(|e| CliError::Engine(e.to_string()))?;
@@ -188,7 +188,7 @@ fn examine(args: &SynthArgs, cast: Cast) -> Result<SynthReport, CliError> {
 fn layers(args: &LayersArgs) -> Result<(), CliError> {
     let engine = |e: &dyn std::fmt::Display| CliError::Engine(e.to_string());
     let (device, _) = crate::device::open(args.model.device, None)?;
-    let session = Session::load(&args.model.source()?, &device, &|_, _| ()).map_err(|e| engine(&e))?;
+    let session = Session::load(&args.model.source(None)?, &device, &|_, _| ()).map_err(|e| engine(&e))?;
     let bar = super::train::progress_bar(0, "clips");
     let found = layers::run(&session, args.cast, args.seeds, args.clips_per_class, &mut |done, total| {
         bar.set_length(total as u64);

@@ -189,11 +189,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         )));
     }
 
-    let mut prompts = arguments.prompt_set()?;
+    let mut prompts = arguments.prompt_set(None)?;
     prompts.count_unknown |= arguments.count_unknown;
     prompts.problems().iter().for_each(|note| eprintln!("note: {note}"));
     let (device, info) = device::open(arguments.model.device, None)?;
-    let mut session = Session::load(&arguments.model.source()?, &device, &|_, _| ())
+    let mut session = Session::load(&arguments.model.source(None)?, &device, &|_, _| ())
         .map_err(|e| CliError::Engine(e.to_string()))?;
     let prompts = prompts.or_templates(session.info.templates.as_ref());
     let surgery = arguments.surgery.clone().unwrap_or_default();

@@ -22,10 +22,10 @@ use crate::model::{HubError, HubId, ModelError};
 use crate::prompt::PromptSetError;
 use crate::session::ModelSource;
 use crate::train::RunError;
-use crate::ui::WindowError;
+use crate::ui::{WindowError, bundled};
 use crate::video::VideoError;
 use clap::{CommandFactory, Parser, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// See why a zero-shot video action model says what it says.
@@ -83,8 +83,8 @@ impl Casts {
 /// Which model and which device; the same for every command that runs one.
 #[derive(clap::Args, Clone, Debug)]
 struct ModelArguments {
-    /// A folder in the Hugging Face CLIP layout, or a model of the hub as openai/clip-vit-base-patch32 [default: the embedded
-    /// model of shapes; "people": that of people]
+    /// A folder in the Hugging Face CLIP layout, or a model of the hub as openai/clip-vit-base-patch32 [default: the one in the
+    /// program that knows people, of a clip of the program the one that knows it; "embedded": the one that knows shapes]
     #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
     /// Fetch a model of the hub that is not in its cache, unasked
@@ -96,22 +96,27 @@ struct ModelArguments {
 }
 
 impl ModelArguments {
-    /// Whom the model in the program knows that these name; of any other model the default.
-    fn cast(&self) -> Cast {
-        let local = self.model.as_deref().and_then(model::local);
-        local.and_then(|source| source.cast()).unwrap_or_default()
+    /// Whom the model in the program knows that is meant for this video; of any other model the default.
+    fn cast(&self, video: Option<&Path>) -> Cast {
+        let cast = match self.model.as_deref() {
+            Some(name) => model::local(name).and_then(|source| source.cast()),
+            // A clip of the program brings the model that knows it, as in the window.
+            None => video.and_then(|video| bundled::cast_of(&bundled::clips(), video)),
+        };
+        cast.unwrap_or_default()
     }
 
-    /// The model; see [`model::named`].
-    fn source(&self) -> Result<ModelSource, CliError> {
-        self.model.as_deref().map_or(Ok(ModelSource::Embedded), |name| model::named(name, self.fetch))
+    /// The model for this video; see [`model::named`].
+    fn source(&self, video: Option<&Path>) -> Result<ModelSource, CliError> {
+        let default = || Ok(ModelSource::of(self.cast(video)));
+        self.model.as_deref().map_or_else(default, |name| model::named(name, self.fetch))
     }
 
     /// The model, and one of the hub that the window has to ask about because it is not here.
     fn for_window(&self) -> Result<(Option<ModelSource>, Option<HubId>), CliError> {
         match self.model.as_deref() {
             Some(name) if !self.fetch => model::for_window(name),
-            Some(_) => Ok((Some(self.source()?), None)),
+            Some(_) => Ok((Some(self.source(None)?), None)),
             None => Ok((None, None)),
         }
     }

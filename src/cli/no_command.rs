@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     }
     let video = match &arguments.video {
         Some(video) => video.clone(),
-        None => bundled_clip(arguments.model.cast()).ok_or(CliError::NoClip)?,
+        None => bundled_clip(arguments.model.cast(None)).ok_or(CliError::NoClip)?,
     };
     eprintln!("No display was found (DISPLAY and WAYLAND_DISPLAY are not set), so no window can open.");
     eprintln!("Writing a report on {} instead.", video.display());

@@ -149,7 +149,7 @@ fn clip(arguments: &Arguments, experiment: &Experiment) -> Result<PathBuf, CliEr
 fn model(arguments: &Arguments, experiment: &Experiment) -> Result<ModelSource, CliError> {
     let model = ModelArguments { model: arguments.model.clone(), fetch: false, device: DeviceChoice::Auto };
     let source = match arguments.model {
-        Some(_) => model.source()?,
+        Some(_) => model.source(None)?,
         None => experiment.model.source.clone(),
     };
     match &source {

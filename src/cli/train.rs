@@ -34,7 +34,7 @@ struct ClipArgs {
     #[arg(long)]
     out: PathBuf,
     /// Whom the model is to know
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t = Cast::Shapes)]
     cast: Cast,
     /// Steps [default: what the cast needs]
     #[arg(long, value_parser = count(1, 10_000_000))]

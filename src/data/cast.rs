@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "lowercase")]
 pub enum Cast {
     /// Shapes that move in a direction and a manner
-    #[default]
     Shapes,
     /// People who walk, sit down, pick things up
+    #[default]
     People,
 }
 

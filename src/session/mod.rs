@@ -77,7 +77,7 @@ impl ModelSource {
     /// What `--model` takes for it anywhere on this machine, and of a model of the hub on any; `None`: nothing is to be said.
     pub fn argument(&self) -> Option<String> {
         match self {
-            Self::Embedded => None,
+            Self::Embedded => Some("embedded".to_owned()),
             Self::People => Some("people".to_owned()),
             Self::Folder(folder) => {
                 Some(std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).display().to_string())

@@ -80,10 +80,21 @@ pub struct File {
     pub cast: Cast,
 }
 
-/// Looks for `assets/clips/*.mp4` and, of people, `assets/people/*.mp4`; each sorted by name.
+/// Looks for `assets/clips/*.mp4` and, of people, `assets/people/*.mp4`; each sorted by name, but for [`FIRST`].
 pub fn clips() -> Vec<File> {
     let of = |folder: &str, cast| files(folder, "mp4").into_iter().map(move |file| File { cast, ..file });
-    of("assets/clips", Cast::Shapes).chain(of("assets/people", Cast::People)).collect()
+    let mut people: Vec<File> = of("assets/people", Cast::People).collect();
+    people.sort_by_key(|file| !file.path.ends_with(FIRST));
+    of("assets/clips", Cast::Shapes).chain(people).collect()
+}
+
+/// The clip that a window without one opens, and the first minute is about.
+const FIRST: &str = "by-the-plant.mp4";
+
+/// Who acts in a video that is one of these clips, also where it is named from the folder that the program was started in.
+pub fn cast_of(clips: &[File], video: &Path) -> Option<Cast> {
+    let full = std::path::absolute(video).unwrap_or_else(|_| video.to_owned());
+    clips.iter().find(|clip| clip.path == full).map(|clip| clip.cast)
 }
 
 /// Looks for `assets/prompts/*.json`: sets of prompts to begin with, for people who bring a CLIP that knows real words.

@@ -212,7 +212,9 @@ fn begin(
         app.watch(shared);
     }
     let named = options.model.is_some();
-    let model = options.model.unwrap_or(ModelSource::of(found.kept.open.cast));
+    // A clip of the program brings the model that knows it.
+    let known = options.video.as_deref().and_then(|video| bundled::cast_of(&bundled::clips(), video));
+    let model = options.model.unwrap_or(ModelSource::of(known.unwrap_or(found.kept.open.cast)));
     // With prompts of its own on the command line the list begins empty: theirs are what undo stops at.
     if options.prompts.is_none() || restart.is_some() {
         app.start_with(bundled::prompts(model.cast().unwrap_or_default()));

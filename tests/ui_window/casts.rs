@@ -139,6 +139,19 @@ fn a_model_that_the_command_line_names_scores_any_clip() {
 }
 
 #[test]
+fn a_window_without_a_video_opens_on_a_person_who_falls_over() {
+    let options = WindowOptions { device: DeviceChoice::Cpu, ..WindowOptions::default() };
+    let builder = egui_kittest::Harness::builder().with_size([1280.0, 800.0]).with_step_dt(0.02);
+    let mut h = builder.build_eframe(|cc| start(cc, options));
+    wait(&mut h, "scores", |s| s.video.is_some() && knows(s, Cast::People));
+    let s = h.state().state();
+    assert!(s.video.as_ref().unwrap().path.ends_with("by-the-plant.mp4"));
+    assert!(s.messages.all().is_empty(), "nothing was exchanged");
+    let likeliest = s.scores().unwrap().classes.iter().max_by(|a, b| a.p.total_cmp(&b.p)).unwrap();
+    assert_eq!(likeliest.name, "falling over");
+}
+
+#[test]
 fn both_models_are_in_the_menu() {
     let mut h = open(clips().swap_remove(0), false);
     wait(&mut h, "scores", scored);

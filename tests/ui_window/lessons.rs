@@ -275,7 +275,7 @@ fn the_first_minute_loops_its_clip_is_typed_into_without_a_click_and_ends_with_d
         wait(&mut h, "the next step", rests);
     }
     h.run_steps(4);
-    let of = "moving right while growing";
+    let of = "falling over";
     let negatives = |h: &Window| {
         let class = h.state().state().prompts().classes.iter().find(|c| c.name == of).unwrap();
         class.negative.clone().unwrap()

@@ -3,6 +3,8 @@
 use egui_kittest::kittest::Queryable;
 use motionlens::device::DeviceChoice;
 use motionlens::export::Form;
+use motionlens::session::ModelSource;
+use motionlens::ui::bundled;
 use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::messages::Kind;
@@ -31,10 +33,14 @@ fn clip() -> PathBuf {
     clips().swap_remove(0)
 }
 
+/// The window on a video: a bundled clip brings its model, any other has that of shapes.
 pub fn open(video: PathBuf, wgpu: bool) -> Window {
     let builder = egui_kittest::Harness::builder().with_size([1280.0, 800.0]).with_step_dt(0.02);
     let builder = if wgpu { builder.renderer(super::support::renderer()) } else { builder };
-    let options = WindowOptions { video: Some(video), device: DeviceChoice::Cpu, ..Default::default() };
+    let bundled = bundled::cast_of(&bundled::clips(), &video).is_some();
+    let model = (!bundled).then_some(ModelSource::Embedded);
+    let options =
+        WindowOptions { video: Some(video), model, device: DeviceChoice::Cpu, ..Default::default() };
     builder.build_eframe(|cc| start(cc, options))
 }
 
@@ -793,7 +799,17 @@ fn the_crop_is_dragged_and_letterboxed_and_the_scores_are_those_of_the_command()
         wait(&mut h, "scores", |s| scored(s) && s.shown.as_ref().unwrap().answer.question.clip.crop == crop);
         let own = dir.path().join(format!("{text}.json"));
         let command = std::process::Command::new(env!("CARGO_BIN_EXE_motionlens"))
-            .args(["analyze", video.to_str().unwrap(), "--device", "cpu", "--crop", text, "--experiment"])
+            .args([
+                "analyze",
+                video.to_str().unwrap(),
+                "--device",
+                "cpu",
+                "--model",
+                "embedded",
+                "--crop",
+                text,
+            ])
+            .arg("--experiment")
             .arg(&own)
             .output()
             .unwrap();

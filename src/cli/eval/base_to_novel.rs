@@ -102,7 +102,7 @@ pub(super) fn run(args: &BaseToNovelArgs) -> Result<(), CliError> {
     tell_missing(&data)?;
     let train = base_to_novel::of_classes(&train, &halves[0]);
 
-    let model = args.model.source()?;
+    let model = args.model.source(None)?;
     let Some(folder) = model.folder() else {
         return Err(CliError::Usage("the embedded model has its head; name another with --model".to_owned()));
     };

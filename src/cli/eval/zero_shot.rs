@@ -105,7 +105,7 @@ pub(super) fn run(args: &ZeroShotArgs) -> Result<(), CliError> {
         )));
     }
     let (device, info) = crate::device::open(args.model.device, None)?;
-    let mut session = Session::load(&args.model.source()?, &device, &|_, _| ())
+    let mut session = Session::load(&args.model.source(None)?, &device, &|_, _| ())
         .map_err(|e| CliError::Engine(e.to_string()))?;
     let model = session.info.clone();
     let protocol = Protocol {

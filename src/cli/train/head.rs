@@ -50,7 +50,7 @@ pub(super) struct HeadArgs {
     #[arg(long)]
     world: bool,
     /// The cast of the procedural world
-    #[arg(long, value_enum, default_value_t, conflicts_with = "data")]
+    #[arg(long, value_enum, default_value_t = Cast::Shapes, conflicts_with = "data")]
     cast: Cast,
     /// Clips a class of the procedural world
     #[arg(long, default_value_t = 160, value_parser = count(1, 1_000_000), conflicts_with = "data")]

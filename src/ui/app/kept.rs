@@ -152,9 +152,11 @@ impl App {
         let here = (s.video.as_ref(), s.playback.position, s.range);
         let held = lesson.or(self.former.as_ref().map(|(former, _)| former));
         let (clip, position, range) = held.map_or(here, Former::place);
-        let model = held.map_or(&self.model_open, |former| match self.model_open.cast() {
+        // Before any has been loaded, the one that is on its way.
+        let open = if s.model.is_some() { &self.model_open } else { &self.model_asked };
+        let model = held.map_or(open, |former| match open.cast() {
             Some(_) => &former.model,
-            None => &self.model_open,
+            None => open,
         });
         Open {
             video: clip.and_then(|v| path(&v.path)),

@@ -14,7 +14,7 @@ use crate::ui::messages::Kind;
 use crate::ui::prompt_panel;
 use crate::ui::state::{Loading, Playback, VideoFile};
 use crate::video::{Player, Source};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 impl App {
@@ -66,7 +66,7 @@ impl App {
 
     /// A person opens this video. One of the program's own is scored by that model in the program that knows who acts in it.
     pub fn open_chosen(&mut self, path: PathBuf) {
-        if let Some(cast) = self.bundled_cast(&path) {
+        if let Some(cast) = bundled::cast_of(&self.state.bundled, &path) {
             self.suit_model(cast);
         }
         self.open_video(path);
@@ -78,12 +78,6 @@ impl App {
         if self.opening.as_ref().is_some_and(|(file, _)| file.bundled.is_some()) {
             self.on_open = OnOpen::Plays;
         }
-    }
-
-    /// Who acts in a clip of the program, also where it is named from the folder that the program was started in.
-    fn bundled_cast(&self, path: &Path) -> Option<Cast> {
-        let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        self.state.bundled.iter().find(|c| c.path == full).map(|c| c.cast)
     }
 
     /// One of the models in the program makes way for the other, and its prompts too where the person has none of their own. Says
@@ -148,7 +142,7 @@ impl App {
     pub fn open_video(&mut self, path: PathBuf) {
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into());
-        let bundled = self.bundled_cast(&path);
+        let bundled = bundled::cast_of(&self.state.bundled, &path);
         let source = Source::open(&path, self.wake.clone());
         let player = Player::open(&source);
         self.state.opening = Some(name.clone());
