@@ -102,7 +102,7 @@ pub(super) struct HeadArgs {
     /// Ablation: pool the motion tokens without attention blocks
     #[arg(long)]
     no_mab: bool,
-    /// Ablation: train without the terms of the negative prompts
+    /// Ablation: train without the terms of the negative prompts, whatever --negatives says
     #[arg(long)]
     no_negatives: bool,
     /// Ablation: the plain Haar transform, nothing learned in the separation
@@ -316,13 +316,20 @@ fn holdout(args: &HeadArgs, source: &Source) -> Result<Vec<String>, CliError> {
     Ok(held)
 }
 
+impl HeadArgs {
+    /// λn where it is not the recipe's. The ablation wins over a weight, which a recipe that is ablated may name.
+    fn negative_weight(&self) -> Option<f32> {
+        if self.no_negatives { Some(0.0) } else { self.negatives }
+    }
+}
+
 /// By the recipe, but for what the arguments say. The batch is fitted to the clips when it is known how many there are.
 fn settings(args: &HeadArgs, model: &Model, source: &Source, holdout: Vec<String>) -> Settings {
     let config = &model.config;
     let width = config.vision.width;
     let recipe = if args.world { Recipe::world(width) } else { Recipe::videos(width) };
     let mut lambdas = recipe.lambdas;
-    if let Some(weight) = args.negatives.or(args.no_negatives.then_some(0.0)) {
+    if let Some(weight) = args.negative_weight() {
         lambdas.negatives = weight;
     }
     let data = match &args.data {
@@ -397,6 +404,26 @@ pub(in super::super) fn cache_folder() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        head: HeadArgs,
+    }
+
+    #[test]
+    fn an_ablation_of_the_negatives_wins_over_their_weight() {
+        let weight = |more: &[&str]| {
+            let line = [&["head", "--world", "--model", "m", "--out", "o"], more].concat();
+            Line::try_parse_from(line).unwrap_or_else(|e| panic!("{e}")).head.negative_weight()
+        };
+        assert_eq!(weight(&[]), None);
+        assert_eq!(weight(&["--negatives", "0.3"]), Some(0.3));
+        assert_eq!(weight(&["--no-negatives"]), Some(0.0));
+        assert_eq!(weight(&["--negatives", "0.3", "--no-negatives"]), Some(0.0));
+        assert_eq!(weight(&["--no-negatives", "--negatives", "0.3"]), Some(0.0));
+    }
 
     #[test]
     fn a_step_that_memory_has_no_room_for_is_refused_with_advice() {
