@@ -36,23 +36,23 @@ bench: packages cargo ## Run the benchmarks; writes docs/performance.md, ours be
 	cargo bench --bench engine --bench ui --bench video --bench live
 	cargo bench --bench performance -- --write
 
-# Everything about the default model, from nothing: under three hours on two cores. Each step resumes where it was stopped.
+# Everything about the model of shapes, from nothing: under three hours on two cores. Each step resumes where it was stopped.
 MODEL := target/model
 TRAIN := cargo run --release -- train head --world --cast shapes --model $(MODEL)/clip --cache $(MODEL)/features
 CHOICES := $(MODEL)/choice-11 $(MODEL)/choice-12
 CHOSEN := $(CHOICES:%=--chosen-by %)
-model: packages cargo ## Make the default model again from nothing, into target/model/small
+model: packages cargo ## Make the model of shapes again from nothing, into target/model/small
 	cargo build --release
 	cargo run --release -- train clip --cast shapes --out $(MODEL)/clip
 	for seed in 11 12; do $(TRAIN) --seed $$seed --out $(MODEL)/choice-$$seed --holdout 3 --epochs 7 || exit 1; done
 	$(TRAIN) --seed 11 --out $(MODEL)/small $(CHOSEN) --epochs 6 --name small
 	cargo run --release -- eval synth --cast shapes --model $(MODEL)/small --record
-	@echo "The model is in $(MODEL)/small; copy it over assets/model to make it the default."
+	@echo "The model is in $(MODEL)/small; copy it over assets/model to ship it."
 
 # The model of people, from nothing: about an hour and a half. Each step resumes where it was stopped.
 PEOPLE := $(MODEL)/people
 TRAIN_PEOPLE := cargo run --release -- train head --world --cast people --cache $(MODEL)/features --motion-layer 2 --energy-pool --negatives 0.3 --per-class 80 --epochs 5
-people: packages cargo ## Make the model of people from nothing, into target/model/people/model
+people: packages cargo ## Make the default model, that of people, from nothing, into target/model/people/model
 	cargo build --release
 	cargo run --release -- train clip --cast people --out $(PEOPLE)/clip
 	$(TRAIN_PEOPLE) --model $(PEOPLE)/clip --seed 11 --out $(PEOPLE)/choice --holdout 3

@@ -312,7 +312,10 @@ impl App {
                 self.desk.write_prompts(path, s.prompts().clone());
             }
             Intent::BundledPrompts => {
-                let cast = self.model_asked.cast().unwrap_or_default();
+                // Of a model that knows real words, those that go with the clip: a lesson's are about what is seen in it.
+                let coming = self.opening.as_ref().map(|(file, _)| file.bundled);
+                let clip = coming.unwrap_or_else(|| self.state.video.as_ref().and_then(|v| v.bundled));
+                let cast = self.model_asked.cast().or(clip).unwrap_or_default();
                 self.edit(&PromptEdit::Replace(bundled::prompts(cast)));
             }
             Intent::Ask(dialog) => self.desk.ask(dialog),
