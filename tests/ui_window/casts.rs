@@ -152,6 +152,19 @@ fn a_window_without_a_video_opens_on_a_person_who_falls_over() {
 }
 
 #[test]
+fn a_lesson_under_a_model_of_ones_own_has_the_prompts_of_its_clip() {
+    let mut h = open(clips().swap_remove(0), false);
+    wait(&mut h, "scores", scored);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/model");
+    apply(&mut h, Intent::OpenModel(ModelSource::Folder(folder)));
+    for (lesson, cast) in [(0, Cast::People), (1, Cast::Shapes)] {
+        apply(&mut h, Intent::Learn(Some(lesson)));
+        wait(&mut h, "the lesson's clip", |s| s.video.as_ref().is_some_and(|v| v.bundled == Some(cast)));
+        assert_eq!(h.state().state().prompts().classes, bundled::prompts(cast).classes);
+    }
+}
+
+#[test]
 fn both_models_are_in_the_menu() {
     let mut h = open(clips().swap_remove(0), false);
     wait(&mut h, "scores", scored);
