@@ -96,16 +96,19 @@ fn placed(picture: &[f32], size: usize, zoom: f32, by: [f32; 2]) -> Vec<f32> {
 }
 
 fn blurred(picture: &[f32], size: usize) -> Vec<f32> {
-    let last = size - 1;
-    let mean = |i: usize| {
-        let (x, y, c) = (i / 3 % size, i / 3 / size, i % 3);
-        let columns = [x.saturating_sub(1), x, (x + 1).min(last)];
-        let rows = [y.saturating_sub(1), y, (y + 1).min(last)];
-        let sum: f32 =
-            rows.iter().flat_map(|y| columns.iter().map(move |x| picture[3 * (y * size + x) + c])).sum();
-        sum / 9.0
-    };
-    (0..picture.len()).map(mean).collect()
+    // Every row with its first and last pixel repeated.
+    let wide = |row: &[f32]| [&row[..3], row, &row[row.len() - 3..]].concat();
+    let rows: Vec<Vec<f32>> = picture.chunks_exact(3 * size).map(wide).collect();
+    let mut out = vec![0.0; picture.len()];
+    for (y, out) in out.chunks_exact_mut(3 * size).enumerate() {
+        for y in [y.saturating_sub(1), y, (y + 1).min(size - 1)] {
+            for shift in [0, 3, 6] {
+                out.iter_mut().zip(&rows[y][shift..]).for_each(|(sum, value)| *sum += value);
+            }
+        }
+        out.iter_mut().for_each(|sum| *sum /= 9.0);
+    }
+    out
 }
 
 #[cfg(test)]

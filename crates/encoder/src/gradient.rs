@@ -6,7 +6,8 @@ use crate::panels::{Row, W, from_rows, into_rows, padded, panels};
 use crate::pointwise::{gelu_gradient, quick_gelu, sum_into};
 use crate::processor::Processor;
 use crate::product::{Weights, outer, product};
-use crate::{Batch, Layer};
+use crate::{Batch, Layer, ROWS};
+use rayon::prelude::*;
 
 /// Of a product's weights, (inputs, outputs) row by row, and of its bias.
 pub struct WeightGradient {
@@ -36,7 +37,39 @@ pub struct LayerGradient {
 /// # Panics
 /// The sizes do not fit together.
 pub fn gradient(layer: &Layer, batch: Batch, causal: bool, upstream: &[f32]) -> LayerGradient {
-    gradient_on(Processor::new(), layer, batch, causal, upstream)
+    let of = |numbers, upstream| {
+        gradient_on(Processor::new(), layer, Batch { numbers, ..batch }, causal, upstream)
+    };
+    // The parts depend on sizes alone, so that a sum is the same to the bit on any number of cores.
+    let parts = if layer.is_small() { 1 << (batch.rows() / ROWS).max(2).ilog2() } else { 1 };
+    let size = batch.part(parts);
+    if size >= batch.numbers.len() {
+        return of(batch.numbers, upstream);
+    }
+    let pairs = batch.numbers.par_chunks(size).zip(upstream.par_chunks(size));
+    let parts: Vec<LayerGradient> = pairs.map(|(numbers, upstream)| of(numbers, upstream)).collect();
+    parts.into_iter().reduce(LayerGradient::and).unwrap_or_else(|| of(&[], &[]))
+}
+
+impl LayerGradient {
+    /// Of this part of a batch and of the one after it.
+    fn and(mut self, mut next: Self) -> Self {
+        self.input.append(&mut next.input);
+        let add = |all: &mut [f32], more: &[f32]| all.iter_mut().zip(more).for_each(|(a, b)| *a += b);
+        let linear = |all: &mut WeightGradient, more: &WeightGradient| {
+            add(&mut all.weight, &more.weight);
+            add(&mut all.bias, &more.bias);
+        };
+        self.qkv.iter_mut().zip(&next.qkv).for_each(|(all, more)| linear(all, more));
+        linear(&mut self.out, &next.out);
+        linear(&mut self.fc1, &next.fc1);
+        linear(&mut self.fc2, &next.fc2);
+        for (all, more) in self.norms.iter_mut().zip(&next.norms) {
+            add(&mut all.gamma, &more.gamma);
+            add(&mut all.beta, &more.beta);
+        }
+        self
+    }
 }
 
 pub(crate) fn gradient_on(

@@ -20,6 +20,7 @@ use panels::{Row, W, from_rows, padded, panels};
 use pointwise::quick_gelu;
 use processor::Processor;
 use product::{SMALL, product};
+use rayon::prelude::*;
 
 /// One layer's parameters, read where they lie:
 /// `x += out·softmax(q·kᵀ / √dh)·v of norm1(x)`, then `x += fc2·quick_gelu(fc1·norm2(x))`.
@@ -53,9 +54,43 @@ pub struct Batch<'a> {
 /// # Panics
 /// The sizes do not fit together.
 pub fn run(layers: &[Layer], batch: Batch, causal: bool) -> Vec<f32> {
-    let run = || run_on(Processor::new(), layers, batch, causal);
+    let run = |numbers| run_on(Processor::new(), layers, Batch { numbers, ..batch }, causal);
+    if batch.numbers.len() * batch.width < SMALL {
+        return run(batch.numbers);
+    }
+    let threads = rayon::current_num_threads();
+    let parts =
+        if layers.iter().all(Layer::is_small) { batch.rows().div_ceil(threads * ROWS) * threads } else { 1 };
+    let size = batch.part(parts);
     // What is shared out from outside the pool waits each time for one of its threads to wake.
-    if batch.numbers.len() * batch.width < SMALL { run() } else { rayon::scope(|_| run()) }
+    rayon::scope(|_| match size < batch.numbers.len() {
+        true => batch.numbers.par_chunks(size).flat_map_iter(run).collect(),
+        false => run(batch.numbers),
+    })
+}
+
+/// Rows that go through small layers together on one core: they and what is made of them stay in its cache, and cores wait for each
+/// other once instead of at every product.
+const ROWS: usize = 512;
+
+impl Layer<'_> {
+    /// Its weights fit into a core's cache, so that every core may read all of them.
+    fn is_small(&self) -> bool {
+        let [width, inner] = [self.out.inputs, self.fc1.outputs];
+        size_of::<f32>() * width * (4 * width + 2 * inner) <= 1 << 20
+    }
+}
+
+impl Batch<'_> {
+    fn rows(&self) -> usize {
+        self.numbers.len() / self.width.max(1)
+    }
+
+    /// The numbers of a part where so many parts are wanted, whole items and at least one.
+    fn part(&self, parts: usize) -> usize {
+        let item = self.tokens * self.width;
+        (self.numbers.len() / item.max(1)).div_ceil(parts).max(1) * item
+    }
 }
 
 fn run_on(processor: Processor, layers: &[Layer], batch: Batch, causal: bool) -> Vec<f32> {
@@ -310,6 +345,37 @@ mod tests {
                     });
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_batch_in_parts_is_the_whole_on_any_number_of_cores() {
+        let (width, tokens, items) = (16, 300, 7);
+        let parameters = Parameters::new(width, 32, 1.0);
+        let layer = parameters.layer(2);
+        let (numbers, upstream) = (noise(items * tokens * width, 9.0), noise(items * tokens * width, 4.0));
+        let batch = Batch { numbers: &numbers, tokens, width };
+        assert!(layer.is_small() && batch.rows() > 4 * ROWS);
+        let processor = Processor::new();
+        let whole = gradient::gradient_on(processor, &layer, batch, false, &upstream);
+        let all = |g: &LayerGradient| -> Vec<f32> {
+            let norms = g.norms.iter().flat_map(|n| [&n.gamma, &n.beta]).flatten();
+            let linear = (0..6).flat_map(|i| linear(g, i).weight.iter().chain(&linear(g, i).bias));
+            g.input.iter().chain(norms).chain(linear).copied().collect()
+        };
+        let of = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let layers = std::slice::from_ref(&layer);
+                (run(layers, batch, false), all(&gradient(&layer, batch, false, &upstream)))
+            })
+        };
+        let (on_one, on_three) = (of(1), of(3));
+        assert!(on_one == on_three, "the number of cores is nothing to the numbers");
+        assert_eq!(on_one.0, run_on(processor, std::slice::from_ref(&layer), batch, false));
+        let largest = on_one.1.iter().fold(0.0f32, |m, g| m.max(g.abs()));
+        for (got, want) in on_one.1.iter().zip(all(&whole)) {
+            assert!((got - want).abs() < 1e-5 * largest, "{got} for {want}, {largest} at most");
         }
     }
 

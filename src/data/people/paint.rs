@@ -71,14 +71,14 @@ impl Part {
                 let e = [d[0] - along[0] * h, d[1] - along[1] * h];
                 let radius = radii[0] + (radii[1] - radii[0]) * h;
                 let light = -(e[0] + e[1]) * 0.7 / (radius + 0.5);
-                (e[0].hypot(e[1]) - radius, 1.0 + self.shade * light)
+                ((e[0] * e[0] + e[1] * e[1]).sqrt() - radius, 1.0 + self.shade * light)
             }
             Outline::Block { centre, half, angle, round } => {
                 let (sin, cos) = angle.sin_cos();
                 let d = [p[0] - centre[0], p[1] - centre[1]];
                 let turned = [cos * d[0] + sin * d[1], -sin * d[0] + cos * d[1]];
                 let q = [0, 1].map(|i| turned[i].abs() - half[i] + round);
-                let outside = q[0].max(0.0).hypot(q[1].max(0.0));
+                let outside = (q[0].max(0.0).powi(2) + q[1].max(0.0).powi(2)).sqrt();
                 let light = -turned[1] / (half[1] + 0.5);
                 (outside + q[0].max(q[1]).min(0.0) - round, 1.0 + self.shade * light)
             }
