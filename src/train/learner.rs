@@ -34,7 +34,6 @@ pub(super) struct Learner<'a> {
     part: usize,
     /// Threads that take a part each and share the work on it with no other; none where parts are taken one after another.
     pools: Vec<ThreadPool>,
-    at_once: usize,
     device: &'a Device,
 }
 
@@ -50,13 +49,8 @@ impl<'a> Learner<'a> {
         let model = session.model();
         let mut places = vec![None; features.classes.len()];
         trained.iter().enumerate().for_each(|(place, class)| places[*class] = Some(place as i32));
-        let at_once = at_once.max(1);
-        let (part, threads) = if *session.device() == Device::flex() {
-            let part = recipe::in_cache(features.shape).min(at_once);
-            (part, (at_once / part).min(rayon::current_num_threads()))
-        } else {
-            (at_once, 1)
-        };
+        let cores = (*session.device() == Device::flex()).then(rayon::current_num_threads);
+        let (part, threads) = recipe::parts(features.shape, at_once, cores);
         let pool = |i| {
             let name = move |_| format!("learner {i}");
             ThreadPoolBuilder::new().num_threads(1).thread_name(name).build()
@@ -74,7 +68,6 @@ impl<'a> Learner<'a> {
             tau: model.tau,
             part,
             pools,
-            at_once,
             device,
         })
     }
@@ -137,11 +130,11 @@ impl<'a> Learner<'a> {
     }
 
     fn failed(&self, why: &str) -> RunError {
-        let bytes = recipe::step_bytes(self.features.shape, self.at_once);
+        let clips = self.part * self.pools.len().max(1);
+        let bytes = recipe::step_bytes(self.features.shape, clips);
         RunError::Other(format!(
-            "the device failed at a step of {} clips at once, which take about {} of its memory: {why}. Where memory is short, \
+            "the device failed at a step of {clips} clips at once, which take about {} of its memory: {why}. Where memory is short, \
              --at-once with a smaller number takes less; what the last checkpoint has is kept",
-            self.at_once,
             in_words(bytes)
         ))
     }
@@ -172,7 +165,7 @@ mod tests {
     fn the_gradients_of_a_batch_are_those_of_its_parts() {
         let dir = tempfile::tempdir().unwrap();
         let device = Device::flex();
-        let mut session = Session::load(&ModelSource::Embedded, &device, &|_, _| ()).unwrap();
+        let mut session = Session::load(&ModelSource::Shapes, &device, &|_, _| ()).unwrap();
         let source = Source::World { classes: Cast::Shapes.seen(), per_class: 1, seed: 1 };
         let features = Features::load_or_compute(&source, &session, 8, dir.path(), &mut |_| ()).unwrap();
         let templates = world_templates(Cast::Shapes);
@@ -195,7 +188,7 @@ mod tests {
             (loss, all.1)
         };
         let ((loss, whole), (on_one, same), (in_parts, parts)) = (of(11), of(3), of(1));
-        assert_eq!(recipe::in_cache(features.shape), 3);
+        assert_eq!(recipe::parts(features.shape, 11, Some(2)), (3, 2));
         assert!(loss == on_one && whole == same, "the number of cores is nothing to a run");
         assert!((loss - in_parts).abs() < 1e-4 * loss.abs(), "{loss} {in_parts}");
         let largest = whole.iter().fold(0.0f32, |m, g| m.max(g.abs()));

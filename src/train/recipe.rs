@@ -81,10 +81,14 @@ pub fn at_once(shape: [usize; 3]) -> usize {
     if most == 0 { 1 } else { 1 << most.ilog2() }
 }
 
-/// How many clips go through a head together on one core of a CPU, so that their tokens take a megabyte at most: what is made of them stays
-/// in its cache. It depends on the model alone, as [`at_once`] does.
-pub fn in_cache(shape: [usize; 3]) -> usize {
-    ((1 << 20) / token_bytes(shape).max(1)).max(1)
+/// How clips of X (T, n, D) go through a head: so many together, and so many such parts at the same time. On a GPU one part of `at_once`;
+/// on the CPU, whose cores are given, a part on every core, whose tokens take a megabyte at most: what is made of them stays in its cache.
+/// The size of a part does not depend on the number of cores, so that a run is the same everywhere.
+pub fn parts(shape: [usize; 3], at_once: usize, cores: Option<usize>) -> (usize, usize) {
+    let at_once = at_once.max(1);
+    let Some(cores) = cores else { return (at_once, 1) };
+    let part = ((1 << 20) / token_bytes(shape).max(1)).clamp(1, at_once);
+    (part, (at_once / part).clamp(1, cores.max(1)))
 }
 
 /// Bytes of one clip's tokens as f32.
@@ -92,9 +96,9 @@ fn token_bytes(shape: [usize; 3]) -> usize {
     4 * shape.iter().product::<usize>()
 }
 
-/// About how many bytes a step takes with so many clips at once.
-pub fn step_bytes(shape: [usize; 3], at_once: usize) -> u64 {
-    PER_TOKEN_BYTE * token_bytes(shape) as u64 * at_once as u64
+/// About how many bytes a step takes with so many clips in work at the same time.
+pub fn step_bytes(shape: [usize; 3], clips: usize) -> u64 {
+    PER_TOKEN_BYTE * token_bytes(shape) as u64 * clips as u64
 }
 
 /// Bytes that a step holds for every byte of its clips' tokens. Measured on the CPU with a CLIP of ViT-B/16 size: a run had 1.26 GB in memory
@@ -127,5 +131,11 @@ mod tests {
         let shapes = [[8, 65, 128], [8, 50, 768], [8, 197, 768], [8, 257, 1024]];
         assert_eq!(shapes.map(at_once), [256, 64, 16, 8]);
         assert_eq!(at_once([1024, 4097, 16384]), 1);
+        // Of B/16 a clip on every core; of the small model three.
+        assert_eq!(
+            [Some(2), Some(64), None].map(|cores| parts(shapes[2], 16, cores)),
+            [(1, 2), (1, 16), (16, 1)]
+        );
+        assert_eq!([1, 2, 11].map(|at_once| parts(shapes[0], at_once, Some(2))), [(1, 1), (2, 1), (3, 2)]);
     }
 }

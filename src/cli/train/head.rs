@@ -127,7 +127,9 @@ pub(super) fn run(args: &HeadArgs) -> Result<(), CliError> {
     }
     let model = model::named(&args.model, args.fetch)?;
     let Some(folder) = model.folder() else {
-        return Err(CliError::Usage("the embedded model has its head; name another with --model".to_owned()));
+        return Err(CliError::Usage(
+            "a model in the program has its head; name another with --model".to_owned(),
+        ));
     };
     let (device, info) = crate::device::open(args.device, None)?;
     eprintln!("on {}: {}", info.name, info.reason);
@@ -230,15 +232,12 @@ fn fit(args: &HeadArgs, settings: &mut Settings, features: &Features, gpu: bool)
              --learning-rate 1e-3"
         );
     }
-    let need = recipe::step_bytes(features.shape, settings.at_once);
-    eprintln!(
-        "{clips} clips train, {} a step, {} at once: about {}",
-        settings.batch,
-        settings.at_once,
-        in_words(need)
-    );
+    let cores = (!gpu).then(rayon::current_num_threads);
+    let (part, parts) = recipe::parts(features.shape, settings.at_once, cores);
+    let (now, need) = (part * parts, recipe::step_bytes(features.shape, part * parts));
+    eprintln!("{clips} clips train, {} a step, {} at once: about {}", settings.batch, now, in_words(need));
     let free = crate::device::free_memory().filter(|_| !gpu);
-    has_room(need, free, settings.at_once).map_err(CliError::Engine)
+    has_room(need, free, now).map_err(CliError::Engine)
 }
 
 /// That a step of so many clips at once has room in the memory that is free, where that is known.
