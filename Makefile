@@ -36,6 +36,10 @@ bench: packages cargo ## Run the benchmarks; writes docs/performance.md, ours be
 	cargo bench --bench engine --bench ui --bench video --bench live
 	cargo bench --bench performance -- --write
 
+# Training makes and drops the same large arrays at every step. As it comes, glibc gives them back to the system each time and faults them in
+# again: a seventh of a step of `train clip`.
+model people: export GLIBC_TUNABLES := glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=42949672960:glibc.malloc.top_pad=268435456
+
 # Everything about the model of shapes, from nothing: under three hours on two cores. Each step resumes where it was stopped.
 MODEL := target/model
 TRAIN := cargo run --release -- train head --world --cast shapes --model $(MODEL)/clip --cache $(MODEL)/features
