@@ -3,6 +3,7 @@
 //!
 //! `cargo bench --bench live` plays 720p for 30 seconds, with the sweep over it and two edits a second;
 //! `cargo bench --bench live -- long` opens two hours, sweeps and scrubs them for two minutes, and tells the memory;
+//! `cargo bench --bench live -- hour` sweeps one hour to its end, and tells the memory after each quarter;
 //! `cargo bench --bench live -- draw` draws a motion for 20 seconds, another one as soon as the last has its scores.
 
 use motionlens::data::cast::Cast;
@@ -23,7 +24,7 @@ use motionlens::ui::state::State;
 use motionlens::video::Pts;
 use random_b16::random_b16;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -117,7 +118,7 @@ fn play() {
     let Some(path) = test_clip("testsrc2=size=1280x720:rate=30:duration=60", "libx264 -g 60") else {
         return;
     };
-    let mut live = Live::open(&path, ModelSource::Embedded);
+    let mut live = Live::open(&path, ModelSource::Shapes);
     live.until("scores", |s| s.scores().is_some() && s.scores_fresh());
     live.app.apply(&live.ctx.clone(), Intent::TogglePlay);
     live.until("playing", |s| s.playback.playing && !s.playback.seeking && s.record.is_some());
@@ -152,16 +153,48 @@ fn play() {
     println!("  sweep: {record:?}");
 }
 
+/// A small picture in so many seconds of video.
+fn small_clip(seconds: u32) -> Option<PathBuf> {
+    let source = format!("testsrc2=size=320x240:rate=15:duration={seconds}");
+    test_clip(&source, "libx264 -preset ultrafast -crf 40")
+}
+
+const MIB: f64 = (1 << 20) as f64;
+
+/// The memory that a swept hour takes, under the model of shapes.
+fn hour() {
+    let Some(path) = small_clip(3600) else { return };
+    let mut live = Live::open(&path, ModelSource::Shapes);
+    live.until("scores", |s| s.scores().is_some() && s.scores_fresh());
+    let base = resident("VmRSS:");
+    let start = Instant::now();
+    for quarter in 1..=4 {
+        let swept = |s: &State| {
+            let progress = s.record.as_ref().map(|r| r.progress);
+            progress.is_some_and(|p| p.full || p.total > 0 && p.done + p.failed >= p.total * quarter / 4)
+        };
+        while !swept(live.state()) {
+            live.frame();
+        }
+        let progress = live.state().record.as_ref().map(|r| r.progress).unwrap_or_default();
+        let (beyond, after) = (resident("VmRSS:").saturating_sub(base), start.elapsed().as_secs_f64());
+        let (done, total) = (progress.done, progress.total);
+        println!(
+            "  {done} of {total} spans after {after:.0} s: {:.0} MiB more than at its first scores",
+            beyond as f64 / MIB
+        );
+    }
+}
+
 fn long(large: bool) {
     let folder = tempfile::tempdir().expect("a folder");
     let model = if large {
         random_b16(folder.path());
         ModelSource::Folder(folder.path().to_owned())
     } else {
-        ModelSource::Embedded
+        ModelSource::Shapes
     };
-    let source = "testsrc2=size=320x240:rate=15:duration=7200";
-    let Some(path) = test_clip(source, "libx264 -preset ultrafast -crf 40") else { return };
+    let Some(path) = small_clip(7200) else { return };
     let mut live = Live::open(&path, model);
     let opened = Instant::now();
     live.until("the model", |s| s.model.is_some() && s.loading.is_none());
@@ -211,7 +244,7 @@ fn long(large: bool) {
     println!("  {scrubs} seeks: {}", spread(&mut waits));
     println!("  work of a drawn frame: {}", spread(&mut live.work));
     println!("  sweep: {progress:?}");
-    let mb = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let mb = |bytes: u64| bytes as f64 / MIB;
     let (now, most) = (resident("VmRSS:"), resident("VmHWM:"));
     println!("  memory: {:.0} MiB with the model, {:.0} now, {:.0} at most", mb(base), mb(now), mb(most));
     assert!(most.saturating_sub(base) < 1 << 30, "more than 1 GiB beyond the model");
@@ -223,7 +256,7 @@ fn draw() {
         eprintln!("skipped: no bundled clip is there");
         return;
     };
-    let mut live = Live::open(&clip.path, ModelSource::Embedded);
+    let mut live = Live::open(&clip.path, ModelSource::Shapes);
     live.until("scores", |s| s.scores().is_some() && s.scores_fresh());
     let ctx = live.ctx.clone();
     live.app.apply(&ctx, Intent::Draw(Draw::Begin));
@@ -258,6 +291,8 @@ fn main() {
     }
     if wanted("long") {
         long(wanted("large"));
+    } else if wanted("hour") {
+        hour();
     } else if wanted("draw") {
         draw();
     } else {
