@@ -72,7 +72,7 @@ fn edits(c: &mut Criterion, name: &str, model: ModelSource) {
 }
 
 fn edit_to_scores(c: &mut Criterion) {
-    edits(c, "prompt edit to new scores, small model", ModelSource::Embedded);
+    edits(c, "prompt edit to new scores, small model", ModelSource::Shapes);
     let folder = tempfile::tempdir().expect("a folder");
     random_b16(folder.path());
     edits(c, "prompt edit to new scores, B/16", ModelSource::Folder(folder.path().to_owned()));
@@ -149,7 +149,7 @@ fn many_spans(c: &mut Criterion) {
     writer.finish().expect("an mp4");
     let source = Source::open(&path, Arc::new(|| {}));
     let engine = Engine::spawn(DeviceChoice::Cpu, None, None, Arc::new(|| {}));
-    engine.load_model(ModelSource::Embedded);
+    engine.load_model(ModelSource::Shapes);
     let (info, device) = next(&engine, |e| match e {
         Event::ModelLoaded { info, device } => Some((info.clone(), device.name.clone())),
         _ => None,

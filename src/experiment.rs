@@ -317,7 +317,7 @@ mod tests {
             program: "test".into(),
             clip: Clip { path: "/videos/a.mp4".into(), relative: None, digest: "0".repeat(32) },
             model: Model {
-                source: ModelSource::Embedded,
+                source: ModelSource::Shapes,
                 name: "small".into(),
                 digest: "d".into(),
                 identity: "i".into(),

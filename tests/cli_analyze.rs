@@ -28,7 +28,7 @@ fn motionlens_in(folder: &Path, args: &[&str]) -> Output {
 fn analyze(video: &Path, args: &[&str]) -> Output {
     let mut all = vec!["analyze", video.to_str().unwrap(), "--device", "cpu"];
     if !args.contains(&"--model") {
-        all.extend(["--model", "embedded"]);
+        all.extend(["--model", "shapes"]);
     }
     all.extend(args);
     motionlens(&all)
@@ -711,7 +711,7 @@ fn what_is_altered_is_scored_as_the_engine_scores_it() {
     let path = clip(dir.path());
     let names = ["moving left steadily", "moving right steadily"];
     let engine = Engine::spawn(DeviceChoice::Cpu, None, None, Arc::new(|| {}));
-    engine.load_model(ModelSource::Embedded);
+    engine.load_model(ModelSource::Shapes);
     let wait = |pick: &mut dyn FnMut(Event) -> bool| {
         while !pick(engine.wait_event(Duration::from_secs(120)).expect("an event")) {}
     };

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// With the model that knows the videos made here.
-const SHAPES: [&str; 5] = ["analyze", "--device", "cpu", "--model", "embedded"];
+const SHAPES: [&str; 5] = ["analyze", "--device", "cpu", "--model", "shapes"];
 
 fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_motionlens"));
@@ -71,7 +71,7 @@ fn sixty_videos_survive_a_kill_and_two_halves_are_the_whole() {
     assert_eq!(all.iter().filter(|l| l["error"].is_string()).count(), 5);
     let want = std::fs::read(folder.join("whole.jsonl")).unwrap();
 
-    let begun = ["analyze", "--device", "cpu", "--model", "embedded", "in", "--output", "cut.jsonl"];
+    let begun = ["analyze", "--device", "cpu", "--model", "shapes", "in", "--output", "cut.jsonl"];
     let mut child = command(folder, &begun).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let since = Instant::now();
     let length = || std::fs::metadata(folder.join("cut.jsonl")).map_or(0, |m| m.len());

@@ -13,7 +13,7 @@ fn motionlens(folder: &Path, args: &[&str]) -> Output {
     command.current_dir(folder).args(args).stdin(Stdio::null());
     if args[0] == "analyze" && !args.contains(&"--model") {
         // The one that knows the clips made here.
-        command.args(["--model", "embedded"]);
+        command.args(["--model", "shapes"]);
     }
     command.output().unwrap()
 }

@@ -26,7 +26,7 @@ fn eval(folder: &Path, args: &[&str]) -> Output {
     motionlens(folder, &[&["eval", "zero-shot", "--device", "cpu"], args, model].concat())
 }
 
-const SHAPES: [&str; 2] = ["--model", "embedded"];
+const SHAPES: [&str; 2] = ["--model", "shapes"];
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -329,7 +329,7 @@ fn every_layout_is_read_as_it_is_handed_out() {
             "--root",
             "vifi",
             "--model",
-            "embedded",
+            "shapes",
         ];
         let piped = ["--labels", "/dev/fd/0", "--json", "-"];
         let args = [&args[..], &lists[2..], &piped].concat();

@@ -17,7 +17,7 @@ fn assets() -> PathBuf {
 
 /// The embedded towers under an untrained head.
 fn untrained() -> Session {
-    let session = Session::load(&ModelSource::Embedded, &Device::flex(), &|_, _| ()).unwrap();
+    let session = Session::load(&ModelSource::Shapes, &Device::flex(), &|_, _| ()).unwrap();
     session.with_head(HeadConfig::new(128, 128, 4).init(&Device::flex())).unwrap()
 }
 

@@ -51,7 +51,7 @@ fn winner(classes: &[ClassScore]) -> usize {
 
 #[test]
 fn editing_prompts_does_what_a_person_expects() {
-    let mut session = Session::load(&ModelSource::Embedded, &Device::flex(), &|_, _| ()).unwrap();
+    let mut session = Session::load(&ModelSource::Shapes, &Device::flex(), &|_, _| ()).unwrap();
     let info = session.info.clone();
     if !info.head_trained {
         eprintln!("skipped: the embedded model is untrained");

@@ -17,7 +17,7 @@ fn pixels(session: &Session, frames: usize) -> Vec<f32> {
 
 #[test]
 fn every_reading_gives_patches_of_unit_norm_and_none_is_what_clip_leaves_but_its_own() {
-    let session = Session::load(&ModelSource::Embedded, &Device::flex(), &|_, _| ()).unwrap();
+    let session = Session::load(&ModelSource::Shapes, &Device::flex(), &|_, _| ()).unwrap();
     let side = session.preprocess.size;
     let data: Vec<f32> = (0..2 * 3 * side * side).map(|i| (i as f32 * 0.37).sin()).collect();
     let frames: Vec<&[f32]> = data.chunks_exact(3 * side * side).collect();
@@ -43,7 +43,7 @@ fn every_reading_gives_patches_of_unit_norm_and_none_is_what_clip_leaves_but_its
 
 #[test]
 fn as_clip_reads_it_a_support_map_is_the_likeness_of_the_patches() {
-    let session = Session::load(&ModelSource::Embedded, &Device::flex(), &|_, _| ()).unwrap();
+    let session = Session::load(&ModelSource::Shapes, &Device::flex(), &|_, _| ()).unwrap();
     let pixels = pixels(&session, 8);
     let frames: Vec<&[f32]> = pixels.chunks_exact(3 * 64 * 64).collect();
     let read = session.read_patches(&frames, &[Reading::CLIP]).unwrap().remove(0);
@@ -70,7 +70,7 @@ fn as_clip_reads_it_a_support_map_is_the_likeness_of_the_patches() {
 
 #[test]
 fn a_patch_is_likened_to_another_clip_as_if_both_were_one() {
-    let session = Session::load(&ModelSource::Embedded, &Device::flex(), &|_, _| ()).unwrap();
+    let session = Session::load(&ModelSource::Shapes, &Device::flex(), &|_, _| ()).unwrap();
     let tokens = |class: usize| {
         let scene = Cast::Shapes.classes()[class].scene(&mut rng(class as u64, 0));
         let pixels = world_pixels(&scene.frames(8, 64), &session.preprocess);
@@ -110,7 +110,7 @@ fn a_patch_is_likened_to_another_clip_as_if_both_were_one() {
 
 #[test]
 fn the_shipped_card_says_how_well_the_maps_point() {
-    let session = Session::load(&ModelSource::Embedded, &Device::flex(), &|_, _| ()).unwrap();
+    let session = Session::load(&ModelSource::Shapes, &Device::flex(), &|_, _| ()).unwrap();
     let pointing = session.info.pointing.expect("measured");
     assert!(pointing.hits > 2.0 * pointing.chance && (0.5..1.0).contains(&pointing.auroc));
     assert!(pointing.motion_words < pointing.auroc, "words of motion are not pointed at");

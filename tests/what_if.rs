@@ -21,7 +21,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let session = Session::load(&ModelSource::Embedded, &Device::flex(), &|_, _| ()).unwrap();
+        let session = Session::load(&ModelSource::Shapes, &Device::flex(), &|_, _| ()).unwrap();
         let mut bench = Self { session, videos: Vec::new() };
         // Texts and mixtures of texts: near some classes and far from others, as clips are.
         let classes =

@@ -99,7 +99,7 @@ fn described(a: &AdapterReport) -> String {
     format!("{} ({}, {}{software}) {}", a.name, a.backend, a.kind, a.driver)
 }
 
-/// Runs the embedded model on the CPU, and on a GPU where one is picked.
+/// Runs the default model on the CPU, and on a GPU where one is picked.
 fn embedded(page: &mut Page, choice: DeviceChoice) -> Result<(), CliError> {
     let picked = match device::open(choice, None) {
         Ok(picked) => Some(picked),
@@ -113,7 +113,7 @@ fn embedded(page: &mut Page, choice: DeviceChoice) -> Result<(), CliError> {
     };
     let text = picked.as_ref().map_or_else(|| "none".to_owned(), |(_, info)| name(info));
     page.head("device that the model runs on", &text)?;
-    page.line("\nembedded model, 8 frames (another with analyze --model)")?;
+    page.line("\nembedded model of people, 8 frames (another with analyze --model)")?;
     if let Ok((cpu, info)) = device::open(DeviceChoice::Cpu, None) {
         page.line(&format!("  {}: {}", info.name, passes(&cpu)))?;
     }
@@ -146,7 +146,7 @@ fn embedded(page: &mut Page, choice: DeviceChoice) -> Result<(), CliError> {
 /// The first pass compiles what the second finds ready.
 fn passes(device: &Device) -> String {
     let run = || -> Result<String, String> {
-        let model = ModelFiles::embedded(Cast::Shapes).load(device).map_err(|e| e.to_string())?;
+        let model = ModelFiles::embedded(Cast::default()).load(device).map_err(|e| e.to_string())?;
         let (frames, side) = (model.head_config.frames, model.config.image_size);
         let mut seconds = [0.0; 2];
         for taken in &mut seconds {

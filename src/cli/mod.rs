@@ -83,8 +83,8 @@ impl Casts {
 /// Which model and which device; the same for every command that runs one.
 #[derive(clap::Args, Clone, Debug)]
 struct ModelArguments {
-    /// A folder in the Hugging Face CLIP layout, or a model of the hub as openai/clip-vit-base-patch32 [default: the one in the
-    /// program that knows people, of a clip of the program the one that knows it; "embedded": the one that knows shapes]
+    /// A folder in the Hugging Face CLIP layout, a model of the hub as openai/clip-vit-base-patch32, or one of the two in the
+    /// program: people or shapes [default: people; of a clip of the program the one that knows it]
     #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
     /// Fetch a model of the hub that is not in its cache, unasked

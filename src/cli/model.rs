@@ -35,14 +35,15 @@ enum What {
 
 #[derive(Debug, Args)]
 struct Named {
-    /// A folder, an id of the hub as openai/clip-vit-base-patch32, "embedded" or "people"
+    /// A folder, an id of the hub as openai/clip-vit-base-patch32, "people" or "shapes"
     #[arg(value_name = "MODEL")]
     model: PathBuf,
 }
 
-/// The models in the program, where there is no folder of that name.
-const EMBEDDED: &str = "embedded";
+/// The models in the program, where there is no folder of that name; that of shapes also by the name that it had first.
 const PEOPLE: &str = "people";
+const SHAPES: &str = "shapes";
+const SHAPES_AT_FIRST: &str = "embedded";
 
 pub(super) fn run(args: &ModelArgs) -> Result<(), CliError> {
     match &args.what {
@@ -123,8 +124,8 @@ fn looked_for(name: &Path) -> Result<Result<ModelSource, HubId>, CliError> {
 pub(super) fn local(name: &Path) -> Option<ModelSource> {
     match name.exists() {
         true => Some(ModelSource::in_folder(name.to_owned())),
-        false if name == Path::new(EMBEDDED) => Some(ModelSource::Embedded),
         false if name == Path::new(PEOPLE) => Some(ModelSource::People),
+        false if [SHAPES, SHAPES_AT_FIRST].map(Path::new).contains(&name) => Some(ModelSource::Shapes),
         false => None,
     }
 }
@@ -140,7 +141,7 @@ fn here(name: &Path) -> Result<ModelSource, CliError> {
 fn list() -> Result<(), CliError> {
     let hub = Hub::from_env()?;
     let mut out = format!(
-        "{EMBEDDED:<31} in the program: knows moving shapes\n{PEOPLE:<31} in the program: knows people who act\n"
+        "{PEOPLE:<31} in the program, the default: knows people who act\n{SHAPES:<31} in the program: knows moving shapes\n"
     );
     let cached = hub.cached();
     for cached in &cached {
@@ -224,7 +225,7 @@ fn load(source: &ModelSource) -> Result<(Model, String), CliError> {
     let device = Device::flex();
     let session = Session::load(source, &device, &|_, _| ()).map_err(|e| CliError::Engine(e.to_string()))?;
     let place = match source {
-        ModelSource::Embedded | ModelSource::People => source.to_string(),
+        ModelSource::Shapes | ModelSource::People => source.to_string(),
         ModelSource::Folder(folder) => folder.display().to_string(),
         ModelSource::Hub(model) => format!("{}, commit {}", model.folder.display(), model.commit.as_str()),
     };

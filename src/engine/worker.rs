@@ -696,7 +696,7 @@ mod tests {
         let (send, events) = unbounded();
         let mut worker =
             Worker::new(Arc::new(Queue::new(send, Arc::new(|| {}))), DeviceChoice::Cpu, None, None);
-        worker.load(ModelSource::Embedded);
+        worker.load(ModelSource::Shapes);
         (worker, events)
     }
 

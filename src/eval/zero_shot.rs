@@ -690,7 +690,7 @@ mod tests {
             None,
         ];
         let session =
-            Session::load(&crate::session::ModelSource::Embedded, &burn::tensor::Device::flex(), &|_, _| ());
+            Session::load(&crate::session::ModelSource::Shapes, &burn::tensor::Device::flex(), &|_, _| ());
         let session = session.unwrap();
         let stamp = Stamp {
             conditions: Conditions {

@@ -157,7 +157,7 @@ pub fn shards(folder: &Path) -> Result<Vec<String>, String> {
 
 /// The files of a model, not yet understood.
 pub struct ModelFiles {
-    /// The folder's path, or "the embedded model".
+    /// The folder's path, or "the embedded model of people".
     pub place: String,
     /// The folder's name.
     pub name: String,
@@ -229,7 +229,7 @@ impl ModelFiles {
     /// The model in the binary that knows this cast (`assets/model`, `assets/model/people`).
     pub fn embedded(cast: Cast) -> Self {
         match cast {
-            Cast::Shapes => embedded!("the embedded model", "small", "model"),
+            Cast::Shapes => embedded!("the embedded model of shapes", "small", "model"),
             Cast::People => embedded!("the embedded model of people", "people", "model/people"),
         }
     }

@@ -37,10 +37,11 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelSource {
-    /// Knows moving shapes.
+    /// In the program: knows moving shapes. Files of earlier versions have another name for it.
+    #[serde(alias = "embedded")]
+    Shapes,
+    /// In the program, the default: knows people who act.
     #[default]
-    Embedded,
-    /// The other one in the program: knows people who act.
     People,
     Folder(PathBuf),
     Hub(HubModel),
@@ -55,7 +56,7 @@ impl ModelSource {
     /// The one in the program that knows this cast.
     pub fn of(cast: Cast) -> Self {
         match cast {
-            Cast::Shapes => Self::Embedded,
+            Cast::Shapes => Self::Shapes,
             Cast::People => Self::People,
         }
     }
@@ -68,7 +69,7 @@ impl ModelSource {
     /// Where its files are; `None`: in the program.
     pub fn folder(&self) -> Option<&Path> {
         match self {
-            Self::Embedded | Self::People => None,
+            Self::Shapes | Self::People => None,
             Self::Folder(folder) => Some(folder),
             Self::Hub(model) => Some(&model.folder),
         }
@@ -77,7 +78,7 @@ impl ModelSource {
     /// What `--model` takes for it anywhere on this machine, and of a model of the hub on any; `None`: nothing is to be said.
     pub fn argument(&self) -> Option<String> {
         match self {
-            Self::Embedded => Some("embedded".to_owned()),
+            Self::Shapes => Some("shapes".to_owned()),
             Self::People => Some("people".to_owned()),
             Self::Folder(folder) => {
                 Some(std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).display().to_string())
@@ -91,7 +92,7 @@ impl ModelSource {
 impl std::fmt::Display for ModelSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Embedded => f.write_str("the embedded model"),
+            Self::Shapes => f.write_str("the embedded model of shapes"),
             Self::People => f.write_str("the embedded model of people"),
             Self::Folder(folder) => folder.display().fmt(f),
             Self::Hub(model) => model.id.fmt(f),
@@ -184,7 +185,7 @@ impl Session {
     pub fn load(source: &ModelSource, device: &Device, stage: &dyn Fn(&str, f32)) -> Result<Self, LoadError> {
         stage("reading the model's files", 0.0);
         let files = match source {
-            ModelSource::Embedded => ModelFiles::embedded(Cast::Shapes),
+            ModelSource::Shapes => ModelFiles::embedded(Cast::Shapes),
             ModelSource::People => ModelFiles::embedded(Cast::People),
             ModelSource::Folder(folder) => ModelFiles::read(folder)?,
             ModelSource::Hub(model) => ModelFiles::read(&model.folder)?,

@@ -216,8 +216,8 @@ impl App {
             missing: Missing::listen(ctx),
             keep: Keep::nothing(),
             reopen: None,
-            model_asked: ModelSource::Embedded,
-            model_open: ModelSource::Embedded,
+            model_asked: ModelSource::default(),
+            model_open: ModelSource::default(),
             hub: None,
             spawn: None,
             rival: comparing::Rival::default(),
@@ -757,7 +757,7 @@ impl App {
         }
     }
 
-    /// Says once what the embedded model's words are good for, when a person opens a video of their own.
+    /// Says once what an embedded model's words are good for, when a person opens a video of their own.
     fn hint(&mut self) {
         let s = &mut self.state;
         let own = s.video.as_ref().is_some_and(|v| v.bundled.is_none());

@@ -228,7 +228,7 @@ mod tests {
             (Intent::Present(true), r#"{"present":true}"#),
             (Intent::TextSize(150), r#"{"text_size":150}"#),
             (Intent::GateWorth(true), r#"{"gate_worth":true}"#),
-            (Intent::OpenModel(ModelSource::Embedded), r#"{"open_model":"embedded"}"#),
+            (Intent::OpenModel(ModelSource::Shapes), r#"{"open_model":"shapes"}"#),
             (Intent::OpenModel(ModelSource::People), r#"{"open_model":"people"}"#),
             (Intent::Model(Fetch::Want("a/b".parse().unwrap())), r#"{"model":{"want":"a/b"}}"#),
             (Intent::Model(Fetch::Begin), r#"{"model":"begin"}"#),
@@ -245,6 +245,8 @@ mod tests {
             (r#"{"watch":"jump"}"#, "Watch(Some(\"jump\"))"),
             (r#"{"try":"hop"}"#, "Try(\"hop\")"),
             (r#"{"import":null}"#, "Import(None)"),
+            // As earlier versions kept it.
+            (r#"{"open_model":"embedded"}"#, "OpenModel(Shapes)"),
         ] {
             assert_eq!(format!("{:?}", serde_json::from_str::<Intent>(json).unwrap()), intent);
         }

@@ -126,7 +126,7 @@ fn without_the_joint_adapter_video_and_texts_are_clips_own() {
         assert!((f - v / norm).abs() < 1e-5);
     }
     // An untrained head's DA_j is the identity: its texts are the plain ones.
-    let session = Session::load(&ModelSource::Embedded, &Device::flex(), &|_, _| ()).unwrap();
+    let session = Session::load(&ModelSource::Shapes, &Device::flex(), &|_, _| ()).unwrap();
     let head = session.model().head_config.clone().init(session.device());
     let mut untrained = session.with_head(head).unwrap();
     let (classes, _) = untrained.classes(&prompts(&NAMES), &mut |_, _| true).unwrap();
@@ -162,7 +162,7 @@ fn an_untrained_head_is_moved_by_which_frames_and_pixels_and_by_nothing_inside_i
     use burn::tensor::Device;
     use motionlens::model::Surgery;
     use motionlens::session::Session;
-    let session = Session::load(&ModelSource::Embedded, &Device::flex(), &|_, _| ()).unwrap();
+    let session = Session::load(&ModelSource::Shapes, &Device::flex(), &|_, _| ()).unwrap();
     let head = session.model().head_config.clone().init(session.device());
     let untrained = session.with_head(head).unwrap();
     let pixels: Vec<Vec<f32>> = (0..8).map(|i| untrained.pixels(&picture(4 * i, true))).collect();
@@ -206,7 +206,7 @@ fn evaluation_alters_as_the_window_does() {
     let folder = tempfile::tempdir().unwrap();
     let clip = source(&video(folder.path(), "clip.mp4", 40, true));
     let bench = ready();
-    let session = Session::load(&ModelSource::Embedded, &Device::flex(), &|_, _| ()).unwrap();
+    let session = Session::load(&ModelSource::Shapes, &Device::flex(), &|_, _| ()).unwrap();
     let clamp = GateClamp { block: Some(1), head: None, thousandths: 900 };
     let cases = [
         (Order::Reversed, Surgery::default()),

@@ -293,7 +293,7 @@ fn closing_the_engine_ends_both_threads() {
     let wake: motionlens::video::Wake = Arc::new(|| {});
     let engine = Engine::spawn(DeviceChoice::Cpu, None, None, wake.clone());
     let bench = Bench { engine, model: RefCell::default(), revision: Cell::new(0) };
-    bench.load(ModelSource::Embedded);
+    bench.load(ModelSource::Shapes);
     bench.ask(&clip, span(0.0, 1.0));
     drop(bench);
     // Both threads hold one as long as they live.
@@ -384,7 +384,7 @@ fn the_windows_numbers_are_those_of_evaluation() {
     let asked = [span(0.0, 2.0), span(0.3, 1.2)].map(|spec| bench.ask_in_background(&clip, spec));
     let answers = asked.map(|id| bench.answered(id));
 
-    let mut session = Session::load(&ModelSource::Embedded, &Device::flex(), &|_, _| ()).unwrap();
+    let mut session = Session::load(&ModelSource::Shapes, &Device::flex(), &|_, _| ()).unwrap();
     let mut tokens = Vec::new();
     for answer in &answers {
         let mut pixels = std::collections::BTreeMap::new();

@@ -17,7 +17,7 @@ fn on_a_gpu() -> Option<(wgpu::Adapter, SharedGpu, Bench)> {
     let shared = SharedGpu::new(instance, adapter.clone(), device, queue);
     let engine = Engine::spawn(DeviceChoice::Gpu, Some(shared.clone()), None, Arc::new(|| {}));
     let bench = Bench { engine, model: RefCell::default(), revision: Cell::new(0) };
-    bench.load(ModelSource::Embedded);
+    bench.load(ModelSource::Shapes);
     Some((adapter, shared, bench))
 }
 

@@ -72,7 +72,7 @@ pub fn engine() -> Bench {
 /// An engine with the embedded model.
 pub fn ready() -> Bench {
     let bench = engine();
-    bench.load(ModelSource::Embedded);
+    bench.load(ModelSource::Shapes);
     bench
 }
 

@@ -49,7 +49,12 @@ fn a_model_is_listed_looked_at_fetched_verified_and_used_by_its_id() {
 
     let list = motionlens(&variables, &["model", "list"]);
     let known = "openai/clip-vit-base-patch32    not fetched";
-    says(&list, 0, &["embedded ", known, "openai/clip-vit-large-patch14"], &[&place]);
+    says(
+        &list,
+        0,
+        &["people  ", "the default", "shapes  ", known, "openai/clip-vit-large-patch14"],
+        &[&place],
+    );
     assert!(server.asked().is_empty(), "a list asks nobody");
 
     let info = motionlens(&variables, &["model", "info", ID]);
@@ -226,19 +231,17 @@ fn what_cannot_be_had_is_said_with_its_exit_code() {
     // A token that is none is said where one is needed, and nowhere else.
     let mut token = variables.clone();
     token.push(("HF_TOKEN", "hf_\u{e9}".to_owned()));
-    says(&motionlens(&token, &["model", "list"]), 0, &["embedded "], &[]);
+    says(&motionlens(&token, &["model", "list"]), 0, &["shapes "], &[]);
     says(&motionlens(&token, &["model", "fetch", ID]), 1, &[], &["HF_TOKEN"]);
     let wrong = [("HF_ENDPOINT", "nonsense".to_owned())];
     says(&motionlens(&wrong, &["model", "list"]), 1, &[], &["HF_ENDPOINT"]);
     let nowhere = [("HF_ENDPOINT", "http://127.0.0.1:1".to_owned()), variables[1].clone()];
     // A folder mistyped is a folder.
     says(&motionlens(&nowhere, &["model", "verify", "assets/modle"]), 1, &[], &["assets/modle is not there"]);
-    says(
-        &motionlens(&variables, &["model", "verify", "embedded"]),
-        0,
-        &["every tensor is there", "the embedded model"],
-        &[],
-    );
+    for (name, whom) in [("people", "of people"), ("shapes", "of shapes"), ("embedded", "of shapes")] {
+        let verify = motionlens(&variables, &["model", "verify", name]);
+        says(&verify, 0, &["every tensor is there", "the embedded model", whom], &[]);
+    }
     server.fault(Fault::Altered);
     says(&motionlens(&variables, &["model", "fetch", ID]), 1, &[], &["SHA-256", "thrown away"]);
 }

@@ -38,7 +38,7 @@ pub fn open(video: PathBuf, wgpu: bool) -> Window {
     let builder = egui_kittest::Harness::builder().with_size([1280.0, 800.0]).with_step_dt(0.02);
     let builder = if wgpu { builder.renderer(super::support::renderer()) } else { builder };
     let bundled = bundled::cast_of(&bundled::clips(), &video).is_some();
-    let model = (!bundled).then_some(ModelSource::Embedded);
+    let model = (!bundled).then_some(ModelSource::Shapes);
     let options =
         WindowOptions { video: Some(video), model, device: DeviceChoice::Cpu, ..Default::default() };
     builder.build_eframe(|cc| start(cc, options))
@@ -805,7 +805,7 @@ fn the_crop_is_dragged_and_letterboxed_and_the_scores_are_those_of_the_command()
                 "--device",
                 "cpu",
                 "--model",
-                "embedded",
+                "shapes",
                 "--crop",
                 text,
             ])

@@ -78,7 +78,7 @@ impl Soak {
         let mut app = App::new(&ctx, None, Some(engine));
         let typed = PromptSet::from_names(["moving left", "moving right"]);
         app.apply(&ctx, Intent::Edit(PromptEdit::Replace(typed.clone())));
-        app.apply(&ctx, Intent::OpenModel(ModelSource::Embedded));
+        app.apply(&ctx, Intent::OpenModel(ModelSource::Shapes));
         Self { ctx, app, texts: HashMap::new(), models: HashMap::new(), typed, checked: 0, done: Vec::new() }
     }
 
@@ -90,7 +90,7 @@ impl Soak {
             1 => Intent::OpenModel(match rng.random_range(0..3) {
                 0 => ModelSource::Folder(stock.to_owned()),
                 1 => ModelSource::Folder("/nowhere".into()),
-                _ => ModelSource::Embedded,
+                _ => ModelSource::Shapes,
             }),
             2 => Intent::CancelWork,
             3 => Intent::AskAgain,

@@ -105,7 +105,7 @@ fn model_with(head_trained: bool) -> Event {
             pointing: None,
             head_trained,
             note: None,
-            source: ModelSource::Embedded,
+            source: ModelSource::Shapes,
             frames: T,
             levels: 3,
             grid: GRID,

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct BaseToNovelArgs {
-    /// The model whose towers the heads are for; not the embedded one
+    /// The model whose towers the heads are for; none of those in the program
     #[command(flatten)]
     model: ModelArguments,
     /// k400, hmdb51, ucf101 or ssv2: those that say which clips are for training; of hmdb51 and ucf101 the first split
@@ -104,7 +104,9 @@ pub(super) fn run(args: &BaseToNovelArgs) -> Result<(), CliError> {
 
     let model = args.model.source(None)?;
     let Some(folder) = model.folder() else {
-        return Err(CliError::Usage("the embedded model has its head; name another with --model".to_owned()));
+        return Err(CliError::Usage(
+            "a model in the program has its head; name another with --model".to_owned(),
+        ));
     };
     let (device, info) = crate::device::open(args.model.device, None)?;
     let mut session =
