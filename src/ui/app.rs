@@ -99,6 +99,8 @@ pub struct App {
     keep: Keep,
     /// A video that is to be shown where the run before this one left it.
     reopen: Option<keep::Open>,
+    /// The model waits for the first picture of the window.
+    held: Option<opening::Held>,
     /// The model that was asked for last, and the one in use.
     model_asked: ModelSource,
     model_open: ModelSource,
@@ -216,6 +218,7 @@ impl App {
             missing: Missing::listen(ctx),
             keep: Keep::nothing(),
             reopen: None,
+            held: None,
             model_asked: ModelSource::default(),
             model_open: ModelSource::default(),
             hub: None,
@@ -701,6 +704,7 @@ impl App {
             self.reopened();
             self.arrange_experiment();
         }
+        self.load_held(now);
         self.poll_compare(ctx, now);
         self.ask_negation();
         self.ask_when_changed(now);

@@ -204,6 +204,7 @@ fn begin(
     let spawn = move || Engine::spawn(device, for_engines.clone(), files::cache_folder(), wake.clone());
     let mut app = App::new(&ctx, gpu, Some(spawn()));
     app.spawn_with(spawn);
+    app.picture_first();
     app.limit(options.memory);
     if let Some(hub) = options.hub {
         app.use_hub(hub);

@@ -176,3 +176,15 @@ fn both_models_are_in_the_menu() {
         wait(&mut h, name, |s| knows(s, cast));
     }
 }
+
+/// The model waits for the first picture, and not for one that does not come; the one that was asked for last is loaded.
+#[test]
+fn a_clip_that_cannot_be_read_keeps_no_model_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let broken = dir.path().join("broken.mp4");
+    std::fs::write(&broken, "no video").unwrap();
+    let mut h = open(broken, false);
+    apply(&mut h, Intent::OpenModel(ModelSource::People));
+    wait(&mut h, "the model", |s| s.model.is_some() && s.loading.is_none());
+    assert_eq!(h.state().state().model.as_ref().map(|m| m.source.clone()), Some(ModelSource::People));
+}

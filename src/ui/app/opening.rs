@@ -15,7 +15,18 @@ use crate::ui::prompt_panel;
 use crate::ui::state::{Loading, Playback, VideoFile};
 use crate::video::{Player, Source};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// With more cores than these a model is loaded beside the first picture.
+const FEW_CORES: usize = 4;
+/// So long a model waits for the first picture.
+const PATIENCE: Duration = Duration::from_millis(600);
+
+/// The model that a new window begins with.
+pub(super) struct Held {
+    model: Option<ModelSource>,
+    until: Instant,
+}
 
 impl App {
     pub(super) fn poll_opening(&mut self, now: Instant) {
@@ -166,8 +177,28 @@ impl App {
         self.ask_model(&source);
         let what = format!("loading {source}");
         self.state.loading = Some(Loading { what, fraction: None });
-        if let Some(e) = &self.engine {
-            e.load_model(source);
+        match (&mut self.held, &self.engine) {
+            (Some(held), _) => held.model = Some(source),
+            (None, Some(e)) => e.load_model(source),
+            (None, None) => {}
+        }
+    }
+
+    /// From here on the model is loaded when the first picture has been decoded: with few cores for both the picture would wait for it.
+    pub fn picture_first(&mut self) {
+        if std::thread::available_parallelism().is_ok_and(|cores| cores.get() <= FEW_CORES) {
+            self.held = Some(Held { model: None, until: Instant::now() + PATIENCE });
+        }
+    }
+
+    pub(super) fn load_held(&mut self, now: Instant) {
+        let Some(held) = &self.held else { return };
+        if self.state.playback.shown.is_none() && now < held.until {
+            return self.wake_after(held.until - now);
+        }
+        let model = self.held.take().and_then(|held| held.model);
+        if let Some((model, engine)) = model.zip(self.engine.as_ref()) {
+            engine.load_model(model);
         }
     }
 
