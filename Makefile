@@ -53,7 +53,7 @@ model: packages cargo ## Make the model of shapes again from nothing, into targe
 	cargo run --release -- eval synth --cast shapes --model $(MODEL)/small --record
 	@echo "The model is in $(MODEL)/small; copy it over assets/model to ship it."
 
-# The model of people, from nothing: about an hour and a half. Each step resumes where it was stopped.
+# The model of people, from nothing: an hour and a half to two hours. Each step resumes where it was stopped.
 PEOPLE := $(MODEL)/people
 TRAIN_PEOPLE := cargo run --release -- train head --world --cast people --cache $(MODEL)/features --motion-layer 2 --energy-pool --negatives 0.3 --per-class 80 --epochs 5
 people: packages cargo ## Make the default model, that of people, from nothing, into target/model/people/model

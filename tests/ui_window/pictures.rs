@@ -104,6 +104,7 @@ fn every_view_looks_as_the_readme_shows_it() {
     apply(&mut h, Intent::Pause);
     apply(&mut h, Intent::Seek(middle));
     wait(&mut h, "the frame", |s| !s.playback.seeking && s.work.is_none());
+    dismiss(&mut h);
     settled(&mut h);
     pictures.take(&mut h, "lesson");
     apply(&mut h, Intent::Learn(None));
@@ -120,8 +121,7 @@ fn every_view_looks_as_the_readme_shows_it() {
     let fifth = h.state().state().shown.as_ref().unwrap().answer.frames[4];
     apply(&mut h, Intent::Seek(fifth));
     wait(&mut h, "the frame", |s| s.playback.shown == Some(fifth) && !s.playback.seeking && s.work.is_none());
-    let messages: Vec<u64> = h.state().state().messages.all().iter().map(|m| m.id).collect();
-    messages.into_iter().for_each(|id| apply(&mut h, Intent::Dismiss(id)));
+    dismiss(&mut h);
     settled(&mut h);
     pictures.take(&mut h, "people");
     pictures.judge();
@@ -160,6 +160,12 @@ fn further_views_are_drawn_at_every_size_theme_and_size_of_text() {
     apply(&mut h, Intent::Learn(Some(1)));
     wait(&mut h, "the first step", rests);
     pictures.look(&mut h, "presenter-lesson");
+}
+
+/// Messages go by themselves after a time.
+fn dismiss(h: &mut Window) {
+    let messages: Vec<u64> = h.state().state().messages.all().iter().map(|m| m.id).collect();
+    messages.into_iter().for_each(|id| apply(h, Intent::Dismiss(id)));
 }
 
 fn apply(h: &mut Window, intent: Intent) {
