@@ -283,7 +283,7 @@ fn a_lesson_leaves_the_stage_some_room_where_text_is_large_and_is_read_whole_in_
     };
     act(&mut h, Intent::Learn(Some(4)));
     wait(&mut h, "the lesson's clip", |s| {
-        s.video.as_ref().is_some_and(|v| v.path.ends_with("moving-right-while-growing.mp4"))
+        s.video.as_ref().is_some_and(|v| v.path.ends_with("by-the-plant.mp4"))
     });
     let width = |h: &Window| {
         h.get_by_label("Leave the lesson").rect().right() - h.get_by_label("Step before").rect().left()
