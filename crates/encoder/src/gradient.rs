@@ -37,6 +37,8 @@ pub struct LayerGradient {
 /// # Panics
 /// The sizes do not fit together.
 pub fn gradient(layer: &Layer, batch: Batch, causal: bool, upstream: &[f32]) -> LayerGradient {
+    // Of the whole: parts of unlike lengths would be paired as far as the shorter goes.
+    assert_eq!(upstream.len(), batch.numbers.len(), "what comes out has the shape of what goes in");
     let of = |numbers, upstream| {
         gradient_on(Processor::new(), layer, Batch { numbers, ..batch }, causal, upstream)
     };
@@ -82,7 +84,6 @@ pub(crate) fn gradient_on(
     let Batch { numbers, tokens, width } = batch;
     let rows = numbers.len() / width;
     assert_eq!((rows * width, rows % tokens), (numbers.len(), 0), "a batch is whole items of whole rows");
-    assert_eq!(upstream.len(), numbers.len(), "what comes out has the shape of what goes in");
     let height = padded(rows);
     let size = panels(width) * height;
     let inner = panels(layer.fc1.outputs) * height;
