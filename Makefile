@@ -60,7 +60,7 @@ people: packages cargo ## Make the default model, that of people, from nothing, 
 	cargo build --release
 	cargo run --release -- train clip --cast people --out $(PEOPLE)/clip
 	$(TRAIN_PEOPLE) --model $(PEOPLE)/clip --seed 11 --out $(PEOPLE)/choice --holdout 3
-	$(TRAIN_PEOPLE) --model $(PEOPLE)/clip --seed 11 --out $(PEOPLE)/model --alpha 0.25 --name people
+	$(TRAIN_PEOPLE) --model $(PEOPLE)/clip --seed 11 --out $(PEOPLE)/model --name people
 	cargo run --release -- eval synth --cast people --model $(PEOPLE)/model --record
 
 # The README's tables of ablations: every variant of a recipe with three training seeds. RECIPE trains, into folders under ABLATED.
@@ -87,7 +87,7 @@ ablation: model ## Train and examine every ablation of the model of shapes at th
 # On the towers that ship: what differs is the head alone.
 ablation-people: CAST := people
 ablation-people: ABLATED := $(PEOPLE)/ablation
-ablation-people: RECIPE := $(TRAIN_PEOPLE) --model assets/model/people --alpha 0.25
+ablation-people: RECIPE := $(TRAIN_PEOPLE) --model assets/model/people
 ablation-people: packages cargo ## The same for people, on the towers that ship, into target/model/people/ablation
 	cargo build --release
 	$(VARIANTS)

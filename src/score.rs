@@ -19,6 +19,9 @@ pub struct ClassEmbedding {
     pub positive: Option<Arc<[f32]>>,
     /// Every t⁻ (E), unit norm: one for the negatives that the templates give, and one for each other prompt.
     pub negatives: Vec<Arc<[f32]>>,
+    /// The t⁻ that the templates give for the name (E), unit norm, whether the class has it or not: what its negatives are measured
+    /// against. Absent where the class has no negatives, or the templates none.
+    pub floor: Option<Arc<[f32]>>,
     /// Each positive prompt alone (E), unit norm, in the order of `PromptSet::positive_prompts`.
     pub positive_prompts: Vec<Arc<[f32]>>,
     /// Each negative prompt alone, in the order of `PromptSet::negative_prompts`, with the place in `negatives` of the t⁻ that
@@ -49,6 +52,31 @@ impl ClassEmbedding {
         all.max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
+    /// What the class brings to the softmax for a clip with embedding `video` (E), and the place of the negative that s⁻ is of.
+    /// `negatives`: they are weighed.
+    fn cosines(&self, video: &[f32], negatives: bool) -> (Cosines, Option<usize>) {
+        let cosine = |t: &Arc<[f32]>| dot(video, t);
+        let each: Vec<f64> = self.negatives.iter().filter(|_| negatives).map(cosine).collect();
+        let nearest = each.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+        let floor = match self.place_of_floor() {
+            Some(place) => each.get(place).copied(),
+            None => self.floor.as_ref().filter(|_| negatives).map(cosine),
+        };
+        let cosines = Cosines {
+            positive: self.positive.as_ref().map(cosine),
+            negative: nearest.map(|(_, s)| *s),
+            floor,
+            counts: self.counts,
+        };
+        (cosines, nearest.map(|(place, _)| place))
+    }
+
+    /// The place of the floor among the negatives, where it is one of them.
+    fn place_of_floor(&self) -> Option<usize> {
+        let floor = self.floor.as_ref()?;
+        self.negatives.iter().position(|t| Arc::ptr_eq(t, floor))
+    }
+
     /// The negative that fits the clip best.
     pub fn nearest_negative(&self, video: &[f32]) -> Option<&[f32]> {
         self.nearest(video).map(|(place, _)| &*self.negatives[place])
@@ -63,6 +91,10 @@ pub struct ClassScore {
     pub s_pos: Option<f32>,
     /// s⁻ = f·t⁻ of the negative that fits best, a cosine; absent for a class without negative prompts.
     pub s_neg: Option<f32>,
+    /// s⁰, the cosine with the negatives that the templates give: s⁻ lowers p by what it has above this. Absent where there is nothing
+    /// of the kind (`ClassEmbedding::floor`).
+    #[serde(default)]
+    pub s_floor: Option<f32>,
     /// s⁺ − s⁻ (s⁻ = nothing subtracted where there are no negatives); absent without positives.
     pub margin: Option<f32>,
     /// cos(t⁺, t⁻), of the negative nearest to the positive: near 1 means the text tower hardly tells the negative from the positive.
@@ -104,6 +136,8 @@ pub struct Cosines {
     /// s⁺ and s⁻, absent where the class has no such prompts.
     pub positive: Option<f64>,
     pub negative: Option<f64>,
+    /// s⁰, absent where negatives are measured against those of the other classes.
+    pub floor: Option<f64>,
     /// The class is given to the softmax, if it has positives.
     pub counts: bool,
 }
@@ -157,30 +191,25 @@ pub fn score(video: &[f32], classes: &[ClassEmbedding], tau: f32, alpha: f32) ->
 pub fn score_with(video: &[f32], classes: &[ClassEmbedding], tau: f32, weighing: Weighing) -> Scores {
     let Weighing { alpha, negatives } = weighing;
     let cosine = |t: &[f32]| dot(video, t);
-    let nearest: Vec<Option<(usize, f64)>> =
-        classes.iter().map(|c| c.nearest(video).filter(|_| negatives)).collect();
-    let of = |(class, nearest): (&ClassEmbedding, &Option<(usize, f64)>)| Cosines {
-        positive: class.positive.as_deref().map(cosine),
-        negative: nearest.map(|(_, s)| s),
-        counts: class.counts,
-    };
-    let cosines: Vec<Cosines> = classes.iter().zip(&nearest).map(of).collect();
+    let (cosines, nearest): (Vec<Cosines>, Vec<Option<usize>>) =
+        classes.iter().map(|c| c.cosines(video, negatives)).unzip();
     let Weighed { logits, p, yes, none } = weigh(&cosines, tau, alpha);
 
     let scored = classes
         .iter()
         .enumerate()
         .map(|(c, class)| {
-            let Cosines { positive: s_pos, negative: s_neg, .. } = cosines[c];
+            let Cosines { positive: s_pos, negative: s_neg, floor, .. } = cosines[c];
             let text_cos = class.positive.as_ref().filter(|_| negatives).and_then(|t| class.nearest(t));
             let single = |t: &Arc<[f32]>| cosine(t) as f32;
             let of_nearest = |(i, (group, _)): (usize, &(usize, Arc<[f32]>))| {
-                nearest[c].filter(|(place, _)| place == group).map(|_| i)
+                nearest[c].filter(|place| place == group).map(|_| i)
             };
             ClassScore {
                 name: class.name.clone(),
                 s_pos: s_pos.map(|s| s as f32),
                 s_neg: s_neg.map(|s| s as f32),
+                s_floor: floor.map(|s| s as f32),
                 margin: s_pos.map(|s| (s - s_neg.unwrap_or(0.0)) as f32),
                 text_cos: text_cos.map(|(_, c)| c as f32),
                 logit: logits[c].map(|z| z as f32),
@@ -217,8 +246,8 @@ fn weigh(cosines: &[Cosines], tau: f32, alpha: f32) -> Weighed {
     let logits: Vec<Option<f64>> = cosines
         .iter()
         .map(|c| {
-            let push = c.negative.map_or(0.0, |s| f64::from(alpha) * (s - mean_negative));
-            c.positive.filter(|_| c.counts).map(|s| tau * (s - push))
+            let excess = c.excess(mean_negative).unwrap_or(0.0);
+            c.positive.filter(|_| c.counts).map(|s| tau * (s - f64::from(alpha) * excess))
         })
         .collect();
     let p = softmax(&logits);
@@ -228,9 +257,19 @@ fn weigh(cosines: &[Cosines], tau: f32, alpha: f32) -> Weighed {
     Weighed { logits, p, yes, none }
 }
 
-/// s̄⁻ of METHOD §6: the mean s⁻ of the classes that count and have negatives; 0 where none has.
+impl Cosines {
+    /// What α weighs (METHOD §6): how far s⁻ lies above the floor, and nothing where it lies below; without a floor how far from
+    /// s̄⁻, the `mean` of [`mean_negative`]. Absent without negatives.
+    pub fn excess(&self, mean: f64) -> Option<f64> {
+        let negative = self.negative?;
+        Some(self.floor.map_or(negative - mean, |floor| (negative - floor).max(0.0)))
+    }
+}
+
+/// s̄⁻ of METHOD §6: the mean s⁻ of the classes that count and have negatives but no floor; 0 where none has.
 pub fn mean_negative(cosines: &[Cosines]) -> f64 {
-    let having: Vec<f64> = cosines.iter().filter(|c| c.counts).filter_map(|c| c.negative).collect();
+    let without = cosines.iter().filter(|c| c.counts && c.floor.is_none());
+    let having: Vec<f64> = without.filter_map(|c| c.negative).collect();
     having.iter().sum::<f64>() / having.len().max(1) as f64
 }
 

@@ -217,7 +217,14 @@ fn classes_a_window_and_alpha_are_taken() {
     let dir = tempfile::tempdir().unwrap();
     let video = clip(dir.path());
     let file = dir.path().join("scores.json");
-    let window = ["--start", "0.25", "--end", "0.5", "--class", "moving left", "--class", "moving right"];
+    // One of these negatives fits the clip better than "not moving left", so that it counts.
+    let prompts = dir.path().join("prompts.json");
+    let ways = r#"["moving left", "moving right", "moving up", "moving down"]"#;
+    let set = format!(
+        r#"{{"version": 1, "classes": [{{"name": "moving left", "negative": {ways}}}, {{"name": "moving right"}}]}}"#
+    );
+    std::fs::write(&prompts, set).unwrap();
+    let window = ["--start", "0.25", "--end", "0.5", "--prompts", prompts.to_str().unwrap()];
     let mut args = window.to_vec();
     args.extend(["--alpha", "1", "--json", file.to_str().unwrap()]);
     let out = analyze(&video, &args);

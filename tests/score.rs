@@ -37,9 +37,17 @@ fn unit() -> impl Strategy<Value = Vec<f32>> {
     })
 }
 
+/// Classes of every kind: without positives, negatives or a floor, with a floor of their own, or with one that is their negative.
 fn classes(max: usize) -> impl Strategy<Value = Vec<ClassEmbedding>> {
-    prop::collection::vec((prop::option::of(unit()), prop::option::of(unit())), 0..max).prop_map(|list| {
-        list.into_iter().enumerate().map(|(i, (p, n))| class(&format!("c{i}"), p, n)).collect()
+    let optional = || prop::option::of(unit());
+    prop::collection::vec((optional(), optional(), optional(), any::<bool>()), 0..max).prop_map(|list| {
+        let of = |(i, (p, n, floor, shared)): (usize, (_, _, Option<Vec<f32>>, bool))| {
+            let mut class = class(&format!("c{i}"), p, n);
+            let own = class.negatives.first().filter(|_| shared).cloned();
+            class.floor = own.or_else(|| floor.map(Into::into));
+            class
+        };
+        list.into_iter().enumerate().map(of).collect()
     })
 }
 
@@ -102,6 +110,46 @@ proptest! {
         let scores = score(&video, &list, 5.0, alpha);
         for (got, want) in scores.classes.iter().zip(clip_softmax(&video, &difference, 5.0)) {
             prop_assert!((got.p - want).abs() <= 2.0 * TOLERANCE);
+        }
+    }
+
+    /// The negatives of the templates are the floor itself: they leave p to the positives, whatever α is.
+    #[test]
+    fn negatives_of_the_templates_leave_plain_clip(video in unit(), pairs in prop::collection::vec((unit(), unit()), 1..9),
+                                                   tau in 1.0_f32..100.0, alpha in 0.0_f32..2.0) {
+        let of = |(p, n): &(Vec<f32>, Vec<f32>)| {
+            let class = class("c", Some(p.clone()), Some(n.clone()));
+            ClassEmbedding { floor: class.negatives.first().cloned(), ..class }
+        };
+        let list: Vec<_> = pairs.iter().map(of).collect();
+        let positives: Vec<_> = pairs.into_iter().map(|(p, _)| p).collect();
+        let scores = score(&video, &list, tau, alpha);
+        for (got, want) in scores.classes.iter().zip(clip_softmax(&video, &positives, tau)) {
+            prop_assert!((got.p - want).abs() <= TOLERANCE);
+            prop_assert!(got.yes.is_some());
+        }
+    }
+
+    /// A typed negative lowers z by α times what it has above the floor, and never raises its class.
+    #[test]
+    fn a_typed_negative_counts_by_what_it_has_above_the_floor(video in unit(), list in classes(9), floor in unit(),
+                                                              typed in unit(), at in 0_usize..9, alpha in 0.0_f32..2.0) {
+        prop_assume!(at < list.len());
+        let mut before = list;
+        before[at].negatives = vec![floor.into()];
+        before[at].floor = before[at].negatives.first().cloned();
+        let (mut after, mut replaced) = (before.clone(), before.clone());
+        let typed = Arc::<[f32]>::from(typed);
+        after[at].negatives.push(typed.clone());
+        replaced[at].negatives = vec![typed];
+        let of = |list: &[ClassEmbedding]| score(&video, list, 5.0, alpha).classes.swap_remove(at);
+        let (before, after, replaced) = (of(&before), of(&after), of(&replaced));
+        prop_assert!(after.p <= before.p && after.yes <= before.yes);
+        // Whether the templates' negative stands beside it or not is the same to p.
+        prop_assert!((after.p - replaced.p).abs() <= TOLERANCE);
+        if let Some((before, after_z)) = before.logit.zip(after.logit) {
+            let excess = (replaced.s_neg.unwrap() - replaced.s_floor.unwrap()).max(0.0);
+            prop_assert!((before - 5.0 * alpha * excess - after_z).abs() <= 1e-5);
         }
     }
 

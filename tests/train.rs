@@ -229,18 +229,17 @@ fn contrastive_loss_of_perfect_logits_is_the_entropy_of_its_targets() {
 }
 
 #[test]
-fn epochs_and_alpha_are_chosen_by_the_mean_over_runs() {
-    let entry = |epoch, alpha, own_space, of_all| Selection {
+fn epochs_are_chosen_by_the_mean_over_runs() {
+    let entry = |epoch, own_space, of_all| Selection {
         epoch,
-        alpha,
         accuracy: Some(Accuracy { own_space, held_of_all: of_all, trained_of_all: of_all }),
     };
-    let first = vec![entry(1, 0.0, 50.0, 50.0), entry(1, 1.0, 90.0, 50.0), entry(2, 1.0, 60.0, 60.0)];
-    let second = vec![entry(1, 0.0, 60.0, 60.0), entry(1, 1.0, 20.0, 20.0), entry(2, 1.0, 50.0, 50.0)];
-    assert_eq!(choose(std::slice::from_ref(&first)), Some(entry(1, 1.0, 90.0, 50.0)));
-    // Both entries left have a mean of 55: the earlier epoch.
-    assert_eq!(choose(&[first.clone(), second]), Some(entry(1, 0.0, 55.0, 55.0)));
-    assert_eq!(choose(&[first, vec![entry(7, 0.0, 99.0, 99.0)]]), None);
+    let first = vec![entry(1, 50.0, 50.0), entry(2, 90.0, 50.0), entry(3, 60.0, 60.0)];
+    let second = vec![entry(1, 60.0, 60.0), entry(2, 20.0, 20.0), entry(3, 50.0, 50.0)];
+    assert_eq!(choose(std::slice::from_ref(&first)), Some(entry(2, 90.0, 50.0)));
+    // The first and the last have a mean of 55: the earlier epoch.
+    assert_eq!(choose(&[first.clone(), second]), Some(entry(1, 55.0, 55.0)));
+    assert_eq!(choose(&[first, vec![entry(7, 99.0, 99.0)]]), None);
     assert_eq!(choose(&[]), None);
     // The harmonic mean: a model that gives every clip to the trained classes is worth nothing there.
     let one_sided = Accuracy { own_space: 80.0, held_of_all: 0.0, trained_of_all: 100.0 };
@@ -300,7 +299,6 @@ fn parameters_that_make_no_sense_are_wrong_usage() {
         &["--learning-rate", "inf"],
         &["--alpha=-1"],
         &["--alpha", "nan"],
-        &["--alpha", "1", "--holdout", "2"],
         &["--patience", "2"],
         &["--holdout", "12"],
         &["--holdout", "1000000"],

@@ -312,7 +312,6 @@ impl Exam {
     ) -> Result<(), EvalError> {
         let session = &self.session;
         let (frames, surgery) = (session.info.frames, &self.altered.surgery);
-        let alpha = self.alpha();
         let (size, grid) = (session.info.image_size, session.info.grid);
         let index = |class: usize| (round * self.labels.len() + class) as u64;
         let drawn: Vec<(Scene, Vec<f32>)> = self
@@ -343,7 +342,7 @@ impl Exam {
         let shuffled = self.embed(&self.session, &clips, &order, surgery)?;
 
         for (class, label) in self.labels.iter().enumerate() {
-            let predicted = |f: &[Vec<f32>], space: &[usize]| predict(&f[class], &self.classes, space, alpha);
+            let predicted = |f: &[Vec<f32>], space: &[usize]| predict(&f[class], &self.classes, space);
             let unseen = label.is_unseen();
             let own = if unseen { &self.unseen } else { &self.seen };
             let [in_own, in_all] = if unseen {
@@ -353,7 +352,7 @@ impl Exam {
             };
             tally.right(in_own, predicted(&f, own) == class);
             tally.right(in_all, predicted(&f, &self.all) == class);
-            let plain = predict(&vanilla[class], &self.vanilla_classes, own, 0.0) == class;
+            let plain = predict(&vanilla[class], &self.vanilla_classes, own) == class;
             tally.right(if unseen { "vanilla_unseen_top1" } else { "vanilla_seen_top1" }, plain);
             if let Some(mirror) = label.reversed() {
                 let back = predicted(&reversed, &self.all);
@@ -404,7 +403,7 @@ impl Exam {
     /// Whether p and `yes` of the true class fall where its name is typed as one more of its negative prompts. Without an α the
     /// question is put at α = 1: negatives do not count otherwise.
     fn negative_lowers(&self, f: &[f32], class: usize) -> bool {
-        let alpha = if self.alpha() > 0.0 { self.alpha() } else { 1.0 };
+        let alpha = if self.weighing.alpha > 0.0 { self.weighing.alpha } else { 1.0 };
         let weighing = Weighing { alpha, negatives: true };
         let own = |classes: &[ClassEmbedding]| {
             let score = score_with(f, classes, self.session.info.tau, weighing).classes.swap_remove(class);
@@ -438,16 +437,11 @@ impl Exam {
             let f = self.embed(session, &clips, &order, &self.altered.surgery)?;
             for (class, label) in self.labels.iter().enumerate() {
                 let own = if label.is_unseen() { &self.unseen } else { &self.seen };
-                let right = predict(&f[class], &self.classes, own, self.alpha()) == class;
+                let right = predict(&f[class], &self.classes, own) == class;
                 tally.right(figures[usize::from(label.is_unseen())], right);
             }
         }
         Ok(())
-    }
-
-    /// α as predictions take it: without negatives it weighs nothing.
-    fn alpha(&self) -> f32 {
-        if self.weighing.negatives { self.weighing.alpha } else { 0.0 }
     }
 
     /// The tokens of a clip's frames as the model is to see them: in the order that is asked for, with the pixels frozen.

@@ -132,6 +132,8 @@ pub struct Class {
     pub name: String,
     pub s_pos: Option<f32>,
     pub s_neg: Option<f32>,
+    /// s⁰ of METHOD §6.
+    pub s_floor: Option<f32>,
     pub margin: Option<f32>,
     pub p: f32,
     /// False for a class that is left out of p because the model knows none of its words.
@@ -150,6 +152,7 @@ impl Class {
             name: c.name.clone(),
             s_pos: c.s_pos,
             s_neg: c.s_neg,
+            s_floor: c.s_floor,
             margin: c.margin,
             p: c.p,
             counts: c.counts,

@@ -61,7 +61,7 @@ pub struct Card {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     pub head: HeadConfig,
-    /// α of METHOD §6, chosen on seen validation classes.
+    /// α of METHOD §6.
     pub alpha: f32,
     #[serde(default)]
     pub templates: Option<Templates>,

@@ -166,6 +166,14 @@ impl PromptSet {
         filled.into_iter().chain(own.into_iter().map(|p| vec![p])).collect()
     }
 
+    /// What the templates say of a class that has negatives, whether they are among them or not (`ClassEmbedding::floor`).
+    pub fn negative_floor(&self, class: &Class) -> Vec<String> {
+        if self.negative_prompts(class).is_empty() {
+            return Vec::new();
+        }
+        prompts(&None, &self.templates.negative, &class.name)
+    }
+
     /// What a person should know before trusting the scores: classes without a name or with the same name, the first
     /// twenty one by one.
     pub fn problems(&self) -> Vec<String> {

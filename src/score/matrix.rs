@@ -86,8 +86,10 @@ impl Kept {
         columns: &[usize],
         go_on: &(dyn Fn() -> bool + Sync),
     ) -> Option<Matrix> {
-        let texts = classes.iter().flat_map(|c| c.positive.iter().chain(&c.negatives));
-        let texts: Vec<Held> = texts.map(|t| Held(t.clone())).collect();
+        let floor = |c: &ClassEmbedding| c.floor.clone().filter(|_| c.place_of_floor().is_none());
+        let texts =
+            classes.iter().flat_map(|c| c.positive.iter().chain(&c.negatives).cloned().chain(floor(c)));
+        let texts: Vec<Held> = texts.map(Held).collect();
         // Where the cosine with each text stands in a row that is kept.
         let places: HashMap<&Held, usize> = self.texts.iter().enumerate().map(|(at, t)| (t, at)).collect();
         let known: Vec<Option<usize>> = texts.iter().map(|t| places.get(t).copied()).collect();
@@ -160,14 +162,21 @@ fn weigh_rows(
     columns: &[usize],
 ) -> Matrix {
     let mut found = Matrix::default();
+    let floors: Vec<Option<usize>> = classes.iter().map(ClassEmbedding::place_of_floor).collect();
     for row in rows {
-        let mut rest = row.iter().copied();
-        let of = |class: &ClassEmbedding| Cosines {
-            positive: class.positive.as_ref().and_then(|_| rest.next()),
-            negative: rest.by_ref().take(class.negatives.len()).max_by(f64::total_cmp),
-            counts: class.counts,
+        let mut rest = &row[..];
+        let of = |(class, place): (&ClassEmbedding, &Option<usize>)| {
+            let mut take = |count: usize| rest.split_off(..count).unwrap_or_default();
+            let positive = take(usize::from(class.positive.is_some())).first().copied();
+            let negatives = take(class.negatives.len());
+            let floor = class.floor.as_ref().and_then(|_| match place {
+                Some(place) => negatives.get(*place).copied(),
+                None => take(1).first().copied(),
+            });
+            let negative = negatives.iter().copied().max_by(f64::total_cmp);
+            Cosines { positive, negative, floor, counts: class.counts }
         };
-        let row: Vec<Cosines> = classes.iter().map(of).collect();
+        let row: Vec<Cosines> = classes.iter().zip(&floors).map(of).collect();
         let weighed = weigh(&row, tau, alpha);
         let single = |v: Option<f64>| v.map_or(f32::NAN, |v| v as f32);
         found.p.extend(columns.iter().map(|c| weighed.p[*c] as f32));

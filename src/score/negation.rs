@@ -29,11 +29,7 @@ pub fn outcome(
     scores: &Scores,
     negatives: bool,
 ) -> Option<Outcome> {
-    let own = Cosines {
-        positive: class.positive.as_deref().map(|t| dot(video, t)),
-        negative: class.nearest(video).filter(|_| negatives).map(|(_, s)| s),
-        counts: class.counts,
-    };
+    let (own, _) = class.cosines(video, negatives);
     let mut cosines = scores.cosines.clone();
     *cosines.get_mut(c)? = own;
     let weighed = weigh(&cosines, scores.tau, scores.alpha);

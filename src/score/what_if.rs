@@ -70,11 +70,7 @@ pub fn without_class(scores: &Scores, c: usize) -> Vec<f64> {
 /// What a class with this text side would get, and what would be left to the others. `video` is f (E) of the scores; `negatives`:
 /// they are weighed (see [`super::Weighing`]).
 pub fn with_class(video: &[f32], class: &ClassEmbedding, scores: &Scores, negatives: bool) -> Landing {
-    let own = Cosines {
-        positive: class.positive.as_deref().map(|t| dot(video, t)),
-        negative: class.nearest(video).filter(|_| negatives).map(|(_, s)| s),
-        counts: class.counts,
-    };
+    let (own, _) = class.cosines(video, negatives);
     let mut cosines = scores.cosines.clone();
     cosines.push(own);
     let mut others = weigh(&cosines, scores.tau, scores.alpha).p;

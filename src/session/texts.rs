@@ -35,15 +35,42 @@ struct Text {
     note: Option<PromptNote>,
 }
 
-/// The prompts of a class, as they go to the tokenizer: positives, and negatives in the groups of
-/// [`PromptSet::negative_groups`].
-type Prompts = (Vec<String>, Vec<Vec<String>>);
+/// The prompts of a class, as they go to the tokenizer.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+struct Prompts {
+    positive: Vec<String>,
+    /// In the groups of [`PromptSet::negative_groups`].
+    negative: Vec<Vec<String>>,
+    /// [`PromptSet::negative_floor`].
+    floor: Vec<String>,
+}
+
+impl Prompts {
+    fn of(set: &PromptSet, class: &Class) -> Self {
+        Self {
+            positive: set.positive_prompts(class),
+            negative: set.negative_groups(class),
+            floor: set.negative_floor(class),
+        }
+    }
+
+    /// Those that the class has itself.
+    fn own(&self) -> impl Iterator<Item = &String> {
+        self.positive.iter().chain(self.negative.iter().flatten())
+    }
+
+    /// The group of negatives that says just what the floor says: as a rule there is one.
+    fn group_of_floor(&self) -> Option<usize> {
+        self.negative.iter().position(|group| *group == self.floor)
+    }
+}
 
 /// A class's t⁺ and every t⁻.
 #[derive(Clone, Default)]
 struct Joint {
     positive: Option<Arc<[f32]>>,
     negatives: Vec<Arc<[f32]>>,
+    floor: Option<Arc<[f32]>>,
     /// The same without each prompt: t⁺, and the t⁻ of each group of negatives; absent where none is left.
     without: Option<(LeftOut, Vec<LeftOut>)>,
 }
@@ -58,7 +85,7 @@ const MOST_OF_ONE: usize = 64;
 
 /// Of which classes the prompts are left out in turn: of all, or in a large set of those whose prompts a person has written.
 fn studied(set: &PromptSet, prompts: &[Prompts]) -> Vec<bool> {
-    let count = |(p, n): &Prompts| p.len() + n.iter().map(Vec::len).sum::<usize>();
+    let count = |p: &Prompts| p.own().count();
     let small = |which: &dyn Fn(&Class) -> bool| {
         let counts = set.classes.iter().zip(prompts).filter(|(class, _)| which(class)).map(|(_, p)| count(p));
         counts.sum::<usize>() <= MOST
@@ -105,15 +132,15 @@ impl Session {
         set: &PromptSet,
         go_on: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<(Vec<ClassEmbedding>, Vec<PromptNote>), WorkError> {
-        let prompts: Vec<Prompts> =
-            set.classes.iter().map(|c| (set.positive_prompts(c), set.negative_groups(c))).collect();
+        let prompts: Vec<Prompts> = set.classes.iter().map(|c| Prompts::of(set, c)).collect();
         let studied = studied(set, &prompts);
         self.encode(&prompts, go_on)?;
         self.join(&prompts, &studied)?;
 
         let mut noted = HashSet::new();
-        let all = || prompts.iter().flat_map(|(p, n)| p.iter().chain(n.iter().flatten()));
-        let notes = all()
+        let notes = prompts
+            .iter()
+            .flat_map(Prompts::own)
             .filter_map(|text| self.texts.texts.peek(text)?.note.as_ref())
             .filter(|note| noted.insert(note.text.as_str()))
             .cloned()
@@ -126,14 +153,14 @@ impl Session {
             let joint = |text: &String| Some(self.texts.texts.peek(text)?.joint.clone());
             let place = |text: &String| {
                 let of = |group: &Vec<String>| group.iter().position(|t| t == text);
-                prompts.1.iter().enumerate().find_map(|(group, list)| Some((group, of(list)?)))
+                prompts.negative.iter().enumerate().find_map(|(group, list)| Some((group, of(list)?)))
             };
             let negative = set.negative_prompts(class);
             let without = joined.without.map(|(positive, groups)| {
                 let mut counts = |left: Vec<String>| {
                     known.counts(&self.tokenizer, set, &Class { positive: Some(left), ..class.clone() })
                 };
-                let left = each_left_out(&prompts.0);
+                let left = each_left_out(&prompts.positive);
                 let positive = positive.into_iter().zip(left).map(|(t, left)| (t, counts(left))).collect();
                 let negative = negative.iter().map(|text| {
                     let (group, member) = place(text)?;
@@ -146,8 +173,9 @@ impl Session {
                 name: class.name.clone(),
                 positive: joined.positive,
                 negatives: joined.negatives,
+                floor: joined.floor,
                 counts,
-                positive_prompts: prompts.0.iter().filter_map(joint).collect(),
+                positive_prompts: prompts.positive.iter().filter_map(joint).collect(),
                 negative_prompts: negative.iter().filter_map(grouped).collect(),
                 without,
             });
@@ -161,14 +189,18 @@ impl Session {
         let unit = |text: &String| Some(Arc::<[f32]>::from(self.mean(std::slice::from_ref(text))?));
         let mean = |texts: &Vec<String>| Some(Arc::<[f32]>::from(self.mean(texts)?));
         let plain = |(class, adapted): (&crate::prompt::Class, &ClassEmbedding)| {
-            let (positive, groups) = (set.positive_prompts(class), set.negative_groups(class));
+            let prompts = Prompts::of(set, class);
+            let groups = &prompts.negative;
             let grouped = |text: &String| Some((groups.iter().position(|g| g.contains(text))?, unit(text)?));
+            let negatives: Vec<Arc<[f32]>> = groups.iter().filter_map(mean).collect();
+            let shared = prompts.group_of_floor().and_then(|group| negatives.get(group).cloned());
             ClassEmbedding {
                 name: adapted.name.clone(),
-                positive: mean(&positive),
-                negatives: groups.iter().filter_map(mean).collect(),
+                positive: mean(&prompts.positive),
+                floor: shared.or_else(|| mean(&prompts.floor)),
+                negatives,
                 counts: adapted.counts,
-                positive_prompts: positive.iter().filter_map(unit).collect(),
+                positive_prompts: prompts.positive.iter().filter_map(unit).collect(),
                 negative_prompts: set.negative_prompts(class).iter().filter_map(grouped).collect(),
                 without: None,
             }
@@ -178,14 +210,18 @@ impl Session {
 
     /// The means of every class before DA_j, all negatives of a class together.
     pub fn text_means(&mut self, set: &PromptSet) -> Result<TextMeans, WorkError> {
-        let prompts: Vec<Prompts> =
-            set.classes.iter().map(|c| (set.positive_prompts(c), vec![set.negative_prompts(c)])).collect();
+        let of = |class: &Class| Prompts {
+            positive: set.positive_prompts(class),
+            negative: vec![set.negative_prompts(class)],
+            ..Prompts::default()
+        };
+        let prompts: Vec<Prompts> = set.classes.iter().map(of).collect();
         self.encode(&prompts, &mut |_, _| true)?;
         let zero = || vec![0.0; self.config().joint];
         let mean = |texts: &Vec<String>| self.mean(texts).unwrap_or_else(zero);
         Ok(TextMeans {
-            positive: prompts.iter().map(|(p, _)| mean(p)).collect(),
-            negative: prompts.iter().map(|(_, n)| mean(&n[0])).collect(),
+            positive: prompts.iter().map(|p| mean(&p.positive)).collect(),
+            negative: prompts.iter().map(|p| mean(&p.negative[0])).collect(),
         })
     }
 
@@ -195,7 +231,7 @@ impl Session {
         prompts: &[Prompts],
         go_on: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<(), WorkError> {
-        let all = || prompts.iter().flat_map(|(p, n)| p.iter().chain(n.iter().flatten()));
+        let all = || prompts.iter().flat_map(|p| p.own().chain(&p.floor));
         // A set with more strings than are kept must find all of them when the means are taken.
         let needed = NonZeroUsize::new(all().count()).map_or(KEPT, |n| n.max(KEPT));
         self.texts.texts.resize(needed);
@@ -262,10 +298,13 @@ impl Session {
         };
         let several = |texts: &[String]| if texts.len() > 1 { self.mean(texts) } else { None };
         let lists = |(class, studied): &(&Prompts, bool)| {
-            let whole: Vec<Vec<String>> = std::iter::once(&class.0).chain(&class.1).cloned().collect();
+            let whole: Vec<Vec<String>> =
+                std::iter::once(&class.positive).chain(&class.negative).cloned().collect();
             let left_out = whole.iter().filter(|_| *studied).flat_map(|list| each_left_out(list));
             let left_out: Vec<Vec<String>> = left_out.collect();
-            whole.into_iter().chain(left_out).collect::<Vec<_>>()
+            // Nothing where a group has it already.
+            let floor = class.group_of_floor().map_or_else(|| class.floor.clone(), |_| Vec::new());
+            whole.into_iter().chain([floor]).chain(left_out).collect::<Vec<_>>()
         };
         let lists: Vec<Vec<Vec<String>>> = new.iter().map(lists).collect();
         let rows: Vec<f32> = lists.iter().flatten().filter_map(|list| several(list)).flatten().collect();
@@ -274,17 +313,18 @@ impl Session {
         let mut take =
             |texts: &Vec<String>| alone(texts).or_else(|| if texts.len() > 1 { joint.next() } else { None });
         let mut joined = Vec::with_capacity(new.len());
-        for (((positive, groups), studied), lists) in new.iter().zip(&lists) {
+        for ((prompts, studied), lists) in new.iter().zip(&lists) {
             let mut vectors = lists.iter().map(&mut take);
-            let mut whole = vectors.by_ref().take(1 + groups.len());
-            let mut class = Joint {
-                positive: whole.next().flatten(),
-                negatives: whole.flatten().collect(),
-                without: None,
-            };
+            let positive = vectors.next().flatten();
+            let negatives: Vec<Arc<[f32]>> =
+                vectors.by_ref().take(prompts.negative.len()).flatten().collect();
+            let alone = vectors.next().flatten();
+            let floor = alone.or_else(|| negatives.get(prompts.group_of_floor()?).cloned());
+            let mut class = Joint { positive, negatives, floor, without: None };
             if *studied {
-                let positive = vectors.by_ref().take(positive.len()).collect();
-                let groups = groups.iter().map(|g| vectors.by_ref().take(g.len()).collect()).collect();
+                let positive = vectors.by_ref().take(prompts.positive.len()).collect();
+                let groups =
+                    prompts.negative.iter().map(|g| vectors.by_ref().take(g.len()).collect()).collect();
                 class.without = Some((positive, groups));
             }
             joined.push(class);

@@ -24,8 +24,9 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// The α from which the validation picks (METHOD §6).
-pub const ALPHAS: [f32; 4] = [0.0, 0.25, 0.5, 1.0];
+/// α of a trained model (METHOD §6): an unrelated negative, typed, hardly moves p, and the class's own name lowers it
+/// (`tests/prompt_edits.rs`).
+pub const ALPHA: f32 = 0.25;
 
 /// What fixes a stage-2 run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,7 +53,7 @@ pub struct Settings {
     pub holdout: Vec<String>,
     /// Epochs without a better validation after which the run ends; 0: never.
     pub patience: usize,
-    /// α of the written card where nothing is held out.
+    /// α of the written card.
     pub alpha: f32,
     pub templates: Templates,
 }
@@ -113,23 +114,22 @@ impl Accuracy {
     }
 }
 
-/// How long to train and with which α.
+/// How long to train.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 pub struct Selection {
     pub epoch: usize,
-    pub alpha: f32,
     /// On the held-out classes; absent where none are held out.
     pub accuracy: Option<Accuracy>,
 }
 
 /// The best of what runs have tried on their held-out classes, by the mean over the runs; each run's list has an entry for
-/// every epoch and α. Of equals the earliest epoch and the smallest α. `None` where nothing was tried by all.
+/// every epoch. Of equals the earliest. `None` where nothing was tried by all.
 pub fn choose(runs: &[Vec<Selection>]) -> Option<Selection> {
     let (first, others) = runs.split_first()?;
     let mean_of_runs = |entry: &Selection| {
         let mut all = vec![entry.accuracy?];
         for run in others {
-            all.push(run.iter().find(|s| s.epoch == entry.epoch && s.alpha == entry.alpha)?.accuracy?);
+            all.push(run.iter().find(|s| s.epoch == entry.epoch)?.accuracy?);
         }
         let mean = |part: fn(&Accuracy) -> f64| all.iter().map(part).sum::<f64>() / all.len() as f64;
         let accuracy = Accuracy {
@@ -243,7 +243,7 @@ pub fn train(
     let autodiff = device.clone().autodiff();
     let head = settings.head.init(&autodiff);
     let optimiser = adamw(settings.weight_decay);
-    let header = "epoch,step,loss,learning_rate,gradient_norm,held_out_top1,held_out_of_all_top1,trained_of_all_top1,alpha,seconds";
+    let header = "epoch,step,loss,learning_rate,gradient_norm,held_out_top1,held_out_of_all_top1,trained_of_all_top1,seconds";
     let (mut run, mut head, mut optimiser, start) =
         Run::open(out, settings.clone(), head, optimiser, header)?;
     let schedule = Schedule {
@@ -281,7 +281,7 @@ pub fn train(
             head = optimiser.step(rate, head, grads);
             if step % 10 == 9 {
                 let seconds = began.elapsed().as_secs_f32();
-                run.log(&format!("{epoch},{},{value:.5},{rate:.3e},{norm:.3},,,,,{seconds:.1}", step + 1))?;
+                run.log(&format!("{epoch},{},{value:.5},{rate:.3e},{norm:.3},,,,{seconds:.1}", step + 1))?;
                 report(Report::Step { step: step + 1, steps: schedule.steps, loss: value });
             }
         }
@@ -289,22 +289,20 @@ pub fn train(
         let selection = if held.is_empty() {
             None
         } else {
-            let mut found = Vec::with_capacity(ALPHAS.len());
-            for (alpha, accuracy) in validate(&head.valid(), session, features, &text, &validation, &held)? {
-                run.log(&format!(
-                    "{},{},{loss:.5},,,{:.2},{:.2},{:.2},{alpha},{:.1}",
-                    epoch + 1,
-                    (epoch + 1) * per_epoch,
-                    accuracy.own_space,
-                    accuracy.held_of_all,
-                    accuracy.trained_of_all,
-                    began.elapsed().as_secs_f32()
-                ))?;
-                found.push(Selection { epoch: epoch + 1, alpha, accuracy: Some(accuracy) });
-            }
-            tried.extend(found.iter().cloned());
+            let accuracy = validate(&head.valid(), session, features, &text, &validation, &held)?;
+            run.log(&format!(
+                "{},{},{loss:.5},,,{:.2},{:.2},{:.2},{:.1}",
+                epoch + 1,
+                (epoch + 1) * per_epoch,
+                accuracy.own_space,
+                accuracy.held_of_all,
+                accuracy.trained_of_all,
+                began.elapsed().as_secs_f32()
+            ))?;
+            let found = Selection { epoch: epoch + 1, accuracy: Some(accuracy) };
+            tried.push(found.clone());
             write_tried(out, &tried)?;
-            choose(&[found])
+            Some(found)
         };
         if let Some(selection) = &selection
             && best.as_ref().is_none_or(|b| selection.score() > b.score())
@@ -318,7 +316,7 @@ pub fn train(
     match best {
         Some(best) => Ok(best),
         None => {
-            let selection = Selection { epoch: settings.epochs, alpha: settings.alpha, accuracy: None };
+            let selection = Selection { epoch: settings.epochs, accuracy: None };
             save_folder(out, &head.valid(), settings, &selection)?;
             Ok(selection)
         }
@@ -357,7 +355,6 @@ fn split(features: &Features, trained: &[usize], nothing_held: bool) -> (Vec<usi
     (train, validation)
 }
 
-/// Every α with its accuracy.
 fn validate(
     head: &MotionHead,
     session: &Session,
@@ -365,7 +362,7 @@ fn validate(
     text: &TextSide,
     clips: &[usize],
     held: &[usize],
-) -> Result<[(f32, Accuracy); 4], RunError> {
+) -> Result<Accuracy, RunError> {
     let (of_held, of_trained): (Vec<usize>, Vec<usize>) =
         clips.iter().partition(|&&i| held.contains(&features.labels()[i]));
     let embedded = |clips: &[usize]| {
@@ -375,14 +372,11 @@ fn validate(
     let ((f, labels), (f_trained, trained_labels)) = (embedded(&of_held)?, embedded(&of_trained)?);
     let classes = text.joint(head)?;
     let all: Vec<usize> = (0..classes.len()).collect();
-    Ok(ALPHAS.map(|alpha| {
-        let accuracy = Accuracy {
-            own_space: top1(&f, &labels, &classes, held, alpha),
-            held_of_all: top1(&f, &labels, &classes, &all, alpha),
-            trained_of_all: top1(&f_trained, &trained_labels, &classes, &all, alpha),
-        };
-        (alpha, accuracy)
-    }))
+    Ok(Accuracy {
+        own_space: top1(&f, &labels, &classes, held),
+        held_of_all: top1(&f, &labels, &classes, &all),
+        trained_of_all: top1(&f_trained, &trained_labels, &classes, &all),
+    })
 }
 
 const TRIED: &str = "validation.json";
@@ -423,7 +417,7 @@ fn save_folder(
         name: settings.name.clone(),
         note: settings.note.clone(),
         head: settings.head.clone(),
-        alpha: selection.alpha,
+        alpha: settings.alpha,
         templates: Some(settings.templates.clone()),
         training: serde_json::json!({ "stage 2": settings, "selection": selection }),
         figures: serde_json::Value::Null,

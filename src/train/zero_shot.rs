@@ -8,6 +8,7 @@ use crate::prompt::{PromptSet, Templates};
 use crate::score::{ClassEmbedding, score};
 use crate::session::Session;
 use burn::tensor::{Device, Tensor, TensorData};
+use std::sync::Arc;
 
 /// Clips that go through the head at once.
 const BATCH: usize = 32;
@@ -56,12 +57,16 @@ impl TextSide {
         let negative = to_vec(head.joint(self.negative.clone()))?;
         let rows = self.names.iter().zip(positive.chunks(e).zip(negative.chunks(e)));
         Ok(rows
-            .map(|(name, (p, n))| ClassEmbedding {
-                counts: true,
-                name: name.clone(),
-                positive: Some(p.into()),
-                negatives: vec![n.into()],
-                ..ClassEmbedding::default()
+            .map(|(name, (p, n))| {
+                let negative = Arc::<[f32]>::from(n);
+                ClassEmbedding {
+                    counts: true,
+                    name: name.clone(),
+                    positive: Some(p.into()),
+                    floor: Some(negative.clone()),
+                    negatives: vec![negative],
+                    ..ClassEmbedding::default()
+                }
             })
             .collect())
     }
@@ -81,23 +86,18 @@ pub fn embed(
     Ok(all)
 }
 
-/// The class of `space` (indices into `classes`) that scores highest for a clip.
-pub fn predict(f: &[f32], classes: &[ClassEmbedding], space: &[usize], alpha: f32) -> usize {
+/// The class of `space` (indices into `classes`) that scores highest for a clip. The negatives of templates alone, which classes
+/// have here, leave that to the positives whatever α is (METHOD §6).
+pub fn predict(f: &[f32], classes: &[ClassEmbedding], space: &[usize]) -> usize {
     let chosen: Vec<ClassEmbedding> = space.iter().map(|&c| classes[c].clone()).collect();
     let logits =
-        score(f, &chosen, 1.0, alpha).classes.into_iter().map(|c| c.logit.unwrap_or(f32::NEG_INFINITY));
+        score(f, &chosen, 1.0, 0.0).classes.into_iter().map(|c| c.logit.unwrap_or(f32::NEG_INFINITY));
     let best = logits.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(i, _)| i);
     space[best]
 }
 
 /// Top-1 accuracy in percent, among the classes of `space`, over clips whose labels are all in it. 0 without clips.
-pub fn top1(
-    f: &[Vec<f32>],
-    labels: &[usize],
-    classes: &[ClassEmbedding],
-    space: &[usize],
-    alpha: f32,
-) -> f64 {
-    let right = f.iter().zip(labels).filter(|(f, l)| predict(f, classes, space, alpha) == **l).count();
+pub fn top1(f: &[Vec<f32>], labels: &[usize], classes: &[ClassEmbedding], space: &[usize]) -> f64 {
+    let right = f.iter().zip(labels).filter(|(f, l)| predict(f, classes, space) == **l).count();
     100.0 * right as f64 / labels.len().max(1) as f64
 }

@@ -72,14 +72,18 @@ impl<'a> Explained<'a> {
             return Some("Left out: the model knows none of its words. p = 0.".to_owned());
         }
         let (z, s) = (f64::from(self.score.logit?), self.own.positive?);
-        let logit = match self.own.negative {
-            Some(n) => {
+        let logit = match (self.own.negative, self.own.floor) {
+            (Some(n), Some(floor)) => format!(
+                "z = τ (s+ − α max(0, s− − s0)) = {tau:.1} × ({s:+.4} − {alpha} × max(0, {n:+.4} − ({floor:+.4}))) = {z:+.3}\n\
+                 (s0: the clip with the negatives of the templates, \"not …\")"
+            ),
+            (Some(n), None) => {
                 let mean = mean_negative(&self.scores.cosines);
                 format!(
                     "z = τ (s+ − α (s− − mean s−)) = {tau:.1} × ({s:+.4} − {alpha} × ({n:+.4} − ({mean:+.4}))) = {z:+.3}"
                 )
             }
-            None => format!("z = τ s+ = {tau:.1} × {s:+.4} = {z:+.3}"),
+            (None, _) => format!("z = τ s+ = {tau:.1} × {s:+.4} = {z:+.3}"),
         };
         let all: Vec<f64> = self.scores.classes.iter().filter_map(|c| c.logit.map(f64::from)).collect();
         let largest = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -198,6 +202,12 @@ mod tests {
         // s̄⁻ is that of a alone, so nothing is subtracted: z = 2 × 0.6, and b has 0.
         let p = of(0, "p").unwrap();
         assert!(p.contains("= +1.200\n") && p.contains("over 2 classes = 1.0000 / 1.3012 = 76.85%"), "{p}");
+        // Against a floor only what lies above it counts: z = 2 × (0.6 − 0.5 × 0.18).
+        let mut list = list.clone();
+        list[0].floor = Some(unit(0.1, 0.995));
+        let floored = score(&[1.0, 0.0], &list, 2.0, 0.5);
+        let p = Explained::new(&floored, &floored.classes[0]).unwrap().of("p").unwrap();
+        assert!(p.contains("max(0, +0.2800 − (+0.1000))) = +1.020\n"), "{p}");
         assert_eq!(of(1, "s−"), None);
         assert_eq!(of(1, "yes"), None);
         assert!(of(1, "margin").unwrap().contains("no negative prompts"));

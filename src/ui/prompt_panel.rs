@@ -219,7 +219,7 @@ fn foot(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             };
             let text = format!("α {} · scored in {time}{state}", scores.alpha);
             ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).weak))
-                .on_hover_text("α: how strongly the negative prompts count in p");
+                .on_hover_text("α: how strongly negative prompts count in p that fit the clip better than the templates' “not …”");
         }
         None => {
             let text = match s.shown {

@@ -13,7 +13,8 @@ pub const S_NEG: &str = "s− = cosine of the clip and the negative prompt that 
                          as one. Higher: the clip looks more like what the class is not.";
 pub const MARGIN: &str = "margin = s+ minus s−: what is left of the pull after the push.";
 pub const P: &str = "p = share of this class among all classes with positive prompts (softmax). It always sums to 1, \
-                     also when none of them fits.";
+                     also when none of them fits. A negative prompt lowers it where it fits the clip better than the templates' \
+                     “not …” does; those alone leave it to the positive prompts.";
 pub const YES: &str = "yes = does the class fit by itself: its positive against its negative prompts, 0 to 1. “–” where it has no \
                        negative or no positive prompts: there is nothing to weigh.";
 

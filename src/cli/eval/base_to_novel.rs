@@ -40,8 +40,8 @@ pub(super) struct BaseToNovelArgs {
     /// Passes over the clips
     #[arg(long, default_value_t = Recipe::few_shots().epochs, value_parser = count(1, 100_000))]
     epochs: usize,
-    /// Weight of the negative prompts in the trained models
-    #[arg(long, default_value_t = 0.0, value_parser = weight)]
+    /// Weight of typed negative prompts in the trained models; those of the templates leave the classes to the positive ones
+    #[arg(long, default_value_t = stage2::ALPHA, value_parser = weight)]
     alpha: f32,
     /// Frames a clip
     #[arg(long, default_value_t = 8, value_parser = count(1, 1024))]

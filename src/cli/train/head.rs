@@ -70,19 +70,18 @@ pub(super) struct HeadArgs {
     learning_rate: Option<f64>,
     #[arg(long, default_value_t = 11)]
     seed: u64,
-    /// What validates instead of training and chooses epoch and alpha: so many reversal pairs of the seen classes, or with --data so
+    /// What validates instead of training and chooses the epoch: so many reversal pairs of the seen classes, or with --data so
     /// many classes
     #[arg(long, value_name = "N", default_value_t = 0)]
     holdout: usize,
     /// Epochs without a better validation after which to stop; 0: never
     #[arg(long, default_value_t = 0, requires = "holdout")]
     patience: usize,
-    /// Alpha of the written model, where no holdout chooses it
-    #[arg(long, default_value_t = 0.0, value_parser = weight, conflicts_with = "holdout")]
+    /// Alpha of the written model: how strongly the negatives count that a person types
+    #[arg(long, default_value_t = stage2::ALPHA, value_parser = weight)]
     alpha: f32,
-    /// Take alpha, and without --epochs their number too, from finished runs that held classes out (repeat for several): their
-    /// folders
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["alpha", "holdout"])]
+    /// Take the number of epochs from finished runs that held classes out (repeat for several): their folders
+    #[arg(long, value_name = "DIR", conflicts_with = "holdout")]
     chosen_by: Vec<PathBuf>,
     /// Name of the written model [default: that of --model]
     #[arg(long)]
@@ -152,7 +151,7 @@ pub(super) fn run(args: &HeadArgs) -> Result<(), CliError> {
     fit(args, &mut settings, &features, info.gpu)?;
     let selection = stage2::train(&settings, &mut session, &features, &args.out, &mut told)?;
     bar.finish();
-    println!("epoch {}, alpha {}: {}", selection.epoch, selection.alpha, args.out.display());
+    println!("epoch {}: {}", selection.epoch, args.out.display());
     Ok(())
 }
 
@@ -199,12 +198,11 @@ fn choices(args: &HeadArgs, settings: &mut Settings) -> Result<(), CliError> {
         let chosen = choose(&runs).ok_or_else(|| {
             CliError::Usage("the runs of --chosen-by did not all validate such an epoch".into())
         })?;
-        (settings.epochs, settings.alpha) = (chosen.epoch, chosen.alpha);
+        settings.epochs = chosen.epoch;
         if let Some(accuracy) = chosen.accuracy {
             eprintln!(
-                "chosen: {} epochs and alpha {}: held-out classes {:.1}% among themselves, \
-                 {:.1}% among all (trained ones {:.1}%)",
-                chosen.epoch, chosen.alpha, accuracy.own_space, accuracy.held_of_all, accuracy.trained_of_all
+                "chosen: {} epochs: held-out classes {:.1}% among themselves, {:.1}% among all (trained ones {:.1}%)",
+                chosen.epoch, accuracy.own_space, accuracy.held_of_all, accuracy.trained_of_all
             );
         }
     }
