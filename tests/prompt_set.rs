@@ -89,6 +89,10 @@ fn negatives_of_the_templates_count_together_and_typed_ones_alone() {
     assert_eq!(groups[0], [["not running", "no running"]]);
     assert_eq!(groups[1], [vec!["not diving", "no diving"], vec!["swimming"], vec!["a pool"]]);
     assert!(groups[2].is_empty());
+    // What they are measured against is what the templates say, whatever the class has of it.
+    let floors: Vec<_> = set.classes.iter().map(|c| set.negative_floor(c)).collect();
+    assert_eq!(floors[..2], [["not running", "no running"], ["not diving", "no diving"]]);
+    assert!(floors[2].is_empty(), "without negatives nothing is measured");
 }
 
 #[test]

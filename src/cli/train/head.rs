@@ -277,16 +277,12 @@ pub(in super::super) fn tell(bar: &ProgressBar, report: Report<'_>) {
             bar.set_message(format!("training, loss {loss:.3}"));
         }
         Report::Epoch(epoch) => bar.suspend(|| {
-            let held = epoch.validation.and_then(|v| v.accuracy.zip(Some(v.alpha))).map_or(
-                String::new(),
-                |(a, alpha)| {
-                    format!(
-                        ", held-out classes {:.1}% among themselves, {:.1}% among all \
-                         (trained ones {:.1}%), at alpha {alpha}",
-                        a.own_space, a.held_of_all, a.trained_of_all
-                    )
-                },
-            );
+            let held = epoch.validation.and_then(|v| v.accuracy).map_or(String::new(), |a| {
+                format!(
+                    ", held-out classes {:.1}% among themselves, {:.1}% among all (trained ones {:.1}%)",
+                    a.own_space, a.held_of_all, a.trained_of_all
+                )
+            });
             eprintln!("epoch {}: mean loss {:.4}{held}", epoch.epoch, epoch.loss);
         }),
     }
