@@ -66,6 +66,7 @@ fn scored(app: &App, n: usize) -> Scored {
         name: format!("action {i}"),
         s_pos: Some(0.2 + i as f32 * 1e-3),
         s_neg: Some(0.1),
+        s_typed: None,
         s_floor: None,
         margin: Some(0.1),
         text_cos: Some(0.9),

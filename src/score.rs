@@ -19,8 +19,10 @@ pub struct ClassEmbedding {
     pub positive: Option<Arc<[f32]>>,
     /// Every t⁻ (E), unit norm: one for the negatives that the templates give, and one for each other prompt.
     pub negatives: Vec<Arc<[f32]>>,
-    /// The t⁻ that the templates give for the name (E), unit norm, whether the class has it or not: what its negatives are measured
-    /// against. Absent where the class has no negatives, or the templates none.
+    /// How many of these, from the first, are of the templates: one or none. A person has typed the others.
+    pub from_templates: usize,
+    /// What the templates say against the name (E), unit norm, whether the class has it or not: typed negatives are measured against
+    /// it. Absent where the class has no negatives, or the templates none.
     pub floor: Option<Arc<[f32]>>,
     /// Each positive prompt alone (E), unit norm, in the order of `PromptSet::positive_prompts`.
     pub positive_prompts: Vec<Arc<[f32]>>,
@@ -65,6 +67,7 @@ impl ClassEmbedding {
         let cosines = Cosines {
             positive: self.positive.as_ref().map(cosine),
             negative: nearest.map(|(_, s)| *s),
+            typed: each.iter().copied().skip(self.from_templates).max_by(f64::total_cmp),
             floor,
             counts: self.counts,
         };
@@ -91,8 +94,10 @@ pub struct ClassScore {
     pub s_pos: Option<f32>,
     /// s⁻ = f·t⁻ of the negative that fits best, a cosine; absent for a class without negative prompts.
     pub s_neg: Option<f32>,
-    /// s⁰, the cosine with the negatives that the templates give: s⁻ lowers p by what it has above this. Absent where there is nothing
-    /// of the kind (`ClassEmbedding::floor`).
+    /// The same of the negatives that a person has typed, and s⁰, the cosine with what the templates say against the class: p falls by
+    /// what the first has above the second. Absent where there is nothing of the kind.
+    #[serde(default)]
+    pub s_typed: Option<f32>,
     #[serde(default)]
     pub s_floor: Option<f32>,
     /// s⁺ − s⁻ (s⁻ = nothing subtracted where there are no negatives); absent without positives.
@@ -136,6 +141,8 @@ pub struct Cosines {
     /// s⁺ and s⁻, absent where the class has no such prompts.
     pub positive: Option<f64>,
     pub negative: Option<f64>,
+    /// The same of the typed negatives alone.
+    pub typed: Option<f64>,
     /// s⁰, absent where negatives are measured against those of the other classes.
     pub floor: Option<f64>,
     /// The class is given to the softmax, if it has positives.
@@ -199,7 +206,7 @@ pub fn score_with(video: &[f32], classes: &[ClassEmbedding], tau: f32, weighing:
         .iter()
         .enumerate()
         .map(|(c, class)| {
-            let Cosines { positive: s_pos, negative: s_neg, floor, .. } = cosines[c];
+            let Cosines { positive: s_pos, negative: s_neg, typed, floor, .. } = cosines[c];
             let text_cos = class.positive.as_ref().filter(|_| negatives).and_then(|t| class.nearest(t));
             let single = |t: &Arc<[f32]>| cosine(t) as f32;
             let of_nearest = |(i, (group, _)): (usize, &(usize, Arc<[f32]>))| {
@@ -209,6 +216,7 @@ pub fn score_with(video: &[f32], classes: &[ClassEmbedding], tau: f32, weighing:
                 name: class.name.clone(),
                 s_pos: s_pos.map(|s| s as f32),
                 s_neg: s_neg.map(|s| s as f32),
+                s_typed: typed.map(|s| s as f32),
                 s_floor: floor.map(|s| s as f32),
                 margin: s_pos.map(|s| (s - s_neg.unwrap_or(0.0)) as f32),
                 text_cos: text_cos.map(|(_, c)| c as f32),
@@ -258,18 +266,18 @@ fn weigh(cosines: &[Cosines], tau: f32, alpha: f32) -> Weighed {
 }
 
 impl Cosines {
-    /// What α weighs (METHOD §6): how far s⁻ lies above the floor, and nothing where it lies below; without a floor how far from
-    /// s̄⁻, the `mean` of [`mean_negative`]. Absent without negatives.
+    /// What α weighs (METHOD §6): how far the typed negative that fits best lies above the floor, and nothing where it lies below;
+    /// without a floor how far from s̄⁻, the `mean` of [`mean_negative`]. Absent without typed negatives.
     pub fn excess(&self, mean: f64) -> Option<f64> {
-        let negative = self.negative?;
-        Some(self.floor.map_or(negative - mean, |floor| (negative - floor).max(0.0)))
+        let typed = self.typed?;
+        Some(self.floor.map_or(typed - mean, |floor| (typed - floor).max(0.0)))
     }
 }
 
-/// s̄⁻ of METHOD §6: the mean s⁻ of the classes that count and have negatives but no floor; 0 where none has.
+/// s̄⁻ of METHOD §6: the mean s⁻ of the classes that count and have typed negatives but no floor; 0 where none has.
 pub fn mean_negative(cosines: &[Cosines]) -> f64 {
     let without = cosines.iter().filter(|c| c.counts && c.floor.is_none());
-    let having: Vec<f64> = without.filter_map(|c| c.negative).collect();
+    let having: Vec<f64> = without.filter_map(|c| c.typed).collect();
     having.iter().sum::<f64>() / having.len().max(1) as f64
 }
 

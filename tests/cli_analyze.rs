@@ -134,8 +134,9 @@ fn json_has_the_promised_keys_and_shapes() {
     let mut sum = 0.0;
     let mut none = 0.0;
     for class in classes {
-        assert_eq!(keys(class), ["name", "s_pos", "s_neg", "s_floor", "margin", "p", "counts", "yes"].into());
-        assert_eq!(class["s_neg"], class["s_floor"], "nobody has typed a negative");
+        let expected = ["name", "s_pos", "s_neg", "s_typed", "s_floor", "margin", "p", "counts", "yes"];
+        assert_eq!(keys(class), expected.into());
+        assert_eq!((&class["s_typed"], &class["s_floor"]), (&Value::Null, &class["s_neg"]), "none is typed");
         let number = |key: &str| class[key].as_f64().unwrap();
         assert!((number("margin") - (number("s_pos") - number("s_neg"))).abs() < 1e-5);
         sum += number("p");
@@ -173,8 +174,10 @@ fn embeddings_explain_the_scores() {
     assert!((dot(&f, &f) - 1.0).abs() < 1e-4);
     let [left, still, nothing] = &value["classes"].as_array().unwrap()[..] else { panic!("three classes") };
     for class in [left, still, nothing] {
-        let expected =
-            ["name", "s_pos", "s_neg", "s_floor", "margin", "p", "counts", "yes", "text_pos", "text_neg"];
+        let expected = [
+            "name", "s_pos", "s_neg", "s_typed", "s_floor", "margin", "p", "counts", "yes", "text_pos",
+            "text_neg",
+        ];
         assert_eq!(keys(class), expected.into());
     }
     for (class, text, score) in

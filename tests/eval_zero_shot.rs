@@ -176,7 +176,8 @@ fn orders(lines: &str) -> Vec<Vec<String>> {
         let number = |c: &Value, key: &str| c[key].as_f64().unwrap_or(0.0);
         let alpha = line["alpha"].as_f64().unwrap();
         // METHOD §6.
-        let z = |c: &Value| number(c, "s_pos") - alpha * (number(c, "s_neg") - number(c, "s_floor")).max(0.0);
+        let typed = |c: &Value| c["s_typed"].as_f64().map_or(0.0, |s| (s - number(c, "s_floor")).max(0.0));
+        let z = |c: &Value| number(c, "s_pos") - alpha * typed(c);
         let mut all: Vec<(f64, String)> =
             classes.iter().map(|c| (z(c), c["name"].as_str().unwrap().to_owned())).collect();
         all.sort_by(|a, b| b.0.total_cmp(&a.0));

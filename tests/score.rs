@@ -44,6 +44,7 @@ fn classes(max: usize) -> impl Strategy<Value = Vec<ClassEmbedding>> {
         let of = |(i, (p, n, floor, shared)): (usize, (_, _, Option<Vec<f32>>, bool))| {
             let mut class = class(&format!("c{i}"), p, n);
             let own = class.negatives.first().filter(|_| shared).cloned();
+            class.from_templates = usize::from(own.is_some());
             class.floor = own.or_else(|| floor.map(Into::into));
             class
         };
@@ -119,7 +120,7 @@ proptest! {
                                                    tau in 1.0_f32..100.0, alpha in 0.0_f32..2.0) {
         let of = |(p, n): &(Vec<f32>, Vec<f32>)| {
             let class = class("c", Some(p.clone()), Some(n.clone()));
-            ClassEmbedding { floor: class.negatives.first().cloned(), ..class }
+            ClassEmbedding { floor: class.negatives.first().cloned(), from_templates: 1, ..class }
         };
         let list: Vec<_> = pairs.iter().map(of).collect();
         let positives: Vec<_> = pairs.into_iter().map(|(p, _)| p).collect();
@@ -138,17 +139,18 @@ proptest! {
         let mut before = list;
         before[at].negatives = vec![floor.into()];
         before[at].floor = before[at].negatives.first().cloned();
+        before[at].from_templates = 1;
         let (mut after, mut replaced) = (before.clone(), before.clone());
         let typed = Arc::<[f32]>::from(typed);
         after[at].negatives.push(typed.clone());
-        replaced[at].negatives = vec![typed];
+        (replaced[at].negatives, replaced[at].from_templates) = (vec![typed], 0);
         let of = |list: &[ClassEmbedding]| score(&video, list, 5.0, alpha).classes.swap_remove(at);
         let (before, after, replaced) = (of(&before), of(&after), of(&replaced));
         prop_assert!(after.p <= before.p && after.yes <= before.yes);
         // Whether the templates' negative stands beside it or not is the same to p.
         prop_assert!((after.p - replaced.p).abs() <= TOLERANCE);
         if let Some((before, after_z)) = before.logit.zip(after.logit) {
-            let excess = (replaced.s_neg.unwrap() - replaced.s_floor.unwrap()).max(0.0);
+            let excess = (replaced.s_typed.unwrap() - replaced.s_floor.unwrap()).max(0.0);
             prop_assert!((before - 5.0 * alpha * excess - after_z).abs() <= 1e-5);
         }
     }
@@ -208,7 +210,7 @@ proptest! {
         let before = score(&video, &list, 10.0, alpha);
         let (mut more, mut alone) = (list.clone(), list.clone());
         more[at].negatives.push(extra.clone().into());
-        alone[at].negatives = vec![extra.into()];
+        (alone[at].negatives, alone[at].from_templates) = (vec![extra.into()], 0);
         let (more, alone) = (score(&video, &more, 10.0, alpha), score(&video, &alone, 10.0, alpha));
         let worse = before.classes[at].s_neg.is_some_and(|s| s >= alone.classes[at].s_neg.unwrap());
         let expected = if worse { before } else { alone };

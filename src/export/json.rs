@@ -132,7 +132,8 @@ pub struct Class {
     pub name: String,
     pub s_pos: Option<f32>,
     pub s_neg: Option<f32>,
-    /// s⁰ of METHOD §6.
+    /// The best of the typed negatives alone, and s⁰ of METHOD §6.
+    pub s_typed: Option<f32>,
     pub s_floor: Option<f32>,
     pub margin: Option<f32>,
     pub p: f32,
@@ -152,6 +153,7 @@ impl Class {
             name: c.name.clone(),
             s_pos: c.s_pos,
             s_neg: c.s_neg,
+            s_typed: c.s_typed,
             s_floor: c.s_floor,
             margin: c.margin,
             p: c.p,

@@ -174,7 +174,8 @@ fn weigh_rows(
                 None => take(1).first().copied(),
             });
             let negative = negatives.iter().copied().max_by(f64::total_cmp);
-            Cosines { positive, negative, floor, counts: class.counts }
+            let typed = negatives.iter().copied().skip(class.from_templates).max_by(f64::total_cmp);
+            Cosines { positive, negative, typed, floor, counts: class.counts }
         };
         let row: Vec<Cosines> = classes.iter().zip(&floors).map(of).collect();
         let weighed = weigh(&row, tau, alpha);

@@ -2,7 +2,6 @@
 //! changed, weighed again (METHOD §6). Nothing is estimated; each says what the edit itself would give.
 
 use super::{ClassEmbedding, Cosines, Scores, dot, weigh};
-use std::sync::Arc;
 
 /// What a class would come to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,11 +48,13 @@ pub fn left_out(video: &[f32], class: &ClassEmbedding, c: usize, scores: &Scores
     });
     let positive = positive.collect();
     let negative = class.negative_prompts.iter().zip(&without.negative).map(|((place, _), text)| {
-        let others = class.negatives.iter().enumerate().filter(|(i, _)| i != place).map(|(_, t)| t);
-        let all = others.chain(text).map(|t: &Arc<[f32]>| dot(video, t));
         // Where negatives count for nothing (surgery), one less changes nothing.
-        let negative = own.negative.and_then(|_| all.max_by(f64::total_cmp));
-        effect(Cosines { negative, ..own })
+        let best_from = |first: usize| {
+            let others = class.negatives.iter().enumerate().filter(|(i, _)| i != place);
+            let all = others.chain(text.iter().map(|text| (*place, text))).filter(|(i, _)| *i >= first);
+            own.negative.and_then(|_| all.map(|(_, t)| dot(video, t)).max_by(f64::total_cmp))
+        };
+        effect(Cosines { negative: best_from(0), typed: best_from(class.from_templates), ..own })
     });
     Some(LeftOut { positive, negative: negative.collect() })
 }

@@ -59,6 +59,12 @@ impl Prompts {
         self.positive.iter().chain(self.negative.iter().flatten())
     }
 
+    /// How many of the groups are of the templates: the first or none.
+    fn filled(&self) -> usize {
+        let is = |group: &Vec<String>| group.first().is_some_and(|prompt| self.floor.contains(prompt));
+        usize::from(self.negative.first().is_some_and(is))
+    }
+
     /// The group of negatives that says just what the floor says: as a rule there is one.
     fn group_of_floor(&self) -> Option<usize> {
         self.negative.iter().position(|group| *group == self.floor)
@@ -173,6 +179,7 @@ impl Session {
                 name: class.name.clone(),
                 positive: joined.positive,
                 negatives: joined.negatives,
+                from_templates: prompts.filled(),
                 floor: joined.floor,
                 counts,
                 positive_prompts: prompts.positive.iter().filter_map(joint).collect(),
@@ -197,6 +204,7 @@ impl Session {
             ClassEmbedding {
                 name: adapted.name.clone(),
                 positive: mean(&prompts.positive),
+                from_templates: prompts.filled(),
                 floor: shared.or_else(|| mean(&prompts.floor)),
                 negatives,
                 counts: adapted.counts,

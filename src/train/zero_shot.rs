@@ -63,6 +63,7 @@ impl TextSide {
                     counts: true,
                     name: name.clone(),
                     positive: Some(p.into()),
+                    from_templates: 1,
                     floor: Some(negative.clone()),
                     negatives: vec![negative],
                     ..ClassEmbedding::default()

@@ -72,10 +72,10 @@ impl<'a> Explained<'a> {
             return Some("Left out: the model knows none of its words. p = 0.".to_owned());
         }
         let (z, s) = (f64::from(self.score.logit?), self.own.positive?);
-        let logit = match (self.own.negative, self.own.floor) {
+        let logit = match (self.own.typed, self.own.floor) {
             (Some(n), Some(floor)) => format!(
                 "z = τ (s+ − α max(0, s− − s0)) = {tau:.1} × ({s:+.4} − {alpha} × max(0, {n:+.4} − ({floor:+.4}))) = {z:+.3}\n\
-                 (s0: the clip with the negatives of the templates, \"not …\")"
+                 (s− here: of the typed negatives, s0: of the templates' “not …”)"
             ),
             (Some(n), None) => {
                 let mean = mean_negative(&self.scores.cosines);
@@ -83,7 +83,7 @@ impl<'a> Explained<'a> {
                     "z = τ (s+ − α (s− − mean s−)) = {tau:.1} × ({s:+.4} − {alpha} × ({n:+.4} − ({mean:+.4}))) = {z:+.3}"
                 )
             }
-            (None, _) => format!("z = τ s+ = {tau:.1} × {s:+.4} = {z:+.3}"),
+            (None, _) => format!("z = τ s+ = {tau:.1} × {s:+.4} = {z:+.3}   (no typed negatives)"),
         };
         let all: Vec<f64> = self.scores.classes.iter().filter_map(|c| c.logit.map(f64::from)).collect();
         let largest = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);

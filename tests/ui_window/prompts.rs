@@ -25,6 +25,7 @@ fn class(name: &str, positive: f32, negatives: &[f32]) -> ClassEmbedding {
         name: name.into(),
         positive: Some(at(positive)),
         negatives: negatives.iter().map(|n| at(*n)).collect(),
+        from_templates: 0,
         floor: None,
         positive_prompts: vec![at(positive)],
         negative_prompts: negatives.iter().enumerate().map(|(i, n)| (i, at(*n))).collect(),

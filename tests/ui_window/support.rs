@@ -203,6 +203,7 @@ pub fn scored(app: &App, s_pos: [f32; 2]) -> Scored {
         name: names[i].into(),
         s_pos: Some(s_pos[i]),
         s_neg: Some(0.1),
+        s_typed: None,
         s_floor: None,
         margin: Some(s_pos[i] - 0.1),
         text_cos: Some(-0.4),

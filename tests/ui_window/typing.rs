@@ -53,6 +53,7 @@ fn noise(h: &mut Window, step: usize) {
         name,
         s_pos: (!step.is_multiple_of(3)).then_some(0.3),
         s_neg: (!step.is_multiple_of(4)).then_some(0.1 + i as f32 * 0.01),
+        s_typed: None,
         s_floor: None,
         margin: Some(0.2),
         text_cos: Some(if step.is_multiple_of(2) { 0.99 } else { 0.1 }),
