@@ -79,8 +79,10 @@ impl<'a> Learner<'a> {
             // What a GPU has no memory for comes as a panic.
             guarded(|| {
                 let share = clips.len() as f32 / batch.len() as f32;
-                // Parameters of its own: what shares them waits for one another.
-                let head = &head.clone().fork(self.device);
+                // Parameters of its own: what shares them waits for one another. Made from the numbers alone: what comes of the
+                // tracked ones (`fork`) stays in Burn's list of graphs, which every backward pass goes through, so that a step took
+                // three times as long after 500.
+                let head = &head.valid().train();
                 let loss = self.loss(head, clips) * share;
                 let value = loss.clone().try_into_scalar::<f32>().map_err(|e| e.to_string())?;
                 Ok::<_, String>((value, GradientsParams::from_grads(loss.backward(), head)))
