@@ -40,6 +40,9 @@ bench: packages cargo ## Run the benchmarks; writes docs/performance.md, ours be
 # again: a seventh of a step of `train clip`.
 model people: export GLIBC_TUNABLES := glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=42949672960:glibc.malloc.top_pad=268435456
 
+# On AMX numbers differ in their last bits, and a model would not be the same to the bit as one made elsewhere.
+model people ablation ablation-people: export MOTIONLENS_AMX := off
+
 # Everything about the model of shapes, from nothing: under three hours on two cores. Each step resumes where it was stopped.
 MODEL := target/model
 TRAIN := cargo run --release -- train head --world --cast shapes --model $(MODEL)/clip --cache $(MODEL)/features

@@ -93,6 +93,16 @@ fn negatives_of_the_templates_count_together_and_typed_ones_alone() {
     let floors: Vec<_> = set.classes.iter().map(|c| set.negative_floor(c)).collect();
     assert_eq!(floors[..2], [["not running", "no running"], ["not diving", "no diving"]]);
     assert!(floors[2].is_empty(), "without negatives nothing is measured");
+    let typed = |class: usize| {
+        PromptSet { classes: vec![set.classes[class].clone()], ..set.clone() }.has_typed_negatives()
+    };
+    assert_eq!([0, 1, 2].map(typed), [false, true, false]);
+    let listed = r#"{"version": 1, "classes": [{"name": "diving", "negative": ["no diving", " "]}],
+        "templates": {"positive": ["{}"], "negative": ["not {}", "no {}"]}}"#;
+    assert!(
+        !PromptSet::from_bytes(listed.as_bytes()).unwrap().has_typed_negatives(),
+        "the template's, listed"
+    );
 }
 
 #[test]

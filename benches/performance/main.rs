@@ -56,7 +56,8 @@ fn machine() -> String {
     let has = |flag: &str| flags.split(' ').any(|f| f == flag);
     let widest = ["avx512f", "avx2"].into_iter().find(|f| has(f)).unwrap_or("neither AVX2 nor AVX-512");
     let model = system("/proc/cpuinfo", "model name");
-    format!("{} ({widest}), {cores} cores", model.split(": ").last().unwrap_or_default())
+    let amx = if motionlens_encoder::has_tiles() { ", AMX" } else { "" };
+    format!("{} ({widest}{amx}), {cores} cores", model.split(": ").last().unwrap_or_default())
 }
 
 fn page(table: &Table, facts: &str) -> String {

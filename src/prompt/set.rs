@@ -174,6 +174,16 @@ impl PromptSet {
         prompts(&None, &self.templates.negative, &class.name)
     }
 
+    /// Whether a class has a negative prompt of its own, which its templates do not say: α weighs nothing else.
+    pub fn has_typed_negatives(&self) -> bool {
+        let typed = |class: &Class| {
+            let floor = self.negative_floor(class);
+            self.negative_prompts(class).iter().any(|prompt| !floor.contains(prompt))
+        };
+        // Without a list of their own, negatives are the templates'.
+        self.classes.iter().filter(|class| class.negative.is_some()).any(typed)
+    }
+
     /// What a person should know before trusting the scores: classes without a name or with the same name, the first
     /// twenty one by one.
     pub fn problems(&self) -> Vec<String> {

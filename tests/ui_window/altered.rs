@@ -192,6 +192,7 @@ fn gates_and_alpha_are_set_by_sliders_and_let_go_again() {
     assert!(matches!(two[1], GateClamp { block: Some(0), head: Some(1), thousandths: 1..400 }), "{two:?}");
     click(&mut h, "Let go of all gates");
     assert_eq!(state(&h).surgery.gates, two[1..]);
+    assert!(h.query_by_label_contains("α changes nothing").is_some(), "nobody has typed a negative");
     low(&mut h, "Weight of the negatives α");
     assert!(state(&h).surgery.alpha_thousandths.is_some_and(|a| a < 400));
     click(&mut h, "Model's own (0.5)");

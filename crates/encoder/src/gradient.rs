@@ -2,7 +2,7 @@
 //! than keeping it: a layer then remembers its input alone.
 
 use crate::attention::Attention;
-use crate::panels::{Row, W, from_rows, into_rows, padded, panels};
+use crate::panels::{Row, Rows, from_rows, into_rows, padded, panels};
 use crate::pointwise::{gelu_gradient, quick_gelu, sum_into};
 use crate::processor::Processor;
 use crate::product::{Weights, outer, product};
@@ -40,7 +40,7 @@ pub fn gradient(layer: &Layer, batch: Batch, causal: bool, upstream: &[f32]) -> 
     // Of the whole: parts of unlike lengths would be paired as far as the shorter goes.
     assert_eq!(upstream.len(), batch.numbers.len(), "what comes out has the shape of what goes in");
     let of = |numbers, upstream| {
-        gradient_on(Processor::new(), layer, Batch { numbers, ..batch }, causal, upstream)
+        gradient_on(Processor::vectors(), layer, Batch { numbers, ..batch }, causal, upstream)
     };
     // The parts depend on sizes alone, so that a sum is the same to the bit on any number of cores.
     let parts = if layer.is_small() { 1 << (batch.rows() / ROWS).max(2).ilog2() } else { 1 };
@@ -87,7 +87,7 @@ pub(crate) fn gradient_on(
     let height = padded(rows);
     let size = panels(width) * height;
     let inner = panels(layer.fc1.outputs) * height;
-    let zeros = |size| vec![[0.0f32; W]; size];
+    let zeros = Rows::zeros;
     let (mut y, mut spare) = (zeros(size), zeros(size));
 
     // Forwards, keeping everything.

@@ -10,13 +10,15 @@ mod panels;
 mod pointwise;
 mod processor;
 mod product;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
 
 pub use gradient::{LayerGradient, NormGradient, WeightGradient, gradient};
 pub use pointwise::Norm;
 pub use product::Weights;
 
 use attention::Attention;
-use panels::{Row, W, from_rows, padded, panels};
+use panels::{Row, Rows, W, from_rows, padded, panels};
 use pointwise::quick_gelu;
 use processor::Processor;
 use product::{SMALL, product};
@@ -49,12 +51,23 @@ pub struct Batch<'a> {
     pub width: usize,
 }
 
+/// Whether layers that are not causal are multiplied on the processor's tiles (AMX), every f32 as two bf16; not with `MOTIONLENS_AMX=off`
+/// in the environment. Gradients never are.
+pub fn has_tiles() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return tiles::Tiles::try_new().is_some();
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 /// The batch through the layers, in its shape; with `causal` a token sees itself and those before it in its item alone.
 ///
 /// # Panics
 /// The sizes do not fit together.
 pub fn run(layers: &[Layer], batch: Batch, causal: bool) -> Vec<f32> {
-    let run = |numbers| run_on(Processor::new(), layers, Batch { numbers, ..batch }, causal);
+    // Reading the weights is most of the work of a text: tiles would have to split them too.
+    let processor = if causal { Processor::vectors() } else { Processor::new() };
+    let run = |numbers| run_on(processor, layers, Batch { numbers, ..batch }, causal);
     if batch.numbers.len() * batch.width < SMALL {
         return run(batch.numbers);
     }
@@ -103,20 +116,26 @@ fn run_on(processor: Processor, layers: &[Layer], batch: Batch, causal: bool) ->
     let height = padded(rows);
     let size = panels(width) * height;
     let widest = layers.iter().map(|l| panels(l.fc1.outputs)).max().unwrap_or(0);
-    let zeros = |size| vec![[0.0; W]; size];
+    let zeros = Rows::zeros;
     // The stream of tokens, what is to be added to it next, and what goes into a product and comes out.
     let (mut x, mut y, mut h) = (from_rows(numbers, width), zeros(size), zeros(size));
-    let mut wide: Vec<Row> = zeros((widest * height).max(3 * size));
+    let mut wide = zeros((widest * height).max(3 * size));
     for layer in layers {
         layer.norms[0].of_sum(processor, &mut x, &y, height, &mut h);
+        operand(processor, &mut h);
         let qkv = &mut wide[..3 * size];
         product(processor, &h, height, &layer.qkv, qkv, |_| ());
         let attention = Attention { batch: rows / tokens, tokens, width, heads: layer.heads, causal };
         attention.run(processor, qkv, height, &mut h);
+        operand(processor, &mut h);
         product(processor, &h, height, &[layer.out], &mut y, |_| ());
         layer.norms[1].of_sum(processor, &mut x, &y, height, &mut h);
+        operand(processor, &mut h);
         let inner = &mut wide[..panels(layer.fc1.outputs) * height];
-        product(processor, &h, height, &[layer.fc1], inner, |rows| quick_gelu(processor, rows));
+        product(processor, &h, height, &[layer.fc1], inner, |rows| {
+            quick_gelu(processor, rows);
+            processor.operand(rows);
+        });
         product(processor, inner, height, &[layer.fc2], &mut y, |_| ());
     }
     let mut out = vec![0.0; rows * width];
@@ -129,16 +148,29 @@ fn run_on(processor: Processor, layers: &[Layer], batch: Batch, causal: bool) ->
     out
 }
 
+/// [`Processor::operand`] by all cores.
+fn operand(processor: Processor, rows: &mut [Row]) {
+    rows.par_chunks_mut(ROWS).for_each(|rows| processor.operand(rows));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What this processor has, down to no vectors at all.
+    /// What this processor has without tiles, down to no vectors at all.
     pub fn processors() -> Vec<Processor> {
-        let mut all = vec![Processor::new(), Processor::Other(pulp::Arch::Scalar)];
+        let mut all = vec![Processor::vectors(), Processor::Other(pulp::Arch::Scalar)];
         #[cfg(target_arch = "x86_64")]
         all.extend(pulp::x86::V3::try_new().map(Processor::Avx2));
         all
+    }
+
+    /// How far a processor's numbers may be from the formula's: [`processors`], and this one's tiles where it has them.
+    pub fn tolerances() -> Vec<(Processor, f64)> {
+        let vectors = processors().into_iter().map(|p| (p, 2e-5));
+        #[cfg(target_arch = "x86_64")]
+        let vectors = vectors.chain(tiles::Tiles::try_new().map(|tiles| (Processor::Tiles(tiles), 1e-4)));
+        vectors.collect()
     }
 
     /// Numbers between −1 and 1 that repeat nowhere near.
@@ -252,11 +284,11 @@ mod tests {
             for causal in [false, true] {
                 let mut want: Vec<f64> = numbers.iter().map(|x| f64::from(*x)).collect();
                 layers.iter().for_each(|layer| plainly(layer, &mut want, (tokens, width), causal));
-                for processor in processors() {
+                for (processor, tolerance) in tolerances() {
                     let got = run_on(processor, &layers, Batch { numbers: &numbers, tokens, width }, causal);
                     assert_eq!(got.len(), want.len());
                     for (got, want) in got.iter().zip(&want) {
-                        let close = (f64::from(*got) - want).abs() < 2e-5 * (1.0 + want.abs());
+                        let close = (f64::from(*got) - want).abs() < tolerance * (1.0 + want.abs());
                         assert!(close, "{processor:?}, {heads} heads of {side}: {got} for {want}");
                     }
                 }
@@ -356,7 +388,7 @@ mod tests {
         let (numbers, upstream) = (noise(items * tokens * width, 9.0), noise(items * tokens * width, 4.0));
         let batch = Batch { numbers: &numbers, tokens, width };
         assert!(layer.is_small() && batch.rows() > 4 * ROWS);
-        let processor = Processor::new();
+        let processor = Processor::vectors();
         let whole = gradient::gradient_on(processor, &layer, batch, false, &upstream);
         let all = |g: &LayerGradient| -> Vec<f32> {
             let norms = g.norms.iter().flat_map(|n| [&n.gamma, &n.beta]).flatten();
@@ -372,7 +404,7 @@ mod tests {
         };
         let (on_one, on_three) = (of(1), of(3));
         assert!(on_one == on_three, "the number of cores is nothing to the numbers");
-        assert_eq!(on_one.0, run_on(processor, std::slice::from_ref(&layer), batch, false));
+        assert_eq!(on_one.0, run_on(Processor::new(), std::slice::from_ref(&layer), batch, false));
         let largest = on_one.1.iter().fold(0.0f32, |m, g| m.max(g.abs()));
         for (got, want) in on_one.1.iter().zip(all(&whole)) {
             assert!((got - want).abs() < 1e-5 * largest, "{got} for {want}, {largest} at most");

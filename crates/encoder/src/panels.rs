@@ -1,6 +1,8 @@
 //! How activations lie in memory: in panels of 64 columns, each panel all rows of them one after another. A product then reads what it
 //! multiplies in order and writes columns of its own, so that cores share neither lines nor borrows.
 
+use std::ops::{Deref, DerefMut};
+
 /// Columns of a panel.
 pub const W: usize = 64;
 /// Rows of a panel come in groups of so many, which a product keeps in registers.
@@ -8,6 +10,48 @@ pub const GROUP: usize = 6;
 
 /// What a row has in one panel.
 pub type Row = [f32; W];
+
+/// Rows that begin where a line of the caches does: a tile is read a line a row.
+pub struct Rows {
+    numbers: Vec<f32>,
+    /// Numbers before the first row.
+    from: usize,
+}
+
+impl Rows {
+    pub fn zeros(rows: usize) -> Self {
+        const LINE: usize = 64;
+        let numbers = vec![0.0; rows * W + LINE / size_of::<f32>()];
+        let from = numbers.as_ptr().align_offset(LINE);
+        Self { numbers, from }
+    }
+}
+
+impl Clone for Rows {
+    fn clone(&self) -> Self {
+        let mut rows = Self::zeros(self.len());
+        rows.copy_from_slice(self);
+        rows
+    }
+}
+
+impl Deref for Rows {
+    type Target = [Row];
+
+    fn deref(&self) -> &[Row] {
+        self.numbers[self.from..].as_chunks().0
+    }
+}
+
+impl DerefMut for Rows {
+    fn deref_mut(&mut self) -> &mut [Row] {
+        self.numbers[self.from..].as_chunks_mut().0
+    }
+}
+
+/// Weights of the inputs of one panel for the outputs of another, copied together.
+#[repr(align(64))]
+pub struct Block(pub [Row; W]);
 
 /// Panels for so many columns; columns past them are zero.
 pub fn panels(columns: usize) -> usize {
@@ -20,9 +64,9 @@ pub fn padded(rows: usize) -> usize {
 }
 
 /// A row-major matrix (rows, columns) as panels.
-pub fn from_rows(data: &[f32], columns: usize) -> Vec<Row> {
+pub fn from_rows(data: &[f32], columns: usize) -> Rows {
     let height = padded(data.len() / columns);
-    let mut into = vec![[0.0; W]; panels(columns) * height];
+    let mut into = Rows::zeros(panels(columns) * height);
     for (p, panel) in into.chunks_mut(height).enumerate() {
         for (row, data) in panel.iter_mut().zip(data.chunks_exact(columns)) {
             let part = &data[p * W..columns.min((p + 1) * W)];

@@ -1,5 +1,8 @@
 //! Which vectors this processor has.
 
+use crate::panels::Row;
+#[cfg(target_arch = "x86_64")]
+use crate::tiles::Tiles;
 use pulp::{Arch, WithSimd};
 
 /// The widest vectors that this processor has: what [`Arch`] finds, and AVX2, which that knows only with a feature of pulp that
@@ -8,12 +11,24 @@ use pulp::{Arch, WithSimd};
 pub enum Processor {
     #[cfg(target_arch = "x86_64")]
     Avx2(pulp::x86::V3),
+    /// Products by tiles, all else by the vectors beside them.
+    #[cfg(target_arch = "x86_64")]
+    Tiles(Tiles),
     Other(Arch),
 }
 
 impl Processor {
-    /// This one.
+    /// This one, with tiles where it has them.
     pub fn new() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(tiles) = Tiles::try_new() {
+            return Self::Tiles(tiles);
+        }
+        Self::vectors()
+    }
+
+    /// This one without tiles.
+    pub fn vectors() -> Self {
         let arch = Arch::new();
         #[cfg(target_arch = "x86_64")]
         if let (Arch::Scalar, Some(avx2)) = (arch, pulp::x86::V3::try_new()) {
@@ -22,12 +37,22 @@ impl Processor {
         Self::Other(arch)
     }
 
+    /// Brings rows into the form in which a product wants its inputs.
+    pub fn operand(self, rows: &mut [Row]) {
+        #[cfg(target_arch = "x86_64")]
+        if let Self::Tiles(tiles) = self {
+            tiles.split_rows(rows);
+        }
+    }
+
     /// Does it with these vectors.
     #[inline(always)]
     pub fn dispatch<Op: WithSimd>(self, op: Op) -> Op::Output {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => pulp::Simd::vectorize(avx2, op),
+            #[cfg(target_arch = "x86_64")]
+            Self::Tiles(tiles) => pulp::Simd::vectorize(tiles.0, op),
             Self::Other(arch) => arch.dispatch(op),
         }
     }
