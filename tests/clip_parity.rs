@@ -90,14 +90,19 @@ fn parity(name: &str, device: &Device, tolerance: f32) {
     assert!(e < tolerance, "logits: {e}");
 }
 
+/// METHOD §11's tolerance of the CPU, twice that where f32 is made of two bf16.
+fn cpu_tolerance() -> f32 {
+    if motionlens_encoder::has_tiles() { 2e-4 } else { 1e-4 }
+}
+
 #[test]
 fn towers_match_transformers() {
-    parity("clip-tiny", &Device::flex(), 1e-4);
+    parity("clip-tiny", &Device::flex(), cpu_tolerance());
 }
 
 #[test]
 fn towers_match_transformers_with_the_old_eos_token_id() {
-    parity("clip-tiny-eos2", &Device::flex(), 1e-4);
+    parity("clip-tiny-eos2", &Device::flex(), cpu_tolerance());
 }
 
 #[test]
