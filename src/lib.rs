@@ -47,8 +47,8 @@
 //! video; [`batch`] joins them for the many videos of a command; [`experiment`] keeps what a question and its scores were;
 //! [`train`] stands on session, [`eval`] on both; `ui` and [`cli`] are on top and never on each other.
 //! On the CPU the towers' layers are those of the crate `motionlens-encoder` (`crates/encoder`), which `model` hands Burn's parameters.
-//! `unsafe` is in `video/decode/open.rs`, `files/map.rs` and that crate's kernels alone. Words: "window" is the one on the desktop, a stretch of time is a
-//! *span*, a *clip* is frames, the CLIP model is *the towers*.
+//! `unsafe` is in `video/decode/open.rs`, `files/map.rs` and that crate's kernels alone. Words: "window" is the one on the desktop, a
+//! stretch of time is a *span*, a *clip* is frames, the CLIP model is *the towers*.
 //!
 //! "METHOD §4" in a comment is section 4 of `docs/method.md`, the specification of what is computed.
 

@@ -231,7 +231,9 @@ fn scoring(ui: &mut Ui, s: &State, surgery: &mut Surgery) {
             let mut alpha = surgery.alpha().unwrap_or(own);
             let slider = egui::Slider::new(&mut alpha, 0.0..=1.0).step_by(0.01).show_value(false);
             let r = ui.add(slider).accessible_name("Weight of the negatives α");
-            if r.on_hover_text("How much a class loses where a negative prompt of its own fits the clip better than what the templates say it is not").changed() {
+            let tip = "How much a class loses where a negative prompt of its own fits the clip better than what the templates \
+                say it is not";
+            if r.on_hover_text(tip).changed() {
                 surgery.alpha_thousandths = Some((alpha * 1000.0).round() as u16);
             }
             ui.label(RichText::new(format!("α {alpha:.2}")).font(theme::numbers()));

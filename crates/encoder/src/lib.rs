@@ -18,7 +18,7 @@ pub use pointwise::Norm;
 pub use product::Weights;
 
 use attention::Attention;
-use panels::{Row, Rows, W, from_rows, padded, panels};
+use panels::{Rows, W, from_rows, padded, panels};
 use pointwise::quick_gelu;
 use processor::Processor;
 use product::{SMALL, product};
@@ -122,15 +122,15 @@ fn run_on(processor: Processor, layers: &[Layer], batch: Batch, causal: bool) ->
     let mut wide = zeros((widest * height).max(3 * size));
     for layer in layers {
         layer.norms[0].of_sum(processor, &mut x, &y, height, &mut h);
-        operand(processor, &mut h);
+        processor.operand(&mut h);
         let qkv = &mut wide[..3 * size];
         product(processor, &h, height, &layer.qkv, qkv, |_| ());
         let attention = Attention { batch: rows / tokens, tokens, width, heads: layer.heads, causal };
         attention.run(processor, qkv, height, &mut h);
-        operand(processor, &mut h);
+        processor.operand(&mut h);
         product(processor, &h, height, &[layer.out], &mut y, |_| ());
         layer.norms[1].of_sum(processor, &mut x, &y, height, &mut h);
-        operand(processor, &mut h);
+        processor.operand(&mut h);
         let inner = &mut wide[..panels(layer.fc1.outputs) * height];
         product(processor, &h, height, &[layer.fc1], inner, |rows| {
             quick_gelu(processor, rows);
@@ -146,11 +146,6 @@ fn run_on(processor: Processor, layers: &[Layer], batch: Batch, causal: bool) ->
         }
     }
     out
-}
-
-/// [`Processor::operand`] by all cores.
-fn operand(processor: Processor, rows: &mut [Row]) {
-    rows.par_chunks_mut(ROWS).for_each(|rows| processor.operand(rows));
 }
 
 #[cfg(test)]

@@ -4,6 +4,12 @@ use crate::panels::Row;
 #[cfg(target_arch = "x86_64")]
 use crate::tiles::Tiles;
 use pulp::{Arch, WithSimd};
+#[cfg(target_arch = "x86_64")]
+use rayon::prelude::*;
+
+/// Rows of a panel that one core brings into form.
+#[cfg(target_arch = "x86_64")]
+const AT_ONCE: usize = 512;
 
 /// The widest vectors that this processor has: what [`Arch`] finds, and AVX2, which that knows only with a feature of pulp that
 /// nothing else asks for (with it gemm, and with that all of Burn, would be built another time).
@@ -37,11 +43,12 @@ impl Processor {
         Self::Other(arch)
     }
 
-    /// Brings rows into the form in which a product wants its inputs.
+    /// Brings rows into the form in which a product wants its inputs, by all cores where there are many.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
     pub fn operand(self, rows: &mut [Row]) {
         #[cfg(target_arch = "x86_64")]
         if let Self::Tiles(tiles) = self {
-            tiles.split_rows(rows);
+            rows.par_chunks_mut(AT_ONCE).for_each(|rows| tiles.split_rows(rows));
         }
     }
 
