@@ -10,6 +10,7 @@ use crate::device::{self, DeviceChoice, DeviceInfo, SharedGpu, panic_message};
 use crate::files::write_atomic;
 use crate::model::Surgery;
 use crate::model::dense::Reading;
+use crate::model::encoder::{GPU_TURN, within};
 use crate::model::folder::MotionScale;
 use crate::prompt::PromptSet;
 use crate::score::{ClassEmbedding, Kept, Weighing, score_with};
@@ -46,6 +47,21 @@ struct Running {
     identity: Arc<str>,
     /// A clip has gone through it. On a GPU the first is mostly the driver's compiler at work.
     warm: bool,
+    /// What a frame took of the vision tower's time lately.
+    pace: Option<Duration>,
+}
+
+impl Running {
+    /// Frames that go through the vision tower at once: on a GPU no more than leave a window that draws on it its turns, one until
+    /// it is known what a frame takes.
+    fn at_once(&self) -> usize {
+        let most = self.session.vision_batch(self.device.gpu);
+        if !self.device.gpu {
+            return most;
+        }
+        let layers = self.session.config().vision.layers.max(1) as u32;
+        self.pace.map_or(1, |frame| within(GPU_TURN, frame / layers).clamp(1, most))
+    }
 }
 
 pub struct Worker {
@@ -135,7 +151,7 @@ impl Worker {
         let session = Session::load(&source, &device, &stage).map_err(|e| e.to_string())?;
         self.device = Some((device, info.clone()));
         let identity = session.info.identity.as_str().into();
-        Ok(Running { session, source, warm: !info.gpu, device: info, identity })
+        Ok(Running { session, source, warm: !info.gpu, device: info, identity, pace: None })
     }
 
     fn start(&mut self, running: Running) {
@@ -399,11 +415,18 @@ impl Worker {
         let [tower, head] = stages(self.running()?.warm);
         progress(&self.queue, tower, 0, new.len());
         let mut done = 0;
-        for batch in new.chunks(self.running()?.session.vision_batch(gpu).min(most)) {
+        let mut left = &new[..];
+        while !left.is_empty() {
             self.look_up(&job)?;
-            let running = self.running()?;
+            let (batch, after) = left.split_at(self.running()?.at_once().min(most).min(left.len()));
+            left = after;
             let pixels: Vec<&[f32]> = batch.iter().map(|frame| &*frame.pixels).collect();
-            let tokens = running.session.encode_frames(&pixels, &job.question.surgery)?;
+            let began = Instant::now();
+            let tokens = self.running()?.session.encode_frames(&pixels, &job.question.surgery)?;
+            if let Some(running) = &mut self.running {
+                running.pace = Some(began.elapsed() / batch.len() as u32);
+            }
+            let running = self.running()?;
             self.queue.count_vision_frames(batch.len());
             let mut store = self.queue.store();
             for (frame, tokens) in batch.iter().zip(tokens) {
@@ -487,8 +510,7 @@ impl Worker {
     /// The patches of a clip in CLIP's joint space; between batches prompts are heard.
     fn support(&mut self, clip: ClipJob) -> Result<(), WorkError> {
         let ClipJob { job, frames, new, .. } = self.frozen(clip)?;
-        let gpu = self.running()?.device.gpu;
-        let batch = self.running()?.session.vision_batch(gpu);
+        let batch = self.running()?.at_once();
         let mut patches: HashMap<Pts, Arc<[f32]>> = HashMap::new();
         for batch in new.chunks(batch) {
             let (done, total) = (patches.len(), new.len());
@@ -734,6 +756,23 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert!(matches!(outcome(&mut worker, &events, 0.1, side), Event::Answered { .. }));
+    }
+
+    #[test]
+    fn a_gpu_gets_as_many_frames_as_leave_the_window_its_turns() {
+        let (mut worker, _events) = worker();
+        let running = worker.running.as_mut().expect("a model");
+        let (most, layers) =
+            (running.session.vision_batch(true), running.session.config().vision.layers as u32);
+        assert_eq!(running.at_once(), running.session.vision_batch(false), "a CPU draws no window");
+        running.device.gpu = true;
+        assert_eq!(running.at_once(), 1, "nothing is known of it");
+        for (pace, frames) in
+            [(Duration::ZERO, most), (GPU_TURN * layers / 3, 3), (GPU_TURN * layers * 100, 1)]
+        {
+            running.pace = Some(pace);
+            assert_eq!(running.at_once(), frames, "{pace:?} a frame");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor};
+use std::time::{Duration, Instant};
 
 /// x·sigmoid(1.702 x), OpenAI CLIP's activation.
 pub fn quick_gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
@@ -135,12 +136,38 @@ impl Encoder {
     }
 }
 
-/// `x` through these layers: on the CPU by a path of its own.
+/// `x` through these layers: on the CPU by a path of its own, on a GPU in parts that are waited for, so that a window that draws on it too
+/// is never kept waiting for a whole pass.
 fn through(layers: &[EncoderLayer], x: Tensor<3>, causal: bool) -> Tensor<3> {
+    if let Some(x) = cpu::layers(layers, &x, causal) {
+        return x;
+    }
     let one = |x: Tensor<3>, layer: &EncoderLayer| {
         cpu::trained(layer, &x, causal).unwrap_or_else(|| layer.forward(x, causal))
     };
-    cpu::layers(layers, &x, causal).unwrap_or_else(|| layers.iter().fold(x, one))
+    let (mut x, mut rest, mut count) = (x, layers, 1);
+    while !rest.is_empty() {
+        let (part, after) = rest.split_at(count.min(rest.len()));
+        let began = Instant::now();
+        x = part.iter().fold(x, one);
+        rest = after;
+        if !rest.is_empty() {
+            if let Err(why) = x.device().sync() {
+                // Whoever reads the numbers is told.
+                log::debug!("waiting for the device: {why}");
+            }
+            count = within(GPU_TURN, began.elapsed() / count as u32).max(1);
+        }
+    }
+    x
+}
+
+/// Longest that a GPU is given work for at a time, half of a window's frame.
+pub const GPU_TURN: Duration = Duration::from_millis(8);
+
+/// How many things that take `each` fit into a time.
+pub fn within(time: Duration, each: Duration) -> usize {
+    (time.as_nanos() / each.as_nanos().max(1)) as usize
 }
 
 /// A LayerNorm of the tower's width and ε.
