@@ -7,6 +7,7 @@ mod decode;
 #[path = "../../tests/common/display.rs"]
 mod display;
 mod folder;
+mod gpu;
 mod peers;
 #[path = "../random_b16/mod.rs"]
 mod random_b16;
@@ -31,8 +32,9 @@ struct Section {
     about: &'static str,
 }
 
-const SECTIONS: [Section; 5] = [
+const SECTIONS: [Section; 6] = [
     Section { name: "towers", run: towers::run, about: towers::ABOUT },
+    Section { name: "gpu", run: gpu::run, about: gpu::ABOUT },
     Section { name: "folder", run: folder::run, about: folder::ABOUT },
     Section { name: "decode", run: decode::run, about: decode::ABOUT },
     Section { name: "seek", run: seek::run, about: seek::ABOUT },
@@ -70,7 +72,6 @@ fn page(table: &Table, facts: &str) -> String {
     for section in &SECTIONS {
         write!(page, "\n## {}\n\n{}\n", section.name, section.about).expect("text");
     }
-    page.push_str("\nNot measured on a GPU: none was at hand.\n");
     page
 }
 
@@ -80,6 +81,11 @@ fn main() {
     // `cargo test --benches` builds and starts it as well: then there is nothing to measure.
     if has("--test") {
         return;
+    }
+    if let [name, folder] = &arguments[..]
+        && name == gpu::FIRST_PASS
+    {
+        return gpu::make_first_pass(folder.as_ref());
     }
     let wanted: Vec<&String> = arguments.iter().filter(|a| !a.starts_with('-')).collect();
     if let Some(unknown) = wanted.iter().find(|w| SECTIONS.iter().all(|s| s.name != **w)) {

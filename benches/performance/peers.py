@@ -37,10 +37,11 @@ class Models:
             self.made[key] = make()
         return self.made[key]
 
-    def tower(self, name, dtype="float32"):
+    def tower(self, name, dtype="float32", device="cpu"):
         kinds = {"vision": self.transformers.CLIPVisionModel, "text": self.transformers.CLIPTextModel}
         dtype = getattr(self.torch, dtype)
-        return self.once((name, dtype), lambda: kinds[name].from_pretrained(self.folder, dtype=dtype).eval())
+        make = lambda: kinds[name].from_pretrained(self.folder, dtype=dtype).eval().to(device)
+        return self.once((name, dtype, device), make)
 
     def session(self, name):
         return self.once((name, "onnx"), lambda: self.export(name))
@@ -67,10 +68,14 @@ class Models:
             return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
     def runner(self, peer, name):
-        """What makes all tokens of a batch, as a tensor of that peer's kind."""
+        """What makes all tokens of a batch, as a tensor of that peer's kind; on a GPU, those of the first item, brought back."""
         if peer == "onnxruntime":
             session = self.session(name)
             return lambda x: session.run(None, {"x": x.numpy()})[0]
+        if peer.startswith("cuda "):
+            tower = self.tower(name, peer.removeprefix("cuda "), "cuda")
+            kind = tower.dtype if name == "vision" else self.torch.int64
+            return lambda x: tower(x.to("cuda", kind)).last_hidden_state[:1].float().cpu()
         tower = self.tower(name, "float32" if peer == "torch" else peer)
         return lambda x: tower(x.to(tower.dtype) if name == "vision" else x).last_hidden_state
 
