@@ -201,6 +201,8 @@ def versions():
             found[name] = __import__(name).__version__
         except ImportError:
             found[name] = "missing"
+    if "av" in sys.modules:
+        found["av"] += f" (FFmpeg {sys.modules['av'].ffmpeg_version_info})"
     return found
 
 
