@@ -144,7 +144,8 @@ impl Kept {
             let clips = double(videos_at.iter().map(|v| &*videos[*v]), width, videos_at.len());
             for some in texts_at.chunks(COLUMNS) {
                 let texts = double(some.iter().map(|t| &*texts[*t].0), width, some.len());
-                let products = texts.tr_mul(&clips);
+                // Not `tr_mul`: nalgebra has a blocked product for two matrices as they are, plain loops where one is transposed.
+                let products = texts.transpose() * &clips;
                 for (column, v) in videos_at.iter().enumerate() {
                     some.iter().enumerate().for_each(|(k, t)| rows[*v][*t] = products[(k, column)]);
                 }
