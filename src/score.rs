@@ -27,7 +27,7 @@ pub struct ClassEmbedding {
     /// Each positive prompt alone (E), unit norm, in the order of `PromptSet::positive_prompts`.
     pub positive_prompts: Vec<Arc<[f32]>>,
     /// Each negative prompt alone, in the order of `PromptSet::negative_prompts`, with the place in `negatives` of the t⁻ that
-    /// it belongs to.
+    /// it belongs to; the number of these for one whose words the model does not know, which weighs nothing.
     pub negative_prompts: Vec<(usize, Arc<[f32]>)>,
     /// The class is given to the softmax. One of words that the model does not know is not (`prompt::known`): it looks like
     /// every other such class.

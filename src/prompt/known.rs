@@ -55,22 +55,30 @@ impl Known {
         if let Some(told) = class.counts {
             return told;
         }
-        if self.templates.as_ref() != Some(&set.templates) {
-            self.common = template_words(tokenizer, &set.templates);
-            self.templates = Some(set.templates.clone());
+        texts(class).iter().any(|text| self.looked_up(tokenizer, &set.templates, text))
+    }
+
+    /// Whether a negative prompt that a person has typed says anything to the model: by the same rule. One that does not is the same
+    /// row of unknown tokens as every other such prompt, which may fit a clip as well as any name does.
+    pub fn says(&mut self, tokenizer: &Tokenizer, set: &PromptSet, text: &str) -> bool {
+        set.count_unknown || !tokenizer.is_word_level() || self.looked_up(tokenizer, &set.templates, text)
+    }
+
+    fn looked_up(&mut self, tokenizer: &Tokenizer, templates: &Templates, text: &str) -> bool {
+        if self.templates.as_ref() != Some(templates) {
+            self.common = template_words(tokenizer, templates);
+            self.templates = Some(templates.clone());
             self.texts.clear();
         }
-        texts(class).iter().any(|text| {
-            if let Some(known) = self.texts.get(text) {
-                return *known;
-            }
-            let known = says_something(tokenizer, &self.common, text);
-            if self.texts.len() >= KEPT {
-                self.texts.clear();
-            }
-            self.texts.insert(text.clone(), known);
-            known
-        })
+        if let Some(known) = self.texts.get(text) {
+            return *known;
+        }
+        let known = says_something(tokenizer, &self.common, text);
+        if self.texts.len() >= KEPT {
+            self.texts.clear();
+        }
+        self.texts.insert(text.to_owned(), known);
+        known
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{Session, WorkError, not_finite, read};
 use crate::prompt::known::Known;
-use crate::prompt::{Class, PromptSet};
+use crate::prompt::{Class, PromptSet, Tokenizer};
 use crate::score::{ClassEmbedding, Without, mean_of_normalised, normalise};
 use burn::tensor::{Tensor, TensorData};
 use lru::LruCache;
@@ -41,22 +41,33 @@ struct Prompts {
     positive: Vec<String>,
     /// In the groups of [`PromptSet::negative_groups`].
     negative: Vec<Vec<String>>,
+    /// Typed negatives that say nothing to the model ([`Known::says`]): they have a cosine and are in no group.
+    silent: Vec<String>,
     /// [`PromptSet::negative_floor`].
     floor: Vec<String>,
 }
 
 impl Prompts {
-    fn of(set: &PromptSet, class: &Class) -> Self {
-        Self {
-            positive: set.positive_prompts(class),
-            negative: set.negative_groups(class),
-            floor: set.negative_floor(class),
-        }
+    fn of(set: &PromptSet, class: &Class, tokenizer: &Tokenizer, known: &mut Known) -> Self {
+        let floor = set.negative_floor(class);
+        let mut says = |group: &Vec<String>| {
+            group.iter().any(|text| floor.contains(text) || known.says(tokenizer, set, text))
+        };
+        let (negative, silent): (Vec<_>, Vec<_>) =
+            set.negative_groups(class).into_iter().partition(|group| says(group));
+        Self { positive: set.positive_prompts(class), negative, silent: silent.concat(), floor }
     }
 
     /// Those that the class has itself.
     fn own(&self) -> impl Iterator<Item = &String> {
-        self.positive.iter().chain(self.negative.iter().flatten())
+        self.positive.iter().chain(self.negative.iter().flatten()).chain(&self.silent)
+    }
+
+    /// The group that a negative is in, and its place there; for a silent one the number of groups.
+    fn group_of(&self, text: &String) -> (usize, Option<usize>) {
+        let of = |group: &Vec<String>| group.iter().position(|t| t == text);
+        let found = self.negative.iter().enumerate().find_map(|(at, group)| Some((at, of(group)?)));
+        found.map_or((self.negative.len(), None), |(group, place)| (group, Some(place)))
     }
 
     /// How many of the groups are of the templates: the first or none.
@@ -138,7 +149,9 @@ impl Session {
         set: &PromptSet,
         go_on: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<(Vec<ClassEmbedding>, Vec<PromptNote>), WorkError> {
-        let prompts: Vec<Prompts> = set.classes.iter().map(|c| Prompts::of(set, c)).collect();
+        let (tokenizer, known) = (&self.tokenizer, &mut self.texts.known);
+        let prompts: Vec<Prompts> =
+            set.classes.iter().map(|c| Prompts::of(set, c, tokenizer, known)).collect();
         let studied = studied(set, &prompts);
         self.encode(&prompts, go_on)?;
         self.join(&prompts, &studied)?;
@@ -157,10 +170,6 @@ impl Session {
             let counts = known.counts(&self.tokenizer, set, class);
             let joined = self.texts.classes.peek(prompts).cloned().unwrap_or_default();
             let joint = |text: &String| Some(self.texts.texts.peek(text)?.joint.clone());
-            let place = |text: &String| {
-                let of = |group: &Vec<String>| group.iter().position(|t| t == text);
-                prompts.negative.iter().enumerate().find_map(|(group, list)| Some((group, of(list)?)))
-            };
             let negative = set.negative_prompts(class);
             let without = joined.without.map(|(positive, groups)| {
                 let mut counts = |left: Vec<String>| {
@@ -169,12 +178,12 @@ impl Session {
                 let left = each_left_out(&prompts.positive);
                 let positive = positive.into_iter().zip(left).map(|(t, left)| (t, counts(left))).collect();
                 let negative = negative.iter().map(|text| {
-                    let (group, member) = place(text)?;
-                    groups.get(group)?.get(member)?.clone()
+                    let (group, member) = prompts.group_of(text);
+                    groups.get(group)?.get(member?)?.clone()
                 });
                 Arc::new(Without { positive, negative: negative.collect() })
             });
-            let grouped = |text: &String| Some((place(text)?.0, joint(text)?));
+            let grouped = |text: &String| Some((prompts.group_of(text).0, joint(text)?));
             classes.push(ClassEmbedding {
                 name: class.name.clone(),
                 positive: joined.positive,
@@ -195,11 +204,11 @@ impl Session {
     pub fn plain_classes(&self, set: &PromptSet, adapted: &[ClassEmbedding]) -> Vec<ClassEmbedding> {
         let unit = |text: &String| Some(Arc::<[f32]>::from(self.mean(std::slice::from_ref(text))?));
         let mean = |texts: &Vec<String>| Some(Arc::<[f32]>::from(self.mean(texts)?));
+        let mut known = Known::default();
         let plain = |(class, adapted): (&crate::prompt::Class, &ClassEmbedding)| {
-            let prompts = Prompts::of(set, class);
-            let groups = &prompts.negative;
-            let grouped = |text: &String| Some((groups.iter().position(|g| g.contains(text))?, unit(text)?));
-            let negatives: Vec<Arc<[f32]>> = groups.iter().filter_map(mean).collect();
+            let prompts = Prompts::of(set, class, &self.tokenizer, &mut known);
+            let grouped = |text: &String| Some((prompts.group_of(text).0, unit(text)?));
+            let negatives: Vec<Arc<[f32]>> = prompts.negative.iter().filter_map(mean).collect();
             let shared = prompts.group_of_floor().and_then(|group| negatives.get(group).cloned());
             ClassEmbedding {
                 name: adapted.name.clone(),
