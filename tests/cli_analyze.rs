@@ -217,6 +217,86 @@ fn classes_of_unknown_words_are_left_out_unless_they_are_asked_for() {
     assert!(!told.contains("left out"), "{told}");
 }
 
+/// To the model they are one and the same row of unknown tokens, which fitted clips better than the right name did.
+#[test]
+fn a_typed_negative_of_unknown_words_weighs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let video = clip(dir.path());
+    let scores = |negatives: &[&str], unknown: bool| {
+        let path = dir.path().join("set.json");
+        let set = serde_json::json!({ "version": 1, "count_unknown": unknown, "classes": [
+            { "name": "moving left steadily", "negative": negatives },
+            { "name": "moving up steadily" },
+        ] });
+        std::fs::write(&path, set.to_string()).unwrap();
+        let value = json(&analyze(&video, &["--prompts", path.to_str().unwrap(), "--json", "-"]));
+        let class = &value["classes"][0];
+        ["p", "yes", "s_neg", "s_typed"].map(|key| class[key].as_f64())
+    };
+    let known = ["moving right", "not moving left steadily"];
+    let with = ["moving right", "not moving left steadily", "elephant", "ジャンプ"];
+    assert_eq!(scores(&with, false), scores(&known, false));
+    assert_ne!(scores(&with, true), scores(&known, true), "somebody wants them to count");
+    let [p, yes, s_neg, s_typed] = scores(&["elephant"], false);
+    assert!(p.is_some() && [yes, s_neg, s_typed] == [None; 3], "there is nothing to weigh");
+}
+
+#[test]
+fn what_is_read_is_never_written_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let video = clip(dir.path());
+    let (before, name) = (std::fs::read(&video).unwrap(), video.to_str().unwrap());
+    let prompts = dir.path().join("p.json");
+    std::fs::write(&prompts, r#"["moving left"]"#).unwrap();
+    let prompts = prompts.to_str().unwrap();
+    let link = dir.path().join("link.json");
+    std::os::unix::fs::symlink(&video, &link).unwrap();
+    for args in [
+        ["--video-out", name].as_slice(),
+        &["--json", name],
+        &["--csv", link.to_str().unwrap()],
+        &["--prompts", prompts, "--experiment", prompts],
+        &["--json", "one.json", "--npz", "./one.json"],
+    ] {
+        let out = analyze(&video, args);
+        let told = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(2), "{args:?}: {told}");
+        assert!(told.contains("are one file"), "{told}");
+    }
+    assert!(std::fs::read(&video).unwrap() == before && !Path::new("one.json").exists());
+    assert_eq!(std::fs::read_to_string(prompts).unwrap(), r#"["moving left"]"#);
+}
+
+#[test]
+fn a_frame_that_is_not_sampled_has_no_figure() {
+    let dir = tempfile::tempdir().unwrap();
+    let (video, figure) = (clip(dir.path()), dir.path().join("f.png"));
+    let out = analyze(&video, &["--figure", figure.to_str().unwrap(), "--frame", "8"]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("0 to 7") && !figure.exists());
+}
+
+#[test]
+fn a_video_that_is_cut_off_is_said_to_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let cut = dir.path().join("cut.mp4");
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-i"]).arg(clip(dir.path()));
+    let made = ffmpeg.args(["-c", "copy", "-movflags", "+faststart"]).arg(&cut).status();
+    assert!(made.unwrap().success());
+    let whole = std::fs::read(&cut).unwrap();
+    std::fs::write(&cut, &whole[..whole.len() * 2 / 3]).unwrap();
+    let folder = dir.path().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy(&cut, folder.join("cut.mp4")).unwrap();
+    for args in [["--json", "-"], ["--format", "jsonl"]] {
+        let out = analyze(if args[0] == "--json" { &cut } else { &folder }, &args);
+        let told = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.success() && told.contains("cut off"), "{args:?}: {told}");
+        assert!(json(&out)["notes"].to_string().contains("cut off"), "{args:?}");
+    }
+}
+
 #[test]
 fn classes_a_window_and_alpha_are_taken() {
     let dir = tempfile::tempdir().unwrap();
@@ -577,13 +657,15 @@ fn wrong_usage_exits_with_two() {
         &["analyze"][..],
         &["analyze", "a.mp4", "--start", "2", "--end", "1"],
         &["analyze", "a.mp4", "--class", "a", "--prompts", "b"],
-        &["analyze", "a.mp4", "--alpha", "-1"],
         &["analyze", "a.mp4", "--start-s", "2", "--end-s", "1"],
         &["--nonsense"],
     ] {
         assert_error(&motionlens(args), 2, "sage");
     }
     assert_error(&motionlens(&["eval", "synth", "--seeds", "0"]), 2, "1..=1000");
+    for argument in ["--alpha", "--start-s", "--end-s"] {
+        assert_error(&motionlens(&["analyze", "a.mp4", argument, "-1"]), 2, "at least 0");
+    }
     let help = motionlens(&["--help"]);
     assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("analyze"));
 }

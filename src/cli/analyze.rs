@@ -2,7 +2,7 @@
 
 use super::drive::{LanesWanted, Outcome, Request, ask};
 use super::many::{self, Many};
-use super::{CliError, ModelArguments};
+use super::{CliError, ModelArguments, spare};
 use crate::engine::Sweep;
 use crate::experiment::Experiment;
 use crate::export::figure::{self, Spec};
@@ -37,10 +37,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     pub(super) class: Vec<String>,
     /// Start of the span in seconds [default: the first frame]
-    #[arg(long = "start-s", alias = "start", value_name = "S", value_parser = not_negative)]
+    #[arg(long = "start-s", alias = "start", value_name = "S", allow_negative_numbers = true, value_parser = not_negative)]
     pub(super) start: Option<f64>,
     /// End of the span in seconds [default: the last frame]
-    #[arg(long = "end-s", alias = "end", value_name = "S", value_parser = not_negative)]
+    #[arg(long = "end-s", alias = "end", value_name = "S", allow_negative_numbers = true, value_parser = not_negative)]
     pub(super) end: Option<f64>,
     /// Frames and their order as JSON, instead of a span: what a report's command says where they are no plain span
     #[arg(long, value_name = "JSON", value_parser = from_json::<ClipSpec>, conflicts_with_all = ["start", "end"])]
@@ -102,7 +102,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     pub(super) embeddings: bool,
     /// Weight of the negative prompts; 0 is plain CLIP [default: the model's own]
-    #[arg(long, value_name = "A", value_parser = not_negative)]
+    #[arg(long, value_name = "A", allow_negative_numbers = true, value_parser = not_negative)]
     pub(super) alpha: Option<f64>,
     #[command(flatten)]
     pub(super) many: Many,
@@ -186,6 +186,20 @@ impl Arguments {
         })
     }
 
+    /// Every file that is to be written, by the argument that names it.
+    fn outputs(&self) -> [(&'static str, Option<&Path>); 8] {
+        [
+            ("--json", self.json.as_deref()),
+            ("--experiment", self.experiment.as_deref()),
+            ("--csv", self.csv.as_deref()),
+            ("--npz", self.npz.as_deref()),
+            ("--figure", self.figure.as_deref()),
+            ("--lanes", self.lanes.as_deref()),
+            ("--lanes-csv", self.lanes_csv.as_deref()),
+            ("--video-out", self.video_out.as_deref()),
+        ]
+    }
+
     /// Maps are to be drawn over pictures.
     fn draws(&self) -> bool {
         self.out.is_some() || self.figure.is_some() || self.lanes.is_some() || self.video_out.is_some()
@@ -231,6 +245,7 @@ fn one(arguments: &Arguments, video: &Path) -> Result<Option<PathBuf>, CliError>
         let text = "--lanes-span-s and --lanes-hop-s are of --lanes or --lanes-csv; give one of these";
         return Err(CliError::Usage(text.to_owned()));
     }
+    spare(&[("the video", Some(video)), ("--prompts", arguments.prompts.as_deref())], &arguments.outputs())?;
     let mut prompts = arguments.prompt_set(Some(video))?;
     prompts.count_unknown |= arguments.count_unknown;
     let mut notes = prompts.problems();
@@ -257,6 +272,15 @@ fn one(arguments: &Arguments, video: &Path) -> Result<Option<PathBuf>, CliError>
         lanes: arguments.wanted_lanes(times.end),
     })?;
     notes.extend(outcome.notes());
+    notes.extend(times.damaged.as_ref().map(|what| format!("{}: {what}", video.display())));
+    let sampled = outcome.answer.frames.len();
+    if let Some(frame) = arguments.frame.filter(|frame| *frame >= sampled) {
+        let text = format!(
+            "--frame {frame}: the model samples {sampled} frames, 0 to {}",
+            sampled.saturating_sub(1)
+        );
+        return Err(CliError::Usage(text));
+    }
 
     // One picture says the size of all; a report wants them all.
     let wanted = if arguments.draws() { outcome.answer.frames.len() } else { 1 };

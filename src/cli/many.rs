@@ -335,7 +335,7 @@ impl Run<'_> {
         let clips = Clips::read(asked, Reading { frames, preprocess, digest: true })
             .map_err(|e| CliError::Engine(format!("a thread cannot be started: {e}")))?;
         let bar = train::progress_bar(total, "videos");
-        let (mut done, mut fails) = (0, false);
+        let (mut done, mut fails, mut warned) = (0, false, None);
         for step in clips {
             let told = match step {
                 Step::Done(place) => {
@@ -346,6 +346,9 @@ impl Run<'_> {
                 Step::Clip(place, clip) => {
                     let item = start + place;
                     bar.set_message(shown(&items[item]));
+                    if let Some(what) = clip.damaged.as_ref().filter(|_| warned.replace(item) != Some(item)) {
+                        bar.suspend(|| eprintln!("note: {}: {what}", shown(&items[item])));
+                    }
                     done += 1;
                     self.clip(item, &clip, output).map_err(|failure| (item, failure))
                 }
@@ -397,8 +400,8 @@ impl Run<'_> {
             height: clip.size.1,
         };
         let embeddings = self.arguments.embeddings.then_some(&self.texts.classes[..]);
-        let record =
-            Record::new(video, &self.session.info, self.device, &answer, &scores, Vec::new(), embeddings);
+        let notes = clip.damaged.iter().map(|what| format!("{path}: {what}")).collect();
+        let record = Record::new(video, &self.session.info, self.device, &answer, &scores, notes, embeddings);
         let file = match (&output.folder, output.format) {
             (Some(folder), Format::Npz) => {
                 let name = file_of(&path, &clip.spec, self.settings, "npz");

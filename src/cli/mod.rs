@@ -163,6 +163,24 @@ enum CliError {
     Output(std::io::Error),
 }
 
+/// No output may be what is read, nor two of them the same: the later one would take the earlier one's place. A device, as /dev/null,
+/// may take any number, and - is no file.
+fn spare(inputs: &[(&str, Option<&Path>)], outputs: &[(&str, Option<&Path>)]) -> Result<(), CliError> {
+    let full = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
+    let mut taken: Vec<(&str, PathBuf)> = Vec::new();
+    for (place, (name, path)) in inputs.iter().chain(outputs).enumerate() {
+        let Some(path) = path.filter(|path| *path != Path::new("-")) else { continue };
+        let Ok(path) = full(path) else { continue };
+        let same = taken.iter().find(|(_, other)| *other == path && (path.is_file() || !path.exists()));
+        if let Some((other, _)) = same.filter(|_| place >= inputs.len()) {
+            let text = format!("{name} and {other} are one file: {}; name another to write", path.display());
+            return Err(CliError::Usage(text));
+        }
+        taken.push((name, path));
+    }
+    Ok(())
+}
+
 /// Only errors are logged; eframe's own are told by us.
 const QUIET: &str = "error,eframe::native::run=off";
 

@@ -2,7 +2,7 @@
 
 use super::analyze::{pictures, print};
 use super::drive::{LanesWanted, Outcome, Request, ask};
-use super::{CliError, ModelArguments};
+use super::{CliError, ModelArguments, spare};
 use crate::device::DeviceChoice;
 use crate::experiment::{CLOSE, Comparison, Experiment, ExperimentError, Verdict};
 use crate::export::ExportError;
@@ -61,6 +61,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
         e => CliError::Experiment(e),
     })?;
     let (clip, model) = (clip(arguments, &experiment)?, model(arguments, &experiment)?);
+    spare(
+        &[("the experiment", Some(&arguments.file)), ("the clip", Some(&clip))],
+        &[("--figure", arguments.figure.as_deref()), ("--json", arguments.json.as_deref())],
+    )?;
     let source = Source::open(&clip, Arc::new(|| {}));
     let digest = source.digest(&Cancel::default())?.0.to_string();
     let same_clip = digest == experiment.clip.digest;

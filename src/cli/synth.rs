@@ -55,7 +55,7 @@ pub fn run(args: &SynthArgs) -> Result<(), CliError> {
         let find = |name: &String| {
             all.iter().copied().find(|c| c.name() == name.trim().to_lowercase()).ok_or_else(|| {
                 CliError::Usage(format!(
-                    "no class is called \"{name}\"; an example: {}; --list prints all of them",
+                    "no class is called \"{name}\"; an example: {}; --list prints all of them, --cast says whose",
                     all[5].name()
                 ))
             })
