@@ -1,7 +1,6 @@
 //! The small windows that take a path or a time as text. What is not understood is said in the window, which stays open.
 
 use super::fetching::Fetch;
-use super::field;
 use super::intent::{Dialog, Intent};
 use super::state::{Playback, State, parse_clock};
 use super::theme;
@@ -52,7 +51,17 @@ pub fn show(ctx: &egui::Context, s: &mut State, out: &mut Vec<Intent>) {
             }
             Some(Dialog::ShelfFolder) => ("Put a folder on the shelf", "The path of a folder of videos"),
         };
-        match field_window(ctx, title, about, ("Path", "~/clip.mp4"), asked) {
+        let file = match asked.purpose {
+            Some(Dialog::Model | Dialog::CompareModel) => "clip-vit-base-patch32",
+            Some(Dialog::LoadPrompts | Dialog::SavePrompts | Dialog::ComparePrompts) => "prompts.json",
+            Some(Dialog::OpenExperiment | Dialog::SaveExperiment) => "experiment.json",
+            Some(Dialog::Report) => "reports",
+            Some(Dialog::ShelfFolder) => "clips",
+            Some(Dialog::SaveDrawing) => "drawing.mp4",
+            Some(Dialog::Export(form)) => &format!("clip.{}", form.extension()),
+            _ => "clip.mp4",
+        };
+        match field_window(ctx, title, about, ("Path", &format!("~/{file}")), asked) {
             Outcome::Open => {}
             Outcome::Closed => out.push(Intent::PathField(false)),
             Outcome::Entered => {
@@ -136,9 +145,6 @@ fn field_window(
     });
     if modal.should_close() && matches!(outcome, Outcome::Open) {
         outcome = Outcome::Closed;
-    }
-    if !matches!(outcome, Outcome::Open) {
-        field::goes(ctx);
     }
     outcome
 }

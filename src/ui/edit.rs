@@ -138,6 +138,7 @@ pub struct History {
     /// The field that the newest step was typed in, or that it made.
     typing: Option<Key>,
     newest: Option<Key>,
+    fresh: Option<Key>,
 }
 
 /// A state of the prompts between two steps, for as long as the window lives. What is typed in one go is one state.
@@ -159,6 +160,7 @@ impl History {
             states: 0,
             typing: None,
             newest: None,
+            fresh: None,
         }
     }
 
@@ -169,7 +171,7 @@ impl History {
         self.present.change(Change::Pin(None));
         self.past.clear();
         self.future.clear();
-        (self.typing, self.newest) = (None, None);
+        (self.typing, self.newest, self.fresh) = (None, None, None);
         self.new_state();
     }
 
@@ -210,6 +212,11 @@ impl History {
         self.newest
     }
 
+    /// The same as long as nothing has been typed into it.
+    pub fn fresh(&self) -> Option<Key> {
+        self.fresh
+    }
+
     /// Applies an edit. Returns whether anything changed.
     pub fn edit(&mut self, edit: &PromptEdit) -> bool {
         if *edit == PromptEdit::DropNewest {
@@ -224,6 +231,7 @@ impl History {
         self.step(change, joins);
         // What is typed into a new row belongs to the step that made the row.
         self.typing = field.or(added);
+        self.fresh = added;
         true
     }
 
@@ -272,7 +280,7 @@ impl History {
 
     pub fn undo(&mut self) -> bool {
         let Some((change, to)) = self.past.pop() else { return false };
-        (self.typing, self.newest) = (None, None);
+        (self.typing, self.newest, self.fresh) = (None, None, None);
         let forward = self.present.change(change);
         self.future.push((forward, std::mem::replace(&mut self.state, to)));
         true
@@ -280,7 +288,7 @@ impl History {
 
     pub fn redo(&mut self) -> bool {
         let Some((change, to)) = self.future.pop() else { return false };
-        (self.typing, self.newest) = (None, None);
+        (self.typing, self.newest, self.fresh) = (None, None, None);
         let back = self.present.change(change);
         self.past.push((back, std::mem::replace(&mut self.state, to)));
         true

@@ -22,7 +22,8 @@ pub fn id(key: impl Into<Key>) -> Id {
 struct Memory {
     /// A field had the focus when the frame before began.
     typing: bool,
-    /// The frame before had what a person leaves a field with: Enter, Escape, Tab or the pointer.
+    /// The frame before had what a person leaves a field with: Enter, Escape, Tab or the pointer; or an earlier one had, and nothing
+    /// has been typed since (a field that went with its window keeps the focus for a frame).
     by_hand: bool,
     /// Until when the keys rest.
     rest: f64,
@@ -57,7 +58,7 @@ pub fn keys_rest(ctx: &Context) -> bool {
                 m.rest = now + REST;
             }
         }
-        (m.typing, m.by_hand) = (editing, by_hand);
+        (m.typing, m.by_hand) = (editing, by_hand || (editing && m.by_hand && !typed));
         editing || now < m.rest
     })
 }

@@ -31,7 +31,7 @@ pub fn show(ui: &mut Ui, s: &State, _pictures: &mut Pictures, out: &mut Vec<Inte
         |ui, rows| {
             for row in rows {
                 let i = lines.len() - 1 - row;
-                line(ui, s, &lines[i], i.checked_sub(1).map(|before| &lines[before]), out);
+                line(ui, s, &lines[i], out);
             }
         },
     );
@@ -62,7 +62,7 @@ fn header(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     });
 }
 
-fn line(ui: &mut Ui, s: &State, line: &Line, before: Option<&Line>, out: &mut Vec<Intent>) {
+fn line(ui: &mut Ui, s: &State, line: &Line, out: &mut Vec<Intent>) {
     let present = s.log.present() == Some(line.state);
     let (rect, r) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), Sense::click());
     let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
@@ -82,7 +82,7 @@ fn line(ui: &mut Ui, s: &State, line: &Line, before: Option<&Line>, out: &mut Ve
     let body = egui::TextStyle::Body.resolve(ui.style());
     let words = elide::middle(ui, &line.words, &body, rect.right() - left - 4.0);
     painter.text(egui::pos2(left, top), Align2::LEFT_CENTER, &words, body, theme::of(ui).text);
-    let numbers = numbers(s, line, before);
+    let numbers = numbers(s, line);
     let short = elide::middle(ui, &numbers.short, &theme::small(), rect.right() - left - 4.0);
     painter.text(egui::pos2(left, bottom), Align2::LEFT_CENTER, &short, theme::small(), theme::of(ui).weak);
     let state = if present { "Present state" } else { "Go back to" };
@@ -102,8 +102,8 @@ struct Numbers {
     long: String,
 }
 
-/// The winner, and how the watched class has changed since the line before, where both are of the same clip.
-fn numbers(s: &State, line: &Line, before: Option<&Line>) -> Numbers {
+/// The winner, and how the watched class has changed since the state that this one was made from, where both are of the same clip.
+fn numbers(s: &State, line: &Line) -> Numbers {
     let Some(scored) = &line.scored else {
         let none = "no scores yet".to_owned();
         return Numbers { short: none.clone(), long: none };
@@ -117,7 +117,7 @@ fn numbers(s: &State, line: &Line, before: Option<&Line>) -> Numbers {
     if let Some(own) = own.filter(|own| scored.winner().is_none_or(|w| w.name != own.name)) {
         short += &format!(" · {} {:.1}%", own.name, own.p * 100.0);
     }
-    let earlier = before.and_then(|line| line.scored.as_ref()).filter(|b| b.of == scored.of);
+    let earlier = s.log.parent(line).and_then(|line| line.scored.as_ref()).filter(|b| b.of == scored.of);
     let then = own.and_then(|own| earlier?.class(&own.name));
     if let Some((own, then)) = own.zip(then) {
         short += &format!(" · Δ {:+.1} pp", (own.p - then.p) * 100.0);
@@ -127,7 +127,7 @@ fn numbers(s: &State, line: &Line, before: Option<&Line>) -> Numbers {
         short += &format!(" · of {}", scored.of);
     }
     let long = format!(
-        "Scores of {}. Δ: change of p of {} against the state before, in percentage points, where both are of the same clip.",
+        "Scores of {}. Δ: change of p of {} against the state that this one was made from, in percentage points, where both are of the same clip.",
         scored.of,
         watched.unwrap_or("the winner")
     );

@@ -110,6 +110,14 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
     }
     // Asked in every frame: it keeps account of the fields.
     let rest = field::keys_rest(ctx);
+    // In the field of a row that was just added there is nothing to take back but the row.
+    if s.history.fresh().is_some_and(|key| field::in_use(ctx) == Some(key)) {
+        ctx.input_mut(|i| {
+            if !i.modifiers.shift && i.consume_key(Modifiers::COMMAND, Key::Z) {
+                out.push(Intent::Undo);
+            }
+        });
+    }
     if rest || s.path_field.is_some() || s.id_field.is_some() || s.time_field.is_some() {
         return;
     }

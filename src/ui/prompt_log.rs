@@ -22,6 +22,7 @@ pub struct Line {
     follows_model: bool,
     /// The state that it was made from.
     from: Option<Arc<PromptSet>>,
+    parent: Option<StateId>,
     pub scored: Option<LineScores>,
 }
 
@@ -66,6 +67,11 @@ impl PromptLog {
         &self.lines
     }
 
+    /// The state that a line was made from, as long as it is kept: after an undo not the line before.
+    pub fn parent(&self, line: &Line) -> Option<&Line> {
+        self.lines.iter().rev().find(|earlier| Some(earlier.state) == line.parent)
+    }
+
     /// The state that the prompts are in.
     pub fn present(&self) -> Option<StateId> {
         self.present
@@ -74,7 +80,7 @@ impl PromptLog {
     /// The prompts are in `state`, and are `set`.
     pub fn note(&mut self, state: StateId, set: &Arc<PromptSet>, follows_model: bool) {
         let from = self.now.replace(set.clone());
-        self.present = Some(state);
+        let parent = self.present.replace(state);
         if let Some(line) = self.lines.iter_mut().find(|line| line.state == state) {
             // What goes on being typed belongs to the state that it began.
             (line.set, line.follows_model) = (set.clone(), follows_model);
@@ -82,7 +88,15 @@ impl PromptLog {
             return;
         }
         let words = words(from.as_deref(), set);
-        self.lines.push_back(Line { state, words, set: set.clone(), follows_model, from, scored: None });
+        self.lines.push_back(Line {
+            state,
+            words,
+            set: set.clone(),
+            follows_model,
+            from,
+            parent,
+            scored: None,
+        });
         let mut classes: usize = self.lines.iter().map(|line| line.set.classes.len()).sum();
         while self.lines.len() > LINES || (classes > CLASSES && self.lines.len() > 1) {
             classes -= self.lines.pop_front().map_or(0, |line| line.set.classes.len());
@@ -160,6 +174,15 @@ mod tests {
         assert_eq!(h.present().prompts.classes[0].name, "jump");
         assert!(h.undo());
         assert_eq!(h.state(), back);
+        note(&mut log, &h);
+        h.edit(&PromptEdit::AddClass("skip".into()));
+        note(&mut log, &h);
+        let last = &log.lines()[3];
+        assert_eq!(
+            log.parent(last).map(|line| line.state),
+            Some(back),
+            "and not the line before, which was taken back"
+        );
     }
 
     #[test]

@@ -134,6 +134,27 @@ fn undo_and_redo_by_key_and_by_button() {
 }
 
 #[test]
+fn undo_in_the_untouched_field_of_a_new_class_takes_the_class_back() {
+    let mut h = window(SIZE, false);
+    let count = |h: &Window| h.state().state().prompts().classes.len();
+    let undo = |h: &mut Window| {
+        h.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Z);
+        h.run();
+    };
+    h.get_by_label("+ Add class").click();
+    h.run();
+    assert!(h.ctx.text_edit_focused() && count(&h) == 3);
+    undo(&mut h);
+    assert_eq!(count(&h), 2);
+    h.get_by_label("+ Add class").click();
+    h.run();
+    h.event(egui::Event::Text("hop".into()));
+    h.run();
+    undo(&mut h);
+    assert_eq!(count(&h), 3, "what was typed is the field's to take back");
+}
+
+#[test]
 fn keys_rest_while_a_text_box_has_the_focus() {
     let mut h = analysed(SIZE, false);
     h.get_by_label("Name of class 1").focus();
@@ -283,6 +304,22 @@ fn a_time_is_typed_and_a_wrong_one_is_told() {
     h.run();
     assert_eq!(h.query_all_by_label_contains("is not a time").count(), 1);
     assert!(h.state().state().time_field.is_some(), "it stays open");
+}
+
+#[test]
+fn keys_act_at_once_after_a_time_was_entered() {
+    let mut h = analysed(SIZE, false);
+    h.key_press(egui::Key::G);
+    h.run();
+    h.event(egui::Event::Text("0.5".into()));
+    h.run();
+    h.key_press(egui::Key::Enter);
+    h.run_steps(3);
+    assert!(h.state().state().time_field.is_none(), "it has closed");
+    h.event(egui::Event::Text("4".into()));
+    h.key_press(egui::Key::Num4);
+    h.run_steps(2);
+    assert_eq!(h.state().state().view.arrangement, Arrangement::Grid);
 }
 
 #[test]

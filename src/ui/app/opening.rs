@@ -106,6 +106,10 @@ impl App {
     /// What is to be scored is of this cast; a change of the model is told.
     pub(super) fn suit_model(&mut self, cast: Cast) {
         let Some(own) = self.change_cast(cast) else { return };
+        // A lesson brings prompts of its own, and gives back what was there.
+        if self.before.is_some() {
+            return;
+        }
         let of = format!("the clip is of {}, and so is the model now", cast.whom());
         match own {
             // What is most important first: there is room for a few words.
