@@ -497,7 +497,13 @@ impl App {
             JobOutcome::ExperimentRead(file, experiment, clip) => {
                 self.take_experiment(file, experiment, clip)
             }
-            JobOutcome::PromptsRead(_, Err(why)) => s.messages.add(Kind::Problem, why),
+            JobOutcome::PromptsRead(_, Err(why)) => {
+                s.messages.add(Kind::Problem, why);
+                // Prompts that were named when the window was opened: those of the program rather than none.
+                if s.prompts().classes.is_empty() && !s.history.can_undo() {
+                    self.start_with(bundled::prompts(self.model_asked.cast().unwrap_or_default()));
+                }
+            }
             JobOutcome::Thumbnails(video, read) => self.pictures.thumbnails.take(ctx, &video, read),
             JobOutcome::Exported(told) => {
                 s.exporting = None;

@@ -236,8 +236,8 @@ fn foot(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             0 => "Count unknown words".to_owned(),
             n => format!("Count unknown words ({n} left out)"),
         };
-        let tip = "Classes of words that the model does not know all look the same to it. They are left out of p unless this is \
-                   on.";
+        let tip = "Classes of words that the model does not know all look the same to it. They are left out of p, and \
+                   typed negatives of such words weigh nothing, unless this is on.";
         let r = ui.checkbox(&mut on, text).on_hover_text(tip).accessible_name("Count unknown words");
         if r.changed() {
             out.push(Intent::Edit(PromptEdit::CountUnknown(on)));

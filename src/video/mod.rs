@@ -103,8 +103,8 @@ pub enum VideoError {
     Empty { path: PathBuf },
     #[error("{}: this is {what}, which points at other files or addresses; only the video file itself is opened. Open the file that it names.", path.display())]
     Playlist { path: PathBuf, what: &'static str },
-    #[error("{}: {reason}. Convert it, for example with `ffmpeg -i IN -pix_fmt yuv420p OUT.mp4`, or open another file.", path.display())]
-    NotAVideo { path: PathBuf, reason: String },
+    #[error("{}: {reason}, or open another file.", path.display())]
+    NotAVideo { path: PathBuf, reason: &'static str },
     #[error("{}: there is no video in it, only {what}. Open a file with a picture.", path.display())]
     NoVideo { path: PathBuf, what: &'static str },
     #[error("{}: its pictures are {width}×{height}; the limit is {}×{} and {} megapixels. Scale it down first.", path.display(), frame::MAX_SIDE, frame::MAX_SIDE, frame::MAX_PIXELS / 1_000_000)]

@@ -370,6 +370,20 @@ fn the_first_set_is_nothing_that_undo_takes_back() {
     assert_eq!(names(&h), ["run"], "a later one is a step like any other");
 }
 
+/// As where the command line names a file that is not there.
+#[test]
+fn a_set_that_cannot_be_read_leaves_nobody_without_classes() {
+    let mut h = egui_kittest::Harness::builder()
+        .with_size(SIZE)
+        .build_eframe(|cc| motionlens::ui::App::new(&cc.egui_ctx, cc.wgpu_render_state.clone(), None));
+    let ctx = h.ctx.clone();
+    assert!(h.state().state().prompts().classes.is_empty());
+    h.state_mut().take(&ctx, JobOutcome::PromptsRead("nosuch.json".into(), Err("it is not there".into())));
+    h.run_steps(3);
+    assert!(!h.state().state().prompts().classes.is_empty());
+    h.get_by_label_contains("it is not there");
+}
+
 #[test]
 fn a_path_typed_in_place_of_a_dialog_does_what_the_dialog_was_for() {
     let folder = tempfile::tempdir().unwrap();

@@ -158,10 +158,13 @@ fn open_error(path: &Path, error: ff::Error) -> VideoError {
     let reason = match error {
         ff::Error::Exit => return VideoError::Cancelled,
         ff::Error::InvalidData => {
-            "this is not a video that ffmpeg knows, or its beginning is damaged".to_owned()
+            "ffmpeg finds no video in it: it is something else, or a part is missing (an MP4 that was cut off lacks its index, which is \
+             as a rule at the end). Try another copy"
         }
         // What the whitelist answers.
-        ff::Error::Other { errno: ff::error::EINVAL } => "this kind of file is not opened here".to_owned(),
+        ff::Error::Other { errno: ff::error::EINVAL } => {
+            "this kind of file is not opened here. Convert it, for example with `ffmpeg -i IN -pix_fmt yuv420p OUT.mp4`"
+        }
         e => return VideoError::Undecodable { path: path.to_owned(), reason: e.to_string() },
     };
     VideoError::NotAVideo { path: path.to_owned(), reason }
