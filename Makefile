@@ -48,13 +48,13 @@ MODEL := target/model
 TRAIN := cargo run --release -- train head --world --cast shapes --model $(MODEL)/clip --cache $(MODEL)/features
 CHOICES := $(MODEL)/choice-11 $(MODEL)/choice-12
 CHOSEN := $(CHOICES:%=--chosen-by %)
-model: packages cargo ## Make the model of shapes again from nothing, into target/model/small
+model: packages cargo ## Make the model of shapes again from nothing, into target/model/shapes
 	cargo build --release
 	cargo run --release -- train clip --cast shapes --out $(MODEL)/clip
 	for seed in 11 12; do $(TRAIN) --seed $$seed --out $(MODEL)/choice-$$seed --holdout 3 --epochs 7 || exit 1; done
-	$(TRAIN) --seed 11 --out $(MODEL)/small $(CHOSEN) --epochs 6 --name small
-	cargo run --release -- eval synth --cast shapes --model $(MODEL)/small --record
-	@echo "The model is in $(MODEL)/small; copy it over assets/model to ship it."
+	$(TRAIN) --seed 11 --out $(MODEL)/shapes $(CHOSEN) --epochs 6 --name shapes
+	cargo run --release -- eval synth --cast shapes --model $(MODEL)/shapes --record
+	@echo "The model is in $(MODEL)/shapes; copy it over assets/model to ship it."
 
 # The model of people, from nothing: an hour and a half to two hours. Each step resumes where it was stopped.
 PEOPLE := $(MODEL)/people

@@ -66,17 +66,10 @@ pub fn state(path: &Path) -> String {
 pub fn write_atomic(path: &Path, content: &[u8]) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let old = fs::metadata(&target).ok();
-    if let Some(meta) = &old {
-        if meta.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
-        }
-        if meta.permissions().readonly() {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only"));
-        }
-        if !meta.is_file() {
-            // A device or a pipe has nothing to keep, and a rename would replace it by a plain file.
-            return OpenOptions::new().write(true).open(&target)?.write_all(content);
-        }
+    replaceable(old.as_ref())?;
+    if old.as_ref().is_some_and(|meta| !meta.is_file()) {
+        // A device or a pipe has nothing to keep, and a rename would replace it by a plain file.
+        return OpenOptions::new().write(true).open(&target)?.write_all(content);
     }
     let (temporary, mut file) = create_beside(&target)?;
     let written = file.write_all(content).and_then(|()| file.sync_all());
@@ -92,6 +85,30 @@ pub fn write_atomic(path: &Path, content: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&temporary);
     }
     done
+}
+
+/// Whether [`write_atomic`] could write there by what can be known now: to be asked before long work for a file.
+pub fn can_write(path: &Path) -> io::Result<()> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let old = fs::metadata(&target).ok();
+    replaceable(old.as_ref())?;
+    if old.is_some_and(|meta| !meta.is_file()) {
+        // Whoever reads a pipe would take its being closed for the end.
+        return Ok(());
+    }
+    let (temporary, _) = create_beside(&target)?;
+    fs::remove_file(temporary)
+}
+
+/// What is there now may be replaced.
+fn replaceable(old: Option<&fs::Metadata>) -> io::Result<()> {
+    match old {
+        Some(meta) if meta.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")),
+        Some(meta) if meta.permissions().readonly() => {
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Copies a file by way of a temporary one beside `to` and a rename; of a link, what it points at.
@@ -160,6 +177,12 @@ mod tests {
         assert_eq!(write_atomic(&path, b"new").unwrap_err().kind(), io::ErrorKind::PermissionDenied);
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert!(write_atomic(dir.path(), b"x").is_err());
+        for refused in [path.as_path(), dir.path(), &dir.path().join("no/such/folder")] {
+            let [now, then] = [can_write(refused), write_atomic(refused, b"x")].map(Result::unwrap_err);
+            assert_eq!(now.to_string(), then.to_string());
+        }
+        can_write(&dir.path().join("new.json")).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "and leaves nothing");
         assert!(write_atomic(&dir.path().join("no/such/folder"), b"x").is_err());
     }
 

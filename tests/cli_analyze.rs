@@ -63,7 +63,7 @@ fn without_a_model_the_clip_chooses_and_the_default_knows_people() {
     std::fs::copy(assets.join("people/by-the-plant.mp4"), &own).unwrap();
     let shape = assets.join("clips/moving-right-while-growing.mp4");
     for (video, model, winner) in [
-        (&shape, "small", "moving right while growing"),
+        (&shape, "shapes", "moving right while growing"),
         (&assets.join("people/by-the-plant.mp4"), "people", "falling over"),
         (&own, "people", "falling over"),
     ] {
@@ -257,6 +257,7 @@ fn what_is_read_is_never_written_over() {
         &["--csv", link.to_str().unwrap()],
         &["--prompts", prompts, "--experiment", prompts],
         &["--json", "one.json", "--npz", "./one.json"],
+        &["--csv", "one.csv", "--lanes-csv", "one-maps.csv"],
     ] {
         let out = analyze(&video, args);
         let told = String::from_utf8_lossy(&out.stderr).into_owned();
@@ -265,6 +266,34 @@ fn what_is_read_is_never_written_over() {
     }
     assert!(std::fs::read(&video).unwrap() == before && !Path::new("one.json").exists());
     assert_eq!(std::fs::read_to_string(prompts).unwrap(), r#"["moving left"]"#);
+}
+
+#[test]
+fn what_cannot_be_written_is_told_before_the_work() {
+    let dir = tempfile::tempdir().unwrap();
+    let video = clip(dir.path());
+    let none = dir.path().join("none/a.json");
+    let file = dir.path().join("a.txt");
+    std::fs::write(&file, "mine").unwrap();
+    let below = file.join("report");
+    for (argument, path) in [("--json", &none), ("--video-out", &none), ("--out", &below)] {
+        let out = analyze(&video, &[argument, path.to_str().unwrap()]);
+        let told = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.code() == Some(1) && told.contains(path.to_str().unwrap()), "{argument}: {told}");
+        assert!(!told.contains("scores of"), "{argument}: {told}");
+    }
+}
+
+#[test]
+fn a_class_needs_a_name_and_a_word_that_is_no_file_may_have_been_a_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = analyze(&clip(dir.path()), &["--class", " "]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("a class needs a name"));
+    let out = motionlens(&["analyse"]);
+    let told = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(2), "{told}");
+    assert!(told.contains("no file analyse") && told.contains("analyze, synth"), "{told}");
 }
 
 #[test]

@@ -88,7 +88,9 @@ fn sixty_videos_survive_a_kill_and_two_halves_are_the_whole() {
     assert_eq!(resumed.status.code(), Some(1));
     assert_eq!(std::fs::read(folder.join("cut.jsonl")).unwrap(), want);
     // With nothing left to do, nothing changes; other settings are another run.
-    analyze(folder, &["in", "--output", "cut.jsonl", "--resume"]);
+    let again = analyze(folder, &["in", "--output", "cut.jsonl", "--resume"]);
+    let told = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(told.contains("59 of 60 videos are there already"), "{told}");
     assert_eq!(std::fs::read(folder.join("cut.jsonl")).unwrap(), want);
     let other = analyze(folder, &["in", "--output", "cut.jsonl", "--resume", "--class", "moving up"]);
     assert_eq!(other.status.code(), Some(2));

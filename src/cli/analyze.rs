@@ -9,7 +9,7 @@ use crate::export::figure::{self, Spec};
 use crate::export::json::{Record, Video};
 use crate::export::report::{Contents, Report};
 use crate::export::{ExportError, arrays, lanes, overlay, table};
-use crate::files::write_atomic;
+use crate::files::{can_write, write_atomic};
 use crate::model::Surgery;
 use crate::prompt::{PromptSet, PromptSetError};
 use crate::score::ClassEmbedding;
@@ -34,7 +34,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with = "class")]
     pub(super) prompts: Option<PathBuf>,
     /// One class by name, filled from the model's templates; may be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = named)]
     pub(super) class: Vec<String>,
     /// Start of the span in seconds [default: the first frame]
     #[arg(long = "start-s", alias = "start", value_name = "S", allow_negative_numbers = true, value_parser = not_negative)]
@@ -116,6 +116,11 @@ fn not_negative(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A class without a name has no prompts.
+fn named(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("a class needs a name".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 /// Lengths of time.
 fn positive(text: &str) -> Result<f64, String> {
     not_negative(text).ok().filter(|v| *v > 0.0).ok_or_else(|| "a number above 0 is needed".to_owned())
@@ -187,17 +192,30 @@ impl Arguments {
     }
 
     /// Every file that is to be written, by the argument that names it.
-    fn outputs(&self) -> [(&'static str, Option<&Path>); 8] {
+    fn outputs(&self) -> [(&'static str, Option<PathBuf>); 9] {
         [
-            ("--json", self.json.as_deref()),
-            ("--experiment", self.experiment.as_deref()),
-            ("--csv", self.csv.as_deref()),
-            ("--npz", self.npz.as_deref()),
-            ("--figure", self.figure.as_deref()),
-            ("--lanes", self.lanes.as_deref()),
-            ("--lanes-csv", self.lanes_csv.as_deref()),
-            ("--video-out", self.video_out.as_deref()),
+            ("--json", self.json.clone()),
+            ("--experiment", self.experiment.clone()),
+            ("--csv", self.csv.clone()),
+            ("the maps of --csv", self.csv.as_deref().map(table::maps_path)),
+            ("--npz", self.npz.clone()),
+            ("--figure", self.figure.clone()),
+            ("--lanes", self.lanes.clone()),
+            ("--lanes-csv", self.lanes_csv.clone()),
+            ("--video-out", self.video_out.clone()),
         ]
+    }
+
+    /// See [`spare`]; the folder of a report can be made, too.
+    fn check_outputs(&self, video: &Path) -> Result<(), CliError> {
+        let outputs = self.outputs();
+        let outputs = outputs.each_ref().map(|(name, path)| (*name, path.as_deref()));
+        spare(&[("the video", Some(video)), ("--prompts", self.prompts.as_deref())], &outputs)?;
+        if let Some(folder) = &self.out {
+            let fail = |source| ExportError::Write { path: folder.clone(), source };
+            can_write(&nearest(folder).join("report")).map_err(fail)?;
+        }
+        Ok(())
     }
 
     /// Maps are to be drawn over pictures.
@@ -212,6 +230,13 @@ impl Arguments {
             None => Ok(bundled::prompts(self.model.cast(video))),
         }
     }
+}
+
+/// The folder itself, or the nearest above it that is there.
+fn nearest(folder: &Path) -> &Path {
+    let here = || Path::new(".");
+    let there = |folder: &&Path| folder.exists();
+    folder.ancestors().filter(|folder| !folder.as_os_str().is_empty()).find(there).unwrap_or_else(here)
 }
 
 /// The sampled frames in display orientation.
@@ -245,7 +270,7 @@ fn one(arguments: &Arguments, video: &Path) -> Result<Option<PathBuf>, CliError>
         let text = "--lanes-span-s and --lanes-hop-s are of --lanes or --lanes-csv; give one of these";
         return Err(CliError::Usage(text.to_owned()));
     }
-    spare(&[("the video", Some(video)), ("--prompts", arguments.prompts.as_deref())], &arguments.outputs())?;
+    arguments.check_outputs(video)?;
     let mut prompts = arguments.prompt_set(Some(video))?;
     prompts.count_unknown |= arguments.count_unknown;
     let mut notes = prompts.problems();

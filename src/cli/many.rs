@@ -204,6 +204,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
     let settings = settings(arguments, &session, &info, &prompts, texts.alpha(), format);
     let (mut output, next, failed) =
         output(arguments, format, path.as_deref(), &settings, &items, range.clone())?;
+    if many.resume && next > range.start {
+        // Of the last one nobody knows whether all its lines were written.
+        eprintln!("{} of {} videos are there already; going on after them", next - range.start, range.len());
+    }
     let run = Run {
         arguments,
         session: &session,
@@ -479,7 +483,7 @@ fn write(output: &mut Output, line: std::io::Result<Vec<u8>>) -> Result<(), CliE
 
 fn scope(spec: &ClipSpec, frames: usize) -> Scope {
     let (start_s, end_s) = (spec.span.start.secs(), spec.span.end.secs());
-    Scope { start_s, end_s, frames, crop: spec.crop, size: (0, 0) }
+    Scope { start_s, end_s, frames, different_frames: None, crop: spec.crop, size: (0, 0) }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::data::world_video::SynthError;
 use crate::device::{DeviceChoice, DeviceError};
 use crate::experiment::ExperimentError;
 use crate::export::ExportError;
+use crate::files::can_write;
 use crate::model::{HubError, HubId, ModelError};
 use crate::prompt::PromptSetError;
 use crate::session::ModelSource;
@@ -164,7 +165,7 @@ enum CliError {
 }
 
 /// No output may be what is read, nor two of them the same: the later one would take the earlier one's place. A device, as /dev/null,
-/// may take any number, and - is no file.
+/// may take any number, and - is no file. Each can be written, by what is known before the work for it.
 fn spare(inputs: &[(&str, Option<&Path>)], outputs: &[(&str, Option<&Path>)]) -> Result<(), CliError> {
     let full = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
     let mut taken: Vec<(&str, PathBuf)> = Vec::new();
@@ -177,6 +178,10 @@ fn spare(inputs: &[(&str, Option<&Path>)], outputs: &[(&str, Option<&Path>)]) ->
             return Err(CliError::Usage(text));
         }
         taken.push((name, path));
+    }
+    let files = outputs.iter().filter_map(|(_, path)| *path).filter(|path| *path != Path::new("-"));
+    for path in files {
+        can_write(path).map_err(|source| ExportError::Write { path: path.to_owned(), source })?;
     }
     Ok(())
 }

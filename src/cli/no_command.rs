@@ -5,8 +5,9 @@ use crate::data::cast::Cast;
 use crate::engine::Memory;
 use crate::model::Hub;
 use crate::ui::{self, WindowOptions, keep};
+use clap::CommandFactory;
 use clap::builder::RangedU64ValueParser;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Arguments {
@@ -22,7 +23,20 @@ pub(super) struct Arguments {
     pub(super) memory: usize,
 }
 
+/// A word that is no file may have been meant as a command.
+fn check_word(video: &Path) -> Result<(), CliError> {
+    let one_word = video.components().count() == 1 && video.extension().is_none();
+    if !one_word || video.exists() {
+        return Ok(());
+    }
+    let commands = super::Arguments::command();
+    let names: Vec<&str> = commands.get_subcommands().map(clap::Command::get_name).collect();
+    let (word, names) = (video.display(), names.join(", "));
+    Err(CliError::Usage(format!("there is no file {word}, and no such command; the commands are {names}")))
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<(), CliError> {
+    arguments.video.as_deref().map_or(Ok(()), check_word)?;
     if display().is_some() {
         let (model, fetch) = arguments.model.for_window()?;
         let options = WindowOptions {

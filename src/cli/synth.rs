@@ -1,7 +1,7 @@
 //! `motionlens synth`: clips of the procedural world as files.
 
 use super::{Casts, CliError};
-use crate::data::cast::Class;
+use crate::data::cast::{Cast, Class};
 use crate::data::world_video::{Format, SynthError, scene, write};
 use clap::Args;
 use std::path::PathBuf;
@@ -44,6 +44,9 @@ pub fn run(args: &SynthArgs) -> Result<(), CliError> {
     }
     let all: Vec<Class> = args.cast.casts().iter().flat_map(|cast| cast.classes()).collect();
     if args.list {
+        if let [Cast::Shapes] = args.cast.casts() {
+            eprintln!("These are of shapes; --cast people lists the classes of people.");
+        }
         for class in all {
             println!("{}{}", class.name(), if class.is_unseen() { "\tunseen" } else { "" });
         }

@@ -5,7 +5,7 @@ use crate::engine::{Answer, Question};
 use crate::model::Surgery;
 use crate::score::{ClassEmbedding, ClassScore, Scores};
 use crate::session::{Map, ModelInfo};
-use crate::video::clip::Order;
+use crate::video::clip::{Order, fewer_frames, samples_in_words};
 use crate::video::{Crop, Pts, Span};
 use crate::view::is_still;
 use serde::Serialize;
@@ -64,6 +64,9 @@ pub struct Scope {
     pub start_s: f64,
     pub end_s: f64,
     pub frames: usize,
+    /// How many different ones, where there are fewer to sample; absent elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub different_frames: Option<usize>,
     /// Absent where it is the centre.
     #[serde(skip_serializing_if = "Crop::is_centre", serialize_with = "as_text")]
     pub crop: Crop,
@@ -81,7 +84,8 @@ impl Scope {
     /// For people: "0.000 s to 10.300 s, 8 frames", and what of the picture, where that is not the centre.
     pub fn in_words(&self) -> String {
         let crop = self.crop.words(self.size).map_or_else(String::new, |words| format!(", {words}"));
-        format!("{:.3} s to {:.3} s, {} frames{crop}", self.start_s, self.end_s, self.frames)
+        let frames = samples_in_words(self.frames, self.different_frames);
+        format!("{:.3} s to {:.3} s, {frames}{crop}", self.start_s, self.end_s)
     }
 }
 
@@ -221,6 +225,7 @@ impl Record {
                 start_s: start.secs(),
                 end_s: end.secs(),
                 frames: answer.frames.len(),
+                different_frames: fewer_frames(&answer.frames, &answer.question.clip.order),
                 crop,
                 size,
             },

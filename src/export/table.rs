@@ -5,13 +5,18 @@ use super::json::Record;
 use crate::files::write_atomic;
 use std::path::{Path, PathBuf};
 
+/// The file of the maps, beside that of the scores.
+pub fn maps_path(path: &Path) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{stem}-maps.csv"))
+}
+
 /// Writes the scores to `path`, and the maps beside it with "-maps" added to the name; gives both.
 ///
 /// # Errors
 /// A file cannot be written; what was there before is unchanged.
 pub fn write(record: &Record, path: &Path) -> Result<[PathBuf; 2], ExportError> {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let maps_path = path.with_file_name(format!("{stem}-maps.csv"));
+    let maps_path = maps_path(path);
     let write = |path: &Path, bytes: csv::Result<Vec<u8>>| {
         let fail = |source| ExportError::Write { path: path.to_owned(), source };
         write_atomic(path, &bytes.map_err(|e| fail(e.into()))?).map_err(fail)

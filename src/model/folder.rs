@@ -229,7 +229,7 @@ impl ModelFiles {
     /// The model in the binary that knows this cast (`assets/model`, `assets/model/people`).
     pub fn embedded(cast: Cast) -> Self {
         match cast {
-            Cast::Shapes => embedded!("the embedded model of shapes", "small", "model"),
+            Cast::Shapes => embedded!("the embedded model of shapes", "shapes", "model"),
             Cast::People => embedded!("the embedded model of people", "people", "model/people"),
         }
     }

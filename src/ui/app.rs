@@ -311,8 +311,10 @@ impl App {
             Intent::Model(fetch) => self.fetch(fetch),
             Intent::LoadPrompts(path) => self.desk.read_prompts(path),
             Intent::SavePrompts(path) => {
-                Recent::note(&mut s.recent.prompts, &path);
-                self.desk.write_prompts(path, s.prompts().clone());
+                if !self.would_replace_a_clip(&path) {
+                    Recent::note(&mut self.state.recent.prompts, &path);
+                    self.desk.write_prompts(path, self.state.prompts().clone());
+                }
             }
             Intent::BundledPrompts => {
                 // Of a model that knows real words, those that go with the clip: a lesson's are about what is seen in it.
@@ -459,6 +461,8 @@ impl App {
             Intent::LearnFile(path) => self.desk.read_lesson(path),
             Intent::Lesson(turn) => self.turn(turn),
             Intent::Dismiss(id) => s.messages.dismiss(id),
+            Intent::DismissAll => s.messages.dismiss_all(),
+            Intent::ReadMessage(id) => s.messages.read(id),
             Intent::Help(on) => s.help = on,
             Intent::Pane(pane, open) => self.panes.set_open(pane, open),
             Intent::DefaultPanes => self.panes = Panes::default(),
@@ -867,7 +871,7 @@ impl App {
             drawn.inner.unwrap_or((egui::Rect::NOTHING, drawn.response.rect))
         };
         s.stage_rect = stage;
-        messages::show(&ctx, below_buttons, &s.messages, &mut out);
+        messages::show(&ctx, below_buttons, s, &mut out);
         ask::show(&ctx, s, &mut out);
         import::show(&ctx, s, &mut out);
         experiment_ask::show(&ctx, s, &mut out);

@@ -8,6 +8,7 @@
 use super::edit::Side;
 use crate::prompt::{Class, PromptSet, Templates};
 use crate::score::Scores;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// A class, for as long as the window lives.
@@ -169,13 +170,28 @@ impl Document {
         self.next
     }
 
-    /// A set that is to take the place of the present one, with keys of its own. A set whose templates are the defaults
-    /// chose none: it takes the model's.
+    /// A set that is to take the place of the present one. A class of the name of one that goes is that class, and keeps its
+    /// key: its card stays open, and its place in a list that is sorted by scores until those of the new set have come. A set
+    /// whose templates are the defaults chose none: it takes the model's.
     pub(super) fn whole(&mut self, set: PromptSet) -> Whole {
+        let mut going: HashMap<&str, VecDeque<usize>> = HashMap::new();
+        for (c, class) in self.prompts.classes.iter().enumerate() {
+            going.entry(&class.name).or_default().push_back(c);
+        }
+        let stays = |class: &Class| going.get_mut(class.name.as_str())?.pop_front();
+        let stay: Vec<Option<usize>> = set.classes.iter().map(stays).collect();
         let mut keys = Vec::with_capacity(set.classes.len());
-        for class in &set.classes {
-            let key = ClassKey(self.take());
-            keys.push((key, self.keys_of(class.positive.as_deref(), class.negative.as_deref())));
+        for (class, before) in set.classes.iter().zip(stay) {
+            let same = before.filter(|c| self.prompts.classes[*c] == *class);
+            let prompts = match same {
+                Some(c) => self.keys[c].1.clone(),
+                None => self.keys_of(class.positive.as_deref(), class.negative.as_deref()),
+            };
+            let key = match before {
+                Some(c) => self.keys[c].0,
+                None => ClassKey(self.take()),
+            };
+            keys.push((key, prompts));
         }
         let templates = self.keys_of(Some(&set.templates.positive), Some(&set.templates.negative));
         let follows_model = set.templates == Templates::default() || set.templates == self.model_templates;

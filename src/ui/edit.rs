@@ -452,6 +452,24 @@ mod tests {
     }
 
     #[test]
+    fn a_class_that_a_replaced_set_has_too_keeps_its_key() {
+        let mut h = History::new(PromptSet::from_names(["jump", "run", "jump", "hop"]));
+        let keys = |h: &History| -> Vec<_> { (0..4).filter_map(|c| h.present().class_key(c)).collect() };
+        let before = keys(&h);
+        h.edit(&PromptEdit::AddPrompt(1, Side::Positive, "sprinting".into()));
+        let line = h.present().prompt_keys(1).unwrap().clone();
+        let mut new = PromptSet::from_names(["walk", "jump", "jump"]);
+        new.classes.push(prompts(&h).classes[1].clone());
+        assert!(h.edit(&PromptEdit::Replace(new)));
+        let after = keys(&h);
+        assert_eq!(after[1..], [before[0], before[2], before[1]]);
+        assert!(!before.contains(&after[0]), "a new class has a new one");
+        assert_eq!(h.present().prompt_keys(3), Some(&line), "and what did not change is the same field");
+        assert!(h.undo() && h.undo());
+        assert_eq!(keys(&h), before);
+    }
+
+    #[test]
     fn edits_out_of_range_or_without_effect_change_nothing() {
         let mut h = History::new(set());
         for e in [

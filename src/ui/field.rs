@@ -40,14 +40,14 @@ fn memory<T>(ctx: &Context, f: impl FnOnce(&mut Memory) -> T) -> T {
 /// Whether the keys have to rest in this frame. To be asked once a frame, before anything is drawn.
 pub fn keys_rest(ctx: &Context) -> bool {
     let editing = ctx.text_edit_focused();
-    let (now, by_hand, typed) = ctx.input(|i| {
+    let (now, by_hand, escape, typed) = ctx.input(|i| {
         let left = |k: egui::Key| i.key_pressed(k);
         let by_hand = left(egui::Key::Enter)
             || left(egui::Key::Escape)
             || left(egui::Key::Tab)
             || i.pointer.any_pressed()
             || i.pointer.any_released();
-        (i.time, by_hand, i.events.iter().any(|e| matches!(e, Event::Text(_))))
+        (i.time, by_hand, left(egui::Key::Escape), i.events.iter().any(|e| matches!(e, Event::Text(_))))
     });
     memory(ctx, |m| {
         if editing {
@@ -58,8 +58,10 @@ pub fn keys_rest(ctx: &Context) -> bool {
                 m.rest = now + REST;
             }
         }
+        // Who leaves a field by Escape means nothing else by it.
+        let escaped = m.typing && !editing && escape;
         (m.typing, m.by_hand) = (editing, by_hand || (editing && m.by_hand && !typed));
-        editing || now < m.rest
+        editing || escaped || now < m.rest
     })
 }
 

@@ -6,7 +6,8 @@ use super::look::{Quantity, frame_or_empty};
 use super::pictures::{MapFrame, Pictures};
 use super::stage::number;
 use super::state::{Shown, State, clock};
-use super::{gates, scope, theme};
+use super::{elide, gates, scope, theme};
+use crate::video::Pts;
 use crate::video::clip::Order;
 use crate::video::preprocess::CropRect;
 use crate::view::Layer;
@@ -71,6 +72,7 @@ fn strip(ui: &mut Ui, s: &State, shown: &Shown, pictures: &mut Pictures, side: f
     }
     let near = s.moment();
     let mut dropped = None;
+    let times = times(frames, |time| elide::width_of(ui, time, &theme::small()) + 2.0 * GAP, step);
     for (t, pts) in frames.iter().enumerate() {
         let left = area.left() + NAMES + step * t as f32;
         let column = Rect::from_min_size(pos2(left, area.top()), vec2(side, size.y));
@@ -80,13 +82,9 @@ fn strip(ui: &mut Ui, s: &State, shown: &Shown, pictures: &mut Pictures, side: f
         });
         let faint = if r.dragged() { 0.45 } else { 1.0 };
         let at = pos2(column.center().x, area.top() + TIMES - 2.0);
-        painter.text(
-            at,
-            Align2::CENTER_BOTTOM,
-            format!("{:.2}", pts.secs()),
-            theme::small(),
-            theme::of(ui).weak,
-        );
+        if let Some(time) = &times[t] {
+            painter.text(at, Align2::CENTER_BOTTOM, time, theme::small(), theme::of(ui).weak);
+        }
         for (row, layer) in ROWS.into_iter().enumerate() {
             let tile = Rect::from_min_size(pos2(left, top(row)), vec2(side, side));
             draw_tile(ui, s, shown, pictures, (layer, t), tile, faint);
@@ -131,6 +129,17 @@ fn strip(ui: &mut Ui, s: &State, shown: &Shown, pictures: &mut Pictures, side: f
     {
         out.extend(moved(&places, from, to).map(Intent::Order));
     }
+}
+
+/// What stands over the columns, seconds: with one decimal place where two take more than a column, and over every other one, or
+/// fewer, where that does too. They would run into each other, and be read as others.
+fn times(frames: &[Pts], width: impl Fn(&str) -> f32, column: f32) -> Vec<Option<String>> {
+    let of = |digits: usize| frames.iter().map(|t| format!("{:.digits$}", t.secs())).collect::<Vec<_>>();
+    let widest = |times: &[String]| times.iter().map(|t| width(t)).fold(0.0, f32::max);
+    let fine = of(2);
+    let times = if widest(&fine) <= column { fine } else { of(1) };
+    let every = (widest(&times) / column.max(1.0)).ceil().max(1.0) as usize;
+    times.into_iter().enumerate().map(|(t, time)| (t % every == 0).then_some(time)).collect()
 }
 
 /// One picture of the strip: the map over the frame where the frame has been read.
@@ -216,6 +225,26 @@ fn moved(places: &[usize], from: usize, to: usize) -> Option<Order> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_times_over_the_columns_never_touch() {
+        let frames: Vec<Pts> = (0..8).map(|t| Pts::from_secs(95.0 + 0.625 * f64::from(t))).collect();
+        let wide = |time: &str| 6.0 * time.len() as f32;
+        let at = |column: f32| times(&frames, wide, column);
+        assert_eq!(at(36.0)[1].as_deref(), Some("95.62"));
+        for column in [20.0, 24.0, 29.0, 36.0, 110.0] {
+            let told: Vec<(f32, String)> = at(column)
+                .into_iter()
+                .enumerate()
+                .filter_map(|(t, s)| Some((column * t as f32, s?)))
+                .collect();
+            assert!(told.len() >= 3, "{column}: {told:?}");
+            for pair in told.windows(2) {
+                let half = |i: usize| wide(&pair[i].1) / 2.0;
+                assert!(pair[0].0 + half(0) <= pair[1].0 - half(1), "{column}: {pair:?}");
+            }
+        }
+    }
 
     #[test]
     fn a_frame_goes_before_the_column_that_it_is_dropped_at() {

@@ -155,6 +155,9 @@ pub enum Intent {
     LearnFile(PathBuf),
     Lesson(Turn),
     Dismiss(u64),
+    DismissAll,
+    /// Somebody reads that message: it is told in full and stays.
+    ReadMessage(u64),
     Help(bool),
     /// Opens a pane in front of others, or closes it.
     Pane(Pane, bool),

@@ -80,6 +80,7 @@ pub const GROUPS: &[(&str, &[Entry])] = &[
             ("Ctrl+O", "open a video"),
             ("Ctrl+S", "save the experiment"),
             ("S", "picture of the stage"),
+            ("Esc", "take the newest message away"),
             ("? or F1", "this list"),
         ],
     ),
@@ -180,6 +181,8 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
         } else if let Some(easel) = easel {
             let drop = if easel.hand().is_empty() { Draw::Done } else { Draw::Drop };
             on(Modifiers::NONE, Key::Escape, Intent::Draw(drop));
+        } else if let Some(newest) = s.messages.all().last() {
+            on(Modifiers::NONE, Key::Escape, Intent::Dismiss(newest.id));
         }
         on(Modifiers::NONE, Key::D, Intent::Draw(Draw::Begin));
         on(Modifiers::NONE, Key::R, Intent::ResetAltered);

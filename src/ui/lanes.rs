@@ -97,6 +97,8 @@ struct Lane {
 /// A long name takes so much of the legend, in points, and the line before it so much.
 const LEGEND: f32 = 130.0;
 const SAMPLE: f32 = 12.0;
+/// In less height than this what stands above the plots scrolls: they keep the larger part.
+const LOW: f32 = 150.0;
 
 /// Draws the lanes.
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
@@ -110,16 +112,20 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         ui.label(RichText::new(text).font(theme::small()).color(theme::of(ui).weak));
         return;
     };
-    ui.horizontal_wrapped(|ui| {
-        if let Some(what) = record.sweep.question(0).altered() {
-            scope::altered_label(ui, "altered").on_hover_text(format!("{what} (not retrained); R resets it"));
-        }
-        controls(ui, s, record, end, &mut lanes, out);
-        progress(ui, record, &mut lanes);
-    });
     let colours = theme::of(ui);
     let (scores, streams) = (class_lanes(s, record, colours), stream_lanes(s, record, colours));
-    ui.scope(|ui| {
+    let low = ui.available_height() < LOW;
+    let room = if low { 0.35 * ui.available_height() } else { f32::INFINITY };
+    let scroll = egui::ScrollArea::vertical().id_salt("lanes controls").max_height(room);
+    scroll.auto_shrink([false, true]).show(ui, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            if let Some(what) = record.sweep.question(0).altered() {
+                let tip = format!("{what} (not retrained); R resets it");
+                scope::altered_label(ui, "altered").on_hover_text(tip);
+            }
+            controls(ui, s, record, end, &mut lanes, out);
+            progress(ui, record, &mut lanes);
+        });
         ui.spacing_mut().item_spacing = vec2(12.0, 3.0);
         ui.spacing_mut().interact_size.y = 15.0;
         ui.horizontal_wrapped(|ui| legend(ui, s, record, scores.iter().chain(&streams)));
@@ -144,7 +150,7 @@ fn controls(ui: &mut Ui, s: &State, record: &Record, end: Pts, lanes: &mut Lanes
     menu.on_hover_text("Which lines are drawn");
     ui.menu_button("Loop the strongest", |ui| {
         egui::ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
-            for name in record.names() {
+            for name in record.ranked().iter().filter_map(|c| record.names().get(*c)) {
                 if ui.button(format!("Loop the strongest stretch of {name}")).clicked() {
                     out.push(Intent::LoopStrongest(name.clone()));
                     ui.close();

@@ -1,10 +1,12 @@
-//! What the window tells in words, as small cards over the stage: they push nothing aside, all of them go by themselves,
-//! problems last, and each can be dismissed before.
+//! What the window tells in words, as small cards over the stage: they push nothing aside, all of them go by themselves unless
+//! somebody reads them, problems last, and each can be dismissed before. The newest problem is told in full; of what is older,
+//! and of hints, as much as a line or two hold.
 
 use super::icon::{self, Icon};
 use super::intent::Intent;
+use super::state::State;
 use super::theme;
-use egui::{Align, Context, Id, Layout, Rect, RichText, vec2};
+use egui::{Align, Align2, Context, Id, Layout, RichText, Ui, vec2};
 use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +35,8 @@ pub struct Message {
     pub text: String,
     /// What can be done about it: a button's text, and what it asks for.
     pub offer: Option<(String, Intent)>,
-    until: Instant,
+    /// `None`: somebody reads it, and it stays until it is dismissed.
+    until: Option<Instant>,
 }
 
 /// The messages that are shown, oldest first.
@@ -60,18 +63,32 @@ impl Messages {
     fn add_at(&mut self, kind: Kind, text: String, offer: Option<(String, Intent)>, now: Instant) {
         let until = now + kind.stays();
         if let Some(same) = self.list.iter_mut().find(|m| m.kind == kind && m.text == text) {
-            same.until = until;
+            same.until = same.until.map(|_| until);
             return;
         }
         if self.list.len() >= MOST {
             self.list.remove(0);
         }
         self.next += 1;
-        self.list.push(Message { id: self.next, kind, text, offer, until });
+        self.list.push(Message { id: self.next, kind, text, offer, until: Some(until) });
+    }
+
+    /// Somebody wants to read all of it: it stays.
+    pub fn read(&mut self, id: u64) {
+        self.list.iter_mut().filter(|m| m.id == id).for_each(|m| m.until = None);
     }
 
     pub fn dismiss(&mut self, id: u64) {
         self.list.retain(|m| m.id != id);
+    }
+
+    pub fn dismiss_all(&mut self) {
+        self.list.clear();
+    }
+
+    /// What this says is no longer so.
+    pub fn retract(&mut self, text: &str) {
+        self.list.retain(|m| m.text != text);
     }
 
     pub fn all(&self) -> &[Message] {
@@ -80,69 +97,84 @@ impl Messages {
 
     /// Drops what is over; says when to look again.
     pub fn expire(&mut self, now: Instant) -> Option<Duration> {
-        self.list.retain(|m| m.until > now);
-        self.list.iter().map(|m| m.until).min().map(|u| u - now)
+        self.list.retain(|m| m.until.is_none_or(|until| until > now));
+        self.list.iter().filter_map(|m| m.until).min().map(|u| u - now)
     }
 }
 
-/// Draws the messages over the upper part of `stage`, the room below its buttons, one below the other.
-pub fn show(ctx: &Context, stage: Rect, messages: &Messages, out: &mut Vec<Intent>) {
-    if messages.all().is_empty() || !stage.is_positive() {
-        return;
-    }
+/// Draws the messages one below the other over the upper part of the stage, in the room below its buttons. Where no video is
+/// open they stand at the bottom: above is where one is opened.
+pub fn show(ctx: &Context, stage: egui::Rect, s: &State, out: &mut Vec<Intent>) {
+    let messages = s.messages.all();
+    let Some(newest) = messages.last().filter(|_| stage.is_positive()) else { return };
     let width = (stage.width() - 24.0).clamp(160.0, 560.0);
-    let at = stage.right_top() + vec2(-6.0 - width, 2.0);
-    let area = egui::Area::new(Id::unique("messages")).order(egui::Order::Foreground).fixed_pos(at);
+    let area = egui::Area::new(Id::unique("messages")).order(egui::Order::Foreground);
+    let area = match s.playback.info {
+        Some(_) => area.fixed_pos(stage.right_top() + vec2(-6.0 - width, 2.0)),
+        None => area.pivot(Align2::RIGHT_BOTTOM).fixed_pos(stage.right_bottom() - vec2(6.0, 6.0)),
+    };
     area.show(ctx, |ui| {
         ui.set_width(width);
-        for m in messages.all() {
-            let (colour, icon, word) = match m.kind {
-                Kind::Problem => (theme::of(ui).error, Icon::Warning, "Problem"),
-                Kind::Hint => (theme::of(ui).warn, Icon::Bulb, "Good to know"),
-                Kind::Done => (theme::of(ui).good, Icon::Check, "Done"),
-            };
-            // A hint is read when there is time for it, and covers no more of the picture than it must until then.
-            let id = Id::unique(("message", m.id));
-            let short: bool = m.kind == Kind::Hint && !ui.data(|d| d.get_temp(id).unwrap_or(false));
-            let frame = egui::Frame::new()
-                .fill(theme::of(ui).card)
-                .stroke(egui::Stroke::new(1.0, colour))
-                .corner_radius(4)
-                .inner_margin(egui::Margin::symmetric(10, 6));
-            frame.show(ui, |ui| {
-                ui.set_width(width - 22.0);
-                ui.horizontal(|ui| {
-                    icon::label(ui, icon, colour);
-                    ui.label(RichText::new(word).color(colour).strong());
-                    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                        if ui.button("Dismiss").on_hover_text("Hide this message").clicked() {
-                            out.push(Intent::Dismiss(m.id));
-                        }
-                        if short {
-                            if ui.button("More").on_hover_text("All of it").clicked() {
-                                ui.data_mut(|d| d.insert_temp(id, true));
-                            }
-                            offered(ui, m, out);
-                            // Beside a long offer there is room for no more than a dot or two.
-                            if ui.available_width() > 60.0 {
-                                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                                    ui.add(egui::Label::new(&m.text).truncate());
-                                });
-                            }
-                        }
-                    });
-                });
-                if !short {
-                    ui.add(egui::Label::new(&m.text).selectable(true).wrap());
-                    offered(ui, m, out);
+        for m in messages {
+            let whole =
+                m.until.is_none() || m.kind == Kind::Done || (m.kind == Kind::Problem && m.id == newest.id);
+            card(ui, width, m, whole, out);
+        }
+        if messages.len() > 1 {
+            ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
+                if ui.button("Dismiss all").on_hover_text("Hide these messages").clicked() {
+                    out.push(Intent::DismissAll);
                 }
             });
         }
     });
 }
 
+/// `whole`: all of it; else so much that it is known what it is about, for it covers the picture.
+fn card(ui: &mut Ui, width: f32, m: &Message, whole: bool, out: &mut Vec<Intent>) {
+    let (colour, icon, word) = match m.kind {
+        Kind::Problem => (theme::of(ui).error, Icon::Warning, "Problem"),
+        Kind::Hint => (theme::of(ui).warn, Icon::Bulb, "Good to know"),
+        Kind::Done => (theme::of(ui).good, Icon::Check, "Done"),
+    };
+    let frame = egui::Frame::new()
+        .fill(theme::of(ui).card)
+        .stroke(egui::Stroke::new(1.0, colour))
+        .corner_radius(4)
+        .inner_margin(egui::Margin::symmetric(10, 6));
+    frame.show(ui, |ui| {
+        ui.set_width(width - 22.0);
+        ui.horizontal(|ui| {
+            icon::label(ui, icon, colour);
+            ui.label(RichText::new(word).color(colour).strong());
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if ui.button("Dismiss").on_hover_text("Hide this message (Esc: the newest)").clicked() {
+                    out.push(Intent::Dismiss(m.id));
+                }
+                if !whole {
+                    let more = ui.button("More");
+                    if more.on_hover_text("All of it; it stays until it is dismissed").clicked() {
+                        out.push(Intent::ReadMessage(m.id));
+                    }
+                    offered(ui, m, out);
+                }
+            });
+        });
+        if whole {
+            ui.add(egui::Label::new(&m.text).selectable(true).wrap());
+            offered(ui, m, out);
+        } else {
+            let font = egui::TextStyle::Body.resolve(ui.style());
+            let mut text =
+                egui::text::LayoutJob::simple(m.text.clone(), font, theme::of(ui).text, ui.available_width());
+            text.wrap.max_rows = if m.kind == Kind::Hint { 2 } else { 1 };
+            ui.label(text).on_hover_text(&m.text);
+        }
+    });
+}
+
 /// The button of what a message offers to do, where it does.
-fn offered(ui: &mut egui::Ui, m: &Message, out: &mut Vec<Intent>) {
+fn offered(ui: &mut Ui, m: &Message, out: &mut Vec<Intent>) {
     if let Some((text, intent)) = &m.offer {
         let mut button = ui.button(text);
         if matches!(intent, Intent::Model(_)) {
@@ -173,6 +205,13 @@ mod tests {
         }
         let texts: Vec<&str> = m.all().iter().map(|m| m.text.as_str()).collect();
         assert_eq!(texts, ["5", "6", "7", "8"]);
+        // What somebody reads stays, also when it is told again.
+        m.read(m.all()[2].id);
+        m.add_at(Kind::Problem, "7".into(), None, now);
+        assert_eq!(m.expire(now + Duration::from_secs(99)), None);
+        assert_eq!(m.all().len(), 1);
+        m.retract("7");
+        assert!(m.all().is_empty());
     }
 
     #[test]

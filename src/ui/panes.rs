@@ -16,7 +16,7 @@ use super::{
 use egui::{Color32, Rect, Response, Style, Ui, Visuals, WidgetText};
 use egui_tiles::{Behavior, Container, SimplificationOptions, Tabs, Tile, TileId, Tiles, Tree, UiResponse};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// One pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -131,9 +131,13 @@ pub struct Panes {
     tree: Tree<Pane>,
     /// The panes that a person has opened or closed.
     chosen: BTreeMap<Pane, bool>,
-    /// The tab that has just come to the front: it is scrolled to where it can be seen.
+    /// The tabs that are scrolled to where they can be seen: one that has just come to the front, and those in front of bars that
+    /// have another width than before.
     #[serde(skip)]
-    raised: Option<TileId>,
+    raised: HashSet<TileId>,
+    /// The widths of the bars of tabs, in points.
+    #[serde(skip)]
+    bars: HashMap<TileId, f32>,
     /// The one that is seen where there is room for one.
     #[serde(skip)]
     front: Option<Pane>,
@@ -162,7 +166,8 @@ impl Default for Panes {
         Self {
             tree: Tree::new(egui::Id::unique("panes"), root, tiles),
             chosen: BTreeMap::new(),
-            raised: None,
+            raised: HashSet::new(),
+            bars: HashMap::new(),
             front: None,
         }
     }
@@ -230,7 +235,7 @@ impl Panes {
         if open && let Some(tile) = self.tree.tiles.find_pane(&pane) {
             self.tree.set_visible(tile, true);
             self.tree.make_active(|id, _| id == tile);
-            self.raised = Some(tile);
+            self.raised.insert(tile);
         }
     }
 
@@ -250,8 +255,9 @@ impl Panes {
             }
         }
         let stage_tile = self.tree.tiles.find_pane(&Pane::Stage);
-        let raised = self.raised.take();
-        let mut drawing = Drawing { s, pictures, out, stage: None, stage_tile, raised };
+        let raised = std::mem::take(&mut self.raised);
+        let bars = &mut self.bars;
+        let mut drawing = Drawing { s, pictures, out, stage: None, stage_tile, raised, bars };
         let room = ui.available_size();
         if room.x < CRAMPED.x || room.y < CRAMPED.y {
             let open: Vec<Pane> = Pane::ALL
@@ -305,7 +311,8 @@ struct Drawing<'a> {
     out: &'a mut Vec<Intent>,
     stage: Option<(Rect, Rect)>,
     stage_tile: Option<TileId>,
-    raised: Option<TileId>,
+    raised: HashSet<TileId>,
+    bars: &'a mut HashMap<TileId, f32>,
 }
 
 impl Drawing<'_> {
@@ -358,7 +365,7 @@ impl Behavior<Pane> for Drawing<'_> {
     }
 
     fn on_tab_button(&mut self, _tiles: &mut Tiles<Pane>, tile: TileId, button: Response) -> Response {
-        if self.raised == Some(tile) || button.gained_focus() {
+        if self.raised.contains(&tile) || button.gained_focus() {
             button.scroll_to_me(None);
         }
         button
@@ -379,10 +386,14 @@ impl Behavior<Pane> for Drawing<'_> {
         &mut self,
         tiles: &Tiles<Pane>,
         ui: &mut Ui,
-        _tile: TileId,
+        tile: TileId,
         tabs: &Tabs,
         _scroll: &mut f32,
     ) {
+        let width = ui.available_width();
+        if self.bars.insert(tile, width) != Some(width) {
+            self.raised.extend(tabs.active);
+        }
         let front = tabs.active.and_then(|tile| tiles.get_pane(&tile)).filter(|p| **p != Pane::Stage);
         let Some(front) = front else { return };
         ui.add_space(4.0);

@@ -45,9 +45,9 @@ pub struct Record {
     parts: Vec<Arc<Swept>>,
     /// By span.
     rows: Vec<Row>,
-    /// Each class's largest p; the columns of the few with the largest; the brightest motion.
+    /// Each class's largest p; the columns by it, the largest first; the brightest motion.
     best: Vec<f32>,
-    strongest: Vec<usize>,
+    ranked: Vec<usize>,
     brightest: f32,
     /// By step of the grid.
     moments: BTreeMap<u32, Arc<Moment>>,
@@ -69,7 +69,7 @@ impl Record {
             parts: Vec::new(),
             rows: Vec::new(),
             best: Vec::new(),
-            strongest: Vec::new(),
+            ranked: Vec::new(),
             brightest: 0.0,
             moments: BTreeMap::new(),
             bytes: 0,
@@ -106,9 +106,8 @@ impl Record {
         for row in told.scores.p.chunks_exact(self.columns.max(1)) {
             self.best.iter_mut().zip(row).for_each(|(best, p)| *best = best.max(*p));
         }
-        self.strongest = (0..self.best.len()).collect();
-        self.strongest.sort_by(|a, b| self.best[*b].total_cmp(&self.best[*a]));
-        self.strongest.truncate(FEW);
+        self.ranked = (0..self.best.len()).collect();
+        self.ranked.sort_by(|a, b| self.best[*b].total_cmp(&self.best[*a]));
         self.brightest = told.points.iter().map(|p| p.bright).fold(self.brightest, f32::max);
         self.parts.push(told.clone());
         self.take_moments(&told.moments, at);
@@ -215,7 +214,12 @@ impl Record {
 
     /// The few classes with the largest p anywhere, as columns, the largest first.
     pub fn strongest(&self) -> &[usize] {
-        &self.strongest
+        &self.ranked[..FEW.min(self.ranked.len())]
+    }
+
+    /// All of them in that order.
+    pub fn ranked(&self) -> &[usize] {
+        &self.ranked
     }
 
     /// All its numbers, for a file. `end`: of the video.
@@ -417,6 +421,7 @@ pub mod tests {
         r.take(&told(&[9, 10, 11, 13], &[[1.0, 0.0]; 4], false, 1), Pts(0));
         assert_eq!(seconds(r.strongest_stretch(0)), Some((4.5, 6.75)));
         assert_eq!(r.strongest(), [0, 1]);
+        assert_eq!(r.ranked(), [0, 1]);
         assert_eq!(Record::new(sweep(), 1 << 20).strongest_stretch(0), None);
     }
 

@@ -8,11 +8,10 @@ use super::theme;
 use crate::engine::Question;
 use crate::video::Pts;
 use crate::video::camera::Camera;
-use crate::video::clip::{ClipSpec, Order, Rule, Span};
+use crate::video::clip::{ClipSpec, Rule, Span, fewer_frames, samples_in_words};
 use crate::view::is_still;
 use egui::{RichText, Ui};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// Which part of the video the scores are of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +90,9 @@ impl State {
         }
         let shown = self.shown.as_ref()?;
         let span = shown.span();
-        let frames = sampled(&shown.answer.frames, &shown.answer.question.clip.order);
+        let sampled = &shown.answer.frames;
+        let fewer = fewer_frames(sampled, &shown.answer.question.clip.order);
+        let frames = samples_in_words(sampled.len(), fewer);
         let crop = self.crop_after(&shown.answer.question);
         Some(format!("scores of {} to {}, {frames}{crop}", tenths(span.start), tenths(span.end)))
     }
@@ -144,17 +145,6 @@ impl State {
         const APART: i64 = 2_000_000_000;
         let frames = self.shown.as_ref().map_or(&[][..], |s| &s.answer.frames);
         frames.windows(2).any(|w| (w[1].0 - w[0].0).abs() > APART)
-    }
-}
-
-/// "8 frames"; of a video that has fewer "8 samples of 2 frames". An order of somebody's own repeats what it likes.
-fn sampled(frames: &[Pts], order: &Order) -> String {
-    let different: BTreeSet<Pts> = frames.iter().copied().collect();
-    match (frames.len(), different.len()) {
-        (all, few) if few < all && *order == Order::default() => {
-            format!("{all} samples of {few} {}", if few == 1 { "frame" } else { "frames" })
-        }
-        (all, _) => format!("{all} frames"),
     }
 }
 
@@ -304,16 +294,5 @@ mod tests {
     fn short_videos_open_whole_and_long_ones_around_the_play_head() {
         assert_eq!(Scope::for_length(Pts::from_secs(12.0)), Scope::Whole);
         assert_eq!(Scope::for_length(Pts::from_secs(12.1)), Scope::Around);
-    }
-
-    #[test]
-    fn a_video_of_fewer_frames_than_are_sampled_is_said_to_be() {
-        let of = |frames: &[i64], order: &Order| {
-            sampled(&frames.iter().map(|t| Pts(*t)).collect::<Vec<_>>(), order)
-        };
-        assert_eq!(of(&[0, 1, 2, 3], &Order::default()), "4 frames");
-        assert_eq!(of(&[0, 0, 1, 1], &Order::default()), "4 samples of 2 frames");
-        assert_eq!(of(&[7, 7], &Order::default()), "2 samples of 1 frame");
-        assert_eq!(of(&[0, 0, 1, 1], &Order::Hand(vec![0, 0, 1, 1])), "4 frames");
     }
 }

@@ -220,7 +220,8 @@ impl Whose {
         if s.is_comparing() && (layer == Layer::Likeness || !layer.is_probed()) {
             return Some([Self::Shown, Self::Other]);
         }
-        if s.moment || layer.is_probed() {
+        // With a brush in the hand it stays whole: its first stroke would take the picture away from under it.
+        if s.moment || layer.is_probed() || s.probes.brush.is_some() {
             return None;
         }
         (s.view.beside && s.original().is_some()).then_some([Self::Original, Self::Shown])

@@ -7,6 +7,7 @@ use super::probes::Brush;
 use super::state::State;
 use super::{difference_table, focus, scope, theme};
 use crate::model::{GateClamp, Surgery};
+use crate::score::ClassEmbedding;
 use crate::session::ModelInfo;
 use crate::video::clip::{Freeze, Order};
 use crate::view::Layer;
@@ -200,7 +201,11 @@ fn gates(ui: &mut Ui, s: &State, surgery: &mut Surgery) {
                 None => surgery.gates.push(clamp),
             }
         }
-        ui.label(RichText::new(format!("{value:.2}")).font(theme::numbers()));
+        let (text, colour) = match at {
+            Some(_) => (format!("{value:.2}"), theme::of(ui).text),
+            None => ("not held".to_owned(), theme::of(ui).weak),
+        };
+        ui.label(RichText::new(text).font(theme::numbers()).color(colour));
     });
     let mut gone = None;
     for (i, clamp) in surgery.gates.iter().enumerate() {
@@ -243,8 +248,13 @@ fn scoring(ui: &mut Ui, s: &State, surgery: &mut Surgery) {
                 surgery.alpha_thousandths = None;
             }
         });
+        // Those of unknown words weigh nothing, where the texts are there to say so.
+        let texts = s.texts.as_ref().filter(|texts| texts.revision == s.revision);
+        let weighs = |c: &ClassEmbedding| c.negatives.len() > c.from_templates;
         if !s.prompts().has_typed_negatives() {
             weak(ui, "No class has a negative prompt of its own yet, so α changes nothing.");
+        } else if texts.is_some_and(|texts| !texts.classes.iter().any(weighs)) {
+            weak(ui, "The classes' own negative prompts are all of words that the model does not know, so α changes nothing.");
         }
     });
 }

@@ -159,8 +159,14 @@ fn open(options: WindowOptions, check: Option<(Arc<Mutex<Seen>>, Duration)>) -> 
     ended.unwrap_or_else(|panic| resume_unwind(panic)).map_err(|e| match e {
         eframe::Error::Wgpu(WgpuError::CustomNativeAdapterSelectionError(why)) => WindowError::Graphics(why),
         eframe::Error::Wgpu(e) => WindowError::Graphics(e.to_string()),
-        other => WindowError::Native(other.to_string()),
+        other => WindowError::Native(without_place(&other.to_string()).to_owned()),
     })
+}
+
+/// What winit says, without the line of its own source before it.
+fn without_place(told: &str) -> &str {
+    let after = told.split_once(".rs:").and_then(|(_, rest)| rest.split_once(": "));
+    after.map_or(told, |(_, why)| why)
 }
 
 /// What is told of a lost GPU is the loss, not where the toolkit stumbled over it.
@@ -387,4 +393,17 @@ fn icon() -> egui::IconData {
         }
     }
     egui::IconData { rgba, width: N, height: N }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_no_window_opens_is_told_without_a_line_of_source() {
+        let told =
+            "os error at /root/.cargo/registry/src/index/winit-0.30.13/src/event_loop.rs:765: no display";
+        assert_eq!(without_place(told), "no display");
+        assert_eq!(without_place("no server: at :99"), "no server: at :99");
+    }
 }

@@ -7,6 +7,7 @@ use super::sampling::sample_indices;
 use super::times::FrameTimes;
 use rand::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A stretch of time, both ends included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,6 +45,21 @@ pub enum Rule {
     /// The frames on show at the middles of the steps of one grid over the whole video, from the step that holds the
     /// start on. So spans that overlap share frames. The span's end plays no part.
     Grid { step: Pts },
+}
+
+/// How many different frames were sampled, where a video has fewer than are wanted and gives some more than once; `None`: all
+/// differ, or an order of somebody's own repeats what it likes.
+pub fn fewer_frames(sampled: &[Pts], order: &Order) -> Option<usize> {
+    let different = sampled.iter().collect::<BTreeSet<_>>().len();
+    (different < sampled.len() && *order == Order::default()).then_some(different)
+}
+
+/// "8 frames"; where there are [fewer](fewer_frames), "8 samples of 2 frames".
+pub fn samples_in_words(sampled: usize, different: Option<usize>) -> String {
+    match different {
+        Some(few) => format!("{sampled} samples of {few} {}", if few == 1 { "frame" } else { "frames" }),
+        None => format!("{sampled} frames"),
+    }
 }
 
 /// The frame that a frozen clip holds on to.
@@ -238,6 +254,18 @@ mod tests {
     /// `n` frames, 10 ns each.
     fn list(n: i64) -> FrameTimes {
         FrameTimes::new((0..n).map(|i| Pts(i * 10)).collect(), Pts(n * 10))
+    }
+
+    #[test]
+    fn a_video_of_fewer_frames_than_are_sampled_is_said_to_be() {
+        let of = |frames: &[i64], order: &Order| {
+            let frames: Vec<Pts> = frames.iter().map(|t| Pts(*t)).collect();
+            samples_in_words(frames.len(), fewer_frames(&frames, order))
+        };
+        assert_eq!(of(&[0, 1, 2, 3], &Order::default()), "4 frames");
+        assert_eq!(of(&[0, 0, 1, 1], &Order::default()), "4 samples of 2 frames");
+        assert_eq!(of(&[7, 7], &Order::default()), "2 samples of 1 frame");
+        assert_eq!(of(&[0, 0, 1, 1], &Order::Hand(vec![0, 0, 1, 1])), "4 frames");
     }
 
     fn ordered(order: Order) -> Result<Vec<i64>, ClipError> {

@@ -98,6 +98,29 @@ fn reversed(held: bool) -> Window {
 }
 
 #[test]
+fn it_is_said_why_alpha_changes_nothing_and_that_no_gate_is_held() {
+    let mut window = analysed([1280.0, 800.0], false);
+    let ctx = window.ctx.clone();
+    let add = PromptEdit::AddPrompt(0, motionlens::ui::edit::Side::Negative, "elephant".into());
+    window.state_mut().apply(&ctx, Intent::Edit(add));
+    let revision = window.state().state().revision;
+    let mut h = surgery_pane(window);
+    h.run();
+    assert_eq!(h.query_all_by_label_contains("α changes nothing").count(), 0, "nobody knows yet");
+    h.get_by_label("not held");
+    let notes = Arc::new(Vec::new());
+    let texts = |classes| Event::Texts { revision, model: "small".into(), classes, notes: notes.clone() };
+    h.state_mut().window.state_mut().on_event(texts(classes()));
+    h.run();
+    h.get_by_label_contains("all of words that the model does not know, so α changes nothing");
+    let mut known = (*classes()).clone();
+    known[0].negatives = vec![vec![0.6, 0.8].into()];
+    h.state_mut().window.state_mut().on_event(texts(Arc::new(known)));
+    h.run();
+    assert_eq!(h.query_all_by_label_contains("α changes nothing").count(), 0);
+}
+
+#[test]
 fn every_control_of_the_surgery_pane_asks_for_what_it_says() {
     let mut h = surgery_pane(analysed([1280.0, 800.0], false));
     h.run();
@@ -449,9 +472,17 @@ fn the_picture_does_not_move_under_the_first_stroke_of_a_brush() {
     let (answer, new) = altered(&h, |_, surgery| surgery.frozen = vec![9], [0.12, 0.31]);
     h.state_mut().apply(&ctx, Intent::Surgery(answer.question.surgery.clone()));
     h.state_mut().show_answer(answer, Some(new));
+    let old = scored(h.state(), [0.31, 0.12]);
+    h.state_mut().show_beside(&[Arc::new(super::support::answer())], &[old]);
     h.run();
     assert!(h.query_all_by_label_contains("1 patch frozen").count() > 0);
     assert_eq!(h.get_by_label("Picture: Motion").rect(), before);
+    assert!(h.query_by_label("Picture: Motion, original").is_none(), "nor does the original push it aside");
+    h.key_press(egui::Key::Escape);
+    h.run();
+    h.get_by_label("Picture: Motion, original");
+    h.state_mut().apply(&ctx, Intent::Brush(Some(Brush::Tokens)));
+    h.run();
     h.state_mut().apply(&ctx, Intent::ResetAltered);
     h.state_mut().show_answer(Arc::new(super::support::answer()), None);
     h.run();

@@ -98,7 +98,9 @@ fn a_drawing_and_a_lesson_give_the_model_back_with_the_clip() {
     wait(&mut h, "scores of another drawing", |s| s.easel.is_some() && knows(s, Cast::Shapes));
     apply(&mut h, Intent::Draw(Draw::Done));
     wait(&mut h, "one's own prompts again", |s| s.easel.is_none() && knows(s, Cast::People));
-    assert_eq!(h.state().state().prompts().classes, own.classes);
+    let s = h.state().state();
+    assert_eq!(s.prompts().classes, own.classes);
+    assert!(!s.messages.all().iter().any(|m| m.text.starts_with("Your prompts come back")), "they have");
 
     // Also where another clip takes the place of the drawing.
     apply(&mut h, Intent::Draw(Draw::Begin));

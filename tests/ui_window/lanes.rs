@@ -205,6 +205,16 @@ fn the_pointer_reads_the_numbers_of_the_span_under_it() {
 }
 
 #[test]
+fn the_classes_to_loop_stand_by_how_strong_they_are() {
+    // At first it goes to the right for certain.
+    let mut h = swept(&[0, 1, 2, 3]);
+    h.get_by_label("Loop the strongest").click();
+    h.run();
+    let top = |class: &str| h.get_by_label(&format!("Loop the strongest stretch of {class}")).rect().top();
+    assert!(top("moving right") < top("moving left"));
+}
+
+#[test]
 fn looping_the_strongest_stretch_sets_in_and_out_around_it() {
     let all: Vec<u32> = (0..25).collect();
     let mut h = swept(&all);

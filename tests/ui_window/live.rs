@@ -387,6 +387,37 @@ fn what_is_on_show_is_exported_in_every_form() {
 }
 
 #[test]
+fn a_clip_that_is_open_is_never_written_over() {
+    use motionlens::export::Form;
+    let dir = tempfile::tempdir().unwrap();
+    let (video, other) = (dir.path().join("a.mp4"), dir.path().join("b.mp4"));
+    std::fs::copy(clip(), &video).unwrap();
+    std::fs::copy(clip(), &other).unwrap();
+    let mut h = open(video.clone(), false);
+    let ctx = h.ctx.clone();
+    wait(&mut h, "scores", scored);
+    h.state_mut().apply(&ctx, Intent::Shelve(other.clone()));
+    wait(&mut h, "the shelf", |s| !s.shelf.rows().is_empty());
+    let before = std::fs::read(&video).unwrap();
+    let roundabout = dir.path().join(".").join("a.mp4");
+    for intent in [
+        Intent::Export(Form::Video, video.clone()),
+        Intent::Export(Form::Json, roundabout),
+        Intent::SaveExperiment(video.clone()),
+        Intent::SavePrompts(other.clone()),
+    ] {
+        let ctx = h.ctx.clone();
+        h.state_mut().apply(&ctx, intent.clone());
+        assert!(told(h.state().state(), Kind::Problem, "is a clip that is open here"), "{intent:?}");
+        h.state_mut().apply(&ctx, Intent::DismissAll);
+        wait(&mut h, "the export", |s| s.exporting.is_none());
+        for file in [&video, &other] {
+            assert!(std::fs::read(file).unwrap() == before, "{intent:?}");
+        }
+    }
+}
+
+#[test]
 fn clips_on_the_shelf_are_scored_one_after_the_other_and_a_broken_one_is_told() {
     let folder = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(clip().parent().unwrap()).unwrap() {

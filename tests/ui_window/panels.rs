@@ -21,10 +21,15 @@ fn an_empty_window_says_how_to_begin() {
         .with_size(SIZE)
         .build_eframe(|cc| motionlens::ui::App::new(&cc.egui_ctx, cc.wgpu_render_state.clone(), None));
     h.run();
-    h.get_by_label("Open a video to begin");
+    let heading = h.get_by_label("Open a video to begin").rect();
     h.get_by_label("No classes yet");
     h.get_by_label("no video");
     h.get_by_label("Open a video…");
+    // What went wrong covers no way to one.
+    h.state_mut().on_event(Event::ModelFailed { message: "no model.safetensors in the folder".into() });
+    h.run();
+    let message = h.get_by_label("no model.safetensors in the folder").rect();
+    assert!(message.top() > heading.bottom(), "{message:?} {heading:?}");
 }
 
 #[test]
@@ -246,6 +251,30 @@ fn a_problem_is_shown_in_words_stays_and_can_be_dismissed() {
     h.get_by_label("Dismiss").click();
     h.run();
     assert!(h.query_by_label(message).is_none());
+}
+
+#[test]
+fn of_several_messages_the_newest_is_told_in_full_and_escape_takes_it_away() {
+    let mut h = analysed([1280.0, 800.0], false);
+    let long =
+        |i: usize| format!("clip {i}.mp4 cannot be opened: {}", "it was cut off in the middle. ".repeat(5));
+    for i in 0..3 {
+        h.state_mut().on_event(Event::Failed { question: answer().id, message: long(i) });
+    }
+    h.run();
+    let height = |h: &Window, i: usize| h.get_by_label(&long(i)).rect().height();
+    assert!(height(&h, 2) > 1.5 * height(&h, 1), "{} {}", height(&h, 2), height(&h, 1));
+    h.query_all_by_label("More").next().expect("of an older one").click();
+    h.run();
+    assert_eq!(height(&h, 0), height(&h, 2));
+    h.key_press(egui::Key::Escape);
+    h.run();
+    let told = |h: &Window| h.state().state().messages.all().len();
+    assert!(told(&h) == 2 && h.query_by_label(&long(2)).is_none());
+    h.get_by_label("Dismiss all").click();
+    h.run();
+    assert_eq!(told(&h), 0);
+    assert!(h.query_by_label("Dismiss all").is_none());
 }
 
 #[test]

@@ -261,9 +261,12 @@ fn enter_adds_the_next_prompt_and_escape_takes_the_empty_one_back() {
     h.run_steps(2);
     assert_eq!(list(&h).len(), 4);
     assert!(h.get_by_label("Negative prompt 4 of left").is_focused());
+    let told = h.state().state().messages.all().len();
+    assert!(told > 0, "Escape could take one of these away");
     h.key_press(Key::Escape);
     h.run_steps(2);
     assert_eq!(list(&h).len(), 3, "the empty row went");
+    assert_eq!(h.state().state().messages.all().len(), told, "and nothing else");
     let before = rest(h.state().state());
     press(&mut h, '4');
     h.run_steps(2);

@@ -20,13 +20,15 @@ use crate::ui::scope::Scope;
 use crate::ui::state::{Exporting, Playback, VideoFile};
 use crate::video::{Cancel, Player, Pts, Source};
 use crate::view::Layer;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 /// What a drawing is called where a clip has its file's name.
 const NAME: &str = "drawn motion";
+const PROMPTS_COME_BACK: &str =
+    "Your prompts come back with the clip: the drawing has the model of shapes, and its prompts.";
 
 /// The clip that was open, and how it was looked at.
 pub(super) struct Former {
@@ -55,6 +57,11 @@ pub(super) struct Former {
 }
 
 impl Former {
+    /// Where it lies.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.video.as_ref().map(|video| video.path.as_path())
+    }
+
     /// What reads it, to be closed.
     pub(super) fn players(self) -> impl Iterator<Item = Player> {
         self.player.into_iter().chain(self.opening.map(|(_, player)| player))
@@ -129,9 +136,7 @@ impl App {
             if let Some((former, _)) = &mut self.former {
                 former.prompts = Some(prompts);
             }
-            let text =
-                "Your prompts come back with the clip: the drawing has the model of shapes, and its prompts.";
-            self.state.messages.add(Kind::Hint, text);
+            self.state.messages.add(Kind::Hint, PROMPTS_COME_BACK);
         }
         self.put_on_stage(file, player);
         self.truth_of = None;
@@ -143,6 +148,7 @@ impl App {
     pub(super) fn end_drawing(&mut self, back: bool) {
         let Some(easel) = self.state.easel.take() else { return };
         self.drawn_last = easel.drawing().clone();
+        self.state.messages.retract(PROMPTS_COME_BACK);
         let Some((former, pane)) = self.former.take() else { return };
         self.panes.set_open(Pane::Draw, pane);
         if back {
@@ -241,8 +247,6 @@ impl App {
 
     /// Writes the drawing on a thread; one file at a time.
     fn save_drawing(&mut self, path: PathBuf) {
-        let s = &mut self.state;
-        let Some(easel) = s.easel.as_ref().filter(|_| s.exporting.is_none()) else { return };
         let path = if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("mp4")) {
             path
         } else {
@@ -250,6 +254,11 @@ impl App {
             name.push(".mp4");
             PathBuf::from(name)
         };
+        if self.would_replace_a_clip(&path) {
+            return;
+        }
+        let s = &mut self.state;
+        let Some(easel) = s.easel.as_ref().filter(|_| s.exporting.is_none()) else { return };
         let drawing = easel.drawing().clone();
         let (percent, cancel) = (Arc::new(AtomicU32::new(0)), Cancel::default());
         s.exporting = Some(Exporting { what: "clip", percent: percent.clone(), cancel: cancel.clone() });

@@ -40,7 +40,7 @@ pub(super) struct Opening {
 impl App {
     /// Writes what is on show as an experiment, on a thread.
     pub(super) fn save_experiment(&mut self, path: PathBuf) {
-        if self.is_in_no_file() {
+        if self.is_in_no_file() || self.would_replace_a_clip(&path) {
             return;
         }
         let s = &mut self.state;

@@ -11,6 +11,7 @@ use crate::files::write_atomic;
 use crate::prompt::PromptSet;
 use crate::score::Scores;
 use crate::session::ModelInfo;
+use crate::ui::compare::Side;
 use crate::ui::jobs::JobOutcome;
 use crate::ui::lanes::Lanes;
 use crate::ui::messages::Kind;
@@ -38,6 +39,30 @@ impl App {
             });
         };
         ctx.send_viewport_cmd(egui::ViewportCommand::Screenshot(egui::ScreenshotCallback::new(save)));
+    }
+
+    /// A clip that is open here, or on the shelf, is read and never written over, whatever path is given; says so.
+    pub(super) fn would_replace_a_clip(&mut self, path: &Path) -> bool {
+        let Ok(target) = path.canonicalize() else { return false };
+        let s = &self.state;
+        let open =
+            s.video.iter().chain(self.opening.as_ref().map(|(file, _)| file)).map(|v| v.path.as_path());
+        let behind = self.former.as_ref().and_then(|(former, _)| former.path());
+        let beside = s.compare.as_ref().and_then(|c| match &c.side {
+            Side::Clip(place) => Some(place.path.as_path()),
+            _ => None,
+        });
+        let shelf = s.shelf.rows().iter().map(|row| row.place.path.as_path());
+        let mut clips = open.chain(behind).chain(beside).chain(shelf);
+        let is_one = clips.any(|clip| clip.canonicalize().is_ok_and(|clip| clip == target));
+        if is_one {
+            let text = format!(
+                "{} is a clip that is open here. Nothing was written; choose another file.",
+                path.display()
+            );
+            self.state.messages.add(Kind::Problem, text);
+        }
+        is_one
     }
 
     /// Writes the report of the present analysis on a thread.
@@ -70,7 +95,7 @@ impl App {
 
     /// Writes the present analysis in this form on a thread; one at a time.
     pub(super) fn export(&mut self, form: Form, path: PathBuf) {
-        if self.state.exporting.is_some() || self.is_in_no_file() {
+        if self.state.exporting.is_some() || self.is_in_no_file() || self.would_replace_a_clip(&path) {
             return;
         }
         let Some(report) = self.analysis() else { return };
