@@ -5,6 +5,7 @@ pub mod gpu;
 
 use burn::tensor::{Device, Tensor};
 pub use gpu::SharedGpu;
+use motionlens_encoder::Precision;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -210,14 +211,20 @@ fn works(device: &Device) -> Result<(), String> {
 
 fn cpu(reason: String) -> (Device, DeviceInfo) {
     // The numbers are then not those of other processors to the last bit: an experiment that is replayed there says so.
-    let (name, reason) = if motionlens_encoder::has_tiles() {
-        let tiles =
-            "the vision tower multiplies on AMX tiles, every f32 as two bf16 (MOTIONLENS_AMX=off: in f32)";
-        ("CPU (Flex, AMX)".to_owned(), format!("{reason}; {tiles}"))
-    } else {
-        ("CPU (Flex)".to_owned(), reason)
+    let (name, tiles) = match motionlens_encoder::tiles() {
+        None => ("CPU (Flex)", ""),
+        Some(Precision::Split) => (
+            "CPU (Flex, AMX)",
+            "; the vision tower multiplies on AMX tiles, every f32 as two bf16 (MOTIONLENS_AMX=off: in f32; =bf16: in one bf16, \
+             faster and less exact)",
+        ),
+        Some(Precision::Bf16) => (
+            "CPU (Flex, AMX bf16)",
+            "; the vision tower multiplies on AMX tiles in bf16, as MOTIONLENS_AMX=bf16 asks: its numbers are approximate",
+        ),
     };
-    (Device::flex(), DeviceInfo { name, software: false, gpu: false, reason })
+    let reason = format!("{reason}{tiles}");
+    (Device::flex(), DeviceInfo { name: name.to_owned(), software: false, gpu: false, reason })
 }
 
 fn gpu_info(adapter: &AdapterReport, reason: &str) -> DeviceInfo {

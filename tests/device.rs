@@ -4,6 +4,8 @@
 use burn::tensor::Tensor;
 use motionlens::device::gpu::{self, SharedGpu};
 use motionlens::device::{self, DeviceChoice};
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -33,6 +35,39 @@ fn shared() -> Option<SharedGpu> {
 fn the_cpu_is_always_there() {
     let (_, info) = device::open(DeviceChoice::Cpu, None).expect("the CPU");
     assert!(!info.gpu && !info.software);
+}
+
+/// As issue and METHOD §11 have it: what is less exact than f32 is asked for, says so, and stays within 1e-3 in the cosine.
+#[test]
+fn bf16_on_tiles_is_said_and_leaves_a_video_where_it_is() {
+    if motionlens_encoder::tiles().is_none() {
+        return eprintln!("skipped: no tiles (AMX) here");
+    }
+    let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
+    for clip in ["people/by-the-plant.mp4", "clips/moving-right-while-growing.mp4"] {
+        let analysed = |amx: &str, name: &str| -> (Vec<f64>, Vec<f64>) {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_motionlens"));
+            command.args(["analyze", "--device", "cpu", "--embeddings", "--json", "-"]).arg(clips.join(clip));
+            let out = command.env("MOTIONLENS_AMX", amx).output().unwrap();
+            let found: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+            assert_eq!(found["device"], name);
+            let embedding = found["video_embedding"].as_array().unwrap();
+            let scores = found["classes"].as_array().unwrap().iter().map(|class| &class["s_pos"]);
+            (
+                embedding.iter().filter_map(|x| x.as_f64()).collect(),
+                scores.filter_map(|x| x.as_f64()).collect(),
+            )
+        };
+        let (exact, scores) = analysed("off", "CPU (Flex)");
+        let (fast, other_scores) = analysed("bf16", "CPU (Flex, AMX bf16)");
+        let apart = scores.iter().zip(&other_scores).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        let top = |scores: &[f64]| (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
+        assert!(!scores.is_empty() && top(&scores) == top(&other_scores));
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let cosine = dot(&exact, &fast) / (dot(&exact, &exact) * dot(&fast, &fast)).sqrt();
+        println!("{clip}: 1 - cosine {:.1e}, scores up to {apart:.1e} apart", 1.0 - cosine);
+        assert!(exact != fast && 1.0 - cosine < 1e-3, "{clip}: {cosine}");
+    }
 }
 
 #[test]

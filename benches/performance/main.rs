@@ -18,6 +18,7 @@ mod table;
 mod test_clip;
 mod towers;
 
+use motionlens_encoder::Precision;
 use peers::{Peers, command_output};
 use std::fmt::Write;
 use std::path::Path;
@@ -58,7 +59,11 @@ fn machine() -> String {
     let has = |flag: &str| flags.split(' ').any(|f| f == flag);
     let widest = ["avx512f", "avx2"].into_iter().find(|f| has(f)).unwrap_or("neither AVX2 nor AVX-512");
     let model = system("/proc/cpuinfo", "model name");
-    let amx = if motionlens_encoder::has_tiles() { ", AMX" } else { "" };
+    let amx = match motionlens_encoder::tiles() {
+        None => "",
+        Some(Precision::Split) => ", AMX",
+        Some(Precision::Bf16) => ", AMX in bf16",
+    };
     format!("{} ({widest}{amx}), {cores} cores", model.split(": ").last().unwrap_or_default())
 }
 

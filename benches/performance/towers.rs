@@ -15,7 +15,7 @@ pub const ABOUT: &str = "A CLIP of ViT-B/16 size with random weights, the same f
     Everybody takes as many threads as by itself. The rows that come out are held against ours (cosine above .99). Where a processor has \
     AMX (the first line above says so), the vision tower multiplies on it, every f32 as two bf16 and within 2e-4 of f32 \
     (`crates/encoder/src/tiles.rs`); `MOTIONLENS_AMX=off` measures without. bf16, of PyTorch, is another number format: one such product \
-    where ours makes three. Without AMX it is no gain: on an Emerald Rapids that hides it, the instruction of AVX-512 BF16 makes half as \
+    where ours makes three; `MOTIONLENS_AMX=bf16` measures ours in it. Without AMX it is no gain: on an Emerald Rapids that hides it, the instruction of AVX-512 BF16 makes half as \
     many multiply-adds a second as those of f32 do (41 against 84 thousand million on a core, in a loop of nothing else). \"Burn's \
     operations\" is what inference and training ran on before `crates/encoder`.";
 

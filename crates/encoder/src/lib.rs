@@ -51,13 +51,22 @@ pub struct Batch<'a> {
     pub width: usize,
 }
 
-/// Whether layers that are not causal are multiplied on the processor's tiles (AMX), every f32 as two bf16; not with `MOTIONLENS_AMX=off`
-/// in the environment. Gradients never are.
-pub fn has_tiles() -> bool {
+/// What is multiplied of every f32 where products are made on tiles, which know bf16 alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// Two bf16, which hold 16 of its 24 bits.
+    Split,
+    /// One bf16, which holds 8.
+    Bf16,
+}
+
+/// How layers that are not causal are multiplied on the processor's tiles (AMX), where it has them: with `MOTIONLENS_AMX=off` in the
+/// environment not at all, with `MOTIONLENS_AMX=bf16` in one bf16. Gradients never are.
+pub fn tiles() -> Option<Precision> {
     #[cfg(target_arch = "x86_64")]
-    return tiles::Tiles::try_new().is_some();
+    return tiles::Tiles::try_new().map(|tiles| tiles.precision);
     #[cfg(not(target_arch = "x86_64"))]
-    false
+    None
 }
 
 /// The batch through the layers, in its shape; with `causal` a token sees itself and those before it in its item alone.
@@ -164,7 +173,10 @@ mod tests {
     pub fn tolerances() -> Vec<(Processor, f64)> {
         let vectors = processors().into_iter().map(|p| (p, 2e-5));
         #[cfg(target_arch = "x86_64")]
-        let vectors = vectors.chain(tiles::Tiles::try_new().map(|tiles| (Processor::Tiles(tiles), 1e-4)));
+        let vectors = vectors.chain(tiles::Tiles::try_new().into_iter().flat_map(|tiles| {
+            let of = |(precision, far)| (Processor::Tiles(tiles::Tiles { precision, ..tiles }), far);
+            [(Precision::Split, 1e-4), (Precision::Bf16, 3e-2)].map(of)
+        }));
         vectors.collect()
     }
 

@@ -59,7 +59,7 @@ impl Processor {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => pulp::Simd::vectorize(avx2, op),
             #[cfg(target_arch = "x86_64")]
-            Self::Tiles(tiles) => pulp::Simd::vectorize(tiles.0, op),
+            Self::Tiles(tiles) => pulp::Simd::vectorize(tiles.vectors, op),
             Self::Other(arch) => arch.dispatch(op),
         }
     }

@@ -3,10 +3,12 @@
 //!
 //! So every number is split in two, x ≈ hi + lo with |x − hi − lo| ≤ 2⁻¹⁶·|x|, and a·b is lo·hi + hi·hi + hi·lo, summed in f32: three
 //! products for one. What is left out is at most 3·2⁻¹⁶ of |a·b|, of either sign. (Henry, Tang and Heinecke, "Leveraging the bfloat16
-//! artificial intelligence datatype for higher-precision computations", 2019.)
+//! artificial intelligence datatype for higher-precision computations", 2019.) Who wants speed for precision has hi·hi alone, one
+//! product: a number is then known to 2⁻⁹ of itself.
 //!
 //! Rust has no intrinsics for tiles yet: the kernel is written in the processor's own words.
 
+use crate::Precision;
 use crate::panels::{Block, Row, W};
 use pulp::NullaryFnOnce;
 use pulp::x86::V4;
@@ -15,7 +17,10 @@ use std::sync::OnceLock;
 
 /// That this process may use tiles, and the vectors beside them.
 #[derive(Clone, Copy, Debug)]
-pub struct Tiles(pub V4);
+pub struct Tiles {
+    pub vectors: V4,
+    pub precision: Precision,
+}
 
 /// Rows and columns of a tile.
 const SIDE: usize = 16;
@@ -23,11 +28,18 @@ const SIDE: usize = 16;
 const STRIDE: usize = size_of::<Row>();
 
 impl Tiles {
-    /// Where the processor has them and the system grants them to this process; not with `MOTIONLENS_AMX=off` around it.
+    /// Where the processor has them and the system grants them to this process; `MOTIONLENS_AMX` around it may be `off`, or `bf16` for
+    /// [`Precision::Bf16`].
     pub fn try_new() -> Option<Self> {
-        static MAY: OnceLock<bool> = OnceLock::new();
-        let wanted = || std::env::var_os("MOTIONLENS_AMX").is_none_or(|value| value != "off");
-        V4::try_new().filter(|_| *MAY.get_or_init(|| wanted() && known() && granted())).map(Self)
+        static FOUND: OnceLock<Option<Tiles>> = OnceLock::new();
+        *FOUND.get_or_init(|| {
+            let precision = match std::env::var("MOTIONLENS_AMX").as_deref() {
+                Ok("off") => return None,
+                Ok("bf16") => Precision::Bf16,
+                _ => Precision::Split,
+            };
+            V4::try_new().filter(|_| known() && granted()).map(|vectors| Self { vectors, precision })
+        })
     }
 
     /// Splits rows of panels in place: the i-th number of a row and the (i + 32)-th become a pair of hi and, 32 further, one of lo.
@@ -44,7 +56,7 @@ impl Tiles {
                 }
             }
         }
-        self.0.vectorize(Op(rows));
+        self.vectors.vectorize(Op(rows));
     }
 
     /// Splits weights in place: the i-th input and the (i + 32)-th become a row of pairs of hi and, 32 rows further, one of lo.
@@ -59,7 +71,7 @@ impl Tiles {
                 x.iter_mut().zip(y).for_each(|(x, y)| split(x, y));
             }
         }
-        self.0.vectorize(Op(block));
+        self.vectors.vectorize(Op(block));
     }
 }
 
@@ -112,6 +124,7 @@ struct Shapes {
 /// The tiles of this thread, given back when dropped: sums of an upper half of some rows (0 and 1) and of the lower (2 and 3), what they
 /// are made of (4 and 5), and weights (6 and 7).
 pub struct Thread {
+    precision: Precision,
     /// Rows of each half, as the tiles are shaped.
     half: usize,
 }
@@ -156,9 +169,37 @@ macro_rules! fetch {
     };
 }
 
+/// Adds to the sums what these words make of inputs and weights.
+macro_rules! products {
+    (($a:ident, $b:ident, $out:ident, $next:ident), $($words:expr,)*) => {
+        asm!(
+            "tileloadd tmm0, [{out} + {stride}*1]",
+            "tileloadd tmm1, [{out} + {stride}*1 + 64]",
+            "tileloadd tmm2, [{out_low} + {stride}*1]",
+            "tileloadd tmm3, [{out_low} + {stride}*1 + 64]",
+            $($words,)*
+            "tilestored [{out} + {stride}*1], tmm0",
+            "tilestored [{out} + {stride}*1 + 64], tmm1",
+            "tilestored [{out_low} + {stride}*1], tmm2",
+            "tilestored [{out_low} + {stride}*1 + 64], tmm3",
+            a = in(reg) $a[0],
+            a_low = in(reg) $a[1],
+            b = in(reg) $b,
+            out = in(reg) $out[0],
+            out_low = in(reg) $out[1],
+            a_next = in(reg) $next[0],
+            out_next = in(reg) $next[1],
+            stride = in(reg) STRIDE,
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+            options(nostack, preserves_flags),
+        )
+    };
+}
+
 impl Thread {
-    pub fn new(_: Tiles) -> Self {
-        Self { half: 0 }
+    pub fn new(tiles: Tiles) -> Self {
+        Self { precision: tiles.precision, half: 0 }
     }
 
     /// `out += a·b`, both split; there are as many rows in `out` as in `a`, whole groups of them.
@@ -174,39 +215,32 @@ impl Thread {
             for column in (0..W).step_by(2 * SIDE) {
                 // With each half of the columns half of the rows after these is fetched; a hint may go astray past the last.
                 let next = (2 * SIDE + column / 2) * W;
+                let at = [a.as_ptr(), a[half..].as_ptr()].map(<*const Row>::cast::<f32>);
+                let sums = [out.wrapping_add(column), out.wrapping_add(half * W + column)];
+                let near = [at[0].wrapping_add(next), out.cast_const().wrapping_add(next)];
+                let b = b.wrapping_add(column);
                 // SAFETY: there are [`Tiles`], whose halves have as many rows as those of `a` and `out`; of each of these 16 numbers from
                 // 0, 16, 32 and 48 of `a` and from `column` and 16 further of `out` are read, and the latter written. Of `b` these
                 // columns of every 16 rows are read, all there are.
                 unsafe {
-                    asm!(
-                        "tileloadd tmm0, [{out} + {stride}*1]",
-                        "tileloadd tmm1, [{out} + {stride}*1 + 64]",
-                        "tileloadd tmm2, [{out_low} + {stride}*1]",
-                        "tileloadd tmm3, [{out_low} + {stride}*1 + 64]",
-                        // Of inputs 0..16 and 32..48: lo·hi, hi·hi, hi·lo.
-                        weights!(0), inputs!(128), multiply!(), fetch!(0),
-                        inputs!(0), multiply!(), fetch!(704),
-                        weights!(8192), multiply!(), fetch!(1408),
-                        // Of inputs 16..32 and 48..64.
-                        weights!(4096), inputs!(192), multiply!(), fetch!(2112),
-                        inputs!(64), multiply!(), fetch!(2816),
-                        weights!(12288), multiply!(), fetch!(3520),
-                        "tilestored [{out} + {stride}*1], tmm0",
-                        "tilestored [{out} + {stride}*1 + 64], tmm1",
-                        "tilestored [{out_low} + {stride}*1], tmm2",
-                        "tilestored [{out_low} + {stride}*1 + 64], tmm3",
-                        a = in(reg) a.as_ptr(),
-                        a_low = in(reg) a[half..].as_ptr(),
-                        b = in(reg) b.wrapping_add(column),
-                        out = in(reg) out.wrapping_add(column),
-                        out_low = in(reg) out.wrapping_add(half * W + column),
-                        a_next = in(reg) a.as_ptr().cast::<f32>().wrapping_add(next),
-                        out_next = in(reg) out.wrapping_add(next),
-                        stride = in(reg) STRIDE,
-                        out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                        out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                        options(nostack, preserves_flags),
-                    );
+                    match self.precision {
+                        Precision::Split => products! {
+                            (at, b, sums, near),
+                            // Of inputs 0..16 and 32..48: lo·hi, hi·hi, hi·lo.
+                            weights!(0), inputs!(128), multiply!(), fetch!(0),
+                            inputs!(0), multiply!(), fetch!(704),
+                            weights!(8192), multiply!(), fetch!(1408),
+                            // Of inputs 16..32 and 48..64.
+                            weights!(4096), inputs!(192), multiply!(), fetch!(2112),
+                            inputs!(64), multiply!(), fetch!(2816),
+                            weights!(12288), multiply!(), fetch!(3520),
+                        },
+                        Precision::Bf16 => products! {
+                            (at, b, sums, near),
+                            weights!(0), inputs!(0), multiply!(), fetch!(0), fetch!(704), fetch!(1408),
+                            weights!(4096), inputs!(64), multiply!(), fetch!(2112), fetch!(2816), fetch!(3520),
+                        },
+                    }
                 }
             }
         }
