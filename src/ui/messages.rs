@@ -6,6 +6,7 @@ use super::icon::{self, Icon};
 use super::intent::Intent;
 use super::state::State;
 use super::theme;
+use egui::text::LayoutJob;
 use egui::{Align, Align2, Context, Id, Layout, RichText, Ui, vec2};
 use std::time::{Duration, Instant};
 
@@ -144,6 +145,12 @@ fn card(ui: &mut Ui, width: f32, m: &Message, whole: bool, out: &mut Vec<Intent>
         .inner_margin(egui::Margin::symmetric(10, 6));
     frame.show(ui, |ui| {
         ui.set_width(width - 22.0);
+        let font = egui::TextStyle::Body.resolve(ui.style());
+        let mut text = LayoutJob::simple(m.text.clone(), font, theme::of(ui).text, ui.available_width());
+        if !whole {
+            text.wrap.max_rows = if m.kind == Kind::Hint { 2 } else { 1 };
+        }
+        let text = ui.fonts_mut(|f| f.layout_job(text));
         ui.horizontal(|ui| {
             icon::label(ui, icon, colour);
             ui.label(RichText::new(word).color(colour).strong());
@@ -151,24 +158,20 @@ fn card(ui: &mut Ui, width: f32, m: &Message, whole: bool, out: &mut Vec<Intent>
                 if ui.button("Dismiss").on_hover_text("Hide this message (Esc: the newest)").clicked() {
                     out.push(Intent::Dismiss(m.id));
                 }
-                if !whole {
+                if text.elided {
                     let more = ui.button("More");
                     if more.on_hover_text("All of it; it stays until it is dismissed").clicked() {
                         out.push(Intent::ReadMessage(m.id));
                     }
+                }
+                if !whole {
                     offered(ui, m, out);
                 }
             });
         });
+        ui.add(egui::Label::new(text).selectable(true));
         if whole {
-            ui.add(egui::Label::new(&m.text).selectable(true).wrap());
             offered(ui, m, out);
-        } else {
-            let font = egui::TextStyle::Body.resolve(ui.style());
-            let mut text =
-                egui::text::LayoutJob::simple(m.text.clone(), font, theme::of(ui).text, ui.available_width());
-            text.wrap.max_rows = if m.kind == Kind::Hint { 2 } else { 1 };
-            ui.label(text).on_hover_text(&m.text);
         }
     });
 }

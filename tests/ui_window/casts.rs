@@ -87,6 +87,18 @@ fn a_drawing_and_a_lesson_give_the_model_back_with_the_clip() {
     });
     assert_eq!(h.state().state().prompts().classes, people);
 
+    // Who opens a clip in the middle of a lesson has it afterwards, too.
+    apply(&mut h, Intent::Learn(Some(1)));
+    wait(&mut h, "the lesson's clip", |s| s.video.as_ref().is_some_and(|v| v.bundled == Some(Cast::Shapes)));
+    let other = folder.path().join("other.mp4");
+    std::fs::copy(own_clip(folder.path()), &other).unwrap();
+    apply(&mut h, Intent::Open(other));
+    let here = |s: &State| s.opening.is_none() && s.video.as_ref().is_some_and(|v| v.name == "other.mp4");
+    wait(&mut h, "the person's clip", here);
+    apply(&mut h, Intent::Learn(None));
+    wait(&mut h, "the model from before", |s| here(s) && knows(s, Cast::People));
+    assert_eq!(h.state().state().prompts().classes, people);
+
     // Words of one's own about people say nothing of a drawing: they are kept aside meanwhile.
     let own = PromptSet::from_names(["falling over", "a man sits down"]);
     apply(&mut h, Intent::Edit(PromptEdit::Replace(own.clone())));

@@ -45,6 +45,10 @@ impl App {
             if let Some(cast) = held.filter(|_| file.bundled.is_none()) {
                 self.change_cast(cast);
             }
+            // A lesson's own begins again at its end.
+            if self.on_open != OnOpen::Loops {
+                self.opened_in_lesson();
+            }
             let s = &mut self.state;
             s.opening = None;
             if file.bundled.is_none() {
@@ -80,6 +84,7 @@ impl App {
         if let Some(cast) = bundled::cast_of(&self.state.bundled, &path) {
             self.suit_model(cast);
         }
+        self.on_open = OnOpen::Stands;
         self.open_video(path);
     }
 

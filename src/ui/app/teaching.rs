@@ -5,6 +5,7 @@ use super::{App, OnOpen};
 use crate::data::drawing::Drawing;
 use crate::model::Surgery;
 use crate::prompt::PromptSet;
+use crate::session::ModelSource;
 use crate::ui::edit::PromptEdit;
 use crate::ui::intent::Intent;
 use crate::ui::lanes::Lanes;
@@ -49,6 +50,8 @@ pub(super) struct Before {
     pub(super) typed: Option<Instant>,
     /// The clip, once the lesson has opened another.
     pub(super) former: Option<Former>,
+    /// The person has opened a clip in the lesson, which stays: the model that there was before.
+    replaced: Option<ModelSource>,
 }
 
 impl App {
@@ -97,6 +100,7 @@ impl App {
             moment: s.moment,
             typed: None,
             former: None,
+            replaced: None,
         });
         // Lessons speak of the clip, and wait until it has been looked at.
         (s.follow, s.moment) = (false, false);
@@ -117,9 +121,15 @@ impl App {
         (s.order, s.surgery, s.crop) = (before.order, before.surgery, before.crop);
         (s.lanes, s.gate_worth) = (before.lanes, before.gate_worth);
         s.negation.asked = before.negated;
-        match before.former {
-            Some(former) => self.give_back(former),
-            None => {
+        match (before.former, before.replaced) {
+            (Some(former), _) => self.give_back(former),
+            (None, Some(model)) => {
+                let own = s.video.as_ref().is_none_or(|video| video.bundled.is_none());
+                if let Some(cast) = model.cast().filter(|_| own) {
+                    self.change_cast(cast);
+                }
+            }
+            (None, None) => {
                 (s.scope, s.range) = (before.scope, before.range);
                 (s.follow, s.moment) = (before.follow, before.moment);
             }
@@ -133,6 +143,13 @@ impl App {
         if self.state.sort_by_score {
             prompt_panel::to_top(&self.ctx);
         }
+    }
+
+    /// A person's clip comes on the stage, which stays when the lesson ends; the one behind the lesson goes for it.
+    pub(super) fn opened_in_lesson(&mut self) {
+        let Some(before) = &mut self.before else { return };
+        let model = before.former.take().map(|former| former.model).or(before.replaced.take());
+        before.replaced = Some(model.unwrap_or_else(|| self.model_asked.clone()));
     }
 
     pub(super) fn turn(&mut self, turn: Turn) {
@@ -158,9 +175,10 @@ impl App {
             if opens {
                 self.end_drawing(true);
                 if self.before.as_ref().is_some_and(|before| before.former.is_none()) {
-                    let former = self.hold();
+                    let mut former = self.hold();
                     self.clear_stage();
                     if let Some(before) = &mut self.before {
+                        former.model = before.replaced.take().unwrap_or(former.model);
                         before.former = Some(former);
                     }
                 }
