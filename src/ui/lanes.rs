@@ -97,8 +97,8 @@ struct Lane {
 /// A long name takes so much of the legend, in points, and the line before it so much.
 const LEGEND: f32 = 130.0;
 const SAMPLE: f32 = 12.0;
-/// In less height than this what stands above the plots scrolls: they keep the larger part.
-const LOW: f32 = 150.0;
+/// So much height the plots keep where there is room, in points, and the larger part in any case: what stands above them scrolls.
+const PLOTS: f32 = 110.0;
 
 /// Draws the lanes.
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
@@ -114,10 +114,10 @@ pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     };
     let colours = theme::of(ui);
     let (scores, streams) = (class_lanes(s, record, colours), stream_lanes(s, record, colours));
-    let low = ui.available_height() < LOW;
-    let room = if low { 0.35 * ui.available_height() } else { f32::INFINITY };
+    let height = ui.available_height();
+    let room = (height - PLOTS).max(0.35 * height);
     let scroll = egui::ScrollArea::vertical().id_salt("lanes controls").max_height(room);
-    scroll.auto_shrink([false, true]).show(ui, |ui| {
+    scroll.min_scrolled_height(0.0).auto_shrink([false, true]).show(ui, |ui| {
         ui.horizontal_wrapped(|ui| {
             if let Some(what) = record.sweep.question(0).altered() {
                 let tip = format!("{what} (not retrained); R resets it");

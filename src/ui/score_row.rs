@@ -1,6 +1,7 @@
 //! The numbers of one class and the bar that shows them: to the right what the positive prompts pull, to the left
 //! what the negative prompts push, and a diamond where the two leave it (the margin).
 
+use super::elide;
 use super::explain::Explained;
 use super::theme::{self, Colours};
 use super::whiskers::Spread;
@@ -96,6 +97,12 @@ fn numbers(ui: &mut Ui, c: &ClassScore, pinned: Option<&ClassScore>, explained: 
                 // With the changes beside them only two fit into a line.
                 2 if pinned.is_some() => ui.end_row(),
                 _ => ui.add_space(7.0),
+            }
+            let [wide, figures] = [(name, theme::small()), (value.as_str(), theme::numbers())]
+                .map(|(text, font)| elide::width_of(ui, text, &font));
+            if ui.available_size_before_wrap().x < wide + figures + 4.0 {
+                // A number stays beside its name.
+                ui.end_row();
             }
             let tip = |ui: &mut Ui| {
                 ui.label(tip);

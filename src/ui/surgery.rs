@@ -320,7 +320,7 @@ fn changes(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     let mut beside = s.view.beside;
     if ui
         .checkbox(&mut beside, "Original beside it on the stage")
-        .on_hover_text("Both maps of the same frame")
+        .on_hover_text("Both maps of the same frame; once the brush is laid down, where one is in the hand")
         .changed()
     {
         out.push(Intent::SetView(View { beside, ..s.view }));
