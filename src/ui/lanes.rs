@@ -98,7 +98,7 @@ struct Lane {
 const LEGEND: f32 = 130.0;
 const SAMPLE: f32 = 12.0;
 /// So much height the plots keep where there is room, in points, and the larger part in any case: what stands above them scrolls.
-const PLOTS: f32 = 110.0;
+const PLOTS: f32 = 64.0;
 
 /// Draws the lanes.
 pub fn show(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {

@@ -103,12 +103,15 @@ impl Messages {
     }
 }
 
+/// The width of a card where there is room, in points.
+const WIDEST: f32 = 560.0;
+
 /// Draws the messages one below the other over the upper part of the stage, in the room below its buttons. Where no video is
 /// open they stand at the bottom: above is where one is opened.
 pub fn show(ctx: &Context, stage: egui::Rect, s: &State, out: &mut Vec<Intent>) {
     let messages = s.messages.all();
     let Some(newest) = messages.last().filter(|_| stage.is_positive()) else { return };
-    let width = (stage.width() - 24.0).clamp(160.0, 560.0);
+    let width = (stage.width() - 24.0).clamp(160.0, WIDEST);
     let area = egui::Area::new(Id::unique("messages")).order(egui::Order::Foreground);
     let area = match s.playback.info {
         Some(_) => area.fixed_pos(stage.right_top() + vec2(-6.0 - width, 2.0)),
@@ -151,6 +154,8 @@ fn card(ui: &mut Ui, width: f32, m: &Message, whole: bool, out: &mut Vec<Intent>
             text.wrap.max_rows = if m.kind == Kind::Hint { 2 } else { 1 };
         }
         let text = ui.fonts_mut(|f| f.layout_job(text));
+        // In a narrow card it would lie over the words beside it.
+        let below = whole || width < WIDEST;
         ui.horizontal(|ui| {
             icon::label(ui, icon, colour);
             ui.label(RichText::new(word).color(colour).strong());
@@ -164,13 +169,13 @@ fn card(ui: &mut Ui, width: f32, m: &Message, whole: bool, out: &mut Vec<Intent>
                         out.push(Intent::ReadMessage(m.id));
                     }
                 }
-                if !whole {
+                if !below {
                     offered(ui, m, out);
                 }
             });
         });
         ui.add(egui::Label::new(text).selectable(true));
-        if whole {
+        if below {
             offered(ui, m, out);
         }
     });

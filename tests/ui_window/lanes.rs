@@ -7,6 +7,7 @@ use motionlens::score::Matrix;
 use motionlens::ui::edit::PromptEdit;
 use motionlens::ui::intent::Intent;
 use motionlens::ui::lanes::{Lanes, Measure};
+use motionlens::ui::panes::Pane;
 use motionlens::video::Pts;
 use std::sync::Arc;
 
@@ -202,6 +203,28 @@ fn the_pointer_reads_the_numbers_of_the_span_under_it() {
     // The sum of lane and tooltip: once in the legend, once under the pointer.
     h.get_by_label_contains("span 0:01.500 to 0:02.500");
     h.get_by_label("moving left 50.0%");
+}
+
+#[test]
+fn in_a_small_window_the_plots_are_seen_whole() {
+    let all: Vec<u32> = (0..25).collect();
+    let mut h = analysed([900.0, 600.0], false);
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Intent::Pane(Pane::Lanes, true));
+    let sweep = sweep();
+    h.state_mut().show_sweep(sweep.clone());
+    let revision = h.state().state().revision;
+    h.state_mut().on_event(told(&sweep, &all, revision));
+    h.run();
+    let below = h.get_by_label("Seek bar").rect().top();
+    for plot in ["Scores over time", "Motion and gate over time"] {
+        let rect = h.get_by_label_contains(plot).rect();
+        assert!(
+            rect.height() > 20.0 && rect.bottom() < below,
+            "{plot}: {rect:?}, the seek bar begins at {below}"
+        );
+    }
+    h.get_by_label("Loop the strongest");
 }
 
 #[test]

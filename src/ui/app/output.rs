@@ -297,5 +297,6 @@ fn save_png(image: &egui::ColorImage, name: &str) -> Result<String, String> {
     let raw = image.as_raw().to_vec();
     let picture = image::RgbaImage::from_raw(w as u32, h as u32, raw).ok_or_else(|| fault(&"no picture"))?;
     picture.save(&path).map_err(|e| fault(&e))?;
+    let path = std::path::absolute(&path).unwrap_or(path);
     Ok(format!("Picture written to {}", path.display()))
 }
