@@ -144,7 +144,8 @@ impl Line<'_> {
         let mut text = self.text.to_owned();
         let focused = ui.memory(|m| m.has_focus(id));
         let font = egui::TextStyle::Body.resolve(ui.style());
-        let room = self.width - 10.0;
+        // A field's text stands as far from its sides as a button's.
+        let room = self.width - 2.0 * ui.spacing().button_padding.x - 1.0;
         let mut shortened = false;
         let mut layouter = |ui: &Ui, buffer: &dyn egui::TextBuffer, _wrap: f32| -> Arc<egui::Galley> {
             let full = buffer.as_str();
