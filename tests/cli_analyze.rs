@@ -284,6 +284,21 @@ fn what_cannot_be_written_is_told_before_the_work() {
     }
 }
 
+/// `motionlens synth --list | head -1`.
+#[test]
+fn who_reads_no_more_ends_no_list_in_a_panic() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_motionlens"))
+        .args(["synth", "--list", "--cast", "all"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let out = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.success() && !told.contains("panicked"), "{told}");
+}
+
 #[test]
 fn a_class_needs_a_name_and_a_word_that_is_no_file_may_have_been_a_command() {
     let dir = tempfile::tempdir().unwrap();

@@ -457,7 +457,8 @@ pub(super) fn run_notes(
             model.source
         ));
     }
-    let left_out: Vec<&str> = classes.iter().filter(|c| !c.counts).map(|c| c.name.as_str()).collect();
+    let named = |name| if str::is_empty(name) { "(no name)" } else { name };
+    let left_out: Vec<&str> = classes.iter().filter(|c| !c.counts).map(|c| named(&c.name)).collect();
     if !left_out.is_empty() {
         let more = if left_out.len() > 20 { ", …" } else { "" };
         let names = left_out[..left_out.len().min(20)].join(", ");

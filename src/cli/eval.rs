@@ -153,7 +153,7 @@ fn synth(args: &SynthArgs) -> Result<(), CliError> {
             };
             let json = json.map_err(|e| CliError::Engine(e.to_string()))?;
             if path == Path::new("-") {
-                println!("{json}");
+                print(format!("{json}\n").as_bytes())?;
             } else {
                 write_atomic(path, json.as_bytes())
                     .map_err(|e| CliError::Engine(format!("cannot write {}: {e}", path.display())))?;
@@ -228,12 +228,12 @@ fn mean(reports: &[PathBuf]) -> Result<(), CliError> {
             }
         }
     }
-    println!("{:<26} {:>8} {:>8}   over {} reports", "figure", "mean", "std", reports.len());
+    let mut table = format!("{:<26} {:>8} {:>8}   over {} reports\n", "figure", "mean", "std", reports.len());
     for (name, values) in values.iter().filter(|(_, v)| v.len() == reports.len()) {
         let Summary { mean, std, .. } = Summary::of(values);
-        println!("{name:<26} {mean:>8.3} {std:>8.3}");
+        table += &format!("{name:<26} {mean:>8.3} {std:>8.3}\n");
     }
-    Ok(())
+    print(table.as_bytes())
 }
 
 /// Puts the figures into a model's card.

@@ -1,5 +1,6 @@
 //! `motionlens synth`: clips of the procedural world as files.
 
+use super::analyze::print;
 use super::{Casts, CliError};
 use crate::data::cast::{Cast, Class};
 use crate::data::world_video::{Format, SynthError, scene, write};
@@ -48,7 +49,8 @@ pub fn run(args: &SynthArgs) -> Result<(), CliError> {
             eprintln!("These are of shapes; --cast people lists the classes of people.");
         }
         for class in all {
-            println!("{}{}", class.name(), if class.is_unseen() { "\tunseen" } else { "" });
+            let unseen = if class.is_unseen() { "\tunseen" } else { "" };
+            print(format!("{}{unseen}\n", class.name()).as_bytes())?;
         }
         return Ok(());
     }
@@ -79,7 +81,7 @@ pub fn run(args: &SynthArgs) -> Result<(), CliError> {
             let name = class.name().replace(' ', "-");
             let path = out.join(format!("{name}-{}-{index}.mp4", args.seed));
             write(&path, class, args.seed, index, format)?;
-            println!("{}", path.display());
+            print(format!("{}\n", path.display()).as_bytes())?;
         }
     }
     Ok(())

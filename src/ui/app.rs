@@ -90,6 +90,8 @@ pub struct App {
     rested_at: (Pts, Instant),
     on_open: OnOpen,
     hinted: bool,
+    /// It has been said that there are no file dialogs.
+    told_of_dialogs: bool,
     /// The first minute has been offered, in this run or an earlier one.
     invited: bool,
     /// While somebody is in a lesson.
@@ -170,6 +172,7 @@ impl App {
             texts: None,
             log: PromptLog::default(),
             trial: Trial::default(),
+            pinned_of: None,
             negation: Negation::default(),
             import: None,
             misplaced: None,
@@ -191,6 +194,7 @@ impl App {
             lessons: Lesson::shipped().into_iter().map(Arc::new).collect(),
             learning: None,
             path_field: None,
+            path_entered: None,
             id_field: None,
             time_field: None,
             recent: Recent::default(),
@@ -212,6 +216,7 @@ impl App {
             rested_at: (Pts(0), Instant::now()),
             on_open: OnOpen::default(),
             hinted: false,
+            told_of_dialogs: false,
             invited: false,
             before: None,
             reported: None,
@@ -324,7 +329,9 @@ impl App {
                 self.edit(&PromptEdit::Replace(bundled::prompts(cast)));
             }
             Intent::Ask(dialog) => self.desk.ask(dialog),
-            Intent::PathField(open) => s.path_field = open.then(Asked::default),
+            Intent::PathField(open) => {
+                s.path_field = open.then(|| Asked::path(None, s.path_entered.as_ref()));
+            }
 
             Intent::TogglePlay => self.with_player(|p| if p.is_playing() { p.pause() } else { p.play() }),
             Intent::Pause => self.with_player(Player::pause),
@@ -341,7 +348,8 @@ impl App {
                 self.with_player(|p| p.set_loop(on.then_some((w.start, w.end))));
             }
             Intent::SetIn => {
-                let at = s.playback.position;
+                // The frame on show is in it, which began a little before the play head.
+                let at = s.playback.shown.unwrap_or(s.playback.position).min(s.playback.position);
                 let out = s.range.1.filter(|o| *o > at);
                 self.set_range((Some(at), out));
             }
@@ -417,8 +425,9 @@ impl App {
                 }
             }
             Intent::Pin => {
-                if let Some(scores) = s.scores().cloned() {
-                    s.history.pin(Some(Arc::new(scores)));
+                if let Some(scores) = s.scores().cloned().map(Arc::new) {
+                    s.pinned_of = s.scored_of().map(|of| (scores.clone(), of));
+                    s.history.pin(Some(scores));
                 }
             }
             Intent::Unpin => {
@@ -485,12 +494,14 @@ impl App {
         match outcome {
             JobOutcome::Chosen(intent) => self.apply(ctx, intent),
             JobOutcome::NoDialog(purpose) => {
-                s.path_field = Some(Asked { purpose: Some(purpose), ..Asked::default() });
-                s.messages.add(
-                    Kind::Hint,
-                    "This desktop has no file dialog (neither a portal with a file chooser nor zenity), so the path is \
-                     typed.",
-                );
+                s.path_field = Some(Asked::path(Some(purpose), s.path_entered.as_ref()));
+                if !std::mem::replace(&mut self.told_of_dialogs, true) {
+                    s.messages.add(
+                        Kind::Hint,
+                        "This desktop has no file dialog (neither a portal with a file chooser nor zenity), so the path \
+                         is typed.",
+                    );
+                }
             }
             JobOutcome::PromptsRead(path, Ok(set)) => {
                 Recent::note(&mut s.recent.prompts, &path);

@@ -5,6 +5,7 @@ use super::intent::{Dialog, Intent};
 use super::state::{Playback, State, parse_clock};
 use super::theme;
 use crate::video::{Pts, times};
+use egui::text::{CCursor, CCursorRange};
 use egui::{Id, RichText};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,18 @@ pub struct Asked {
     pub problem: Option<String>,
     /// What a path is wanted for; `None`: a video, a model folder or a prompt set, told apart by what it is.
     pub purpose: Option<Dialog>,
+    /// The file that is there already and goes where it is entered once more.
+    replaces: Option<PathBuf>,
+    /// The text stands there from before, to be written over.
+    again: bool,
+}
+
+impl Asked {
+    /// Asks for a path. What was entered for the same purpose last stands there: it may have been wrong by a letter.
+    pub fn path(purpose: Option<Dialog>, last: Option<&(Option<Dialog>, String)>) -> Self {
+        let text = last.filter(|(of, _)| *of == purpose).map_or_else(String::new, |(_, text)| text.clone());
+        Self { again: !text.is_empty(), text, purpose, ..Self::default() }
+    }
 }
 
 /// Draws them and takes what is entered.
@@ -66,8 +79,17 @@ pub fn show(ctx: &egui::Context, s: &mut State, out: &mut Vec<Intent>) {
             Outcome::Closed => out.push(Intent::PathField(false)),
             Outcome::Entered => {
                 let home = directories::BaseDirs::new();
-                match path(&asked.text, home.as_ref().map(|d| d.home_dir())) {
+                let path = path(&asked.text, home.as_ref().map(|d| d.home_dir()));
+                match path.map(|path| asked.purpose.map_or(path.clone(), |d| d.with_extension(path))) {
+                    Ok(path)
+                        if asked.purpose.is_some_and(|d| d.writes(&path))
+                            && asked.replaces.as_ref() != Some(&path) =>
+                    {
+                        asked.problem = Some(format!("{} is there already. Replace it?", path.display()));
+                        asked.replaces = Some(path);
+                    }
                     Ok(path) => {
+                        s.path_entered = Some((asked.purpose, asked.text.clone()));
                         out.push(asked.purpose.map_or(Intent::Open(path.clone()), |d| d.chosen(path)));
                         out.push(Intent::PathField(false));
                     }
@@ -120,10 +142,17 @@ fn field_window(
         ui.set_width(420.0);
         ui.label(RichText::new(title).strong().color(theme::of(ui).strong));
         ui.label(RichText::new(about).font(theme::small()).color(theme::of(ui).weak));
+        if std::mem::take(&mut asked.again) {
+            ui.memory_mut(|m| m.request_focus(id));
+            let mut state = egui::TextEdit::load_state(ctx, id).unwrap_or_default();
+            let end = CCursor::new(asked.text.chars().count());
+            state.cursor.set_char_range(Some(CCursorRange::two(CCursor::new(0), end)));
+            state.store(ctx, id);
+        }
         let edit = egui::TextEdit::singleline(&mut asked.text).id(id);
         let r = ui.add(edit.hint_text(hint).desired_width(f32::INFINITY)).accessible_name(name);
         if r.changed() {
-            asked.problem = None;
+            (asked.problem, asked.replaces) = (None, None);
         }
         let entered = r.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
         if entered || ui.memory(|m| m.focused().is_none()) {
@@ -135,7 +164,8 @@ fn field_window(
             egui::Label::new(RichText::new(problem).font(theme::small()).color(theme::of(ui).warn)).wrap(),
         );
         ui.horizontal(|ui| {
-            if ui.button("Go").clicked() || entered {
+            let go = if asked.replaces.is_some() { "Replace" } else { "Go" };
+            if ui.button(go).clicked() || entered {
                 outcome = Outcome::Entered;
             }
             if ui.button("Close").clicked() {

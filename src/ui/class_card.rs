@@ -123,9 +123,13 @@ struct Trouble {
 fn troubles(s: &State, class: &Class, score: Option<&ClassScore>) -> Vec<Trouble> {
     let mut list = Vec::new();
     let mut add = |text: String, left_out: bool| list.push(Trouble { text, left_out });
+    let same = |other: &&Class| other.name == class.name;
+    if !class.name.is_empty() && s.prompts().classes.iter().filter(same).nth(1).is_some() {
+        add("Another class has this name: the two share what one would have of p.".to_owned(), false);
+    }
     let word_level = s.model.as_ref().is_some_and(|m| m.word_level);
     if score.is_some_and(|x| !x.counts) {
-        let text = "The model knows none of these words, so the class is left out of p. “Count unknown words”, below the \
+        let text = "The model knows none of these words beside those of the templates, so the class is left out of p. “Count unknown words”, below the \
                     list, brings it back.";
         add(text.to_owned(), true);
     }

@@ -56,7 +56,9 @@ impl Number {
     fn change_text(self, change: Option<f32>) -> String {
         match (change, self) {
             (None, _) => "–".to_owned(),
+            (Some(d), Self::P) if d.abs() < 0.05 => "0.0".to_owned(),
             (Some(d), Self::P) => format!("{d:+.1}"),
+            (Some(d), _) if d.abs() < 5e-4 => "0.000".to_owned(),
             (Some(d), _) => format!("{d:+.3}"),
         }
     }
@@ -67,6 +69,8 @@ const ROW: f32 = 18.0;
 /// So many rows are seen at once where nothing is said of the room, and where there is hardly any; the rest is scrolled to.
 const ROWS: usize = 12;
 const FEWEST: usize = 5;
+/// The names of so many rows say whether names have room beside the numbers.
+const LOOKED_AT: usize = 50;
 
 /// Draws the table. `before` and `after` name the columns; `room`: the height in points that is free for it, where that
 /// is known.
@@ -109,7 +113,10 @@ pub fn show(
     // Three columns of numbers at the right; the name has the rest.
     let column = (width * 0.19).clamp(46.0, 90.0);
     // Where that is too little for a name, the name has a line of its own.
-    let narrow = width - 3.0 * column < 110.0;
+    let beside = width - 3.0 * column;
+    let longest = rows.iter().take(LOOKED_AT).filter_map(|(b, a)| b.or(*a));
+    let longest = longest.map(|c| elide::width_of(ui, &c.name, &theme::small())).fold(0.0, f32::max);
+    let narrow = beside < longest.max(110.0);
     let row = if narrow { 1.8 * ROW } else { ROW };
     let x = |left: f32, place: f32| left + width - column * (3.0 - place) - 2.0;
     let text = |ui: &Ui, rect: Rect, place: f32, text: &str, colour: Color32| {

@@ -235,8 +235,34 @@ impl Desk {
 }
 
 impl Dialog {
+    /// The extension of the file that is written.
+    fn extension(self) -> Option<&'static str> {
+        match self {
+            Dialog::SavePrompts | Dialog::SaveExperiment => Some("json"),
+            Dialog::SaveDrawing => Some("mp4"),
+            Dialog::Export(form) => Some(form.extension()),
+            _ => None,
+        }
+    }
+
+    /// The path with the extension of what is written there, where it has none: the window and others go by it.
+    pub fn with_extension(self, path: PathBuf) -> PathBuf {
+        match self.extension().filter(|_| path.extension().is_none()) {
+            Some(extension) => path.with_extension(extension),
+            None => path,
+        }
+    }
+
+    /// Whether a file goes for what is written to this path.
+    pub fn writes(self, path: &Path) -> bool {
+        self.extension().is_some() && path.is_file()
+    }
+
     /// What is to be done with the path that was chosen.
     pub fn chosen(self, path: PathBuf) -> Intent {
+        // A dialog of the desktop has asked whether to replace the file of that name, and not another.
+        let whole = self.with_extension(path.clone());
+        let path = if whole.exists() { path } else { whole };
         match self {
             Dialog::Video => Intent::OpenVideo(path),
             Dialog::Model => Intent::Open(path),
@@ -245,7 +271,8 @@ impl Dialog {
             Dialog::SaveDrawing => Intent::Draw(Draw::Save(path)),
             Dialog::Report => Intent::Report(path),
             Dialog::Export(form) => Intent::Export(form, path),
-            Dialog::OpenExperiment => Intent::Open(path),
+            // Whatever it is called; a set of prompts is taken as one.
+            Dialog::OpenExperiment => Intent::LoadPrompts(path),
             Dialog::SaveExperiment => Intent::SaveExperiment(path),
             Dialog::FindClip => Intent::FindClip(path),
             Dialog::ShelfClip | Dialog::ShelfFolder => Intent::Shelve(path),

@@ -119,7 +119,22 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
             }
         });
     }
-    if rest || s.path_field.is_some() || s.id_field.is_some() || s.time_field.is_some() {
+    if s.path_field.is_some() || s.id_field.is_some() || s.time_field.is_some() {
+        return;
+    }
+    // They write nothing, so they need not wait until a field is left; what is typed after them is for what they open.
+    let asks = s.help || s.import.is_some() || s.misplaced.is_some() || s.fetching.asks();
+    let save = s.easel.as_ref().map_or(Dialog::SaveExperiment, |_| Dialog::SaveDrawing);
+    for (key, dialog) in [(Key::O, Dialog::Video), (Key::S, save)] {
+        if !asks && ctx.input_mut(|i| i.count_and_consume_key(Modifiers::COMMAND, key)) > 0 {
+            ctx.memory_mut(|m| m.focused().into_iter().for_each(|id| m.surrender_focus(id)));
+            field::goes(ctx);
+            out.push(Intent::Ask(dialog));
+            return;
+        }
+    }
+    // An open menu has the keys to itself.
+    if rest || egui::Popup::is_any_open(ctx) {
         return;
     }
     let widget_has_focus = ctx.memory(|m| m.focused().is_some());
@@ -137,9 +152,6 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
         let easel = s.easel.as_ref();
         let undo = easel.filter(|easel| easel.can_undo()).map_or(Intent::Undo, |_| Intent::Draw(Draw::Undo));
         on(command, Key::Z, undo);
-        on(command, Key::O, Intent::Ask(Dialog::Video));
-        let save = easel.map_or(Dialog::SaveExperiment, |_| Dialog::SaveDrawing);
-        on(command, Key::S, Intent::Ask(save));
         on(command, Key::L, Intent::ToggleLoop);
         if !widget_has_focus {
             on(Modifiers::NONE, Key::Space, Intent::TogglePlay);
@@ -168,7 +180,7 @@ pub fn read(ctx: &egui::Context, s: &State, out: &mut Vec<Intent>) {
         on(Modifiers::NONE, Key::S, Intent::Snapshot);
         on(Modifiers::NONE, Key::F5, Intent::Present(!s.presenting));
         let stroke = easel.is_some_and(|easel| !easel.hand().is_empty());
-        if s.help || s.import.is_some() || s.misplaced.is_some() || s.fetching.asks() {
+        if asks {
             // It closes what is asked.
         } else if s.presenting && !stroke {
             on(Modifiers::NONE, Key::Escape, Intent::Present(false));

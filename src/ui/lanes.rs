@@ -192,7 +192,9 @@ fn seconds(
 ) -> Option<f64> {
     let id = egui::Id::unique(("seconds", name));
     let mut value = ui.data(|d| d.get_temp(id)).unwrap_or(present);
-    let r = ui.add(drag(&mut value).update_while_editing(false)).on_hover_text(tip).accessible_name(name);
+    // What is out of range, as the usual length of a very short clip, is nobody's choice.
+    let drag = drag(&mut value).update_while_editing(false).clamp_existing_to_range(false);
+    let r = ui.add(drag).on_hover_text(tip).accessible_name(name);
     if r.dragged() {
         ui.data_mut(|d| d.insert_temp(id, value));
         return None;
@@ -377,7 +379,13 @@ fn motion_top(s: &State, record: &Record) -> (f32, String) {
 fn legend<'a>(ui: &mut Ui, s: &State, record: &Record, lanes: impl Iterator<Item = &'a Lane>) {
     let near = record.nearest(s.playback.position);
     let stale = record.revision != s.revision;
-    for lane in lanes {
+    let lanes: Vec<&Lane> = lanes.collect();
+    let short = |lane: &Lane| elide::middle(ui, &lane.name, &theme::small(), LEGEND).into_owned();
+    let shorts: Vec<String> = lanes.iter().map(|lane| short(lane)).collect();
+    for (lane, name) in lanes.iter().zip(&shorts) {
+        // Two that are told apart by what would be left out are written out.
+        let alone = shorts.iter().filter(|other| *other == name).count() == 1;
+        let name = if alone { name } else { &lane.name };
         let value = near.and_then(|i| record.value(i, lane.value));
         let colours = theme::of(ui);
         let (line, ink) = if stale {
@@ -386,10 +394,9 @@ fn legend<'a>(ui: &mut Ui, s: &State, record: &Record, lanes: impl Iterator<Item
             (lane.colour, colours.text)
         };
         let number = number(lane.value, value);
-        let name = elide::middle(ui, &lane.name, &theme::small(), LEGEND);
         let width = |text: &str| elide::width_of(ui, text, &theme::small());
         // As wide with one figure as with another: the next name does not move while the clip plays.
-        let size = vec2(SAMPLE + 4.0 + width(&name) + width(" +00.0%"), 15.0);
+        let size = vec2(SAMPLE + 4.0 + width(name) + width(" +00.0%"), 15.0);
         let at = near.and_then(|i| record.span(i)).map_or(String::new(), |k| {
             let span = record.sweep.span(k);
             format!(

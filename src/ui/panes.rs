@@ -131,13 +131,13 @@ pub struct Panes {
     tree: Tree<Pane>,
     /// The panes that a person has opened or closed.
     chosen: BTreeMap<Pane, bool>,
-    /// The tabs that are scrolled to where they can be seen: one that has just come to the front, and those in front of bars that
-    /// have another width than before.
+    /// The tabs that are scrolled to where they can be seen: one that has just come to the front, however it did, and those in front
+    /// of bars that have another width than before.
     #[serde(skip)]
     raised: HashSet<TileId>,
-    /// The widths of the bars of tabs, in points.
+    /// The widths of the bars of tabs, in points, and the tabs in front there.
     #[serde(skip)]
-    bars: HashMap<TileId, f32>,
+    bars: HashMap<TileId, (f32, Option<TileId>)>,
     /// The one that is seen where there is room for one.
     #[serde(skip)]
     front: Option<Pane>,
@@ -312,7 +312,7 @@ struct Drawing<'a> {
     stage: Option<(Rect, Rect)>,
     stage_tile: Option<TileId>,
     raised: HashSet<TileId>,
-    bars: &'a mut HashMap<TileId, f32>,
+    bars: &'a mut HashMap<TileId, (f32, Option<TileId>)>,
 }
 
 impl Drawing<'_> {
@@ -390,8 +390,8 @@ impl Behavior<Pane> for Drawing<'_> {
         tabs: &Tabs,
         _scroll: &mut f32,
     ) {
-        let width = ui.available_width();
-        if self.bars.insert(tile, width) != Some(width) {
+        let bar = (ui.available_width(), tabs.active);
+        if self.bars.insert(tile, bar) != Some(bar) {
             self.raised.extend(tabs.active);
         }
         let front = tabs.active.and_then(|tile| tiles.get_pane(&tile)).filter(|p| **p != Pane::Stage);

@@ -136,6 +136,11 @@ fn header(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
             out.push(Intent::Unpin);
         }
     });
+    if let Some(of) = s.pinned_elsewhere() {
+        let text = RichText::new(format!("Δ is against {of}")).font(theme::small()).color(theme::of(ui).warn);
+        ui.add(egui::Label::new(text).wrap())
+            .on_hover_text("The pinned scores are of that; P pins those on show");
+    }
     ui.horizontal(|ui| {
         let add = ui.button("+ Add class").on_hover_text("A new class, ready for its name");
         if add.clicked() {

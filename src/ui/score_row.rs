@@ -77,7 +77,11 @@ pub fn show(
 
 fn numbers(ui: &mut Ui, c: &ClassScore, pinned: Option<&ClassScore>, explained: Option<&Explained>) {
     // Of one width with and without a value: the line breaks at the same place.
-    let number = |v: Option<f32>| v.map_or("   –  ".to_owned(), |v| format!("{v:+.3}"));
+    let number = |v: Option<f32>| match v {
+        None => "   –  ".to_owned(),
+        Some(v) if v.abs() < SMALLEST => " 0.000".to_owned(),
+        Some(v) => format!("{v:+.3}"),
+    };
     let yes = c.yes.map_or(" –  ".to_owned(), |v| format!("{v:.2}"));
     let change =
         |of: fn(&ClassScore) -> Option<f32>| pinned.map(|b| of(c).zip(of(b)).map(|(now, then)| now - then));

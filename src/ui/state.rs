@@ -11,6 +11,7 @@ use super::experiment_ask::Misplaced;
 use super::fetching::Fetching;
 use super::hold::Hold;
 use super::import::Import;
+use super::intent::Dialog;
 use super::keep::Recent;
 use super::lanes::Lanes;
 use super::learning::Learning;
@@ -246,6 +247,8 @@ pub struct State {
     pub log: PromptLog,
     /// A class that is tried out beside the set.
     pub trial: Trial,
+    /// The baseline that was pinned last, and what it is of, in words.
+    pub pinned_of: Option<(Arc<Scores>, String)>,
     /// What the negation bench is about.
     pub negation: Negation,
     /// Names that wait to be taken over.
@@ -283,6 +286,8 @@ pub struct State {
     pub learning: Option<Learning>,
     /// The window that takes a path while it is open; likewise for the time, and for the id of a model.
     pub path_field: Option<Asked>,
+    /// What was entered there last, and for what.
+    pub path_entered: Option<(Option<Dialog>, String)>,
     pub id_field: Option<Asked>,
     pub time_field: Option<Asked>,
     /// For the Open menu.
@@ -371,6 +376,13 @@ impl State {
         let altered = if plain { "" } else { ", altered" };
         let crop = self.crop_after(question);
         Some(format!("{} {} to {}{crop}{altered}", video.name, clock(span.start), clock(span.end)))
+    }
+
+    /// What the baseline is of, where that is another clip or span than the scores on show.
+    pub fn pinned_elsewhere(&self) -> Option<&str> {
+        let (pinned, of) = self.pinned_of.as_ref()?;
+        let same = Arc::ptr_eq(self.history.present().pinned.as_ref()?, pinned);
+        (same && self.scored_of().is_some_and(|now| now != *of)).then_some(of)
     }
 
     /// The motion scale of the model that made what is shown.

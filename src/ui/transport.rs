@@ -193,7 +193,7 @@ fn seek_bar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
         Pts::from_secs(f64::from((px - inner.left()) / inner.width().max(1.0)).clamp(0.0, 1.0) * duration)
     };
 
-    if (response.clicked() || response.dragged())
+    if (response.clicked() || response.dragged() || response.drag_stopped())
         && let Some(p) = response.interact_pointer_pos()
     {
         out.push(Intent::Seek(time(p.x)));

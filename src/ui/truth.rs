@@ -83,7 +83,7 @@ pub fn write_auroc(ui: &Ui, auroc: f64, id: (&str, usize), frame: Rect, room: Re
     let number = number.strip_prefix('0').unwrap_or(&number);
     let whole = format!("AUROC {number} for the mover");
     let lay =
-        |text: &str| ui.painter().layout_no_wrap(text.to_owned(), theme::caption(ui), theme::of(ui).good);
+        |text: &str| ui.painter().layout_no_wrap(text.to_owned(), theme::caption(ui), theme::of(ui).text);
     let long = lay(&whole);
     let galley = if long.size().x < room.width() { long } else { lay(&format!("AUROC {number}")) };
     let inside = galley.size().x < room.width();
@@ -95,7 +95,7 @@ pub fn write_auroc(ui: &Ui, auroc: f64, id: (&str, usize), frame: Rect, room: Re
         let back = at.expand2(vec2(4.0, 1.0));
         ui.painter().rect_filled(back, CornerRadius::same(3), Color32::from_black_alpha(190));
     }
-    ui.painter().galley(at.min, galley, theme::of(ui).good);
+    ui.painter().galley(at.min, galley, theme::of(ui).text);
     let r = ui.interact(at, ui.scope_id().with(("auroc", id)), Sense::hover());
     r.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Label, true, &whole));
     r.on_hover_text(format!(

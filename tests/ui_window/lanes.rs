@@ -228,6 +228,17 @@ fn in_a_small_window_the_plots_are_seen_whole() {
 }
 
 #[test]
+fn the_usual_span_of_a_very_short_clip_is_nobodys_choice() {
+    let mut h = analysed(SIZE, false);
+    // Of a tenth of a second: shorter than any that can be chosen.
+    let question = (*answer().question).clone();
+    let short = Sweep::new(question, Pts(FRAME * FRAMES), Pts::from_secs(0.1), Pts(0));
+    h.state_mut().show_sweep(Arc::new(short));
+    h.run();
+    assert_eq!((lanes(&h).length, lanes(&h).hop), (None, None));
+}
+
+#[test]
 fn the_classes_to_loop_stand_by_how_strong_they_are() {
     // At first it goes to the right for certain.
     let mut h = swept(&[0, 1, 2, 3]);

@@ -4,6 +4,7 @@ use super::support::*;
 use egui_kittest::kittest::Queryable;
 use motionlens::engine::Event;
 use motionlens::ui::look::Arrangement;
+use motionlens::ui::state::Playback;
 use motionlens::video::Pts;
 use motionlens::view::Layer;
 
@@ -354,7 +355,9 @@ fn keys_act_at_once_after_a_time_was_entered() {
 #[test]
 fn in_and_out_bound_the_window() {
     let mut h = analysed(SIZE, false);
-    h.state_mut().show_playback(Some(clip()), playback(10));
+    // Paused within a frame, that one is meant.
+    let within = Playback { position: Pts(10 * FRAME + FRAME / 3), ..playback(10) };
+    h.state_mut().show_playback(Some(clip()), within);
     h.key_press(egui::Key::I);
     h.run();
     h.state_mut().show_playback(Some(clip()), playback(50));
@@ -365,6 +368,33 @@ fn in_and_out_bound_the_window() {
     h.get_by_label("Clear in and out").click();
     h.run();
     assert_eq!(h.state().state().range, (None, None));
+}
+
+#[test]
+fn two_classes_of_one_name_are_said_to_be() {
+    use motionlens::ui::{edit::PromptEdit, intent::Intent};
+    let mut h = analysed(SIZE, false);
+    let ctx = h.ctx.clone();
+    assert_eq!(h.query_all_by_label_contains("Another class has this name").count(), 0);
+    h.state_mut().apply(&ctx, Intent::Edit(PromptEdit::AddClass("moving left".into())));
+    h.run();
+    assert!(h.query_all_by_label_contains("Another class has this name").count() >= 2);
+}
+
+#[test]
+fn a_baseline_of_another_clip_says_which() {
+    let mut h = analysed(SIZE, false);
+    h.get_by_label("Pin").click();
+    h.run();
+    assert_eq!(h.query_all_by_label_contains("Δ is against").count(), 0);
+    let mut other = clip();
+    other.name = "other.mp4".into();
+    h.state_mut().show_playback(Some(other), playback(0));
+    h.run();
+    h.get_by_label_contains(&format!("Δ is against {}", clip().name));
+    h.get_by_label("Unpin").click();
+    h.run();
+    assert_eq!(h.query_all_by_label_contains("Δ is against").count(), 0);
 }
 
 #[test]

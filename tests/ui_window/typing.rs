@@ -411,4 +411,62 @@ fn a_path_typed_in_place_of_a_dialog_does_what_the_dialog_was_for() {
     }
     assert_eq!(PromptSet::load(&file).unwrap(), *h.state().state().prompts());
     assert!(h.state().state().path_field.is_none());
+
+    // Again: what was typed stands there, the file is not replaced before it is said twice, and its extension comes by itself.
+    std::fs::write(&file, "mine").unwrap();
+    h.state_mut().take(&ctx, JobOutcome::NoDialog(Dialog::SavePrompts));
+    h.run_steps(3);
+    let text = |h: &Window| h.state().state().path_field.as_ref().map(|a| a.text.clone());
+    assert_eq!(text(&h), Some(format!("\"{}\"", file.display())));
+    h.event(Input::Text(folder.path().join("typed").display().to_string()));
+    h.step();
+    h.key_press(Key::Enter);
+    h.run_steps(3);
+    h.get_by_label_contains("typed.json is there already. Replace it?");
+    assert_eq!(std::fs::read(&file).unwrap(), b"mine");
+    h.get_by_label("Replace").click();
+    h.run_steps(3);
+    assert_eq!(text(&h), None);
+    while std::fs::read(&file).unwrap() == b"mine" {
+        assert!(std::time::Instant::now() < limit);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        h.step();
+    }
+}
+
+#[test]
+fn an_open_menu_has_the_keys_to_itself() {
+    let mut h = open();
+    let of =
+        |h: &Window| (h.state().state().view, h.state().state().range, h.state().state().easel.is_some());
+    let before = of(&h);
+    h.get_by_label("Export").click();
+    h.run_steps(3);
+    for key in [Key::V, Key::I, Key::D] {
+        h.key_press(key);
+        h.run_steps(2);
+    }
+    assert!(of(&h) == before);
+    h.get_by_label("Experiment…");
+    h.key_press(Key::Escape);
+    h.run_steps(3);
+    h.key_press(Key::V);
+    h.run_steps(2);
+    assert!(of(&h) != before, "and gives them back");
+}
+
+#[test]
+fn saving_and_opening_by_key_need_no_field_to_be_left() {
+    let mut h = open();
+    h.get_by_label("Name of class 1").focus();
+    h.run_steps(2);
+    assert!(h.get_by_label("Name of class 1").is_focused());
+    let name = h.state().state().prompts().classes[0].name.clone();
+    h.key_press_modifiers(Modifiers::COMMAND, Key::O);
+    h.step();
+    // Whoever types on at once means the dialog that is to come.
+    press(&mut h, 'x');
+    h.run_steps(2);
+    assert!(!h.get_by_label("Name of class 1").is_focused());
+    assert_eq!(h.state().state().prompts().classes[0].name, name);
 }
