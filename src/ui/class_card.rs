@@ -6,10 +6,12 @@ use super::edit::{PromptEdit, Side};
 use super::field::{Left, Line, goes};
 use super::icon::{self, Icon};
 use super::intent::Intent;
+use super::prompt_rows::marked;
 use super::state::State;
 use super::{explain, prompt_rows, score_row, theme};
 use crate::prompt::Class;
 use crate::score::ClassScore;
+use crate::session::PromptNote;
 use egui::text::LayoutJob;
 use egui::{Align, Id, Layout, Sense, Ui, WidgetInfo, vec2};
 
@@ -100,9 +102,8 @@ fn head(
             let newest = line.newest;
             let colour =
                 if trouble.iter().any(|t| t.left_out) { theme::of(ui).weak } else { theme::of(ui).text };
-            let font = egui::TextStyle::Body.resolve(ui.style());
-            let done =
-                line.show(ui, |_, text| LayoutJob::simple_singleline(text.to_owned(), font.clone(), colour));
+            let unknown = unknown_words(s, &s.prompts().positive_prompts(class));
+            let done = line.show(ui, |ui, text| marked(ui, text, Some(&note_of(text, &unknown)), colour));
             if let Some(text) = done.changed {
                 out.push(Intent::Edit(PromptEdit::RenameClass(c, text)));
             } else if done.left == Some(Left::Escape) && newest && class.name.is_empty() {
@@ -135,14 +136,7 @@ fn troubles(s: &State, class: &Class, score: Option<&ClassScore>) -> Vec<Trouble
     }
     let set = s.prompts();
     let prompts = [set.positive_prompts(class), set.negative_prompts(class)].concat();
-    let mut unknown: Vec<&str> = Vec::new();
-    for note in prompts.iter().filter_map(|p| s.notes.get(p)) {
-        for word in note.unknown.iter().filter_map(|r| note.text.get(r.clone())) {
-            if !unknown.contains(&word) {
-                unknown.push(word);
-            }
-        }
-    }
+    let unknown = unknown_words(s, &prompts);
     if !unknown.is_empty() {
         let words = unknown.join(", ");
         add(
@@ -170,6 +164,33 @@ fn troubles(s: &State, class: &Class, score: Option<&ClassScore>) -> Vec<Trouble
         }
     }
     list
+}
+
+/// The words of prompts that the model does not know, each once.
+fn unknown_words<'a>(s: &'a State, prompts: &[String]) -> Vec<&'a str> {
+    let mut unknown = Vec::new();
+    for note in prompts.iter().filter_map(|p| s.notes.get(p)) {
+        for word in note.unknown.iter().filter_map(|r| note.text.get(r.clone())) {
+            if !unknown.contains(&word) {
+                unknown.push(word);
+            }
+        }
+    }
+    unknown
+}
+
+/// A name, in which these words are marked as in prompts.
+fn note_of(name: &str, unknown: &[&str]) -> PromptNote {
+    let alone = |at: usize, word: &str| {
+        let within = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        !within(name[..at].chars().next_back()) && !within(name[at + word.len()..].chars().next())
+    };
+    let places =
+        |word: &&str| name.match_indices(*word).map(|(at, word)| at..at + word.len()).collect::<Vec<_>>();
+    let mut places: Vec<_> = unknown.iter().flat_map(places).collect();
+    places.retain(|r| !r.is_empty() && alone(r.start, &name[r.clone()]));
+    places.sort_by_key(|r| r.start);
+    PromptNote { text: name.to_owned(), cut: 0, unknown: places }
 }
 
 fn words(trouble: &[Trouble]) -> String {
@@ -224,4 +245,17 @@ pub fn menu(ui: &mut Ui, name: String, items: impl FnOnce(&mut Ui)) {
     let (menu, _) = egui::containers::menu::MenuButton::from_button(button).ui(ui, items);
     icon::paint(ui.painter(), Icon::Menu, menu.rect.center(), 12.0, theme::of(ui).text);
     menu.on_hover_text("Move or remove").accessible_name(name);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_name_that_the_model_does_not_know_are_found_whole() {
+        let of = |name: &str, unknown: &[&str]| note_of(name, unknown).unknown;
+        assert_eq!(of("zorp a zorpy zorp", &["zorp"]), [0..4, 13..17]);
+        assert_eq!(of("jump über ジャンプ", &["ジャンプ", "über"]), [5..10, 11..23]);
+        assert!(of("zor…", &["zorp"]).is_empty() && of("", &["zorp"]).is_empty());
+    }
 }

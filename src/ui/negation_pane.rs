@@ -170,6 +170,14 @@ fn vocabulary(ui: &mut Ui, s: &State, idea: &str, evidence: &Evidence<'_>) {
     }
     if let Some(note) = found.note(idea) {
         warn(ui, &prompt_rows::about(note, s).1);
+        let mut rest = note.text.clone();
+        note.unknown.iter().rev().for_each(|word| rest.replace_range(word.clone(), ""));
+        if word_level && !rest.contains(char::is_alphanumeric) {
+            warn(
+                ui,
+                "As a negative it weighs nothing; the numbers of the other two ways are there and mean nothing.",
+            );
+        }
     }
 }
 
