@@ -178,6 +178,7 @@ impl App {
             misplaced: None,
             exporting: None,
             view: View::default(),
+            layer_before: Layer::Motion,
             shelf: Shelf::default(),
             lanes: Default::default(),
             record: None,
@@ -401,8 +402,12 @@ impl App {
                 s.probes.prompt = at.and_then(|at| s.prompt_at(at));
                 s.word_prompt();
                 match (s.probes.prompt, s.view.layer) {
-                    (Some(_), _) => s.view.layer = Layer::Support,
-                    (None, Layer::Support) => s.view.layer = Layer::Motion,
+                    (Some(_), Layer::Support) => {}
+                    (Some(_), before) => {
+                        s.layer_before = before;
+                        s.view.layer = Layer::Support;
+                    }
+                    (None, Layer::Support) => s.view.layer = s.layer_before,
                     _ => {}
                 }
             }

@@ -70,7 +70,10 @@ pub fn show(ctx: &egui::Context, s: &mut State, out: &mut Vec<Intent>) {
             };
             let button = ui
                 .add_enabled(count > 0, egui::Button::new(format!("{verb}: {}", difference::classes(count))));
-            if button.on_hover_text("Undo takes it back").accessible_name("Import names").clicked() {
+            let free = ui.memory(|m| m.focused().is_none());
+            let entered = count > 0 && free && ui.input(|i| i.key_pressed(egui::Key::Enter));
+            let button = button.on_hover_text("Undo takes it back (Enter)").accessible_name("Import names");
+            if button.clicked() || entered {
                 let names = names.unwrap_or_default();
                 let wish = if import.append { Names::Append(names) } else { Names::Replace(names) };
                 out.push(Intent::Import(Some(wish)));

@@ -249,6 +249,22 @@ impl Condition {
 }
 
 impl Lesson {
+    /// Whether a step of it chooses a part of the clip.
+    pub fn chooses_a_part(&self) -> bool {
+        let chooses = |intent: &Intent| {
+            matches!(
+                intent,
+                Intent::SetIn
+                    | Intent::SetOut
+                    | Intent::Range(..)
+                    | Intent::LoopStrongest(_)
+                    | Intent::Scope(_)
+            )
+        };
+        let acts = |block: &Block| matches!(block, Block::Do(intents) if intents.iter().any(chooses));
+        self.steps.iter().any(|step| step.blocks.iter().any(acts))
+    }
+
     /// The lessons that come with the program; a test holds that each can be read.
     pub fn shipped() -> Vec<Self> {
         let read = |text: &&str| match Self::parse(text, Path::new("")) {

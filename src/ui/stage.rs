@@ -44,8 +44,11 @@ pub fn show(ui: &mut Ui, s: &State, pictures: &mut Pictures, out: &mut Vec<Inten
             ui.set_width(ui.available_width());
             if !s.presenting {
                 // Where text is large the picture keeps the larger part.
-                let room =
-                    if ui.available_height() < LOW { 0.26 * ui.available_height() } else { f32::INFINITY };
+                let (height, gap) = (ui.available_height(), ui.spacing().item_spacing.y);
+                let row = ui.spacing().interact_size.y + gap;
+                // Whole rows: a button of which half is seen is no use.
+                let rows = (0.3 * height / row).floor().max(1.0);
+                let room = if height < LOW { rows * row - gap } else { f32::INFINITY };
                 let scroll = egui::ScrollArea::vertical().id_salt("stage buttons").max_height(room);
                 scroll.auto_shrink([false, true]).show(ui, |ui| tools::show(ui, s, out));
             }

@@ -39,6 +39,7 @@ use crate::session::{Map, ModelInfo, PromptNote};
 use crate::video::camera::Camera;
 use crate::video::clip::{Order, Span};
 use crate::video::{Cancel, Crop, Pts, Source, VideoInfo};
+use crate::view::Layer;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -258,6 +259,8 @@ pub struct State {
     /// What is being written.
     pub exporting: Option<Exporting>,
     pub view: View,
+    /// What was on the stage before a prompt's support took its place.
+    pub layer_before: Layer,
     /// Clips beside the one on the stage.
     pub shelf: Shelf,
     pub lanes: Lanes,

@@ -413,6 +413,8 @@ fn where_a_prompt_finds_support_is_asked_for_and_follows_its_edits_and_escape_le
         closed.click();
         h.run();
     }
+    h.get_by_label("Static").click();
+    h.run();
     h.get_by_label("Where: Positive prompt 1 of moving left").click();
     h.run();
     assert_eq!(h.state().state().wanted_probes(), [Probe::Support]);
@@ -449,7 +451,7 @@ fn where_a_prompt_finds_support_is_asked_for_and_follows_its_edits_and_escape_le
     h.key_press(egui::Key::Escape);
     h.run();
     assert!(h.state().state().probes.prompt.is_none() && h.state().state().wanted_probes().is_empty());
-    assert_ne!(h.state().state().view.layer, Layer::Support);
+    assert_eq!(h.state().state().view.layer, Layer::Static, "what was there before");
 }
 
 #[test]

@@ -269,6 +269,10 @@ fn the_first_minute_loops_its_clip_is_typed_into_without_a_click_and_ends_with_d
     wait(&mut h, "the first step", rests);
     wait(&mut h, "a clip that does not run out", |s| s.playback.looping);
     assert!(!h.state().state().playback.playing, "it waits for Space");
+    // Somebody types before it is asked for: that was an out point at the first frame.
+    type_keys(&mut h, "o");
+    h.run_steps(2);
+    assert_ne!(h.state().state().range, (None, None));
     for _ in 1..learning(&h).lesson.steps.len() {
         assert!(h.query_by_role_and_label(Role::Button, "Done").is_none(), "there is more to come");
         apply(&mut h, Intent::Lesson(Turn::Next));
@@ -282,6 +286,7 @@ fn the_first_minute_loops_its_clip_is_typed_into_without_a_click_and_ends_with_d
     };
     let before = negatives(&h);
     assert_eq!(before.last().unwrap(), of, "the step can be come to without the ones before");
+    assert_eq!(h.state().state().range, (None, None), "the lesson is about the whole clip");
     let line = format!("Negative prompt {} of {of}", before.len());
     assert!(h.get_by_label(&line).is_focused(), "the line waits to be typed into");
     // Also where the hand has been elsewhere meanwhile, nothing that is typed is a shortcut.

@@ -229,6 +229,16 @@ fn names_are_looked_at_before_they_replace_or_join_the_classes() {
     h.run();
     assert_eq!(names(&h), ["moving left", "moving right"]);
     read(&mut h);
+    h.get_by_label("Column of the names").click();
+    h.run();
+    h.get_by_label_contains("column 2").click();
+    h.run();
+    h.key_press(egui::Key::Enter);
+    h.run();
+    assert!(h.state().state().import.is_none() && names(&h).contains(&"hop".to_owned()), "{:?}", names(&h));
+    h.get_by_label("Undo").click();
+    h.run();
+    read(&mut h);
     h.key_press(egui::Key::Escape);
     h.run();
     assert!(h.state().state().import.is_none() && names(&h).len() == 2, "Escape leaves all as it was");

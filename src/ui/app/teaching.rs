@@ -169,8 +169,10 @@ impl App {
         } else if types || learning.waits() {
             ctx.request_repaint_after(LOOK);
         }
+        // A lesson that says nothing of it is about the whole clip: an I or O that was no word of it is taken back.
+        let whole = !due.is_empty() && !learning.lesson.chooses_a_part() && self.state.range != (None, None);
         self.state.learning = Some(learning);
-        for intent in due {
+        for intent in whole.then_some(Intent::ClearRange).into_iter().chain(due) {
             let opens = matches!(intent, Intent::OpenVideo(_));
             if opens {
                 self.end_drawing(true);
