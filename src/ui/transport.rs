@@ -9,8 +9,8 @@ use super::state::{State, clock};
 use super::theme;
 use crate::video::Pts;
 use egui::{
-    Align2, CornerRadius, Key, Rect, Response, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2,
-    vec2,
+    Align2, CornerRadius, Event, Key, PointerButton, Pos2, Rect, Response, RichText, Sense, Stroke,
+    StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
 
 const BUTTON: egui::Vec2 = vec2(30.0, 24.0);
@@ -170,6 +170,23 @@ fn analysis(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     }
 }
 
+/// Where the pointer was let go that was pressed in this rectangle within the same frame: where frames take long, egui knows neither a
+/// click nor a drag of that.
+fn swept(ui: &Ui, rect: Rect) -> Option<Pos2> {
+    let last = |down: bool| {
+        ui.input(|i| {
+            i.events.iter().rev().find_map(|event| match event {
+                Event::PointerButton { pos, button: PointerButton::Primary, pressed, .. } => {
+                    (*pressed == down).then_some(*pos)
+                }
+                _ => None,
+            })
+        })
+    };
+    let pressed = last(true).filter(|p| rect.contains(*p) && ui.is_enabled())?;
+    (ui.ctx().layer_id_at(pressed) == Some(ui.layer_id())).then(|| last(false)).flatten()
+}
+
 /// Height of the whole bar: track above, marks below.
 const HEIGHT: f32 = 34.0;
 
@@ -196,6 +213,8 @@ fn seek_bar(ui: &mut Ui, s: &State, out: &mut Vec<Intent>) {
     if (response.clicked() || response.dragged() || response.drag_stopped())
         && let Some(p) = response.interact_pointer_pos()
     {
+        out.push(Intent::Seek(time(p.x)));
+    } else if let Some(p) = swept(ui, rect) {
         out.push(Intent::Seek(time(p.x)));
     }
     if response.has_focus() {

@@ -387,6 +387,33 @@ fn what_is_on_show_is_exported_in_every_form() {
 }
 
 #[test]
+fn a_drag_of_the_time_bar_within_one_frame_ends_where_it_is_let_go() {
+    let mut h = open(clip(), false);
+    wait(&mut h, "scores", scored);
+    let ctx = h.ctx.clone();
+    h.state_mut().apply(&ctx, Intent::Pause);
+    h.step();
+    let bar = h.get_by_label("Seek bar").rect();
+    let at = |share: f32| egui::pos2(bar.left() + share * bar.width(), bar.top() + 10.0);
+    let button = |pos, pressed| egui::Event::PointerButton {
+        pos,
+        button: egui::PointerButton::Primary,
+        pressed,
+        modifiers: egui::Modifiers::NONE,
+    };
+    let moved = egui::Event::PointerMoved;
+    h.input_mut().events.extend([
+        moved(at(0.2)),
+        button(at(0.2), true),
+        moved(at(0.75)),
+        button(at(0.75), false),
+    ]);
+    h.step();
+    let half = h.state().state().playback.duration().secs() / 2.0;
+    wait(&mut h, "the place", |s| s.playback.position.secs() > half);
+}
+
+#[test]
 fn a_clip_that_is_open_is_never_written_over() {
     use motionlens::export::Form;
     let dir = tempfile::tempdir().unwrap();
