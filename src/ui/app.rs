@@ -349,8 +349,9 @@ impl App {
                 self.with_player(|p| p.set_loop(on.then_some((w.start, w.end))));
             }
             Intent::SetIn => {
-                // The frame on show is in it, which began a little before the play head.
-                let at = s.playback.shown.unwrap_or(s.playback.position).min(s.playback.position);
+                // The frame on show is in it, which began a little before the play head; on the way elsewhere it is another one.
+                let shown = s.playback.shown.filter(|_| !s.playback.seeking);
+                let at = shown.unwrap_or(s.playback.position).min(s.playback.position);
                 let out = s.range.1.filter(|o| *o > at);
                 self.set_range((Some(at), out));
             }
@@ -431,7 +432,7 @@ impl App {
             }
             Intent::Pin => {
                 if let Some(scores) = s.scores().cloned().map(Arc::new) {
-                    s.pinned_of = s.scored_of().map(|of| (scores.clone(), of));
+                    s.pinned_of = s.baseline_of().map(|of| (scores.clone(), of));
                     s.history.pin(Some(scores));
                 }
             }

@@ -137,7 +137,10 @@ fn times(frames: &[Pts], width: impl Fn(&str) -> f32, column: f32) -> Vec<Option
     let of = |digits: usize| frames.iter().map(|t| format!("{:.digits$}", t.secs())).collect::<Vec<_>>();
     let widest = |times: &[String]| times.iter().map(|t| width(t)).fold(0.0, f32::max);
     let fine = of(2);
-    let times = if widest(&fine) <= column { fine } else { of(1) };
+    let coarse = of(1);
+    // Of frames that lie closer, two would have the same.
+    let tells = coarse.windows(2).zip(fine.windows(2)).all(|(c, f)| c[0] != c[1] || f[0] == f[1]);
+    let times = if widest(&fine) <= column || !tells { fine } else { coarse };
     let every = (widest(&times) / column.max(1.0)).ceil().max(1.0) as usize;
     times.into_iter().enumerate().map(|(t, time)| (t % every == 0).then_some(time)).collect()
 }
@@ -232,6 +235,8 @@ mod tests {
         let wide = |time: &str| 6.0 * time.len() as f32;
         let at = |column: f32| times(&frames, wide, column);
         assert_eq!(at(36.0)[1].as_deref(), Some("95.62"));
+        let close: Vec<Pts> = (0..8).map(|t| Pts::from_secs(0.04 * f64::from(t))).collect();
+        assert_eq!(times(&close, wide, 24.0)[2].as_deref(), Some("0.08"), "and two never read the same");
         for column in [20.0, 24.0, 29.0, 36.0, 110.0] {
             let told: Vec<(f32, String)> = at(column)
                 .into_iter()

@@ -13,6 +13,8 @@ use super::truth;
 use crate::data::truth_file::TruthFile;
 use crate::engine::QuestionId;
 use crate::experiment::Experiment;
+use crate::export::Form;
+use crate::export::table::maps_path;
 use crate::model::hub::{Cached, Plan};
 use crate::model::{HubError, HubModel};
 use crate::prompt::{NameTable, PromptSet};
@@ -255,7 +257,8 @@ impl Dialog {
 
     /// Whether a file goes for what is written to this path.
     pub fn writes(self, path: &Path) -> bool {
-        self.extension().is_some() && path.is_file()
+        let maps = || self == Dialog::Export(Form::Csv) && maps_path(path).is_file();
+        self.extension().is_some() && (path.is_file() || maps())
     }
 
     /// What is to be done with the path that was chosen.

@@ -110,7 +110,10 @@ const WIDEST: f32 = 560.0;
 /// open they stand at the bottom: above is where one is opened.
 pub fn show(ctx: &Context, stage: egui::Rect, s: &State, out: &mut Vec<Intent>) {
     let messages = s.messages.all();
-    let Some(newest) = messages.last().filter(|_| stage.is_positive()) else { return };
+    if messages.is_empty() || !stage.is_positive() {
+        return;
+    }
+    let newest = messages.iter().rev().find(|m| m.kind == Kind::Problem).map(|m| m.id);
     let width = (stage.width() - 24.0).clamp(160.0, WIDEST);
     let area = egui::Area::new(Id::unique("messages")).order(egui::Order::Foreground);
     let area = match s.playback.info {
@@ -120,8 +123,7 @@ pub fn show(ctx: &Context, stage: egui::Rect, s: &State, out: &mut Vec<Intent>) 
     area.show(ctx, |ui| {
         ui.set_width(width);
         for m in messages {
-            let whole =
-                m.until.is_none() || m.kind == Kind::Done || (m.kind == Kind::Problem && m.id == newest.id);
+            let whole = m.until.is_none() || m.kind == Kind::Done || Some(m.id) == newest;
             card(ui, width, m, whole, out);
         }
         if messages.len() > 1 {

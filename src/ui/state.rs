@@ -381,11 +381,23 @@ impl State {
         Some(format!("{} {} to {}{crop}{altered}", video.name, clock(span.start), clock(span.end)))
     }
 
-    /// What the baseline is of, where that is another clip or span than the scores on show.
+    /// What the scores on show would be of as a baseline: clip, span and model.
+    pub fn baseline_of(&self) -> Option<String> {
+        let of = match self.moment.then_some(self.moment_scored.as_ref()).flatten() {
+            Some((span, _)) => {
+                let name = &self.video.as_ref()?.name;
+                format!("{name} {} to {}", clock(span.start), clock(span.end))
+            }
+            None => self.scored_of()?,
+        };
+        Some(format!("{of}, model {}", self.model.as_ref()?.name))
+    }
+
+    /// What the baseline is of, where that is another clip, span or model than that of the scores on show.
     pub fn pinned_elsewhere(&self) -> Option<&str> {
         let (pinned, of) = self.pinned_of.as_ref()?;
         let same = Arc::ptr_eq(self.history.present().pinned.as_ref()?, pinned);
-        (same && self.scored_of().is_some_and(|now| now != *of)).then_some(of)
+        (same && self.baseline_of().is_some_and(|now| now != *of)).then_some(of)
     }
 
     /// The motion scale of the model that made what is shown.

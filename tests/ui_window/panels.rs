@@ -360,6 +360,15 @@ fn in_and_out_bound_the_window() {
     h.state_mut().show_playback(Some(clip()), within);
     h.key_press(egui::Key::I);
     h.run();
+    // On the way to another place the frame on show is not it.
+    let away = Playback { position: Pts(40 * FRAME), seeking: true, ..playback(5) };
+    h.state_mut().show_playback(Some(clip()), away);
+    h.key_press(egui::Key::I);
+    h.run();
+    assert_eq!(h.state().state().range.0, Some(Pts(40 * FRAME)));
+    h.state_mut().show_playback(Some(clip()), playback(10));
+    h.key_press(egui::Key::I);
+    h.run();
     h.state_mut().show_playback(Some(clip()), playback(50));
     h.key_press(egui::Key::O);
     h.run();
@@ -392,9 +401,12 @@ fn a_baseline_of_another_clip_says_which() {
     h.state_mut().show_playback(Some(other), playback(0));
     h.run();
     h.get_by_label_contains(&format!("Δ is against {}", clip().name));
-    h.get_by_label("Unpin").click();
+    h.state_mut().show_playback(Some(clip()), playback(0));
     h.run();
     assert_eq!(h.query_all_by_label_contains("Δ is against").count(), 0);
+    h.get_by_label("Unpin").click();
+    h.run();
+    assert!(h.state().state().history.present().pinned.is_none());
 }
 
 #[test]

@@ -52,8 +52,9 @@ impl App {
             Side::Clip(place) => Some(place.path.as_path()),
             _ => None,
         });
+        let lesson = self.before.as_ref().and_then(|before| before.former.as_ref()?.path());
         let shelf = s.shelf.rows().iter().map(|row| row.place.path.as_path());
-        let mut clips = open.chain(behind).chain(beside).chain(shelf);
+        let mut clips = open.chain(behind).chain(lesson).chain(beside).chain(shelf);
         let is_one = clips.any(|clip| clip.canonicalize().is_ok_and(|clip| clip == target));
         if is_one {
             let text = format!(
